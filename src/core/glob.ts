@@ -36,8 +36,8 @@ function classHas(pattern: Uint8Array, p: number, pe: number, byte: number, noca
       // Redis compares an escaped member exactly, even when case is ignored.
       if (pattern[p] === byte) found = true;
     } else if (pe - p >= 3 && pattern[p + 1] === DASH) {
-      let from = pattern[p]!;
-      let to = pattern[p + 2]!;
+      let from = pattern[p];
+      let to = pattern[p + 2];
       if (from > to) {
         const swapped = from;
         from = to;
@@ -49,7 +49,7 @@ function classHas(pattern: Uint8Array, p: number, pe: number, byte: number, noca
       }
       p += 2;
       if (folded >= from && folded <= to) found = true;
-    } else if ((nocase ? lower(pattern[p]!) : pattern[p]) === folded) {
+    } else if ((nocase ? lower(pattern[p]) : pattern[p]) === folded) {
       found = true;
     }
     p++;
@@ -82,7 +82,7 @@ export function globMatch(
   while (true) {
     let mismatch = false;
     while (p < pe && t < te) {
-      const c = pattern[p]!;
+      const c = pattern[p];
       if (c === STAR) {
         while (p + 1 < pe && pattern[p + 1] === STAR) p++;
         if (p + 1 === pe) return true;
@@ -93,12 +93,12 @@ export function globMatch(
         continue;
       }
       if (c === OPEN) {
-        mismatch = !classHas(pattern, p + 1, pe, text[t]!, nocase);
+        mismatch = !classHas(pattern, p + 1, pe, text[t], nocase);
         p = classEnd;
       } else if (c !== QUESTION) {
         if (c === BACKSLASH && pe - p >= 2) p++;
-        const wanted = pattern[p]!;
-        const given = text[t]!;
+        const wanted = pattern[p];
+        const given = text[t];
         mismatch = wanted !== given && !(nocase && lower(wanted) === lower(given));
       }
       if (mismatch) break;
