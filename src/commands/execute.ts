@@ -1,0 +1,191 @@
+/**
+ * The executor: runs one request in one session. Here, and only here, a name becomes a handler, the rules that hold for
+ * every command are applied, an error becomes a reply, and a change becomes an effect. Sockets, replay, and later
+ * transactions and scripts all come through `execute`.
+ *
+ * Time is measured per command, but for brief commands that follow each other: a run of the same one is timed together,
+ * because reading the clock twice would cost a fifth of what they do. When slowlog-log-slower-than is below a
+ * millisecond every command is timed by itself.
+ */
+import { latin1 } from "../core/bytes.ts";
+import { CommandError, messages } from "../core/errors.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Request } from "../resp/request.ts";
+import type { Call } from "./call.ts";
+import { feedMonitors } from "./monitor.ts";
+import { type Command, CommandTable, Flag, shownName } from "./registry.ts";
+import type { CommandSpec } from "./spec.ts";
+
+const PRECISE_BELOW_US = 1000;
+
+export class Executor {
+  readonly table: CommandTable;
+  readonly #engine: Engine;
+  /** The run of brief commands that is being timed. */
+  #run: Command | undefined;
+  #runCalls = 0;
+  #runStartUs = 0;
+
+  constructor(engine: Engine, specs: readonly CommandSpec[]) {
+    this.#engine = engine;
+    this.table = new CommandTable(specs);
+  }
+
+  /** Begins a batch of requests: time is read once for all of them. */
+  begin(): void {
+    this.#engine.store.setTime(this.#engine.clock.nowMs());
+  }
+
+  /** Ends a batch. */
+  end(): void {
+    if (this.#run !== undefined) this.#endRun();
+  }
+
+  /** Runs one request and writes its reply. Throws only what is our own fault. */
+  execute(call: Call, request: Request): void {
+    const { reply, session } = call;
+    const engine = this.#engine;
+    call.request = request;
+    let command = this.table.find(request.bytes, request.start[0], request.end[0]);
+    if (command !== undefined && command.subcommands.length > 0) command = this.#subcommand(command, request);
+    engine.stats.commands++;
+    session.commandCount++;
+    const mark = reply.mark();
+    const refusal = this.#refusal(call, command, request);
+    if (refusal !== "") {
+      if (command !== undefined) command.stats.rejected++;
+      this.#error(call, refusal);
+    } else {
+      this.#perform(call, command!, request, mark);
+    }
+    if (session.replyMode !== "on") {
+      if (session.replyMode === "skip-next") session.replyMode = "skip";
+      else {
+        reply.rewind(mark);
+        if (session.replyMode === "skip") session.replyMode = "on";
+      }
+    }
+  }
+
+  #perform(call: Call, command: Command, request: Request, mark: number): void {
+    const engine = this.#engine;
+    call.command = command;
+    call.dirty = 0;
+    if (engine.monitors.size > 0 && (command.bits & Flag.SKIP_MONITOR) === 0) feedMonitors(engine, call);
+    const { slowlogLogSlowerThan } = engine.settings.values;
+    const brief = (command.bits & Flag.BRIEF) !== 0 &&
+      (slowlogLogSlowerThan < 0 || slowlogLogSlowerThan >= PRECISE_BELOW_US);
+    let startUs = 0;
+    if (command !== this.#run || !brief) {
+      startUs = engine.clock.monotonicUs();
+      if (this.#run !== undefined) this.#endRun(startUs);
+    }
+    if (brief) {
+      if (this.#run === undefined) {
+        this.#run = command;
+        this.#runStartUs = startUs;
+      }
+      this.#runCalls++;
+    }
+    const { stats } = command;
+    stats.calls++;
+    engine.store.holdClocks = call.session.noTouch;
+    try {
+      command.handler!(call);
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      call.reply.rewind(mark);
+      stats.failed++;
+      this.#error(call, error.message);
+    }
+    if (call.dirty > 0) {
+      engine.stats.changes += call.dirty;
+      if (engine.effects.open) this.#log(call, request);
+    }
+    call.effects = undefined;
+    if (!brief) this.#timed(call, command, request, engine.clock.monotonicUs() - startUs);
+  }
+
+  #timed(call: Call, command: Command, request: Request, us: number): void {
+    const { settings, slowlog, store } = this.#engine;
+    const { slowlogLogSlowerThan, slowlogMaxLen, latencyTracking } = settings.values;
+    command.stats.usec += us;
+    if (latencyTracking) command.stats.latency.record(us);
+    if (slowlogLogSlowerThan >= 0 && us >= slowlogLogSlowerThan && (command.bits & Flag.SKIP_SLOWLOG) === 0) {
+      const { session } = call;
+      slowlog.add(request, us, store.nowMs, session.transport?.remote ?? "", session.name, slowlogMaxLen);
+    }
+  }
+
+  #endRun(nowUs = this.#engine.clock.monotonicUs()): void {
+    const us = nowUs - this.#runStartUs;
+    const { stats } = this.#run!;
+    stats.usec += us;
+    if (this.#engine.settings.values.latencyTracking) stats.latency.record(us / this.#runCalls, this.#runCalls);
+    this.#run = undefined;
+    this.#runCalls = 0;
+  }
+
+  #log(call: Call, request: Request): void {
+    const { effects } = this.#engine;
+    const pending = call.effects;
+    if (pending === undefined) {
+      if (request.rawStart >= 0) effects.pass(call.db.index, request.bytes, request.rawStart, request.rawEnd);
+      else effects.command(call.db.index, Array.from({ length: request.argc }, (_, i) => call.arg(i)));
+      return;
+    }
+    if (pending.length > 1) effects.begin();
+    for (const { db, args } of pending) effects.command(db, args);
+    if (pending.length > 1) effects.end();
+  }
+
+  #error(call: Call, message: string): void {
+    this.#engine.stats.countError(message);
+    call.reply.error(message);
+  }
+
+  /** The subcommand that a request names, or the container itself when there is none of that name. */
+  #subcommand(command: Command, request: Request): Command {
+    if (request.argc < 2) return command;
+    return command.subcommand(request.bytes, request.start[1], request.end[1]) ?? command;
+  }
+
+  /** Why a request is not run, or "". */
+  #refusal(call: Call, command: Command | undefined, request: Request): string {
+    const engine = this.#engine;
+    if (command === undefined) return unknownCommand(request);
+    if (command.handler === undefined || (command.subcommands.length > 0 && request.argc > 1)) {
+      if (request.argc < 2) return wrongArity(command);
+      return unknownSubcommand(command, request);
+    }
+    const { arity, bits } = command;
+    if (arity > 0 ? request.argc !== arity : request.argc < -arity) return wrongArity(command);
+    if (!call.session.authenticated && (bits & Flag.NO_AUTH) === 0) return messages.noAuth;
+    if (engine.persistence.loading && (bits & Flag.LOADING) === 0 && call.session.transport !== undefined) {
+      return messages.loading;
+    }
+    if ((bits & Flag.WRITE) !== 0 && engine.persistence.failure !== "") return engine.persistence.failure;
+    if ((bits & Flag.DENY_OOM) !== 0 && engine.settings.values.maxmemory > 0 && !engine.makeRoom()) {
+      return messages.outOfMemory;
+    }
+    return "";
+  }
+}
+
+export function wrongArity(command: Command): string {
+  return `ERR wrong number of arguments for '${command.fullName}' command`;
+}
+
+function unknownCommand(request: Request): string {
+  const { bytes, start, end } = request;
+  let args = "";
+  for (let i = 1; i < request.argc && args.length < 128; i++) {
+    args += `'${latin1(bytes, start[i], Math.min(end[i], start[i] + 128 - args.length))}' `;
+  }
+  return `ERR unknown command '${shownName(bytes, start[0], end[0])}', with args beginning with: ${args}`;
+}
+
+function unknownSubcommand(command: Command, request: Request): string {
+  const name = shownName(request.bytes, request.start[1], request.end[1]);
+  return `ERR unknown subcommand '${name}'. Try ${command.spec.name.toUpperCase()} HELP.`;
+}

@@ -1,0 +1,31 @@
+/**
+ * What MONITOR shows: one line a command, with its time, database, client and quoted arguments.
+ */
+import type { Engine } from "../engine/engine.ts";
+import type { Call } from "./call.ts";
+
+const ESCAPES: Record<number, string> = { 10: "\\n", 13: "\\r", 9: "\\t", 7: "\\a", 8: "\\b", 34: '\\"', 92: "\\\\" };
+
+/** Bytes as Redis quotes them: printable ASCII as it is, the rest escaped, within double quotes. */
+export function quote(bytes: Uint8Array, start: number, end: number): string {
+  let out = '"';
+  for (let i = start; i < end; i++) {
+    const c = bytes[i];
+    out += ESCAPES[c] ??
+      (c >= 32 && c < 127 ? String.fromCharCode(c) : `\\x${c.toString(16).padStart(2, "0")}`);
+  }
+  return out + '"';
+}
+
+/** Sends the request of a call to all monitors. */
+export function feedMonitors(engine: Engine, call: Call): void {
+  const us = Math.floor(engine.clock.nowMs() * 1000);
+  const seconds = Math.floor(us / 1e6);
+  const source = call.session.transport === undefined ? "lua" : call.session.transport.remote;
+  let line = `${seconds}.${String(us % 1e6).padStart(6, "0")} [${call.session.db} ${source}]`;
+  for (let i = 0; i < call.argc; i++) line += ` ${quote(call.bytes, call.start(i), call.end(i))}`;
+  for (const session of engine.monitors) {
+    session.reply.simple(line);
+    session.transport?.wake();
+  }
+}

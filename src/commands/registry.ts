@@ -1,0 +1,126 @@
+/**
+ * The command table, compiled: specs become Commands with flag bits and counters, and names are found by their bytes.
+ * Derived from the array of specs and nothing else.
+ */
+import { equalsWord, latin1 } from "../core/bytes.ts";
+import { CommandStats } from "../engine/stats.ts";
+import type { CommandFlag, CommandSpec, Handler } from "./spec.ts";
+
+/** Flag bits that the executor tests. */
+export const Flag = {
+  WRITE: 1,
+  DENY_OOM: 2,
+  NO_AUTH: 4,
+  LOADING: 8,
+  SKIP_MONITOR: 16,
+  SKIP_SLOWLOG: 32,
+  ADMIN: 64,
+  /** So quick that runs of it are timed together. */
+  BRIEF: 128,
+} as const;
+
+const BITS: Partial<Record<CommandFlag, number>> = {
+  write: Flag.WRITE,
+  denyoom: Flag.DENY_OOM,
+  no_auth: Flag.NO_AUTH,
+  loading: Flag.LOADING,
+  skip_monitor: Flag.SKIP_MONITOR,
+  skip_slowlog: Flag.SKIP_SLOWLOG,
+  admin: Flag.ADMIN,
+};
+
+export class Command {
+  readonly spec: CommandSpec;
+  /** "get", "client|list". */
+  readonly fullName: string;
+  readonly bits: number;
+  readonly arity: number;
+  readonly handler: Handler | undefined;
+  readonly parent: Command | undefined;
+  readonly subcommands: readonly Command[];
+  stats = new CommandStats();
+
+  constructor(spec: CommandSpec, parent?: Command) {
+    this.spec = spec;
+    this.parent = parent;
+    this.fullName = parent === undefined ? spec.name : `${parent.spec.name}|${spec.name}`;
+    let bits = spec.complexity === "O(1)" || spec.flags.includes("fast") ? Flag.BRIEF : 0;
+    for (const flag of spec.flags) bits |= BITS[flag] ?? 0;
+    this.bits = bits;
+    this.arity = spec.arity;
+    this.handler = spec.handler;
+    this.subcommands = (spec.subcommands ?? []).map((sub) => new Command(sub, this));
+  }
+
+  /** The subcommand of this name, in any case. */
+  subcommand(bytes: Uint8Array, start: number, end: number): Command | undefined {
+    return this.subcommands.find((sub) => equalsWord(bytes, start, end, sub.spec.name));
+  }
+}
+
+/** Slots of the hash table of names; a power of two far above the number of commands. */
+const SLOTS = 4096;
+
+export class CommandTable {
+  readonly commands: readonly Command[];
+  readonly #slots = new Int16Array(SLOTS).fill(-1);
+  readonly #names: Uint8Array[];
+
+  constructor(specs: readonly CommandSpec[]) {
+    this.commands = specs.map((spec) => new Command(spec));
+    this.#names = this.commands.map((command) => new TextEncoder().encode(command.spec.name));
+    for (let i = 0; i < this.#names.length; i++) {
+      let slot = hashName(this.#names[i], 0, this.#names[i].length);
+      while (this.#slots[slot] >= 0) slot = (slot + 1) % SLOTS;
+      this.#slots[slot] = i;
+    }
+  }
+
+  /** The command of this name, in any case. Hot: no text is made. */
+  find(bytes: Uint8Array, start: number, end: number): Command | undefined {
+    for (let slot = hashName(bytes, start, end);; slot = (slot + 1) & (SLOTS - 1)) {
+      const i = this.#slots[slot];
+      if (i < 0) return undefined;
+      const name = this.#names[i];
+      if (name.length !== end - start) continue;
+      let k = 0;
+      while (k < name.length && (name[k] === bytes[start + k] || name[k] === lower(bytes[start + k]))) k++;
+      if (k === name.length) return this.commands[i];
+    }
+  }
+
+  /** The command or subcommand called "get" or "client|list". */
+  named(fullName: string): Command | undefined {
+    const [name, sub] = fullName.toLowerCase().split("|");
+    const command = this.commands.find((c) => c.spec.name === name);
+    return sub === undefined ? command : command?.subcommands.find((c) => c.spec.name === sub);
+  }
+
+  /** Every command and subcommand. */
+  *all(): Generator<Command> {
+    for (const command of this.commands) {
+      yield command;
+      yield* command.subcommands;
+    }
+  }
+
+  /** CONFIG RESETSTAT. */
+  resetStats(): void {
+    for (const command of this.all()) command.stats = new CommandStats();
+  }
+}
+
+function lower(c: number): number {
+  return c >= 65 && c <= 90 ? c + 32 : c;
+}
+
+function hashName(bytes: Uint8Array, start: number, end: number): number {
+  let h = end - start;
+  for (let i = start; i < end && i < start + 12; i++) h = (Math.imul(h, 31) + (bytes[i] | 32)) | 0;
+  return (h ^ (h >>> 12)) & (SLOTS - 1);
+}
+
+/** The name of an unknown command as the error shows it: at most 128 bytes. */
+export function shownName(bytes: Uint8Array, start: number, end: number): string {
+  return latin1(bytes, start, Math.min(end, start + 128));
+}

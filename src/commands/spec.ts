@@ -1,0 +1,107 @@
+/**
+ * What a command is. One object describes a command completely: COMMAND INFO, DOCS and GETKEYS, arity errors,
+ * propagation to the append-only file, the client's hints and the README's table are derived from it.
+ * This file owns the shape and refuses behaviour: handlers live in the families, the array of all of them in table.ts.
+ */
+import type { Call } from "./call.ts";
+
+/** Redis's command flags, as COMMAND INFO prints them. */
+export type CommandFlag =
+  | "write"
+  | "readonly"
+  | "denyoom"
+  | "admin"
+  | "pubsub"
+  | "noscript"
+  | "blocking"
+  | "loading"
+  | "stale"
+  | "skip_monitor"
+  | "skip_slowlog"
+  | "fast"
+  | "no_auth"
+  | "may_replicate"
+  | "no_mandatory_keys"
+  | "no_async_loading"
+  | "no_multi"
+  | "movablekeys"
+  | "allow_busy";
+
+/** The groups of the command reference. */
+export type CommandGroup =
+  | "bitmap"
+  | "connection"
+  | "generic"
+  | "geo"
+  | "hash"
+  | "hyperloglog"
+  | "list"
+  | "pubsub"
+  | "scripting"
+  | "server"
+  | "set"
+  | "sorted-set"
+  | "stream"
+  | "string"
+  | "transactions";
+
+/**
+ * Where the keys of a command stand, as in Redis's key specifications. `begin` is the argument index of the first
+ * key, or a keyword to look for (from `from`, negative from the end). `find` is a range (`last` relative to the first
+ * key, negative from the end; `limit` divides what is left) or a count: `keynum` and `first` relative to begin.
+ */
+export interface KeySpec {
+  /** For example "RW ACCESS UPDATE". */
+  readonly flags: string;
+  readonly notes?: string;
+  readonly begin: { readonly index: number } | { readonly keyword: string; readonly from: number } | "unknown";
+  readonly find:
+    | { readonly last: number; readonly step: number; readonly limit: number }
+    | { readonly keynum: number; readonly first: number; readonly step: number }
+    | "unknown";
+}
+
+/** One key at argument `index` (the command name is argument 0). */
+export function keyAt(index: number, flags: string): readonly KeySpec[] {
+  return [{ flags, begin: { index }, find: { last: 0, step: 1, limit: 0 } }];
+}
+
+/** Keys from argument `index` to `last` (negative counts from the end), every `step` arguments. */
+export function keyRange(index: number, last: number, step: number, flags: string): readonly KeySpec[] {
+  return [{ flags, begin: { index }, find: { last, step, limit: 0 } }];
+}
+
+/** A count at argument `index`, that many keys behind it. */
+export function keyCount(index: number, flags: string): readonly KeySpec[] {
+  return [{ flags, begin: { index }, find: { keynum: 0, first: 1, step: 1 } }];
+}
+
+/** Runs a command: reads the arguments in place, works on the store, writes one reply. Throws CommandError. */
+export type Handler = (call: Call) => void;
+
+export interface CommandSpec {
+  /** Lower case; of a subcommand its own word only. */
+  readonly name: string;
+  readonly summary: string;
+  readonly since: string;
+  readonly group: CommandGroup;
+  readonly complexity: string;
+  /** Number of arguments with the name; negative: at least so many. Of a subcommand the container's name counts too. */
+  readonly arity: number;
+  readonly flags: readonly CommandFlag[];
+  /** ACL categories beyond those that follow from flags and group, without "@". */
+  readonly categories?: readonly string[];
+  /** Redis's hints for clients and proxies, for example "nondeterministic_output". */
+  readonly tips?: readonly string[];
+  readonly keys?: readonly KeySpec[];
+  /**
+   * What follows the name, in the notation of the command reference: `key value [NX | XX] [EX seconds | PX milliseconds]
+   * [key value ...]`. Upper case words are tokens, lower case words values, [] optional, | alternatives, <> groups,
+   * `...` repeats what stands before it.
+   */
+  readonly syntax: string;
+  readonly deprecated?: { readonly since: string; readonly replacedBy: string };
+  /** A container has subcommands; its own handler then runs only if the container is a command itself (COMMAND). */
+  readonly subcommands?: readonly CommandSpec[];
+  readonly handler?: Handler;
+}

@@ -1,0 +1,58 @@
+/**
+ * Bytes and text. Keys, values and arguments are bytes; text is made of them only on cold paths, one character a byte
+ * (latin1), so that nothing is lost either way.
+ */
+import { Buffer } from "node:buffer";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export const NO_BYTES = new Uint8Array(0);
+
+/** One character for each byte. */
+export function latin1(bytes: Uint8Array, start = 0, end = bytes.length): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1");
+}
+
+/** The bytes of a string made by `latin1`. Characters above 255 lose their upper bits. */
+export function fromLatin1(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+export function utf8(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+export function fromUtf8(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
+}
+
+/** Whether `a[as, ae)` and `b[bs, be)` are the same bytes. */
+export function bytesEqual(a: Uint8Array, as: number, ae: number, b: Uint8Array, bs: number, be: number): boolean {
+  if (ae - as !== be - bs) return false;
+  while (as < ae) if (a[as++] !== b[bs++]) return false;
+  return true;
+}
+
+/** Order of bytes as memcmp has it, the shorter first where one begins the other. Negative, zero or positive. */
+export function compareBytes(a: Uint8Array, as: number, ae: number, b: Uint8Array, bs: number, be: number): number {
+  const n = Math.min(ae - as, be - bs);
+  for (let i = 0; i < n; i++) {
+    const d = a[as + i] - b[bs + i];
+    if (d !== 0) return d;
+  }
+  return (ae - as) - (be - bs);
+}
+
+/** Whether `bytes[start, end)` is `word` in any case; `word` is lower case ASCII. */
+export function equalsWord(bytes: Uint8Array, start: number, end: number, word: string): boolean {
+  if (end - start !== word.length) return false;
+  for (let i = 0; i < word.length; i++) {
+    let c = bytes[start + i];
+    if (c >= 65 && c <= 90) c += 32;
+    if (c !== word.charCodeAt(i)) return false;
+  }
+  return true;
+}

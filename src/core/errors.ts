@@ -1,0 +1,34 @@
+/**
+ * The client's errors. A CommandError becomes an error reply in one place, the executor; everything else that is thrown is
+ * our own fault. Messages that several families send stand here, in Redis's words; those of one family stand with it.
+ */
+export class CommandError extends Error {
+  override name = "CommandError";
+}
+
+/** A request that breaks the protocol: the connection gets the message and is closed. */
+export class ProtocolError extends Error {
+  override name = "ProtocolError";
+}
+
+export const messages = {
+  syntax: "ERR syntax error",
+  notInteger: "ERR value is not an integer or out of range",
+  notFloat: "ERR value is not a valid float",
+  mustBePositive: "ERR value is out of range, must be positive",
+  wrongType: "WRONGTYPE Operation against a key holding the wrong kind of value",
+  noSuchKey: "ERR no such key",
+  outOfRange: "ERR index out of range",
+  stringTooLong: "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
+  overflow: "ERR increment or decrement would overflow",
+  noAuth: "NOAUTH Authentication required.",
+  outOfMemory: "OOM command not allowed when used memory > 'maxmemory'.",
+  loading: "LOADING Redis is loading the dataset in memory",
+  dbIndex: "ERR DB index is out of range",
+  invalidCursor: "ERR invalid cursor",
+} as const;
+
+/** Throws CommandError. A function, so that hot code stays small around it. */
+export function fail(message: string): never {
+  throw new CommandError(message);
+}

@@ -1,0 +1,116 @@
+/**
+ * Numbers as Redis reads and prints them: 64-bit integers in their one canonical form, doubles in the shortest digits
+ * that read back the same.
+ */
+import { latin1 } from "./bytes.ts";
+
+export const INT64_MIN = -(2n ** 63n);
+export const INT64_MAX = 2n ** 63n - 1n;
+
+/** Result of parseSafeInt for what is no integer of at most 15 digits. */
+export const NOT_SAFE = NaN;
+
+/**
+ * The integer in `bytes[start, end)` if it is canonical (no sign but a minus, no leading zero, no space) and has at most
+ * 15 digits; NaN otherwise, also for integers that are longer. Hot.
+ */
+export function parseSafeInt(bytes: Uint8Array, start: number, end: number): number {
+  let i = start;
+  if (i >= end) return NOT_SAFE;
+  const negative = bytes[i] === 45;
+  if (negative) i++;
+  const digits = end - i;
+  if (digits > 15 || digits === 0) return NOT_SAFE;
+  let value = bytes[i] - 48;
+  if (value === 0 ? digits > 1 || negative : value < 0 || value > 9) return NOT_SAFE;
+  for (i++; i < end; i++) {
+    const d = bytes[i] - 48;
+    if (d < 0 || d > 9) return NOT_SAFE;
+    value = value * 10 + d;
+  }
+  return negative ? -value : value;
+}
+
+/** The 64-bit signed integer in `bytes[start, end)`, or undefined where Redis finds none. */
+export function parseInt64(bytes: Uint8Array, start: number, end: number): bigint | undefined {
+  const length = end - start;
+  if (length === 0 || length > 20) return undefined;
+  const text = latin1(bytes, start, end);
+  if (!/^(?:0|-?[1-9][0-9]*)$/.test(text)) return undefined;
+  const value = BigInt(text);
+  return value < INT64_MIN || value > INT64_MAX ? undefined : value;
+}
+
+/** Whether the text is a canonical 64-bit integer, which is what OBJECT ENCODING calls "int". */
+export function isInt64(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start <= 15) return !Number.isNaN(parseSafeInt(bytes, start, end));
+  return parseInt64(bytes, start, end) !== undefined;
+}
+
+/** Number of characters of a safe integer in decimal. */
+export function decimalLength(value: number): number {
+  let length = value < 0 ? 2 : 1;
+  for (let v = Math.abs(value); v >= 10; v = Math.floor(v / 10)) length++;
+  return length;
+}
+
+/** Writes a safe integer in decimal at `at` and returns the index behind it. Hot. */
+export function writeDecimal(target: Uint8Array, at: number, value: number): number {
+  if (value >= 0 && value < 10) {
+    target[at] = 48 + value;
+    return at + 1;
+  }
+  if (value < 0) {
+    target[at++] = 45;
+    value = -value;
+  }
+  const end = at + decimalLength(value);
+  let i = end;
+  while (value > 0x7fffffff) {
+    const q = Math.floor(value / 10);
+    target[--i] = 48 + (value - q * 10);
+    value = q;
+  }
+  let v = value | 0;
+  do {
+    const q = (v / 10) | 0;
+    target[--i] = 48 + (v - q * 10);
+    v = q;
+  } while (v > 0);
+  while (i > at) target[--i] = 48;
+  return end;
+}
+
+/**
+ * A double as Redis replies it: shortest digits; plain up to seven zeros behind the digits, else with an exponent.
+ */
+export function formatDouble(value: number): string {
+  if (Number.isNaN(value)) return "nan";
+  if (value === Infinity) return "inf";
+  if (value === -Infinity) return "-inf";
+  if (value === 0) return Object.is(value, -0) ? "-0" : "0";
+  const sign = value < 0 ? "-" : "";
+  const [mantissa, exponentText] = Math.abs(value).toExponential().split("e");
+  const digits = mantissa.replace(".", "");
+  const exponent = Number(exponentText);
+  const zeros = exponent - digits.length + 1; // power of ten of the last digit
+  if (zeros >= 0 && exponent < digits.length + 7) return sign + digits + "0".repeat(zeros);
+  if (zeros < 0 && (zeros > -7 || Math.abs(exponent) < 4)) {
+    const point = digits.length + zeros;
+    if (point <= 0) return `${sign}0.${"0".repeat(-point)}${digits}`;
+    return `${sign}${digits.slice(0, point)}.${digits.slice(point)}`;
+  }
+  const fraction = digits.length > 1 ? `.${digits.slice(1)}` : "";
+  return `${sign}${digits[0]}${fraction}e${exponent < 0 ? "-" : "+"}${Math.abs(exponent)}`;
+}
+
+/** The double in `bytes[start, end)` as strtod reads it, the whole text and not NaN; undefined otherwise. */
+export function parseDouble(bytes: Uint8Array, start: number, end: number): number | undefined {
+  const text = latin1(bytes, start, end);
+  if (/^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/.test(text)) return Number(text);
+  if (/^[+-]?inf(?:inity)?$/i.test(text)) return text[0] === "-" ? -Infinity : Infinity;
+  const hex = /^([+-]?)0x([0-9a-f]*)\.?([0-9a-f]*)(?:p([+-]?[0-9]+))?$/i.exec(text);
+  if (hex === null || hex[2].length + hex[3].length === 0) return undefined;
+  const value = parseInt(hex[2] + hex[3], 16) * 2 ** (Number(hex[4] ?? 0) - 4 * hex[3].length);
+  return hex[1] === "-" ? -value : value;
+}

@@ -1,0 +1,137 @@
+/**
+ * The engine: the state of a running server that commands see, and nothing of how it is reached. main builds one and
+ * passes it on; an embedded server is another one in the same process.
+ */
+import type { Clock } from "../core/clock.ts";
+import type { Random } from "../core/random.ts";
+import type { Keyspace } from "../store/keyspace.ts";
+import type { Store } from "../store/store.ts";
+import { Effects } from "./effects.ts";
+import type { Session } from "./session.ts";
+import type { Settings } from "./settings.ts";
+import { SlowLog } from "./slowlog.ts";
+import { Stats } from "./stats.ts";
+
+/** The version of Redis that MemDB is compatible with: what clients look for. */
+export const REDIS_VERSION = "8.0.2";
+export const MEMDB_VERSION = "0.1.0";
+
+/** Classes of keyspace events, with Redis's letters. */
+export const Notify = {
+  GENERIC: "g",
+  STRING: "$",
+  LIST: "l",
+  SET: "s",
+  HASH: "h",
+  ZSET: "z",
+  STREAM: "t",
+  EXPIRED: "x",
+  EVICTED: "e",
+  NEW: "n",
+} as const;
+export type NotifyClass = typeof Notify[keyof typeof Notify];
+
+/** Told of every key that changed or went, with the event's name as keyspace notifications have it. */
+export type KeyListener = (
+  db: Keyspace,
+  kind: NotifyClass,
+  event: string,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+) => void;
+
+/** State of the append-only file as INFO and the executor see it; the file itself is the business of aof. */
+export interface Persistence {
+  enabled: boolean;
+  /** While the file is read at start: how far. */
+  loading: boolean;
+  loadingStartMs: number;
+  loadedBytes: number;
+  loadTotalBytes: number;
+  loadedKeys: number;
+  currentBytes: number;
+  baseBytes: number;
+  pendingBytes: number;
+  fsyncPending: number;
+  delayedFsyncs: number;
+  rewrites: number;
+  rewriting: boolean;
+  lastRewriteSeconds: number;
+  /** Set when the file cannot be written: the text behind MISCONF. */
+  failure: string;
+}
+
+export class Engine {
+  readonly store: Store;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly effects = new Effects();
+  readonly stats = new Stats();
+  readonly slowlog = new SlowLog();
+  /** All sessions with a socket, by id. */
+  readonly sessions = new Map<number, Session>();
+  readonly monitors = new Set<Session>();
+  readonly keyListeners: KeyListener[] = [];
+  readonly runId: string;
+  readonly startMs: number;
+  readonly persistence: Persistence = {
+    enabled: false,
+    loading: false,
+    loadingStartMs: 0,
+    loadedBytes: 0,
+    loadTotalBytes: 0,
+    loadedKeys: 0,
+    currentBytes: 0,
+    baseBytes: 0,
+    pendingBytes: 0,
+    fsyncPending: 0,
+    delayedFsyncs: 0,
+    rewrites: 0,
+    rewriting: false,
+    lastRewriteSeconds: -1,
+    failure: "",
+  };
+  /** DEBUG SET-ACTIVE-EXPIRE. */
+  activeExpiry = true;
+  /** The address that is listened on, for INFO. */
+  port = 0;
+  configFile = "";
+  #nextSessionId = 1;
+
+  /** Asks the process to stop in order; set by the server. */
+  shutdown: (options: { save: boolean; now: boolean; force: boolean }) => void = () => {};
+  /** Writes a line to the server's log; set by the server. */
+  log: (level: "debug" | "verbose" | "notice" | "warning", text: string) => void = () => {};
+  /** Empties the store and loads the append-only file again (DEBUG LOADAOF); set by aof. */
+  reload: (() => void) | undefined;
+
+  constructor(store: Store, settings: Settings, clock: Clock, random: Random) {
+    this.store = store;
+    this.settings = settings;
+    this.clock = clock;
+    this.random = random;
+    this.startMs = clock.nowMs();
+    store.setTime(this.startMs);
+    let runId = "";
+    for (let i = 0; i < 40; i++) runId += random.below(16).toString(16);
+    this.runId = runId;
+    store.onExpired = (db, bytes, start, end) => this.keyExpired(db, bytes, start, end);
+  }
+
+  nextSessionId(): number {
+    return this.#nextSessionId++;
+  }
+
+  /** Announces that a key changed or went. */
+  notify(db: Keyspace, kind: NotifyClass, event: string, bytes: Uint8Array, start: number, end: number): void {
+    for (const listener of this.keyListeners) listener(db, kind, event, bytes, start, end);
+  }
+
+  /** Logs the deletion of an expired key and announces it. */
+  private keyExpired(db: Keyspace, bytes: Uint8Array, start: number, end: number): void {
+    this.effects.command(db.index, ["DEL", bytes.subarray(start, end)]);
+    if (this.keyListeners.length > 0) this.notify(db, Notify.EXPIRED, "expired", bytes, start, end);
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * The slow log: the last commands that took longer than slowlog-log-slower-than, with at most 32 arguments of 128 bytes.
+ */
+import { fromLatin1 } from "../core/bytes.ts";
+import type { Request } from "../resp/request.ts";
+
+const ARGUMENTS_MAX = 32;
+const ARGUMENT_BYTES_MAX = 128;
+
+export interface SlowLogEntry {
+  id: number;
+  timeSeconds: number;
+  durationUs: number;
+  args: Uint8Array[];
+  client: string;
+  name: string;
+}
+
+export class SlowLog {
+  /** Newest first. */
+  entries: SlowLogEntry[] = [];
+  #nextId = 0;
+
+  add(request: Request, durationUs: number, nowMs: number, client: string, name: string, lengthMax: number): void {
+    const args: Uint8Array[] = [];
+    const shown = Math.min(request.argc, ARGUMENTS_MAX);
+    for (let i = 0; i < shown; i++) {
+      if (shown !== request.argc && i === shown - 1) {
+        args.push(fromLatin1(`... (${request.argc - shown + 1} more arguments)`));
+        break;
+      }
+      const size = request.end[i] - request.start[i];
+      const kept = request.bytes.slice(request.start[i], request.start[i] + Math.min(size, ARGUMENT_BYTES_MAX));
+      if (size <= ARGUMENT_BYTES_MAX) {
+        args.push(kept);
+      } else {
+        const more = fromLatin1(`... (${size - ARGUMENT_BYTES_MAX} more bytes)`);
+        const joined = new Uint8Array(kept.length + more.length);
+        joined.set(kept);
+        joined.set(more, kept.length);
+        args.push(joined);
+      }
+    }
+    const timeSeconds = Math.floor(nowMs / 1000);
+    this.entries.unshift({ id: this.#nextId++, timeSeconds, durationUs: Math.round(durationUs), args, client, name });
+    this.trim(lengthMax);
+  }
+
+  trim(lengthMax: number): void {
+    if (this.entries.length > lengthMax) this.entries.length = lengthMax;
+  }
+
+  reset(): void {
+    this.entries = [];
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * What INFO counts: connections, commands, errors, and per command calls, time and a latency histogram.
+ */
+
+/** A histogram over microseconds with about 3 % resolution: 32 steps to each doubling. */
+export class LatencyHistogram {
+  #counts = new Float64Array(0);
+  total = 0;
+
+  /** Adds `count` observations of `us` microseconds. */
+  record(us: number, count = 1): void {
+    const i = bucketOf(us);
+    if (i >= this.#counts.length) {
+      const grown = new Float64Array(i + 32);
+      grown.set(this.#counts);
+      this.#counts = grown;
+    }
+    this.#counts[i] += count;
+    this.total += count;
+  }
+
+  /** The value, in microseconds, that `percent` of the observations do not exceed. */
+  percentile(percent: number): number {
+    let left = Math.max(1, Math.ceil((percent / 100) * this.total));
+    for (let i = 0; i < this.#counts.length; i++) {
+      left -= this.#counts[i];
+      if (left <= 0) return upperBound(i);
+    }
+    return 0;
+  }
+
+  /** Number of observations at each power of two of microseconds, cumulative, up to the first that covers all. */
+  cumulative(): { us: number; count: number }[] {
+    const out: { us: number; count: number }[] = [];
+    if (this.total === 0) return out;
+    let sum = 0, i = 0;
+    for (let us = 1; sum < this.total; us *= 2) {
+      const before = sum;
+      while (i < this.#counts.length && upperBound(i) <= us) sum += this.#counts[i++];
+      if (sum > before) out.push({ us, count: sum });
+    }
+    return out;
+  }
+}
+
+function bucketOf(us: number): number {
+  const v = Math.max(0, Math.floor(us));
+  if (v < 64) return v;
+  const log = 31 - Math.clz32(Math.min(v, 0x7fffffff));
+  return 64 + (log - 6) * 32 + ((v >>> (log - 5)) & 31);
+}
+
+function upperBound(i: number): number {
+  if (i < 64) return i;
+  const log = 6 + Math.floor((i - 64) / 32);
+  return 2 ** log + ((i - 64) % 32 + 1) * 2 ** (log - 5) - 1;
+}
+
+export class CommandStats {
+  calls = 0;
+  usec = 0;
+  rejected = 0;
+  failed = 0;
+  readonly latency = new LatencyHistogram();
+}
+
+export class Stats {
+  connections = 0;
+  rejectedConnections = 0;
+  commands = 0;
+  inputBytes = 0;
+  outputBytes = 0;
+  errors = 0;
+  /** Errors by code, at most 128 different ones. */
+  readonly errorCodes = new Map<string, number>();
+  evicted = 0;
+  outputLimitDisconnections = 0;
+  queryLimitDisconnections = 0;
+  expireCycleStopped = 0;
+  expireCycleUs = 0;
+  stalePercent = 0;
+  authFailures = 0;
+  peakBytes = 0;
+  /** Changes since the start: what Redis calls dirty. */
+  changes = 0;
+
+  countError(message: string): void {
+    this.errors++;
+    const space = message.indexOf(" ");
+    const code = space < 0 ? message : message.slice(0, space);
+    if (this.errorCodes.size < 128 || this.errorCodes.has(code)) {
+      this.errorCodes.set(code, (this.errorCodes.get(code) ?? 0) + 1);
+    }
+  }
+
+  /** CONFIG RESETSTAT. */
+  reset(): void {
+    const fresh = new Stats();
+    const { peakBytes, changes } = this;
+    this.errorCodes.clear();
+    const { errorCodes } = this;
+    Object.assign(this, fresh, { peakBytes, changes, errorCodes });
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * The streaming parser of requests: RESP arrays of bulk strings, and inline requests. It owns the buffer that a connection
+ * reads into. A request that is incomplete waits where it stands; no byte is looked at twice, but for moving. Room is made
+ * for what has arrived, never for what a client announces.
+ *
+ * Hot: `next` runs once per request and allocates nothing once the arrays have their size.
+ */
+import { ProtocolError } from "../core/errors.ts";
+import { latin1 } from "../core/bytes.ts";
+import { splitArguments } from "./inline.ts";
+import { Request } from "./request.ts";
+
+const CR = 13, LF = 10, STAR = 42, DOLLAR = 36, MINUS = 45, ZERO = 48;
+/** Redis's limit for an inline request and for a line that announces a length. */
+const LINE_BYTES_MAX = 64 * 1024;
+const ARGUMENTS_MAX = 1024 * 1024;
+const ARGUMENTS_MAX_BEFORE_AUTH = 10;
+const BULK_BYTES_MAX_BEFORE_AUTH = 16384;
+const ROOM_MIN = 512;
+const ROOM_USUAL = 64 * 1024;
+
+/** Results of #number that are no number. */
+const INCOMPLETE = -2, INVALID = -3;
+
+export class RequestParser {
+  readonly request = new Request();
+  /** Largest bulk string that is accepted, in bytes (proto-max-bulk-len). */
+  bulkBytesMax = 512 * 1024 * 1024;
+  /** Before authentication the limits are narrow. */
+  trusted = true;
+
+  #buffer: Uint8Array;
+  #from = 0; // first byte of the current request
+  #at = 0; // first byte not yet parsed
+  #end = 0; // behind the last byte read
+  #scanned = 0; // no line feed stands between #at and here
+  #argsLeft = 0;
+  #bulkLength = -1;
+
+  constructor() {
+    this.#buffer = new Uint8Array(ROOM_MIN);
+  }
+
+  /** Bytes that wait: read but not yet parsed to a whole request. */
+  get pendingBytes(): number {
+    return this.#end - this.#from;
+  }
+
+  /** Size of the buffer. */
+  get roomBytes(): number {
+    return this.#buffer.length;
+  }
+
+  /** A view of the free part of the buffer, never empty, to read into; tell `filled` how much. */
+  room(): Uint8Array {
+    if (this.#from === this.#end) {
+      this.#rebase(0);
+    } else if (this.#from > 0 && this.#buffer.length - this.#end < this.#buffer.length >>> 1) {
+      this.#buffer.copyWithin(0, this.#from, this.#end);
+      this.#rebase(this.#from);
+    }
+    if (this.#end === this.#buffer.length) this.#resize(Math.max(this.#buffer.length * 2, ROOM_MIN));
+    return this.#end === 0 ? this.#buffer : this.#buffer.subarray(this.#end);
+  }
+
+  /** Tells that `count` bytes were read into the view that `room` gave. */
+  filled(count: number): void {
+    this.#end += count;
+    // A read that fills a small buffer says that more will come: it grows to its usual size at once.
+    if (this.#end === this.#buffer.length && this.#buffer.length < ROOM_USUAL) this.#resize(ROOM_USUAL);
+  }
+
+  /** Gives memory back after a burst, or when the connection is idle. Only between requests. */
+  trim(idle: boolean): void {
+    const usual = idle ? ROOM_MIN : ROOM_USUAL;
+    if (this.#from !== this.#end || this.#buffer.length <= usual) return;
+    this.#rebase(0);
+    this.#buffer = new Uint8Array(usual);
+    if (this.request.start.length > 1024) {
+      this.request.start = new Int32Array(8);
+      this.request.end = new Int32Array(8);
+    }
+  }
+
+  /**
+   * Parses on. True when `request` is complete; false when more must be read. Throws ProtocolError, after which the parser
+   * is good for nothing.
+   */
+  next(): boolean {
+    const request = this.request;
+    while (this.#argsLeft === 0) {
+      this.#from = this.#at;
+      if (this.#at >= this.#end) return false;
+      if (this.#buffer[this.#at] !== STAR) {
+        if (!this.#inline()) return false;
+        if (request.argc > 0) return true;
+        continue;
+      }
+      const count = this.#number("mbulk");
+      if (count === INCOMPLETE) return false;
+      if (count === INVALID || count > ARGUMENTS_MAX) throw new ProtocolError("invalid multibulk length");
+      if (count > ARGUMENTS_MAX_BEFORE_AUTH && !this.trusted) {
+        throw new ProtocolError("unauthenticated multibulk length");
+      }
+      request.argc = 0;
+      if (count > 0) this.#argsLeft = count;
+    }
+    const buffer = this.#buffer;
+    for (;;) {
+      let length = this.#bulkLength;
+      if (length < 0) {
+        if (this.#at >= this.#end) return false;
+        if (buffer[this.#at] !== DOLLAR) {
+          throw new ProtocolError(`expected '$', got '${latin1(buffer, this.#at, this.#at + 1)}'`);
+        }
+        length = this.#number("bulk");
+        if (length === INCOMPLETE) return false;
+        if (length < 0 || length > this.bulkBytesMax) throw new ProtocolError("invalid bulk length");
+        if (length > BULK_BYTES_MAX_BEFORE_AUTH && !this.trusted) {
+          throw new ProtocolError("unauthenticated bulk length");
+        }
+      }
+      const start = this.#at, end = start + length;
+      if (end + 2 > this.#end) {
+        this.#bulkLength = length;
+        return false;
+      }
+      this.#bulkLength = -1;
+      const i = request.argc;
+      if (i === request.start.length) request.grow(i + 1);
+      request.start[i] = start;
+      request.end[i] = end;
+      request.argc = i + 1;
+      this.#at = end + 2;
+      if (--this.#argsLeft === 0) {
+        request.bytes = buffer;
+        request.rawStart = this.#from;
+        request.rawEnd = this.#at;
+        return true;
+      }
+    }
+  }
+
+  /** Reads `<mark><number>\r\n` at #at and moves behind it. -1 stands for every negative number. */
+  #number(what: string): number {
+    const buffer = this.#buffer, end = this.#end;
+    let i = this.#at + 1;
+    let value = 0;
+    let c = 0;
+    // The usual case: at most nine digits and the line's end are there.
+    for (; i < end; i++) {
+      c = buffer[i];
+      const d = c - ZERO;
+      if (d < 0 || d > 9 || value > 99999999) break;
+      value = value * 10 + d;
+    }
+    if (c === CR && i > this.#at + 1 && i + 1 < end && (buffer[this.#at + 1] !== ZERO || i === this.#at + 2)) {
+      this.#at = i + 2;
+      return value;
+    }
+    return this.#oddNumber(what);
+  }
+
+  #oddNumber(what: string): number {
+    const buffer = this.#buffer;
+    const cr = buffer.indexOf(CR, Math.max(this.#at, this.#scanned));
+    if (cr < 0 || cr + 1 >= this.#end) {
+      if (cr < 0 || cr >= this.#end) this.#scanned = this.#end;
+      if (this.#end - this.#at > LINE_BYTES_MAX) throw new ProtocolError(`too big ${what} count string`);
+      return INCOMPLETE;
+    }
+    this.#scanned = 0;
+    const text = latin1(buffer, this.#at + 1, cr);
+    this.#at = cr + 2;
+    if (!/^(?:0|-?[1-9][0-9]{0,18})$/.test(text)) return INVALID;
+    return text.charCodeAt(0) === MINUS ? -1 : Number(text);
+  }
+
+  /** Reads an inline request. Its arguments get bytes of their own, because quoting changes them. */
+  #inline(): boolean {
+    const buffer = this.#buffer;
+    const lf = buffer.indexOf(LF, Math.max(this.#at, this.#scanned));
+    if (lf < 0 || lf >= this.#end) {
+      this.#scanned = this.#end;
+      if (this.#end - this.#at > LINE_BYTES_MAX) throw new ProtocolError("too big inline request");
+      return false;
+    }
+    this.#scanned = 0;
+    const lineEnd = lf > this.#at && buffer[lf - 1] === CR ? lf - 1 : lf;
+    const args = splitArguments(buffer, this.#at, lineEnd);
+    if (args === undefined) throw new ProtocolError("unbalanced quotes in request");
+    this.#at = lf + 1;
+    const request = this.request;
+    request.argc = args.length;
+    if (args.length === 0) return true;
+    if (args.length > request.start.length) request.grow(args.length);
+    let size = 0;
+    for (const arg of args) size += arg.length;
+    const bytes = new Uint8Array(size);
+    let at = 0;
+    for (let i = 0; i < args.length; i++) {
+      bytes.set(args[i], at);
+      request.start[i] = at;
+      request.end[i] = at += args[i].length;
+    }
+    request.bytes = bytes;
+    request.rawStart = -1;
+    return true;
+  }
+
+  #resize(length: number): void {
+    const old = this.#buffer;
+    this.#buffer = new Uint8Array(length);
+    this.#buffer.set(this.#from === 0 && this.#end === old.length ? old : old.subarray(this.#from, this.#end));
+    this.#rebase(this.#from);
+  }
+
+  /** All indices move down by `delta`; with nothing pending, to the start. */
+  #rebase(delta: number): void {
+    if (this.#from === this.#end) {
+      this.#from =
+        this.#at =
+        this.#end =
+        this.#scanned =
+          0;
+      return;
+    }
+    this.#from -= delta;
+    this.#at -= delta;
+    this.#end -= delta;
+    this.#scanned = Math.max(0, this.#scanned - delta);
+    const { request } = this;
+    for (let i = 0; i < request.argc; i++) {
+      request.start[i] -= delta;
+      request.end[i] -= delta;
+    }
+  }
+}

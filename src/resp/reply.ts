@@ -1,0 +1,290 @@
+/**
+ * The reply writer: RESP2 and RESP3 into chunks of bytes that a connection sends. It owns the format of every reply type,
+ * and picks the RESP2 form where a session has not switched to RESP3.
+ *
+ * Hot: scalars are written byte by byte into the current chunk. Chunks come from a pool and return to it when sent, so
+ * that an idle session holds none.
+ */
+import { utf8 } from "../core/bytes.ts";
+import { decimalLength, formatDouble, writeDecimal } from "../core/numbers.ts";
+
+const CHUNK_BYTES = 16 * 1024;
+const POOLED_CHUNKS_MAX = 256;
+const pool: Uint8Array[] = [];
+
+/** A chunk of at least `bytes`, from the pool when it has the usual size. Give it back with `releaseChunk`. */
+function takeChunk(bytes: number): Uint8Array {
+  if (bytes > CHUNK_BYTES) return new Uint8Array(bytes);
+  return pool.pop() ?? new Uint8Array(CHUNK_BYTES);
+}
+
+export function releaseChunk(chunk: Uint8Array): void {
+  if (chunk.length === CHUNK_BYTES && pool.length < POOLED_CHUNKS_MAX) pool.push(chunk);
+}
+
+const NONE = new Uint8Array(0);
+const CR = 13, LF = 10;
+
+export class Reply {
+  /** Protocol version of the session, 2 or 3. */
+  version = 2;
+  /** The chunk being written, and how much of it is. */
+  chunk: Uint8Array = NONE;
+  length = 0;
+  /** Full chunks before it, as views of what was written. */
+  readonly #full: Uint8Array[] = [];
+  #fullBytes = 0;
+  /** Number of error replies written; the executor watches it. */
+  errors = 0;
+  lastError = "";
+
+  /** Bytes written and not yet taken. */
+  get pendingBytes(): number {
+    return this.#fullBytes + this.length;
+  }
+
+  /** Takes all that was written, as views to send in order; each goes back with `releaseChunk(view's chunk)`. */
+  take(): { chunk: Uint8Array; view: Uint8Array }[] {
+    const out = this.#full.map((view) => ({ chunk: this.#chunkOf(view), view }));
+    if (this.length > 0) out.push({ chunk: this.chunk, view: this.chunk.subarray(0, this.length) });
+    this.#full.length = 0;
+    this.#fullBytes = 0;
+    this.chunk = NONE;
+    this.length = 0;
+    return out;
+  }
+
+  /** True when the output is one chunk, the usual case: send `chunk[0, length)`, then call `reset`. */
+  get single(): boolean {
+    return this.#full.length === 0;
+  }
+
+  /** Forgets the current chunk, which the caller has taken. */
+  reset(): void {
+    this.chunk = NONE;
+    this.length = 0;
+  }
+
+  /** A position to return to with `rewind`, for CLIENT REPLY OFF and for errors after a half-written reply. */
+  mark(): number {
+    return this.pendingBytes;
+  }
+
+  /** Drops all that was written since `mark`. */
+  rewind(mark: number): void {
+    while (this.#fullBytes > mark) {
+      // Only a reply beyond a chunk gets here; what remains of the older ones is put together again.
+      const view = this.#full.pop()!;
+      this.#fullBytes -= view.length;
+      this.chunk = this.#chunkOf(view);
+      this.length = view.length;
+    }
+    this.length = mark - this.#fullBytes;
+  }
+
+  /** Copies all that was written since `mark`, for tests and the embedding API. */
+  copySince(mark: number): Uint8Array {
+    const out = new Uint8Array(this.pendingBytes - mark);
+    let at = 0;
+    for (const view of [...this.#full, this.chunk.subarray(0, this.length)]) {
+      const from = Math.max(0, mark - at);
+      if (from < view.length) out.set(view.subarray(from), at + from - mark);
+      at += view.length;
+    }
+    return out;
+  }
+
+  ok(): void {
+    this.#ensure(5);
+    const c = this.chunk;
+    let i = this.length;
+    c[i++] = 43;
+    c[i++] = 79;
+    c[i++] = 75;
+    c[i++] = CR;
+    c[i++] = LF;
+    this.length = i;
+  }
+
+  /** A simple string; latin1 text without a line break. */
+  simple(text: string): void {
+    this.#line(43, text);
+  }
+
+  /** An error reply; `message` is latin1 and begins with its code. Line breaks become spaces. */
+  error(message: string): void {
+    this.errors++;
+    this.lastError = message;
+    this.#line(45, message.replace(/[\r\n]/g, " "));
+  }
+
+  integer(value: number): void {
+    this.#ensure(24);
+    const c = this.chunk;
+    let i = this.length;
+    c[i++] = 58;
+    i = writeDecimal(c, i, value);
+    c[i++] = CR;
+    c[i++] = LF;
+    this.length = i;
+  }
+
+  /** An integer that may be beyond 2^53. */
+  bigInteger(value: bigint): void {
+    this.#line(58, String(value));
+  }
+
+  bulk(bytes: Uint8Array, start = 0, end = bytes.length): void {
+    const size = end - start;
+    this.#ensure(size + 16);
+    const c = this.chunk;
+    let i = this.length;
+    c[i++] = 36;
+    i = writeDecimal(c, i, size);
+    c[i++] = CR;
+    c[i++] = LF;
+    if (size > 48) {
+      c.set(bytes.subarray(start, end), i);
+      i += size;
+    } else {
+      while (start < end) c[i++] = bytes[start++];
+    }
+    c[i++] = CR;
+    c[i++] = LF;
+    this.length = i;
+  }
+
+  /** A bulk string of text, in UTF-8. */
+  bulkText(text: string): void {
+    this.bulk(utf8(text));
+  }
+
+  /** A bulk string of an integer's digits. */
+  bulkInteger(value: number): void {
+    const size = decimalLength(value);
+    this.#ensure(size + 16);
+    let i = this.length;
+    this.chunk[i++] = 36;
+    i = writeDecimal(this.chunk, i, size);
+    this.chunk[i++] = CR;
+    this.chunk[i++] = LF;
+    i = writeDecimal(this.chunk, i, value);
+    this.chunk[i++] = CR;
+    this.chunk[i++] = LF;
+    this.length = i;
+  }
+
+  /** The missing value. */
+  null(): void {
+    if (this.version === 3) this.#text("_\r\n");
+    else this.#text("$-1\r\n");
+  }
+
+  /** The missing array, which RESP3 does not tell from the missing value. */
+  nullArray(): void {
+    if (this.version === 3) this.#text("_\r\n");
+    else this.#text("*-1\r\n");
+  }
+
+  /** Header of an array; `count` replies follow. */
+  array(count: number): void {
+    this.#header(42, count);
+  }
+
+  /** Header of a map of `count` pairs; in RESP2 a flat array. */
+  map(count: number): void {
+    if (this.version === 3) this.#header(37, count);
+    else this.#header(42, count * 2);
+  }
+
+  /** Header of a set; in RESP2 an array. */
+  set(count: number): void {
+    this.#header(this.version === 3 ? 126 : 42, count);
+  }
+
+  /** Header of a message out of turn; in RESP2 an array. */
+  push(count: number): void {
+    this.#header(this.version === 3 ? 62 : 42, count);
+  }
+
+  /** Header of attributes of `count` pairs; RESP3 only. */
+  attribute(count: number): void {
+    this.#header(124, count);
+  }
+
+  /** A double; in RESP2 a bulk string. */
+  double(value: number): void {
+    const text = formatDouble(value);
+    if (this.version === 3) this.#line(44, text);
+    else this.bulkText(text);
+  }
+
+  /** A boolean; in RESP2 1 or 0. */
+  boolean(value: boolean): void {
+    if (this.version === 3) this.#text(value ? "#t\r\n" : "#f\r\n");
+    else this.integer(value ? 1 : 0);
+  }
+
+  /** A number beyond 64 bits; in RESP2 a bulk string. */
+  bigNumber(digits: string): void {
+    if (this.version === 3) this.#line(40, digits);
+    else this.bulkText(digits);
+  }
+
+  /** Text for people with a format of three letters; in RESP2 a bulk string. */
+  verbatim(format: string, text: string): void {
+    if (this.version !== 3) return this.bulkText(text);
+    const bytes = utf8(`${format}:${text}`);
+    this.#header(61, bytes.length);
+    this.raw(bytes, 0, bytes.length);
+    this.#text("\r\n");
+  }
+
+  /** Bytes that are RESP already. */
+  raw(bytes: Uint8Array, start: number, end: number): void {
+    this.#ensure(end - start);
+    this.chunk.set(bytes.subarray(start, end), this.length);
+    this.length += end - start;
+  }
+
+  #header(mark: number, count: number): void {
+    this.#ensure(24);
+    const c = this.chunk;
+    let i = this.length;
+    c[i++] = mark;
+    i = writeDecimal(c, i, count);
+    c[i++] = CR;
+    c[i++] = LF;
+    this.length = i;
+  }
+
+  #line(mark: number, text: string): void {
+    this.#ensure(text.length + 3);
+    this.chunk[this.length++] = mark;
+    this.#text(text);
+    this.#text("\r\n");
+  }
+
+  /** One byte for each character: what a client sent comes back as the same bytes. */
+  #text(text: string): void {
+    this.#ensure(text.length);
+    const c = this.chunk;
+    let i = this.length;
+    for (let k = 0; k < text.length; k++) c[i++] = text.charCodeAt(k);
+    this.length = i;
+  }
+
+  #ensure(bytes: number): void {
+    if (this.chunk.length - this.length >= bytes) return;
+    if (this.length > 0) {
+      this.#full.push(this.chunk.subarray(0, this.length));
+      this.#fullBytes += this.length;
+    }
+    this.chunk = takeChunk(bytes);
+    this.length = 0;
+  }
+
+  #chunkOf(view: Uint8Array): Uint8Array {
+    return view.byteOffset === 0 ? new Uint8Array(view.buffer as ArrayBuffer) : view;
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * A request: the bytes it arrived in and where its arguments stand in them. Valid until the parser goes on.
+ */
+export class Request {
+  bytes: Uint8Array;
+  /** Number of arguments, the command's name included. */
+  argc = 0;
+  /** Argument i is `bytes[start[i], end[i])`. */
+  start: Int32Array;
+  end: Int32Array;
+  /** The request as it stands in RESP is `bytes[rawStart, rawEnd)`; rawStart is -1 for an inline request. */
+  rawStart = -1;
+  rawEnd = 0;
+
+  constructor(room = 8) {
+    this.bytes = NOTHING;
+    this.start = new Int32Array(room);
+    this.end = new Int32Array(room);
+  }
+
+  /** A request of its own bytes, for what does not come from a socket: replay, queues, the embedding API. */
+  static of(args: readonly Uint8Array[]): Request {
+    const request = new Request(args.length);
+    const parts: Uint8Array[] = [];
+    let at = 0;
+    const put = (bytes: Uint8Array) => {
+      parts.push(bytes);
+      at += bytes.length;
+    };
+    put(encoder.encode(`*${args.length}\r\n`));
+    for (let i = 0; i < args.length; i++) {
+      put(encoder.encode(`$${args[i].length}\r\n`));
+      request.start[i] = at;
+      put(args[i]);
+      request.end[i] = at;
+      put(CRLF);
+    }
+    request.bytes = new Uint8Array(at);
+    let to = 0;
+    for (const part of parts) {
+      request.bytes.set(part, to);
+      to += part.length;
+    }
+    request.argc = args.length;
+    request.rawStart = 0;
+    request.rawEnd = at;
+    return request;
+  }
+
+  /** A copy that stays valid, for commands that are kept (MULTI). */
+  clone(): Request {
+    const args: Uint8Array[] = [];
+    for (let i = 0; i < this.argc; i++) args.push(this.bytes.slice(this.start[i], this.end[i]));
+    return Request.of(args);
+  }
+
+  /** Makes room for at least `count` arguments; what is there stays. */
+  grow(count: number): void {
+    let room = this.start.length;
+    while (room < count) room *= 2;
+    const start = new Int32Array(room), end = new Int32Array(room);
+    start.set(this.start);
+    end.set(this.end);
+    this.start = start;
+    this.end = end;
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+const CRLF = Uint8Array.of(13, 10);
+const encoder = new TextEncoder();

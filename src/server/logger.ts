@@ -1,0 +1,42 @@
+/**
+ * The server's log: lines on stderr or in a file, in Redis's format, from `loglevel` on.
+ */
+import type { Settings } from "../engine/settings.ts";
+
+export type LogLevel = "debug" | "verbose" | "notice" | "warning";
+
+const MARKS: Record<LogLevel, string> = { debug: ".", verbose: "-", notice: "*", warning: "#" };
+const ORDER: readonly string[] = ["debug", "verbose", "notice", "warning", "nothing"];
+const encoder = new TextEncoder();
+
+export class Logger {
+  readonly #settings: Settings;
+  readonly #file: Deno.FsFile | undefined;
+
+  /** Opens the log file, if the settings name one. */
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    const { logfile } = settings.values;
+    if (logfile !== "") this.#file = Deno.openSync(logfile, { append: true, create: true });
+  }
+
+  write(level: LogLevel, text: string): void {
+    if (ORDER.indexOf(level) < ORDER.indexOf(this.#settings.values.loglevel)) return;
+    const line = encoder.encode(`${Deno.pid}:M ${timestamp(new Date())} ${MARKS[level]} ${text}\n`);
+    try {
+      (this.#file ?? Deno.stderr).writeSync(line);
+    } catch {
+      // A log that cannot be written must not stop the server.
+    }
+  }
+}
+
+/** For example "23 Nov 2026 05:30:00.123". */
+function timestamp(date: Date): string {
+  const two = (n: number) => String(n).padStart(2, "0");
+  const month = date.toLocaleString("en", { month: "short" });
+  const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+  return `${two(date.getDate())} ${month} ${date.getFullYear()} ${time}.${
+    String(date.getMilliseconds()).padStart(3, "0")
+  }`;
+}

@@ -1,0 +1,239 @@
+/**
+ * The server: an engine with listeners, connections, timers and the append-only file. Nothing of the process belongs to it
+ * (signals, exit status, terminal): an embedded server is the same class.
+ */
+import { dirname } from "node:path";
+import { ensureDir } from "@std/fs";
+import { type Clock, systemClock } from "../core/clock.ts";
+import { type Random, systemRandom } from "../core/random.ts";
+import { AofLog } from "../aof/log.ts";
+import { openAof } from "../aof/open.ts";
+import { Executor } from "../commands/execute.ts";
+import { commandTable } from "../commands/table.ts";
+import { Engine } from "../engine/engine.ts";
+import { ExpiryState, runExpiryCycle } from "../engine/expiry.ts";
+import type { Session } from "../engine/session.ts";
+import type { Settings } from "../engine/settings.ts";
+import { Store } from "../store/store.ts";
+import { createStore } from "./store_setup.ts";
+import { Connection } from "./connection.ts";
+import { Turn } from "./turn.ts";
+
+export interface ServerOptions {
+  settings: Settings;
+  clock?: Clock;
+  random?: Random;
+  /** The config file that was read; CONFIG REWRITE writes it. */
+  configFile?: string;
+  log?: Engine["log"];
+  /** Called when an invariant is broken: the server must not go on. */
+  onFatal?: (error: unknown) => void;
+  /** Called when a client sent SHUTDOWN. */
+  onShutdown?: () => void;
+}
+
+const DENIED =
+  "-DENIED MemDB is running in protected mode because it listens beyond this machine and the default user has no " +
+  "password. Connect from this machine, or set requirepass, or start with --protected-mode no.\r\n";
+
+/** Blocks of dead values that are freed between two turns: a few milliseconds. */
+const RECLAIM_BLOCKS = 10_000;
+/** A connection is maintained about so often. */
+const MAINTAIN_EVERY_MS = 1000;
+
+export class Server {
+  readonly engine: Engine;
+  readonly executor: Executor;
+  readonly turn: Turn;
+  /** The addresses that are listened on, with the port that was picked for port 0. */
+  readonly addresses: Deno.Addr[] = [];
+  readonly #options: ServerOptions;
+  readonly #listeners: Deno.Listener[] = [];
+  readonly #connections = new Set<Connection>();
+  readonly #expiry = new ExpiryState();
+  #log: AofLog | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #reclaiming = false;
+  #ticks = 0;
+  #stopping: Promise<void> | undefined;
+
+  private constructor(options: ServerOptions) {
+    this.#options = options;
+    const { settings, clock = systemClock, random = systemRandom() } = options;
+    const store: Store = createStore(settings, random);
+    this.engine = new Engine(store, settings, clock, random);
+    this.engine.configFile = options.configFile ?? "";
+    if (options.log !== undefined) this.engine.log = options.log;
+    this.engine.shutdown = () => this.#options.onShutdown?.();
+    this.executor = new Executor(this.engine, commandTable);
+    this.turn = new Turn(this.engine);
+  }
+
+  /** Listens, loads the append-only file and serves. Clients that come while it loads get -LOADING. */
+  static async start(options: ServerOptions): Promise<Server> {
+    const server = new Server(options);
+    try {
+      await server.#listen();
+      await server.#load();
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+    server.#startTimer();
+    return server;
+  }
+
+  /** The first TCP port that is listened on, 0 if there is none. */
+  get port(): number {
+    return this.engine.port;
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /** Stops in order: no new clients, replies sent, file written and synced. Idempotent. */
+  stop(): Promise<void> {
+    return this.#stopping ??= this.#stop();
+  }
+
+  async #stop(): Promise<void> {
+    for (const listener of this.#listeners) listener.close();
+    clearInterval(this.#timer);
+    for (const connection of [...this.#connections]) connection.close(true);
+    await this.#log?.close();
+    for (const connection of [...this.#connections]) connection.close(false);
+    const { unixsocket } = this.engine.settings.values;
+    if (unixsocket !== "") await Deno.remove(unixsocket).catch(() => {});
+  }
+
+  /** Our own fault: the process must not go on with a state that it cannot trust. */
+  fatal(error: unknown): void {
+    if (this.#options.onFatal === undefined) throw error;
+    this.#options.onFatal(error);
+  }
+
+  forget(connection: Connection): void {
+    this.#connections.delete(connection);
+  }
+
+  /** The output limit that holds for a session, in bytes and seconds. */
+  outputLimit(session: Session): { hard: number; soft: number; seconds: number } {
+    const limits = this.engine.settings.values.clientOutputBufferLimit;
+    return limits[session.kind === "replica" || session.kind === "pubsub" ? session.kind : "normal"];
+  }
+
+  async #listen(): Promise<void> {
+    const { values } = this.engine.settings;
+    if (values.port >= 0) {
+      let port = values.port;
+      for (const hostname of values.bind) {
+        const listener = Deno.listen({ hostname, port });
+        port = (listener.addr as Deno.NetAddr).port;
+        this.engine.port = port;
+        this.#accept(listener);
+      }
+    }
+    if (values.unixsocket !== "") {
+      await ensureDir(dirname(values.unixsocket));
+      await Deno.remove(values.unixsocket).catch(() => {});
+      this.#accept(Deno.listen({ transport: "unix", path: values.unixsocket }));
+      if (values.unixsocketperm > 0) await Deno.chmod(values.unixsocket, values.unixsocketperm);
+    }
+  }
+
+  async #accept(listener: Deno.Listener): Promise<void> {
+    this.#listeners.push(listener);
+    this.addresses.push(listener.addr);
+    for (;;) {
+      let socket: Deno.Conn;
+      try {
+        socket = await listener.accept();
+      } catch (error) {
+        if (error instanceof Deno.errors.BadResource || this.#stopping !== undefined) return;
+        // Out of file descriptors or the like: the client is lost, the server goes on.
+        this.engine.log("warning", `Cannot accept a client: ${(error as Error).message}`);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        continue;
+      }
+      this.#welcome(socket);
+    }
+  }
+
+  #welcome(socket: Deno.Conn): void {
+    const { engine } = this;
+    const { maxclients, tcpKeepalive, protectedMode, requirepass } = engine.settings.values;
+    engine.stats.connections++;
+    if (this.#connections.size >= maxclients) {
+      engine.stats.rejectedConnections++;
+      return refuse(socket, "-ERR max number of clients reached\r\n");
+    }
+    if (socket.remoteAddr.transport === "tcp") {
+      if (protectedMode && requirepass === "" && !isLoopback(socket.remoteAddr.hostname)) {
+        engine.stats.rejectedConnections++;
+        return refuse(socket, DENIED);
+      }
+      const tcp = socket as Deno.TcpConn;
+      tcp.setNoDelay(true);
+      if (tcpKeepalive > 0) tcp.setKeepAlive(true);
+    }
+    const connection = new Connection(this, socket);
+    this.#connections.add(connection);
+    void connection.run();
+  }
+
+  async #load(): Promise<void> {
+    const { settings } = this.engine;
+    const { appendonly, aofpath, restoredb } = settings.values;
+    if (!appendonly && !restoredb) return;
+    const options = { path: aofpath, restore: restoredb, append: appendonly };
+    this.#log = this.turn.log = await openAof(this.engine, this.executor, options);
+  }
+
+  #startTimer(): void {
+    const { hz } = this.engine.settings.values;
+    this.#timer = setInterval(() => this.#tick(hz), 1000 / hz);
+  }
+
+  /** Runs hz times a second: expiry, the sync of everysec, slices of freeing, and the care of connections. */
+  #tick(hz: number): void {
+    const { engine } = this;
+    const nowMs = engine.clock.nowMs();
+    engine.store.setTime(nowMs);
+    if (engine.settings.values.startexpiryloop) runExpiryCycle(engine, this.#expiry);
+    this.turn.settle();
+    if (engine.store.garbagePending) this.#reclaim();
+    this.#ticks++;
+    if (this.#ticks % hz === 0 && engine.settings.values.appendfsync === "everysec") this.#log?.everySecond();
+    if (this.#ticks % Math.ceil((MAINTAIN_EVERY_MS * hz) / 1000) === 0) {
+      const { timeout } = engine.settings.values;
+      for (const connection of this.#connections) connection.maintain(nowMs, timeout);
+    }
+  }
+
+  /** Frees dead values in slices until none are left. */
+  #reclaim(): void {
+    if (this.#reclaiming) return;
+    this.#reclaiming = true;
+    const slice = () => {
+      this.engine.store.reclaim(RECLAIM_BLOCKS);
+      this.#reclaiming = this.engine.store.garbagePending && this.#stopping === undefined;
+      if (this.#reclaiming) setTimeout(slice);
+    };
+    slice();
+  }
+}
+
+function refuse(socket: Deno.Conn, message: string): void {
+  socket.write(new TextEncoder().encode(message)).catch(() => {}).finally(() => {
+    try {
+      socket.close();
+    } catch {
+      // Closed by the client.
+    }
+  });
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname.startsWith("127.") || hostname === "::1" || hostname.startsWith("::ffff:127.");
+}

@@ -1,0 +1,54 @@
+/**
+ * The end of a turn of the event loop. Connections run their requests as their bytes arrive; when all that arrived in one
+ * turn is done, the append-only file is written once, synced if it must be, and then all replies leave.
+ *
+ * A microtask does it: the reads that finish in one turn continue one behind the other, and what the first of them queues
+ * runs behind the last.
+ */
+import type { AofLog } from "../aof/log.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Connection } from "./connection.ts";
+
+export class Turn {
+  log: AofLog | undefined;
+  readonly #engine: Engine;
+  #waiting: Connection[] = [];
+  #scheduled = false;
+  readonly #finish = () => this.#end();
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** The connection has replies to send when the turn ends. */
+  add(connection: Connection): void {
+    this.#waiting.push(connection);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(this.#finish);
+  }
+
+  /** Ends the turn for effects that no connection waits for: expiry, eviction. */
+  settle(): void {
+    if (this.log?.pending) this.log.write();
+  }
+
+  #end(): void {
+    this.#scheduled = false;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    const { log } = this;
+    if (log !== undefined && log.pending) {
+      log.write();
+      if (this.#engine.settings.values.appendfsync === "always") {
+        void log.sync().then(() => send(waiting));
+        return;
+      }
+    }
+    send(waiting);
+  }
+}
+
+function send(connections: readonly Connection[]): void {
+  for (const connection of connections) connection.send();
+}

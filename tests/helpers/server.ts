@@ -1,0 +1,76 @@
+/**
+ * Servers for tests: in this process, on a free port, with a clock that stands still until it is moved.
+ */
+import { ManualClock } from "../../src/core/clock.ts";
+import { SeededRandom } from "../../src/core/random.ts";
+import { type SettingName, Settings } from "../../src/engine/settings.ts";
+import { Server } from "../../src/server/server.ts";
+import { TestClient } from "./client.ts";
+
+export interface TestServerOptions {
+  /** Settings by their names, as words of a config file: { "appendonly": "yes" }. */
+  settings?: Record<string, string>;
+  clock?: ManualClock;
+  seed?: number;
+}
+
+/** 2026-01-01, a time that tests can calculate with. */
+export const TEST_START_MS = Date.UTC(2026, 0, 1);
+
+export class TestServer {
+  readonly clock: ManualClock;
+  readonly server: Server;
+  readonly #clients: TestClient[] = [];
+
+  private constructor(server: Server, clock: ManualClock) {
+    this.server = server;
+    this.clock = clock;
+  }
+
+  static async start(options: TestServerOptions = {}): Promise<TestServer> {
+    const settings = new Settings();
+    settings.init("port", ["0"]);
+    settings.init("enable-debug-command", ["yes"]);
+    for (const [name, text] of Object.entries(options.settings ?? {})) {
+      settings.init(name as SettingName, text === "" ? [""] : text.split(" "));
+    }
+    const clock = options.clock ?? new ManualClock(TEST_START_MS);
+    const random = new SeededRandom(options.seed ?? 1);
+    const server = await Server.start({ settings, clock, random });
+    return new TestServer(server, clock);
+  }
+
+  get port(): number {
+    return this.server.port;
+  }
+
+  /** A new connection; closed with the server. */
+  async connect(): Promise<TestClient> {
+    const client = await TestClient.connect(this.port);
+    this.#clients.push(client);
+    return client;
+  }
+
+  async stop(): Promise<void> {
+    for (const client of this.#clients) client.close();
+    await this.server.stop();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
+
+/** Runs `body` with a server and one connection, and checks the whole store at the end. */
+export async function withServer(
+  body: (client: TestClient, server: TestServer) => Promise<void>,
+  options: TestServerOptions = {},
+): Promise<void> {
+  const server = await TestServer.start(options);
+  try {
+    await body(await server.connect(), server);
+    server.server.engine.store.check();
+  } finally {
+    await server.stop();
+  }
+}
