@@ -1,0 +1,150 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { ProtocolError } from "../../src/core/errors.ts";
+import { RequestParser } from "../../src/resp/parser.ts";
+import { encodeRequest, latin1 } from "../helpers/client.ts";
+import { concatBytes } from "../helpers/wire.ts";
+import { property } from "../helpers/property.ts";
+
+const bytes = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0));
+
+/** Puts bytes into a parser in pieces that end at `cuts`, and collects the requests. */
+function feed(parser: RequestParser, data: Uint8Array, cuts: readonly number[]): string[][] {
+  const requests: string[][] = [];
+  let at = 0;
+  for (const cut of [...cuts, data.length]) {
+    while (at < cut) {
+      const room = parser.room();
+      const count = Math.min(room.length, cut - at);
+      room.set(data.subarray(at, at + count));
+      parser.filled(count);
+      at += count;
+      while (parser.next()) requests.push(argumentsOf(parser));
+    }
+  }
+  return requests;
+}
+
+function argumentsOf(parser: RequestParser): string[] {
+  const { bytes, start, end, argc } = parser.request;
+  return Array.from({ length: argc }, (_, i) => latin1(bytes.subarray(start[i], end[i])));
+}
+
+const STREAM: readonly (readonly string[])[] = [
+  ["PING"],
+  ["SET", "key", "value"],
+  ["SET", "empty", ""],
+  ["GET", "\r\n*1\r\n$4\r\nPING\r\n"],
+  ["ECHO", "\x00\xff\r\n\x01"],
+  ["MSET", ...Array.from({ length: 40 }, (_, i) => `argument ${i}`)],
+];
+
+Deno.test("a stream of requests is understood wherever it is split in two", () => {
+  const data = concatBytes(STREAM.map((args) => encodeRequest(args)));
+  for (let cut = 1; cut < data.length; cut++) {
+    assertEquals(feed(new RequestParser(), data, [cut]), STREAM.map((args) => [...args]), `split at byte ${cut}`);
+  }
+});
+
+Deno.test("a stream of requests is understood byte by byte, inline requests among them", () => {
+  const data = bytes('PING\r\n\r\n*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\nset a "b c"\n*0\r\n*-1\r\nGET a\r\n');
+  const cuts = Array.from({ length: data.length }, (_, i) => i);
+  assertEquals(feed(new RequestParser(), data, cuts), [["PING"], ["ECHO", "hi"], ["set", "a", "b c"], ["GET", "a"]]);
+});
+
+Deno.test("random requests in random pieces come out as they went in", async () => {
+  await property(40, (random) => {
+    const stream = Array.from({ length: 1 + random.below(20) }, () =>
+      Array.from(
+        { length: 1 + random.below(random.below(8) === 0 ? 200 : 6) },
+        () =>
+          Array.from(
+            { length: random.below(random.below(10) === 0 ? 20_000 : 20) },
+            () => String.fromCharCode(random.below(256)),
+          ).join(""),
+      ));
+    const data = concatBytes(stream.map((args) => encodeRequest(args)));
+    const cuts = Array.from({ length: random.below(50) }, () => random.below(data.length)).sort((a, b) => a - b);
+    const parser = new RequestParser();
+    assertEquals(feed(parser, data, cuts), stream);
+    assertEquals(parser.pendingBytes, 0);
+  });
+});
+
+Deno.test("a request remembers the bytes that it came in", () => {
+  const parser = new RequestParser();
+  const data = concatBytes([encodeRequest(["GET", "a"]), encodeRequest(["SET", "b", "c"])]);
+  const room = parser.room();
+  room.set(data);
+  parser.filled(data.length);
+  const raw: string[] = [];
+  while (parser.next()) {
+    const { bytes, rawStart, rawEnd } = parser.request;
+    raw.push(latin1(bytes.subarray(rawStart, rawEnd)));
+  }
+  assertEquals(raw, [latin1(encodeRequest(["GET", "a"])), latin1(encodeRequest(["SET", "b", "c"]))]);
+});
+
+const BROKEN: readonly (readonly [string, string])[] = [
+  ["*abc\r\n", "invalid multibulk length"],
+  ["*1048577\r\n", "invalid multibulk length"],
+  ["*99999999999999999999\r\n", "invalid multibulk length"],
+  ["*1\r\nPING\r\n", "expected '$', got 'P'"],
+  ["*1\r\n$-1\r\n", "invalid bulk length"],
+  ["*1\r\n$abc\r\n", "invalid bulk length"],
+  ["*1\r\n$01\r\n", "invalid bulk length"],
+  ["*1\r\n$536870913\r\n", "invalid bulk length"],
+  ['SET a "b\r\n', "unbalanced quotes in request"],
+  ['SET a "b"c\r\n', "unbalanced quotes in request"],
+  ["SET a 'b\r\n", "unbalanced quotes in request"],
+];
+
+Deno.test("broken requests are refused in Redis's words, whole and byte by byte", () => {
+  for (const [text, message] of BROKEN) {
+    const data = bytes(text);
+    for (const cuts of [[], Array.from({ length: data.length }, (_, i) => i)]) {
+      const error = assertThrows(() => feed(new RequestParser(), data, cuts), ProtocolError);
+      assertEquals(error.message, message, text);
+    }
+  }
+});
+
+Deno.test("lines that never end are refused at 64 KiB", () => {
+  for (const [start, message] of [["*1", "too big mbulk count string"], ["P", "too big inline request"]]) {
+    const data = bytes(start + "1".repeat(70_000));
+    assertEquals(assertThrows(() => feed(new RequestParser(), data, []), ProtocolError).message, message);
+  }
+  const data = bytes("*1\r\n$1" + "1".repeat(70_000));
+  assertEquals(
+    assertThrows(() => feed(new RequestParser(), data, []), ProtocolError).message,
+    "too big bulk count string",
+  );
+});
+
+Deno.test("before authentication requests must be small", () => {
+  for (
+    const [text, message] of [
+      ["*11\r\n", "unauthenticated multibulk length"],
+      ["*2\r\n$4\r\nAUTH\r\n$16385\r\n", "unauthenticated bulk length"],
+    ]
+  ) {
+    const parser = new RequestParser();
+    parser.trusted = false;
+    assertEquals(assertThrows(() => feed(parser, bytes(text), []), ProtocolError).message, message);
+  }
+});
+
+Deno.test("no room is made for what is only announced", () => {
+  const parser = new RequestParser();
+  feed(parser, bytes("*1000000\r\n$500000000\r\nabc"), []);
+  assertEquals(parser.roomBytes <= 64 * 1024, true);
+  assertEquals(parser.request.start.length <= 16, true);
+});
+
+Deno.test("an idle parser gives its room back and goes on", () => {
+  const parser = new RequestParser();
+  feed(parser, encodeRequest(["SET", "key", "v".repeat(1_000_000)]), []);
+  assertEquals(parser.roomBytes >= 1_000_000, true);
+  parser.trim(true);
+  assertEquals(parser.roomBytes, 512);
+  assertEquals(feed(parser, encodeRequest(["GET", "key"]), []), [["GET", "key"]]);
+});
