@@ -1,0 +1,468 @@
+/**
+ * One database: the keys, their types, deadlines and clocks. A key is a record of the dictionary `keys`; one with a
+ * deadline stands in the dictionary `expires` as well, as the same record, so that expiry never looks at the others.
+ * Strings live here, in the record or, above 64 KiB, in a body; of every other type this file knows only the body's ref.
+ *
+ *     meta of a record:  type:4 | encoding:4 | clock:24      body of a long string:  +0 length:32 · +8 bytes
+ *
+ * Refs of records are valid until the key is written again. Registers: readString leaves the string's place in `bytes`,
+ * `start` and `length`, valid until the next allocation or write.
+ */
+import { invariant } from "../core/assert.ts";
+import { CHUNK_SHIFT, copyBytes, GRANULE_MASK } from "./arena.ts";
+import { hashBytes } from "./hash.ts";
+import {
+  BODY,
+  bodyOf,
+  createRecord,
+  flagsOf,
+  headBytes,
+  INLINE_BYTES_MAX,
+  keyLength,
+  keyStart,
+  META,
+  metaOf,
+  NUMBER,
+  numberOf,
+  setBody,
+  setMeta,
+  setNumber,
+  setValueLength,
+  valueLength,
+  valueStart,
+} from "./record.ts";
+import type { Store } from "./store.ts";
+
+/** What a key holds; the numbers are those of Redis's object types. */
+export const Type = { STRING: 0, LIST: 1, SET: 2, ZSET: 3, HASH: 4, STREAM: 6 } as const;
+
+/** How it holds it. A string with AUTO is int, embstr or raw by its text; the other two say so whatever the text. */
+export const Encoding = {
+  AUTO: 0,
+  RAW: 1,
+  EMBSTR: 2,
+  LISTPACK: 3,
+  QUICKLIST: 4,
+  INTSET: 5,
+  HASHTABLE: 6,
+  SKIPLIST: 7,
+  STREAM: 8,
+  LISTPACK_EX: 9,
+} as const;
+
+const BODY_LENGTH_BYTES = 8;
+/** No deadline. */
+export const NEVER = -1;
+
+export class Keyspace {
+  readonly index: number;
+  readonly store: Store;
+  /** Headers of the two dictionaries. */
+  keys: number;
+  expires: number;
+
+  /** Registers of readString. */
+  bytes: Uint8Array = new Uint8Array(0);
+  start = 0;
+  length = 0;
+
+  constructor(store: Store, index: number) {
+    this.store = store;
+    this.index = index;
+    this.keys = store.dict.create();
+    this.expires = store.dict.create();
+  }
+
+  get size(): number {
+    return this.store.dict.count(this.keys);
+  }
+
+  get expiresSize(): number {
+    return this.store.dict.count(this.expires);
+  }
+
+  /**
+   * The record of a key, 0 if there is none. An expired key is deleted, and announced to the store's listener, before it
+   * is found missing. Neither clock nor statistics change.
+   */
+  find(bytes: Uint8Array, start: number, end: number): number {
+    const { store } = this;
+    const ref = store.dict.find(this.keys, bytes, start, end, hashBytes(bytes, start, end));
+    if (ref !== 0 && (flagsOf(store.arena, ref) & NUMBER) !== 0 && this.#expired(ref)) {
+      this.expire(ref);
+      return 0;
+    }
+    return ref;
+  }
+
+  /** find for a command that reads: counts the hit or miss and moves the key's clock. */
+  lookup(bytes: Uint8Array, start: number, end: number): number {
+    const ref = this.find(bytes, start, end);
+    if (ref === 0) {
+      this.store.misses++;
+      return 0;
+    }
+    this.store.hits++;
+    this.store.touch(ref);
+    return ref;
+  }
+
+  /** find for a command that writes: moves the key's clock. */
+  lookupWrite(bytes: Uint8Array, start: number, end: number): number {
+    const ref = this.find(bytes, start, end);
+    if (ref !== 0) this.store.touch(ref);
+    return ref;
+  }
+
+  typeOf(ref: number): number {
+    return metaOf(this.store.arena, ref) & 15;
+  }
+
+  encodingOf(ref: number): number {
+    return (metaOf(this.store.arena, ref) >>> 4) & 15;
+  }
+
+  setEncoding(ref: number, encoding: number): void {
+    const { arena } = this.store;
+    setMeta(arena, ref, (metaOf(arena, ref) & ~0xf0) | (encoding << 4));
+  }
+
+  /** Deadline in milliseconds since the epoch, or NEVER. */
+  deadlineOf(ref: number): number {
+    return (flagsOf(this.store.arena, ref) & NUMBER) !== 0 ? numberOf(this.store.arena, ref) : NEVER;
+  }
+
+  /** Leaves the place of a string in the registers. */
+  readString(ref: number): void {
+    const { arena } = this.store;
+    if ((flagsOf(arena, ref) & BODY) === 0) {
+      this.bytes = arena.u8[ref >>> CHUNK_SHIFT];
+      this.start = valueStart(arena, ref);
+      this.length = valueLength(arena, ref);
+    } else {
+      const body = bodyOf(arena, ref);
+      this.bytes = arena.u8[body >>> CHUNK_SHIFT];
+      this.start = ((body & GRANULE_MASK) << 3) + BODY_LENGTH_BYTES;
+      this.length = arena.i32[body >>> CHUNK_SHIFT][(body & GRANULE_MASK) << 1];
+    }
+  }
+
+  /**
+   * Sets a key to the string `value[vs, ve)`, whatever it was before. `deadline` in milliseconds, NEVER for none.
+   * The value may lie in the arena, even in the old value of this key.
+   */
+  setString(
+    bytes: Uint8Array,
+    ks: number,
+    ke: number,
+    value: Uint8Array,
+    vs: number,
+    ve: number,
+    deadline: number,
+  ): number {
+    const { store } = this;
+    const { arena, dict } = store;
+    const hash = hashBytes(bytes, ks, ke);
+    const old = dict.find(this.keys, bytes, ks, ke, hash);
+    const length = ve - vs;
+    const flags = (deadline === NEVER ? META : META | NUMBER) | (length > INLINE_BYTES_MAX ? BODY : 0);
+    if (old !== 0 && flags < BODY && flagsOf(arena, old) === flags) {
+      const head = headBytes(arena, old);
+      if (arena.roundUp(head + length) === arena.sizeOf(old)) {
+        copyBytes(value, vs, ve, arena.u8[old >>> CHUNK_SHIFT], ((old & GRANULE_MASK) << 3) + head);
+        setValueLength(arena, old, length);
+        setMeta(arena, old, store.freshClock());
+        if (deadline !== NEVER) setNumber(arena, old, deadline);
+        return old;
+      }
+    }
+    const ref = createRecord(arena, flags, bytes, ks, ke, flags < BODY ? length : 0);
+    if (flags < BODY) {
+      copyBytes(value, vs, ve, arena.u8[ref >>> CHUNK_SHIFT], valueStart(arena, ref));
+    } else {
+      const body = this.#createStringBody(length, length);
+      setBody(arena, ref, body);
+      copyBytes(value, vs, ve, arena.u8[body >>> CHUNK_SHIFT], ((body & GRANULE_MASK) << 3) + BODY_LENGTH_BYTES);
+    }
+    setMeta(arena, ref, store.freshClock());
+    if (deadline !== NEVER) setNumber(arena, ref, deadline);
+    if (old === 0) dict.insert(this.keys, hash, ref);
+    else this.#displace(hash, old, ref);
+    if (deadline !== NEVER) this.#index(hash, ref);
+    return ref;
+  }
+
+  /**
+   * Gives a string another length, keeping what fits of the old text, its deadline and its clock; new bytes are zero.
+   * Long strings get spare room. Leaves the string's place in the registers and returns the record's new ref.
+   */
+  resizeString(ref: number, length: number): number {
+    const { arena } = this.store;
+    this.readString(ref);
+    const old = this.length;
+    const hasBody = (flagsOf(arena, ref) & BODY) !== 0;
+    const head = headBytes(arena, ref);
+    if (!hasBody && length <= INLINE_BYTES_MAX && head + length <= arena.sizeOf(ref)) {
+      setValueLength(arena, ref, length);
+    } else if (!hasBody) {
+      ref = this.#rebuild(ref, flagsOf(arena, ref) | (length > INLINE_BYTES_MAX ? BODY : 0), length);
+    } else {
+      let body = bodyOf(arena, ref);
+      if (arena.sizeOf(body) < BODY_LENGTH_BYTES + length) {
+        const room = length + Math.min(length, 1 << 20);
+        body = arena.realloc(body, BODY_LENGTH_BYTES + old, BODY_LENGTH_BYTES + room);
+        setBody(arena, ref, body);
+      }
+      arena.i32[body >>> CHUNK_SHIFT][(body & GRANULE_MASK) << 1] = length;
+    }
+    this.readString(ref);
+    if (length > old) this.bytes.fill(0, this.start + old, this.start + length);
+    return ref;
+  }
+
+  /** Adds a key that does not exist, with a body that the caller made. */
+  add(bytes: Uint8Array, start: number, end: number, type: number, encoding: number, body: number): number {
+    const { arena, dict } = this.store;
+    const hash = hashBytes(bytes, start, end);
+    const old = dict.find(this.keys, bytes, start, end, hash);
+    invariant(old === 0, "a key was added that exists");
+    const ref = createRecord(arena, META | BODY, bytes, start, end, 0);
+    // Finding again is not needed: creating a record moves no dictionary.
+    setMeta(arena, ref, type | (encoding << 4) | this.store.freshClock());
+    setBody(arena, ref, body);
+    dict.insert(this.keys, hash, ref);
+    return ref;
+  }
+
+  bodyOf(ref: number): number {
+    return bodyOf(this.store.arena, ref);
+  }
+
+  setBody(ref: number, body: number): void {
+    setBody(this.store.arena, ref, body);
+  }
+
+  /** Deletes a key and frees its value. False if there is no such key. */
+  remove(bytes: Uint8Array, start: number, end: number): boolean {
+    const ref = this.find(bytes, start, end);
+    if (ref === 0) return false;
+    this.unlink(ref);
+    return true;
+  }
+
+  /** Deletes the key of a record and frees its value. */
+  unlink(ref: number): void {
+    const { store } = this;
+    this.#detach(ref);
+    store.freeValue(ref);
+    store.arena.free(ref);
+  }
+
+  /** Deletes an expired key and announces it. */
+  expire(ref: number): void {
+    const { store } = this;
+    this.#detach(ref);
+    store.expired++;
+    const { arena } = store;
+    const start = keyStart(arena, ref);
+    store.onExpired(this, arena.u8[ref >>> CHUNK_SHIFT], start, start + keyLength(arena, ref));
+    store.freeValue(ref);
+    arena.free(ref);
+  }
+
+  /** Gives a key a deadline, or takes it away with NEVER. Returns the record's new ref. */
+  setDeadline(ref: number, deadline: number): number {
+    const { arena, dict } = this.store;
+    const flags = flagsOf(arena, ref);
+    if (deadline === NEVER) {
+      if ((flags & NUMBER) === 0) return ref;
+      const found = dict.locate(this.expires, dict.hashOf(ref), ref);
+      invariant(found, "a key with a deadline is not indexed");
+      dict.remove(this.expires);
+      return this.#rebuild(ref, flags & ~NUMBER, valueLength(arena, ref));
+    }
+    if ((flags & NUMBER) === 0) {
+      ref = this.#rebuild(ref, flags | NUMBER, valueLength(arena, ref));
+      setNumber(arena, ref, deadline);
+      this.#index(dict.hashOf(ref), ref);
+      return ref;
+    }
+    setNumber(arena, ref, deadline);
+    return ref;
+  }
+
+  /**
+   * Moves a key's value, deadline and clock to another name, here or in another database, replacing what is there.
+   * Lists and the like are not copied: the body changes hands.
+   */
+  moveTo(ref: number, to: Keyspace, bytes: Uint8Array, start: number, end: number): number {
+    const { arena } = this.store;
+    to.remove(bytes, start, end);
+    const flags = flagsOf(arena, ref);
+    const moved = createRecord(arena, flags, bytes, start, end, valueLength(arena, ref));
+    this.#copyRest(ref, moved);
+    if ((flags & BODY) !== 0) setBody(arena, moved, bodyOf(arena, ref));
+    this.#detach(ref);
+    arena.free(ref);
+    to.#attach(moved);
+    return moved;
+  }
+
+  /** Copies a key's value and deadline to another name, which must not exist. */
+  copyTo(ref: number, to: Keyspace, bytes: Uint8Array, start: number, end: number): number {
+    const { arena } = this.store;
+    const flags = flagsOf(arena, ref);
+    const copy = createRecord(arena, flags, bytes, start, end, valueLength(arena, ref));
+    this.#copyRest(ref, copy);
+    setMeta(arena, copy, (metaOf(arena, ref) & 0xff) | this.store.freshClock());
+    if ((flags & BODY) !== 0) {
+      if (this.typeOf(ref) === Type.STRING) {
+        this.readString(ref);
+        const body = this.#createStringBody(this.length, this.length);
+        const at = ((body & GRANULE_MASK) << 3) + BODY_LENGTH_BYTES;
+        copyBytes(this.bytes, this.start, this.start + this.length, arena.u8[body >>> CHUNK_SHIFT], at);
+        setBody(arena, copy, body);
+      } else {
+        const value = this.store.valueType(this.typeOf(ref));
+        setBody(arena, copy, value.copy(this.encodingOf(ref), bodyOf(arena, ref)));
+      }
+    }
+    to.#attach(copy);
+    return copy;
+  }
+
+  /** Deletes all keys. The caller has seen to it that they are announced. Values are freed in slices. */
+  clear(): void {
+    const { store } = this;
+    store.reclaimKeyspace(this.keys);
+    store.dict.destroy(this.expires);
+    this.keys = store.dict.create();
+    this.expires = store.dict.create();
+  }
+
+  /** Bytes that the key and its value take in the arena. */
+  sizeBytes(ref: number, samples: number): number {
+    const { arena } = this.store;
+    let bytes = arena.sizeOf(ref);
+    if ((flagsOf(arena, ref) & BODY) !== 0) {
+      const body = bodyOf(arena, ref);
+      const type = this.typeOf(ref);
+      bytes += type === Type.STRING
+        ? arena.sizeOf(body)
+        : this.store.valueType(type).sizeBytes(this.encodingOf(ref), body, samples);
+    }
+    return bytes;
+  }
+
+  /** Checks the database; adds every block that it reaches to `reached`. */
+  check(reached: Set<number>): void {
+    const { arena, dict } = this.store;
+    let withDeadline = 0;
+    dict.check(this.keys, reached, (ref) => {
+      invariant(!reached.has(ref), "a block belongs to two owners");
+      reached.add(ref);
+      const flags = flagsOf(arena, ref);
+      if ((flags & NUMBER) !== 0) withDeadline++;
+      if ((flags & BODY) === 0) return;
+      const body = bodyOf(arena, ref), type = this.typeOf(ref);
+      if (type === Type.STRING) reached.add(body);
+      else this.store.valueType(type).check(this.encodingOf(ref), body, reached);
+    });
+    dict.check(this.expires, reached, (ref) => invariant(reached.has(ref), "a deadline outlived its key"));
+    invariant(withDeadline === this.expiresSize, "the keys with a deadline are miscounted");
+  }
+
+  /** Whether a record with a deadline is past it. While a file loads nothing expires: the file says what did. */
+  #expired(ref: number): boolean {
+    return numberOf(this.store.arena, ref) <= this.store.nowMs && !this.store.holdExpiry;
+  }
+
+  #createStringBody(length: number, room: number): number {
+    const { arena } = this.store;
+    const body = arena.alloc(BODY_LENGTH_BYTES + room);
+    arena.i32[body >>> CHUNK_SHIFT][(body & GRANULE_MASK) << 1] = length;
+    return body;
+  }
+
+  /** Puts `ref` in the slot where `find` just found `old`, and frees `old` with its value. */
+  #displace(hash: number, old: number, ref: number): void {
+    const { store } = this;
+    store.dict.replace(ref);
+    if ((flagsOf(store.arena, old) & NUMBER) !== 0 && store.dict.locate(this.expires, hash, old)) {
+      store.dict.remove(this.expires);
+    }
+    store.freeValue(old);
+    store.arena.free(old);
+  }
+
+  /** Adds a record to the keys with a deadline. */
+  #index(hash: number, ref: number): void {
+    const { arena, dict } = this.store;
+    const start = keyStart(arena, ref);
+    const end = start + keyLength(arena, ref);
+    const old = dict.find(this.expires, arena.u8[ref >>> CHUNK_SHIFT], start, end, hash);
+    if (old === 0) dict.insert(this.expires, hash, ref);
+    else dict.replace(ref);
+  }
+
+  #attach(ref: number): void {
+    const { arena, dict } = this.store;
+    const start = keyStart(arena, ref);
+    const end = start + keyLength(arena, ref);
+    const hash = dict.hashOf(ref);
+    const old = dict.find(this.keys, arena.u8[ref >>> CHUNK_SHIFT], start, end, hash);
+    invariant(old === 0, "a key was added that exists");
+    dict.insert(this.keys, hash, ref);
+    if ((flagsOf(arena, ref) & NUMBER) !== 0) this.#index(hash, ref);
+  }
+
+  #detach(ref: number): void {
+    const { arena, dict } = this.store;
+    const hash = dict.hashOf(ref);
+    if ((flagsOf(arena, ref) & NUMBER) !== 0 && dict.locate(this.expires, hash, ref)) dict.remove(this.expires);
+    const found = dict.locate(this.keys, hash, ref);
+    invariant(found, "a record is not in its database");
+    dict.remove(this.keys);
+  }
+
+  /** Copies meta, deadline and inline value from one record to another with the same flags and value length. */
+  #copyRest(from: number, to: number): void {
+    const { arena } = this.store;
+    setMeta(arena, to, metaOf(arena, from));
+    if ((flagsOf(arena, from) & NUMBER) !== 0) setNumber(arena, to, numberOf(arena, from));
+    const start = valueStart(arena, from);
+    const end = start + valueLength(arena, from);
+    copyBytes(arena.u8[from >>> CHUNK_SHIFT], start, end, arena.u8[to >>> CHUNK_SHIFT], valueStart(arena, to));
+  }
+
+  /** Replaces a record by one with other flags or another value length, in both dictionaries; the value goes along. */
+  #rebuild(ref: number, flags: number, length: number): number {
+    const { arena, dict } = this.store;
+    const oldFlags = flagsOf(arena, ref);
+    const start = keyStart(arena, ref);
+    const from = arena.u8[ref >>> CHUNK_SHIFT];
+    const outOfLine = (flags & BODY) !== 0;
+    const to = createRecord(arena, flags, from, start, start + keyLength(arena, ref), outOfLine ? 0 : length);
+    setMeta(arena, to, metaOf(arena, ref));
+    if ((flags & oldFlags & NUMBER) !== 0) setNumber(arena, to, numberOf(arena, ref));
+    if ((oldFlags & BODY) !== 0) {
+      setBody(arena, to, bodyOf(arena, ref));
+    } else {
+      const at = valueStart(arena, ref), end = at + Math.min(length, valueLength(arena, ref));
+      if (outOfLine) {
+        const body = this.#createStringBody(length, length + Math.min(length, 1 << 20));
+        setBody(arena, to, body);
+        copyBytes(from, at, end, arena.u8[body >>> CHUNK_SHIFT], ((body & GRANULE_MASK) << 3) + BODY_LENGTH_BYTES);
+      } else {
+        copyBytes(from, at, end, arena.u8[to >>> CHUNK_SHIFT], valueStart(arena, to));
+      }
+    }
+    const hash = dict.hashOf(ref);
+    const found = dict.locate(this.keys, hash, ref);
+    invariant(found, "a record is not in its database");
+    dict.replace(to);
+    if ((flags & oldFlags & NUMBER) !== 0 && dict.locate(this.expires, hash, ref)) dict.replace(to);
+    arena.free(ref);
+    return to;
+  }
+}

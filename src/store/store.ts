@@ -1,0 +1,221 @@
+/**
+ * The store: the arena, the dictionary engine, the databases, the value types, and what they share: the time, the clocks
+ * of keys, counts, and the freeing of large values in slices. It knows nothing of clients, commands or files.
+ */
+import { invariant } from "../core/assert.ts";
+import type { Random } from "../core/random.ts";
+import { Arena } from "./arena.ts";
+import { Dict } from "./dict.ts";
+import { Keyspace, Type } from "./keyspace.ts";
+import { BODY, bodyOf, flagsOf, metaOf, setMeta } from "./record.ts";
+
+/** What the store must know of a type whose values have bodies. Registered once, by the type's own module. */
+export interface ValueType {
+  /** A deep copy of a body. */
+  copy(encoding: number, body: number): number;
+  /**
+   * Frees at most `budget` blocks of a body. Returns the body that is left, or 0 when all of it is free; a body that is
+   * left is good for nothing but the next call.
+   */
+  free(encoding: number, body: number, budget: number): number;
+  /** Number of elements. */
+  count(encoding: number, body: number): number;
+  /** Bytes of the arena that the body takes, estimated from `samples` elements (0: from all). */
+  sizeBytes(encoding: number, body: number, samples: number): number;
+  /**
+   * Calls `visit` with each element in the order of the value, from its end when `reverse`, until it returns false. Only
+   * types that SORT takes have it. The bytes are valid during the call, which must not write.
+   */
+  elements?(
+    encoding: number,
+    body: number,
+    reverse: boolean,
+    visit: (bytes: Uint8Array, start: number, end: number) => boolean,
+  ): void;
+  /** Checks all invariants and adds every block of the body to `reached`. */
+  check(encoding: number, body: number, reached: Set<number>): void;
+}
+
+/** Blocks freed at once; what is larger is freed in slices between turns of the event loop. */
+const FREE_AT_ONCE = 512;
+
+export interface StoreOptions {
+  databases: number;
+  random: Random;
+}
+
+export class Store {
+  readonly arena = new Arena();
+  readonly dict: Dict = new Dict(this.arena);
+  readonly random: Random;
+  readonly databases: Keyspace[] = [];
+  readonly #types: ValueType[] = [];
+  /** Values on their way out: type, encoding, body; type -1 is a whole dictionary of keys. */
+  readonly #garbage: { type: number; encoding: number; body: number }[] = [];
+
+  #nowMs = 0;
+  #seconds = 0;
+  /** While a file loads, keys do not expire. */
+  holdExpiry = false;
+  /** Set by CLIENT NO-TOUCH for the running command. */
+  holdClocks = false;
+  /** Keys keep an access frequency instead of an access time. */
+  frequencies = false;
+  lfuLogFactor = 10;
+  lfuDecayMinutes = 1;
+  hits = 0;
+  misses = 0;
+  expired = 0;
+
+  /** Told of every key that expired, before its value is freed. */
+  onExpired: (db: Keyspace, bytes: Uint8Array, start: number, end: number) => void = () => {};
+
+  constructor(options: StoreOptions) {
+    this.random = options.random;
+    for (let i = 0; i < options.databases; i++) this.databases.push(new Keyspace(this, i));
+  }
+
+  /** Sets the time that commands see, in milliseconds since the epoch. */
+  setTime(ms: number): void {
+    if (ms === this.#nowMs) return;
+    this.#nowMs = ms;
+    this.#seconds = Math.floor(ms / 1000);
+  }
+
+  /** The time of the running command, in milliseconds since the epoch. */
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  register(type: number, valueType: ValueType): void {
+    invariant(this.#types[type] === undefined, "a value type was registered twice");
+    this.#types[type] = valueType;
+  }
+
+  valueType(type: number): ValueType {
+    return this.#types[type];
+  }
+
+  /** The clock bits of a key that is written now, in their place in the meta word; type and encoding are zero. */
+  freshClock(): number {
+    if (this.frequencies) return (((this.#minutes() & 0xffff) << 8) | LFU_START) << 8;
+    return this.#seconds << 8;
+  }
+
+  /** Moves a key's clock: its access time, or its frequency. */
+  touch(ref: number): void {
+    if (this.holdClocks) return;
+    const meta = metaOf(this.arena, ref);
+    if (this.frequencies) {
+      setMeta(this.arena, ref, (meta & 0xff) | (this.#bump(meta >>> 8) << 8));
+    } else {
+      setMeta(this.arena, ref, (meta & 0xff) | (this.#seconds << 8));
+    }
+  }
+
+  /** Seconds since a key was last used. */
+  idleSeconds(ref: number): number {
+    return (this.#seconds - (metaOf(this.arena, ref) >>> 8)) & 0xffffff;
+  }
+
+  /** Logarithmic access frequency of a key, 0 to 255, after its decay until now. */
+  frequency(ref: number): number {
+    return this.#decayed(metaOf(this.arena, ref) >>> 8);
+  }
+
+  /** Sets a key's clock: idle time in seconds, or frequency. For RESTORE and its like. */
+  setIdle(ref: number, seconds: number): void {
+    const clock = (this.#seconds - seconds) & 0xffffff;
+    setMeta(this.arena, ref, (metaOf(this.arena, ref) & 0xff) | (clock << 8));
+  }
+
+  setFrequency(ref: number, frequency: number): void {
+    const clock = ((this.#minutes() & 0xffff) << 8) | frequency;
+    setMeta(this.arena, ref, (metaOf(this.arena, ref) & 0xff) | (clock << 8));
+  }
+
+  /** Frees what a record holds besides itself; the large at leisure. */
+  freeValue(ref: number): void {
+    if ((flagsOf(this.arena, ref) & BODY) === 0) return;
+    const body = bodyOf(this.arena, ref);
+    const meta = metaOf(this.arena, ref);
+    this.freeBody(meta & 15, (meta >>> 4) & 15, body);
+  }
+
+  freeBody(type: number, encoding: number, body: number): void {
+    if (type === Type.STRING) {
+      this.arena.free(body);
+      return;
+    }
+    const rest = this.#types[type].free(encoding, body, FREE_AT_ONCE);
+    if (rest !== 0) this.#garbage.push({ type, encoding, body: rest });
+  }
+
+  /** Takes over a dictionary of keys with all that is in it. */
+  reclaimKeyspace(keys: number): void {
+    this.#garbage.push({ type: -1, encoding: 0, body: keys });
+    this.reclaim(FREE_AT_ONCE);
+  }
+
+  get garbagePending(): boolean {
+    return this.#garbage.length > 0;
+  }
+
+  /** Frees about `budget` blocks of what is on its way out. Call it between turns while `garbagePending`. */
+  reclaim(budget: number): void {
+    const last = this.#garbage[this.#garbage.length - 1];
+    if (last === undefined) return;
+    if (last.type >= 0) {
+      last.body = this.#types[last.type].free(last.encoding, last.body, budget);
+      if (last.body === 0) this.#garbage.splice(this.#garbage.indexOf(last), 1);
+      return;
+    }
+    this.#garbage.pop();
+    const rest = this.dict.drain(last.body, budget, (ref) => {
+      this.freeValue(ref);
+      this.arena.free(ref);
+    });
+    if (rest !== 0) this.#garbage.unshift({ type: -1, encoding: 0, body: rest });
+  }
+
+  /** Exchanges the contents of two databases. */
+  swap(a: number, b: number): void {
+    const x = this.databases[a], y = this.databases[b];
+    [x.keys, y.keys] = [y.keys, x.keys];
+    [x.expires, y.expires] = [y.expires, x.expires];
+  }
+
+  /** Checks everything: all structures, and that every block in use is reached by exactly what owns it. */
+  check(): void {
+    while (this.garbagePending) this.reclaim(1 << 20);
+    const reached = new Set<number>();
+    for (const db of this.databases) db.check(reached);
+    const inUse = this.arena.check();
+    for (const ref of reached) invariant(inUse.has(ref), "a block is reached that is free");
+    invariant(reached.size === inUse.size, "a block is in use that nothing reaches");
+  }
+
+  #minutes(): number {
+    return Math.floor(this.#seconds / 60);
+  }
+
+  #decayed(clock: number): number {
+    const counter = clock & 0xff;
+    if (this.lfuDecayMinutes === 0) return counter;
+    const elapsed = ((this.#minutes() & 0xffff) - (clock >>> 8)) & 0xffff;
+    return Math.max(0, counter - Math.floor(elapsed / this.lfuDecayMinutes));
+  }
+
+  /** A frequency grows by one with a probability that falls with what it is. */
+  #bump(clock: number): number {
+    let counter = this.#decayed(clock);
+    if (counter < 255) {
+      const base = Math.max(0, counter - LFU_START);
+      if (this.random.unit() < 1 / (base * this.lfuLogFactor + 1)) counter++;
+    }
+    return ((this.#minutes() & 0xffff) << 8) | counter;
+  }
+}
+
+/** A new key's frequency, so that it is not the first to be evicted. */
+const LFU_START = 5;
