@@ -135,6 +135,7 @@ export class LineEditor {
     if (control === "c") {
       this.#line.write(null, { ctrl: true, name: "e" });
       this.#out.write("\n");
+      Object.assign(this.#line, { line: "", cursor: 0, prevRows: 0 });
       this.#settings.onInterrupt(false);
     } else if (control === "d" && this.#line.line === "") {
       this.#out.write("\n");

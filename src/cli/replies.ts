@@ -47,13 +47,12 @@ export function isSubscription(command: string): boolean {
   return /^[ps]?(un)?subscribe$/i.test(command);
 }
 
-/** `-> invalidate: "key"` for client-side caching's push; undefined for every other reply. */
+/** `-> invalidate: 'key'` for client-side caching's push about keys; undefined for every other reply. */
 export function formatInvalidation(reply: Reply): string | undefined {
   if (reply.type !== "push" || reply.items.length !== 2) return undefined;
   const [first, keys] = reply.items;
   if (first === undefined || !("bytes" in first) || fromBytes(first.bytes) !== "invalidate") return undefined;
-  if (keys?.type === "nil") return "-> invalidate: (nil)\n";
   if (keys?.type !== "array") return undefined;
-  const names = keys.items.map((key) => "bytes" in key ? quote(fromBytes(key.bytes)) : "(nil)");
-  return `-> invalidate: ${names.join(", ")}\n`;
+  const names = keys.items.map((key) => "bytes" in key ? fromBytes(key.bytes) : "");
+  return `-> invalidate: ${names.map((name) => /^[ -~]*$/.test(name) ? `'${name}'` : quote(name)).join(", ")}\n`;
 }

@@ -75,7 +75,7 @@ function argumentFromDocs(reply: Reply): Syntax {
     ? flagsReply.items.map((flag) => "bytes" in flag ? fromBytes(flag.bytes) : "")
     : [];
   let part: Syntax;
-  if (type === "pure-token") part = { kind: "token", text: token ?? text("name") ?? "" };
+  if (type === "pure-token") part = { kind: "token", text: token || '""' };
   else if (type === "oneof") part = { kind: "choice", parts: children };
   else if (type === "block") part = sequence(children);
   else part = { kind: "value", text: text("display_text") ?? text("name") ?? "" };
