@@ -103,6 +103,15 @@ export class Settings {
     this.#put(setting, this.#read(setting, words));
   }
 
+  /**
+   * init for a value that nobody asked for but that follows from others: it counts as the default, so that rewriting a
+   * file does not turn it into a wish. Throws SettingError.
+   */
+  initDefault(name: SettingName, words: readonly string[]): void {
+    this.init(name, words);
+    this.#initial.set(findSetting(name)!, this.get(name)!);
+  }
+
   /** Changes one setting of a running server from inside, start-only ones included. Throws SettingChangeError. */
   set(name: SettingName, text: string): void {
     this.#apply([{ setting: findSetting(name)!, text }]);
@@ -161,7 +170,7 @@ export class Settings {
     if (!setting.kind.many && words.length !== 1) throw new SettingError("wrong number of arguments");
     const reading = setting.kind.read(words, this.#readings.get(setting));
     if (setting.fixed !== undefined && reading.text !== this.#initial.get(setting)) {
-      throw new SettingError(`can't be ${quoted(reading.text)}: ${setting.fixed}`);
+      throw new SettingError(setting.fixed);
     }
     return reading;
   }
@@ -195,16 +204,21 @@ export class Settings {
     }
   }
 
-  /** Puts the old values back and tells those who were told of the new ones, the one that refused included. */
+  /**
+   * Puts the old values back and tells those who were told of the new ones, the one that refused included. Nobody can
+   * refuse to go back.
+   */
   #restore(before: ReadonlyMap<Setting, Reading<unknown>>, told: readonly Setting[]): void {
     const failed = new Map(told.map((setting) => [setting, this.#readings.get(setting)!]));
     for (const [setting, reading] of before) this.#put(setting, reading);
     for (const [setting, { value }] of failed) {
-      for (const listener of this.#listeners.get(setting) ?? []) listener(before.get(setting)!.value, value);
+      for (const listener of this.#listeners.get(setting) ?? []) {
+        try {
+          listener(before.get(setting)!.value, value);
+        } catch (error) {
+          if (!(error instanceof SettingError)) throw error;
+        }
+      }
     }
   }
-}
-
-function quoted(text: string): string {
-  return text === "" ? "empty" : text.length > 40 ? `'${text.slice(0, 40)}…'` : `'${text}'`;
 }

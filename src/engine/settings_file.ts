@@ -119,12 +119,23 @@ export function rewriteText(
   return kept.map((line) => line + "\n").join("");
 }
 
-/** Replaces a file's text in one step: a crash leaves the old or the new text. Keeps the file's mode. Throws what Deno throws. */
+/** The text of a file, undefined if there is none. Throws what Deno throws. */
+export function readIfThere(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Replaces a file's text in one step: a crash leaves the old or the new text. Keeps the mode. Throws what Deno throws. */
 export function replaceFile(path: string, text: string): void {
-  const real = Deno.realPathSync(path);
+  const exists = readIfThere(path) !== undefined;
+  const real = exists ? Deno.realPathSync(path) : path;
   const temporary = `${real}.${Deno.pid}.tmp`;
   try {
-    const mode = Deno.build.os === "windows" ? undefined : (Deno.statSync(real).mode ?? 0o644) & 0o777;
+    const mode = Deno.build.os === "windows" ? undefined : exists ? Deno.statSync(real).mode! & 0o777 : 0o644;
     using file = Deno.openSync(temporary, { write: true, create: true, truncate: true, mode });
     const bytes = utf8(text);
     for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));

@@ -3,6 +3,7 @@
  * prints for it, and what CONFIG REWRITE writes. This file owns those rules, ranges and the error texts that come with
  * them, which are Redis's. It refuses to know any single setting; those stand in settings_table.ts.
  */
+import { resolve } from "node:path";
 import { quoteWord } from "./settings_file.ts";
 
 /** Why a value is not acceptable, in Redis's words where Redis has them. Becomes part of an error reply or of a line on stderr. */
@@ -169,6 +170,17 @@ export function text(hint = "TEXT", check?: (word: string) => void): Kind<string
     return { value: word, text: word };
   }, (reading) => quoteWord(reading.text));
 }
+
+/** The path of a folder; a relative one starts from the folder before. Whether it exists is for a listener to say. */
+export const folder: Kind<string> = {
+  hint: "PATH",
+  many: false,
+  read(words, before) {
+    const value = before === undefined ? words[0] : resolve(before.value, words[0]);
+    return { value, text: value };
+  },
+  lines: ({ text }) => [quoteWord(text)],
+};
 
 /** The name of a file or folder, without a path. */
 export function plainName(setting: string, what: "filename" | "dirname", mayBeEmpty: boolean): Kind<string> {

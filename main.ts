@@ -1,0 +1,109 @@
+/**
+ * The program: finds the subcommand and hands the rest of the command line to it. Each subcommand is loaded only when it
+ * runs. This file owns exit statuses and the text of `memdb help`; it refuses everything else.
+ */
+const HELP = `MemDB: an in-memory key-value server that speaks Redis's protocol
+
+Usage:
+  memdb [serve] [CONFIG-FILE] [flags]   run the server (6379 on 127.0.0.1 unless told otherwise)
+  memdb cli [flags] [command ...]       talk to a server: one command, a pipe, or a session
+  memdb help [serve | settings | cli]   explain flags and settings
+  memdb --version                       print the version
+
+Examples:
+  memdb --aofpath ./db.aof              a server that keeps its data in ./db.aof
+  memdb cli SET greeting hello          one command to it
+`;
+
+const SUBCOMMANDS = ["serve", "cli", "help", "version"];
+const EXIT_USAGE = 2;
+
+async function serve(args: readonly string[]): Promise<number> {
+  const { parseServeOptions, systemSurroundings } = await import("./src/server/options.ts");
+  const options = parseServeOptions(args, systemSurroundings());
+  const { serve } = await import("./src/server/serve.ts");
+  return await serve(options);
+}
+
+async function cli(args: readonly string[]): Promise<number> {
+  const [{ runCli }, { commandTable }] = await Promise.all([
+    import("./src/cli/main.ts"),
+    import("./src/commands/table.ts"),
+  ]);
+  return await runCli([...args], commandTable);
+}
+
+async function help(topic: string | undefined): Promise<number> {
+  switch (topic) {
+    case undefined:
+    case "help":
+    case "version":
+      console.log(HELP.trimEnd());
+      return 0;
+    case "serve":
+    case "settings": {
+      const { serveHelp } = await import("./src/server/flags_help.ts");
+      console.log(serveHelp(topic === "settings").trimEnd());
+      return 0;
+    }
+    case "cli":
+      return await cli(["--help"]);
+    default:
+      return await unknown(topic);
+  }
+}
+
+async function version(): Promise<number> {
+  const { MEMDB_VERSION, REDIS_VERSION } = await import("./src/engine/engine.ts");
+  console.log(`memdb ${MEMDB_VERSION} (compatible with Redis ${REDIS_VERSION}; Deno ${Deno.version.deno})`);
+  return 0;
+}
+
+async function unknown(word: string): Promise<number> {
+  const { nearest } = await import("./src/core/nearest.ts");
+  const meant = nearest(word, SUBCOMMANDS);
+  console.error(`memdb: unknown subcommand '${word}'; ${meant ? `did you mean ${meant}?` : "see memdb help"}`);
+  return EXIT_USAGE;
+}
+
+/** Whether the first word of a command line names a config file, as redis-server takes it, rather than a subcommand. */
+function looksLikeFile(word: string): boolean {
+  return word === "-" || /[./\\]/.test(word);
+}
+
+/** Runs a command line. Returns the exit status. */
+async function main(args: readonly string[]): Promise<number> {
+  const [first, ...rest] = args;
+  switch (first) {
+    case "cli":
+      return await cli(rest);
+    case "help":
+    case "-h":
+    case "--help":
+      return await help(rest[0]);
+    case "version":
+    case "-v":
+    case "-V":
+    case "--version":
+      return await version();
+  }
+  const serverArgs = first === "serve" ? rest : args;
+  if (first !== undefined && first !== "serve" && !first.startsWith("--") && !looksLikeFile(first)) {
+    return first.startsWith("-") ? await usageError(() => serve(args)) : await unknown(first);
+  }
+  if (serverArgs.some((arg) => arg === "--help" || arg === "-h")) return await help("serve");
+  return await usageError(() => serve(serverArgs));
+}
+
+/** Turns a UsageError into one line on stderr and its exit status. */
+async function usageError(run: () => Promise<number>): Promise<number> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== "UsageError") throw error;
+    console.error(`memdb: ${error.message}`);
+    return EXIT_USAGE;
+  }
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
