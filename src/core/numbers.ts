@@ -3,6 +3,7 @@
  * that read back the same.
  */
 import { latin1 } from "./bytes.ts";
+import { type FloatFormat, readFloat } from "./long_double.ts";
 
 export const INT64_MIN = -(2n ** 63n);
 export const INT64_MAX = 2n ** 63n - 1n;
@@ -81,14 +82,20 @@ export function writeDecimal(target: Uint8Array, at: number, value: number): num
   return end;
 }
 
+/** Redis prints whole numbers up to here with all their digits. */
+const PLAIN_INTEGER_MAX = 2 ** 62;
+
 /**
- * A double as Redis replies it: shortest digits; plain up to seven zeros behind the digits, else with an exponent.
+ * A double as Redis replies it. Whole numbers up to 2^62 with all digits; others with the shortest digits that read back
+ * the same, plain with up to seven zeros added behind them or before them, else with an exponent.
  */
 export function formatDouble(value: number): string {
   if (Number.isNaN(value)) return "nan";
   if (value === Infinity) return "inf";
   if (value === -Infinity) return "-inf";
   if (value === 0) return Object.is(value, -0) ? "-0" : "0";
+  if (Number.isSafeInteger(value)) return String(value);
+  if (Number.isInteger(value) && Math.abs(value) <= PLAIN_INTEGER_MAX) return String(BigInt(value));
   const sign = value < 0 ? "-" : "";
   const [mantissa, exponentText] = Math.abs(value).toExponential().split("e");
   const digits = mantissa.replace(".", "");
@@ -104,13 +111,26 @@ export function formatDouble(value: number): string {
   return `${sign}${digits[0]}${fraction}e${exponent < 0 ? "-" : "+"}${Math.abs(exponent)}`;
 }
 
-/** The double in `bytes[start, end)` as strtod reads it, the whole text and not NaN; undefined otherwise. */
+const DOUBLE: FloatFormat = { precision: 53, minExponent: -1074, limit: 1024 };
+/** Longer text is taken for no number. */
+const DOUBLE_TEXT_MAX = 1 << 20;
+const DECIMAL = /^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
+
+/**
+ * The double in `bytes[start, end)` as strtod reads it, the whole text; undefined where Redis finds no valid float: NaN,
+ * and what is too large, or so small that it rounds to zero.
+ */
 export function parseDouble(bytes: Uint8Array, start: number, end: number): number | undefined {
+  const integer = parseSafeInt(bytes, start, end);
+  if (!Number.isNaN(integer)) return integer;
+  if (end - start > DOUBLE_TEXT_MAX) return undefined;
   const text = latin1(bytes, start, end);
-  if (/^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/.test(text)) return Number(text);
-  if (/^[+-]?inf(?:inity)?$/i.test(text)) return text[0] === "-" ? -Infinity : Infinity;
-  const hex = /^([+-]?)0x([0-9a-f]*)\.?([0-9a-f]*)(?:p([+-]?[0-9]+))?$/i.exec(text);
-  if (hex === null || hex[2].length + hex[3].length === 0) return undefined;
-  const value = parseInt(hex[2] + hex[3], 16) * 2 ** (Number(hex[4] ?? 0) - 4 * hex[3].length);
-  return hex[1] === "-" ? -value : value;
+  if (DECIMAL.test(text)) {
+    const value = Number(text);
+    if (value === 0 && /[1-9]/.test(text.replace(/e.*/i, ""))) return undefined;
+    return Number.isFinite(value) ? value : undefined;
+  }
+  const float = readFloat(text, DOUBLE);
+  // Exact: the mantissa has 53 bits, and a scaled one of 2^-1074 is one unit of the smallest double.
+  return float === undefined ? undefined : Number(float.mantissa) * 2 ** float.exponent;
 }
