@@ -210,7 +210,7 @@ export function parseOptions(args: readonly string[], env: (name: string) => str
     cert: undefined,
     key: undefined,
     user: undefined,
-    password: env("MEMDB_AUTH") ?? env("REDISCLI_AUTH"),
+    password: env("MEMDB_AUTH") || env("REDISCLI_AUTH") || undefined,
     passwordOnCommandLine: false,
     askPassword: false,
     authWarning: true,
