@@ -36,6 +36,8 @@ export class Call {
   dirty = 0;
   /** What is logged in place of the request; undefined: the request as it came. */
   effects: PendingEffect[] | undefined;
+  /** Arguments that neither the slow log nor MONITOR may show. */
+  secrets: Set<number> | undefined;
 
   constructor(engine: Engine, session: Session, table: CommandTable) {
     this.engine = engine;
@@ -111,6 +113,14 @@ export class Call {
     return this.db.lookup(this.request.bytes, this.request.start[i], this.request.end[i]);
   }
 
+  /** lookup for a command that only looks at the key: its clock stays. */
+  peek(i: number): number {
+    const ref = this.db.find(this.request.bytes, this.request.start[i], this.request.end[i]);
+    if (ref === 0) this.store.misses++;
+    else this.store.hits++;
+    return ref;
+  }
+
   /** The record of key argument i for writing, 0 if missing. */
   lookupWrite(i: number): number {
     return this.db.lookupWrite(this.request.bytes, this.request.start[i], this.request.end[i]);
@@ -154,6 +164,11 @@ export class Call {
   logInstead(...args: EffectArgument[]): void {
     if (!this.engine.effects.open) return;
     (this.effects ??= []).push({ db: this.db.index, args });
+  }
+
+  /** Hides argument i, a password, from the slow log and MONITOR. */
+  redact(i: number): void {
+    (this.secrets ??= new Set()).add(i);
   }
 
   /** A view of argument i for logInstead. */

@@ -50,6 +50,7 @@ export class Executor {
     if (command !== undefined && command.subcommands.length > 0) command = this.#subcommand(command, request);
     engine.stats.commands++;
     session.commandCount++;
+    session.lastCommand = command;
     const mark = reply.mark();
     const refusal = this.#refusal(call, command, request);
     if (refusal !== "") {
@@ -71,7 +72,6 @@ export class Executor {
     const engine = this.#engine;
     call.command = command;
     call.dirty = 0;
-    if (engine.monitors.size > 0 && (command.bits & Flag.SKIP_MONITOR) === 0) feedMonitors(engine, call);
     const { slowlogLogSlowerThan } = engine.settings.values;
     const brief = (command.bits & Flag.BRIEF) !== 0 &&
       (slowlogLogSlowerThan < 0 || slowlogLogSlowerThan >= PRECISE_BELOW_US);
@@ -103,7 +103,9 @@ export class Executor {
       if (engine.effects.open) this.#log(call, request);
     }
     call.effects = undefined;
+    if (engine.monitors.size > 0 && (command.bits & (Flag.SKIP_MONITOR | Flag.ADMIN)) === 0) feedMonitors(engine, call);
     if (!brief) this.#timed(call, command, request, engine.clock.monotonicUs() - startUs);
+    call.secrets = undefined;
   }
 
   #timed(call: Call, command: Command, request: Request, us: number): void {
@@ -113,7 +115,8 @@ export class Executor {
     if (latencyTracking) command.stats.latency.record(us);
     if (slowlogLogSlowerThan >= 0 && us >= slowlogLogSlowerThan && (command.bits & Flag.SKIP_SLOWLOG) === 0) {
       const { session } = call;
-      slowlog.add(request, us, store.nowMs, session.transport?.remote ?? "", session.name, slowlogMaxLen);
+      const client = session.transport?.remote ?? "";
+      slowlog.add(request, us, store.nowMs, client, session.name, slowlogMaxLen, call.secrets);
     }
   }
 
@@ -164,12 +167,19 @@ export class Executor {
     if (engine.persistence.loading && (bits & Flag.LOADING) === 0 && call.session.transport !== undefined) {
       return messages.loading;
     }
+    if (call.session.monitoring && touchesKeys(command)) return "ERR Replica can't interact with the keyspace";
     if ((bits & Flag.WRITE) !== 0 && engine.persistence.failure !== "") return engine.persistence.failure;
     if ((bits & Flag.DENY_OOM) !== 0 && engine.settings.values.maxmemory > 0 && !engine.makeRoom()) {
       return messages.outOfMemory;
     }
     return "";
   }
+}
+
+/** Clients that monitor are replicas to Redis, and those may not read or write keys. */
+function touchesKeys(command: Command): boolean {
+  const { flags } = command.spec;
+  return flags.includes("readonly") || flags.includes("write") || flags.includes("may_replicate");
 }
 
 export function wrongArity(command: Command): string {

@@ -23,7 +23,9 @@ export function feedMonitors(engine: Engine, call: Call): void {
   const seconds = Math.floor(us / 1e6);
   const source = call.session.transport === undefined ? "lua" : call.session.transport.remote;
   let line = `${seconds}.${String(us % 1e6).padStart(6, "0")} [${call.session.db} ${source}]`;
-  for (let i = 0; i < call.argc; i++) line += ` ${quote(call.bytes, call.start(i), call.end(i))}`;
+  for (let i = 0; i < call.argc; i++) {
+    line += call.secrets?.has(i) ? ' "(redacted)"' : ` ${quote(call.bytes, call.start(i), call.end(i))}`;
+  }
   for (const session of engine.monitors) {
     session.reply.simple(line);
     session.transport?.wake();

@@ -3,6 +3,7 @@
  * propagation to the append-only file, the client's hints and the README's table are derived from it.
  * This file owns the shape and refuses behaviour: handlers live in the families, the array of all of them in table.ts.
  */
+import type { Request } from "../resp/request.ts";
 import type { Call } from "./call.ts";
 
 /** Redis's command flags, as COMMAND INFO prints them. */
@@ -76,6 +77,15 @@ export function keyCount(index: number, flags: string): readonly KeySpec[] {
   return [{ flags, begin: { index }, find: { keynum: 0, first: 1, step: 1 } }];
 }
 
+/** A key of a request: the index of its argument, and what is done with it, as in KeySpec. */
+export interface KeyPosition {
+  readonly index: number;
+  readonly flags: string;
+}
+
+/** The type of a value, as COMMAND DOCS names it. */
+export type ValueType = "string" | "integer" | "double" | "key" | "pattern" | "unix-time";
+
 /** Runs a command: reads the arguments in place, works on the store, writes one reply. Throws CommandError. */
 export type Handler = (call: Call) => void;
 
@@ -89,17 +99,23 @@ export interface CommandSpec {
   /** Number of arguments with the name; negative: at least so many. Of a subcommand the container's name counts too. */
   readonly arity: number;
   readonly flags: readonly CommandFlag[];
-  /** ACL categories beyond those that follow from flags and group, without "@". */
+  /** ACL categories beyond those that follow from flags and group, without "@"; a leading "-" takes one of them away. */
   readonly categories?: readonly string[];
   /** Redis's hints for clients and proxies, for example "nondeterministic_output". */
   readonly tips?: readonly string[];
   readonly keys?: readonly KeySpec[];
+  /** Finds the keys where `keys` cannot say all: flags that depend on arguments, keys behind a word that may stand anywhere. */
+  readonly findKeys?: (request: Request) => KeyPosition[];
   /**
    * What follows the name, in the notation of the command reference: `key value [NX | XX] [EX seconds | PX milliseconds]
    * [key value ...]`. Upper case words are tokens, lower case words values, [] optional, | alternatives, <> groups,
    * `...` repeats what stands before it.
    */
   readonly syntax: string;
+  /** Types of values in `syntax` that are not what their name usually means (see syntax.ts). */
+  readonly types?: Readonly<Record<string, ValueType>>;
+  /** For the server's own needs and tests: COMMAND DOCS says "syscmd". */
+  readonly system?: boolean;
   readonly deprecated?: { readonly since: string; readonly replacedBy: string };
   /** A container has subcommands; its own handler then runs only if the container is a command itself (COMMAND). */
   readonly subcommands?: readonly CommandSpec[];

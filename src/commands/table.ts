@@ -1,9 +1,25 @@
 /**
  * The array of all commands. A family is one file with one table; this file puts them together.
  */
+import { configCommands } from "./config.ts";
+import { databaseCommands } from "./databases.ts";
+import { expireCommands } from "./expire.ts";
+import { keyCommands } from "./keys.ts";
+import { clientCommands } from "./client.ts";
+import { connectionCommands } from "./connection.ts";
+import { memoryCommands } from "./memory.ts";
+import { serverCommands } from "./server.ts";
 import type { CommandSpec } from "./spec.ts";
 import { stringCommands } from "./strings.ts";
 
 export const commandTable: readonly CommandSpec[] = [
+  ...keyCommands,
+  ...expireCommands,
+  ...databaseCommands,
+  ...configCommands,
   ...stringCommands,
+  ...clientCommands,
+  ...connectionCommands,
+  ...memoryCommands,
+  ...serverCommands,
 ];

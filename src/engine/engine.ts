@@ -76,6 +76,8 @@ export class Engine {
   readonly keyListeners: KeyListener[] = [];
   readonly runId: string;
   readonly startMs: number;
+  /** What the empty store takes. */
+  readonly startBytes: number;
   readonly persistence: Persistence = {
     enabled: false,
     loading: false,
@@ -113,6 +115,7 @@ export class Engine {
     this.clock = clock;
     this.random = random;
     this.startMs = clock.nowMs();
+    this.startBytes = store.arena.usedBytes;
     store.setTime(this.startMs);
     let runId = "";
     for (let i = 0; i < 40; i++) runId += random.below(16).toString(16);

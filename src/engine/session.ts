@@ -36,7 +36,7 @@ export class Session {
   libVersion = "";
   readonly createdMs: number;
   lastActiveMs: number;
-  lastCommand = "NULL";
+  lastCommand: { readonly fullName: string } | undefined;
   /** CLIENT REPLY: replies are dropped while off; skip drops one. */
   replyMode: "on" | "off" | "skip" | "skip-next" = "on";
   noEvict = false;
@@ -55,5 +55,11 @@ export class Session {
     this.transport = transport;
     this.createdMs = nowMs;
     this.lastActiveMs = nowMs;
+  }
+
+  /** Whether the client is on this machine, or is no client at all: what "local" means in settings. */
+  get local(): boolean {
+    return this.transport === undefined || this.transport.unix ||
+      /^(127\.|\[?::1\]?:|\[?::ffff:127\.)/.test(this.transport.remote);
   }
 }

@@ -21,13 +21,26 @@ export class SlowLog {
   entries: SlowLogEntry[] = [];
   #nextId = 0;
 
-  add(request: Request, durationUs: number, nowMs: number, client: string, name: string, lengthMax: number): void {
+  /** Adds a request; of the arguments in `secrets` it says only that they were there. */
+  add(
+    request: Request,
+    durationUs: number,
+    nowMs: number,
+    client: string,
+    name: string,
+    lengthMax: number,
+    secrets?: ReadonlySet<number>,
+  ): void {
     const args: Uint8Array[] = [];
     const shown = Math.min(request.argc, ARGUMENTS_MAX);
     for (let i = 0; i < shown; i++) {
       if (shown !== request.argc && i === shown - 1) {
         args.push(fromLatin1(`... (${request.argc - shown + 1} more arguments)`));
         break;
+      }
+      if (secrets?.has(i)) {
+        args.push(fromLatin1("(redacted)"));
+        continue;
       }
       const size = request.end[i] - request.start[i];
       const kept = request.bytes.slice(request.start[i], request.start[i] + Math.min(size, ARGUMENT_BYTES_MAX));

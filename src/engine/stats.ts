@@ -29,12 +29,15 @@ export class LatencyHistogram {
     return 0;
   }
 
-  /** Number of observations at each power of two of microseconds, cumulative, up to the first that covers all. */
+  /**
+   * Number of observations up to 1, 2, 4, ... microseconds, cumulative, where it grows. The steps are those of Redis, whose
+   * histogram doubles 1024 ns and rounds up by a 128th: 33, 66, 132, ...
+   */
   cumulative(): { us: number; count: number }[] {
     const out: { us: number; count: number }[] = [];
-    if (this.total === 0) return out;
     let sum = 0, i = 0;
-    for (let us = 1; sum < this.total; us *= 2) {
+    for (let step = 1; sum < this.total; step *= 2) {
+      const us = Math.floor((1032 * step - 1) / 1000);
       const before = sum;
       while (i < this.#counts.length && upperBound(i) <= us) sum += this.#counts[i++];
       if (sum > before) out.push({ us, count: sum });
@@ -83,6 +86,11 @@ export class Stats {
   peakBytes = 0;
   /** Changes since the start: what Redis calls dirty. */
   changes = 0;
+
+  /** Notes what the store takes now. */
+  notePeak(usedBytes: number): void {
+    if (usedBytes > this.peakBytes) this.peakBytes = usedBytes;
+  }
 
   countError(message: string): void {
     this.errors++;
