@@ -3,6 +3,7 @@
  * that read back the same.
  */
 import { latin1 } from "./bytes.ts";
+import { grisuDigits } from "./grisu.ts";
 import { type FloatFormat, readFloat } from "./long_double.ts";
 
 export const INT64_MIN = -(2n ** 63n);
@@ -86,8 +87,8 @@ export function writeDecimal(target: Uint8Array, at: number, value: number): num
 const PLAIN_INTEGER_MAX = 2 ** 62;
 
 /**
- * A double as Redis replies it. Whole numbers up to 2^62 with all digits; others with the shortest digits that read back
- * the same, plain with up to seven zeros added behind them or before them, else with an exponent.
+ * A double as Redis replies it. Whole numbers up to 2^62 with all digits; others with few digits that read back the
+ * same, plain with up to seven zeros added behind them or before them, else with an exponent.
  */
 export function formatDouble(value: number): string {
   if (Number.isNaN(value)) return "nan";
@@ -97,10 +98,8 @@ export function formatDouble(value: number): string {
   if (Number.isSafeInteger(value)) return String(value);
   if (Number.isInteger(value) && Math.abs(value) <= PLAIN_INTEGER_MAX) return String(BigInt(value));
   const sign = value < 0 ? "-" : "";
-  const [mantissa, exponentText] = Math.abs(value).toExponential().split("e");
-  const digits = mantissa.replace(".", "");
-  const exponent = Number(exponentText);
-  const zeros = exponent - digits.length + 1; // power of ten of the last digit
+  const { digits, power: zeros } = grisuDigits(Math.abs(value));
+  const exponent = zeros + digits.length - 1;
   if (zeros >= 0 && exponent < digits.length + 7) return sign + digits + "0".repeat(zeros);
   if (zeros < 0 && (zeros > -7 || Math.abs(exponent) < 4)) {
     const point = digits.length + zeros;
