@@ -7,8 +7,10 @@ import { expireCommands } from "./expire.ts";
 import { keyCommands } from "./keys.ts";
 import { clientCommands } from "./client.ts";
 import { connectionCommands } from "./connection.ts";
+import { listCommands } from "./lists.ts";
 import { memoryCommands } from "./memory.ts";
 import { serverCommands } from "./server.ts";
+import { sortCommands } from "./sort.ts";
 import type { CommandSpec } from "./spec.ts";
 import { stringCommands } from "./strings.ts";
 
@@ -18,6 +20,8 @@ export const commandTable: readonly CommandSpec[] = [
   ...databaseCommands,
   ...configCommands,
   ...stringCommands,
+  ...listCommands,
+  ...sortCommands,
   ...clientCommands,
   ...connectionCommands,
   ...memoryCommands,
