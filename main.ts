@@ -21,6 +21,7 @@ const EXIT_USAGE = 2;
 async function serve(args: readonly string[]): Promise<number> {
   const { parseServeOptions, systemSurroundings } = await import("./src/server/options.ts");
   const options = parseServeOptions(args, systemSurroundings());
+  for (const warning of options.warnings) console.error(`memdb: warning: ${warning}`);
   const { serve } = await import("./src/server/serve.ts");
   return await serve(options);
 }

@@ -1,12 +1,13 @@
 /**
  * CONFIG: reads and changes the settings of the running server, resets its statistics and rewrites its config file. The
- * settings themselves, their rules and error texts belong to engine/settings; this file owns the commands' replies.
+ * settings themselves, their rules and error texts belong to engine/settings; this file owns the commands and their replies.
  */
 import { fromUtf8, latin1, utf8 } from "../core/bytes.ts";
 import { fail, messages } from "../core/errors.ts";
-import { SettingChangeError } from "../engine/settings.ts";
+import { findSetting, SettingChangeError } from "../engine/settings.ts";
 import { readIfThere, replaceFile } from "../engine/settings_file.ts";
 import type { Call } from "./call.ts";
+import { subcommandHelp } from "./help.ts";
 import type { CommandSpec } from "./spec.ts";
 
 const ADMIN = ["admin", "noscript", "loading", "stale"] as const;
@@ -42,7 +43,7 @@ export const configCommands: readonly CommandSpec[] = [
         arity: 2,
         flags: ["loading", "stale"],
         syntax: "",
-        handler: configHelp,
+        handler: subcommandHelp,
       },
       {
         name: "resetstat",
@@ -115,7 +116,11 @@ function configGet(call: Call): void {
 function configSet(call: Call): void {
   if (call.argc % 2 !== 0) fail(messages.syntax);
   const pairs: [string, string][] = [];
-  for (let i = 2; i < call.argc; i += 2) pairs.push([settingText(call, i), settingText(call, i + 1)]);
+  for (let i = 2; i < call.argc; i += 2) {
+    const name = settingText(call, i);
+    if (findSetting(name)?.secret) call.redact(i + 1);
+    pairs.push([name, settingText(call, i + 1)]);
+  }
   try {
     call.engine.settings.change(pairs, call.session.local);
   } catch (error) {
@@ -146,23 +151,4 @@ function configRewrite(call: Call): void {
   }
   call.engine.log("notice", `CONFIG REWRITE wrote ${configFile}`);
   call.reply.ok();
-}
-
-const HELP = [
-  "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-  "GET <pattern>",
-  "    Return parameters matching the glob-like <pattern> and their values.",
-  "SET <directive> <value>",
-  "    Set the configuration <directive> to <value>.",
-  "RESETSTAT",
-  "    Reset statistics reported by the INFO command.",
-  "REWRITE",
-  "    Rewrite the configuration file.",
-  "HELP",
-  "    Print this help.",
-];
-
-function configHelp(call: Call): void {
-  call.reply.array(HELP.length);
-  for (const line of HELP) call.reply.simple(line);
 }

@@ -58,6 +58,13 @@ export class SettingChangeError extends Error {
   }
 }
 
+interface Change {
+  readonly setting: Setting;
+  /** The name or alias that was used. */
+  readonly name: string;
+  readonly text: string;
+}
+
 export class Settings {
   /** The values in force. Read them afresh each time: a change shows here at once. */
   readonly values: SettingValues;
@@ -114,7 +121,7 @@ export class Settings {
 
   /** Changes one setting of a running server from inside, start-only ones included. Throws SettingChangeError. */
   set(name: SettingName, text: string): void {
-    this.#apply([{ setting: findSetting(name)!, text }]);
+    this.#apply([{ setting: findSetting(name)!, name, text }]);
   }
 
   /**
@@ -122,7 +129,7 @@ export class Settings {
    * guarded settings may depend on. Throws SettingChangeError.
    */
   change(pairs: readonly (readonly [string, string])[], local: boolean): void {
-    const changes: { setting: Setting; text: string }[] = [];
+    const changes: Change[] = [];
     const seen = new Set<string>();
     for (const [argument, text] of pairs) {
       const setting = findSetting(argument);
@@ -134,7 +141,7 @@ export class Settings {
       // A name and its alias are two parameters, as in Redis: the later one wins.
       if (seen.has(argument.toLowerCase())) throw SettingChangeError.refused(argument, "duplicate parameter");
       seen.add(argument.toLowerCase());
-      changes.push({ setting, text });
+      changes.push({ setting, name: argument.toLowerCase(), text });
     }
     this.#apply(changes);
   }
@@ -175,19 +182,19 @@ export class Settings {
     return reading;
   }
 
-  #apply(changes: readonly { readonly setting: Setting; readonly text: string }[]): void {
+  #apply(changes: readonly Change[]): void {
     const before = new Map<Setting, Reading<unknown>>();
     const told: Setting[] = [];
-    let current: Setting | undefined;
+    let current = "";
     try {
-      for (const { setting, text } of changes) {
-        current = setting;
+      for (const { setting, name, text } of changes) {
+        current = name;
         const reading = this.#read(setting, wordsOf(setting, text));
         if (!before.has(setting)) before.set(setting, this.#readings.get(setting)!);
         this.#put(setting, reading);
       }
       for (const [setting, old] of before) {
-        current = setting;
+        current = changes.find((change) => change.setting === setting)!.name;
         const reading = this.#readings.get(setting)!;
         if (reading.text === old.text) continue;
         const listeners = this.#listeners.get(setting) ?? [];
@@ -200,7 +207,7 @@ export class Settings {
     } catch (error) {
       this.#restore(before, told);
       if (!(error instanceof SettingError)) throw error;
-      throw SettingChangeError.refused(current!.name, error.message);
+      throw SettingChangeError.refused(current, error.message);
     }
   }
 

@@ -190,13 +190,20 @@ export function plainName(setting: string, what: "filename" | "dirname", mayBeEm
   });
 }
 
-export const locale: Kind<string> = text("NAME", (word) => {
-  if (!["", "C", "POSIX"].includes(word)) fail("Invalid locale name");
-});
+/** A text in which only the characters of `pattern` may stand; else the error is `reason`. */
+export function textOf(pattern: RegExp, reason: string, hint = "TEXT"): Kind<string> {
+  return text(hint, (word) => {
+    if (!pattern.test(word)) fail(reason);
+  });
+}
+
+export const locale: Kind<string> = textOf(/^(|C|POSIX)$/, "Invalid locale name");
 
 export const titleTemplate: Kind<string> = text("TEMPLATE", (word) => {
   const variables = /\{(title|listen-addr|server-mode|port|tls-port|unixsocket|config-file)\}/g;
-  if (/[{}]/.test(word.replaceAll(variables, ""))) fail("template format is invalid or contains unknown variables");
+  if (word === "" || /[{}]/.test(word.replaceAll(variables, ""))) {
+    fail("template format is invalid or contains unknown variables");
+  }
 });
 
 const ADDRESS_LIMIT = 16;

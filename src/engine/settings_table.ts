@@ -27,6 +27,7 @@ import {
   savePoints,
   shutdownWords,
   text,
+  textOf,
   titleTemplate,
   UINT_MAX,
   ULONG_MAX,
@@ -101,6 +102,9 @@ function section<const S extends readonly Setting[]>(title: string, ...settings:
   return { title, settings };
 }
 
+const path = textOf(/^[^]+$/, "a path can't be empty", "PATH");
+const hostname = textOf(/^[A-Za-z0-9.-]*$/, "Hostnames may only contain alphanumeric characters, hyphens or dots");
+const nodeName = textOf(/^[^!#$%&()*+:;<>?@[\]^{|}~]*$/, "Announced human node name contained invalid character");
 const whole = int(0, INT_MAX);
 const long = int(0, LONG_MAX);
 const bytes = memory(0, LONG_MAX);
@@ -148,10 +152,7 @@ export const sections = [
       change: "listener",
       defaultNote: "no; yes when aofpath is given",
     }),
-    setting("aofpath", text("PATH"), "", "path of the append-only file; missing folders are made", {
-      ...start,
-      defaultNote: "appendonly.aof",
-    }),
+    setting("aofpath", path, "appendonly.aof", "path of the append-only file; missing folders are made", start),
     setting("restoredb", yesNo, "yes", "load the append-only file at start; without appendonly it is only read", {
       ...start,
       defaultNote: "yes when the file exists",
@@ -384,8 +385,8 @@ export const sections = [
     idle("cluster-allow-reads-when-down", yesNo, "no", NO_CLUSTER),
     idle("cluster-allow-replica-migration", yesNo, "yes", NO_CLUSTER),
     idle("cluster-announce-bus-port", portNumber, "0", NO_CLUSTER),
-    idle("cluster-announce-hostname", text(), "", NO_CLUSTER),
-    idle("cluster-announce-human-nodename", text(), "", NO_CLUSTER),
+    idle("cluster-announce-hostname", hostname, "", NO_CLUSTER),
+    idle("cluster-announce-human-nodename", nodeName, "", NO_CLUSTER),
     idle("cluster-announce-ip", text(), "", NO_CLUSTER),
     idle("cluster-announce-port", portNumber, "0", NO_CLUSTER),
     idle("cluster-announce-tls-port", portNumber, "0", NO_CLUSTER),

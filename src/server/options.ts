@@ -24,7 +24,7 @@ export interface ServeOptions {
   readonly configFile: string;
   /** What a flag, a variable or the file named, as opposed to defaults. */
   readonly given: ReadonlySet<SettingName>;
-  /** What looks like a mistake but does not stop the start, one line each, for the log. */
+  /** What looks like a mistake but does not stop the start, one line each. */
   readonly warnings: readonly string[];
 }
 
@@ -167,7 +167,7 @@ function settle(settings: Settings, given: ReadonlySet<SettingName>, { kindOf }:
     const kind = kindOf(path);
     if (kind !== "folder") throw new SettingError(kind === "file" ? "Not a directory" : "No such file or directory");
   });
-  if (given.has("aofpath") && values.aofpath !== "") {
+  if (given.has("aofpath")) {
     settings.init("aofpath", [resolve(values.dir, values.aofpath)]);
     if (!given.has("appendonly")) settings.init("appendonly", ["yes"]);
   } else {
