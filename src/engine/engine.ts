@@ -7,6 +7,7 @@ import type { Random } from "../core/random.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
 import { Effects } from "./effects.ts";
+import { Eviction } from "./eviction.ts";
 import type { Session } from "./session.ts";
 import type { Settings } from "./settings.ts";
 import { SlowLog } from "./slowlog.ts";
@@ -70,6 +71,7 @@ export class Engine {
   readonly effects = new Effects();
   readonly stats = new Stats();
   readonly slowlog = new SlowLog();
+  readonly eviction: Eviction;
   /** All sessions with a socket, by id. */
   readonly sessions = new Map<number, Session>();
   readonly monitors = new Set<Session>();
@@ -120,6 +122,7 @@ export class Engine {
     let runId = "";
     for (let i = 0; i < 40; i++) runId += random.below(16).toString(16);
     this.runId = runId;
+    this.eviction = new Eviction(store, settings, clock, (db, key) => this.keyEvicted(db, key));
     store.onExpired = (db, bytes, start, end) => this.keyExpired(db, bytes, start, end);
   }
 
@@ -130,6 +133,27 @@ export class Engine {
   /** Announces that a key changed or went. */
   notify(db: Keyspace, kind: NotifyClass, event: string, bytes: Uint8Array, start: number, end: number): void {
     for (const listener of this.keyListeners) listener(db, kind, event, bytes, start, end);
+  }
+
+  /** Bytes of the data and of the clients' buffers. Looks at every client. */
+  usedMemory(): number {
+    let bytes = this.store.arena.usedBytes;
+    for (const { transport } of this.sessions.values()) {
+      if (transport !== undefined) bytes += transport.queryRoomBytes() + transport.outputBytes();
+    }
+    return bytes;
+  }
+
+  /** Whether a command that needs memory may run; evicts keys where that helps. While a file loads it always may. */
+  makeRoom(): boolean {
+    return this.persistence.loading || this.eviction.makeRoom();
+  }
+
+  /** Logs the eviction of a key as its deletion, and announces it. */
+  private keyEvicted(db: Keyspace, key: Uint8Array): void {
+    this.stats.evicted++;
+    this.effects.command(db.index, ["DEL", key]);
+    if (this.keyListeners.length > 0) this.notify(db, Notify.EVICTED, "evicted", key, 0, key.length);
   }
 
   /** Logs the deletion of an expired key and announces it. */

@@ -1,3 +1,101 @@
+/**
+ * The active expiry cycle: deletes keys that expired and that nobody touches. It walks only the keys with a deadline, by
+ * the cursor of their dictionary, a step at a time, and goes on in a database as long as too many of a step's keys were
+ * expired and its share of time is not used up. Exactness is not its business: an expired key is missing anyway.
+ *
+ * The walk goes round, so the expired share of what is just ahead of the cursor bounds the share of the whole; on average
+ * it is half of that. A step that deletes nothing costs some microseconds, whatever the number of keys.
+ */
+import type { Keyspace } from "../store/keyspace.ts";
 import type { Engine } from "./engine.ts";
-export class ExpiryState {}
-export function runExpiryCycle(_engine: Engine, _state: ExpiryState): void {}
+
+/** Keys of a step; with each degree of active-expire-effort above the first there are more. */
+const STEP_KEYS = 64, STEP_KEYS_PER_EFFORT = 16;
+/** Percentage of expired keys in a step that lets the cycle go on; it falls to 1 with effort. */
+const ACCEPTED_PERCENT = 4, ACCEPTED_PERCENT_PER_EFFORT = 1 / 3;
+/** Percentage of the time that may be spent. */
+const TIME_PERCENT = 25, TIME_PERCENT_PER_EFFORT = 2;
+/** The longest time at a stretch: commands wait meanwhile. */
+const STRETCH_US = 5000;
+/** Weight of the newest value in averages. */
+const STALE_WEIGHT = 0.05, TTL_WEIGHT = 0.02;
+
+/** Where the cycle stands, from call to call. */
+export class ExpiryState {
+  /** Index of the database to begin with. */
+  nextDb = 0;
+  /** Cursors in the databases' keys with a deadline. */
+  readonly cursors: number[] = [];
+}
+
+/** What one call of the cycle has used and found. */
+interface Round {
+  readonly endUs: number;
+  readonly stepKeys: number;
+  readonly acceptedPercent: number;
+  sampled: number;
+  expired: number;
+}
+
+/**
+ * Runs one round. Returns the milliseconds to wait before the next: a period of hz, or less when time ended the round, so
+ * that short rounds add up to the share of time that is allowed.
+ */
+export function runExpiryCycle(engine: Engine, state: ExpiryState): number {
+  const { clock, settings, stats, store } = engine;
+  const { activeExpireEffort, hz } = settings.values;
+  const periodMs = 1000 / hz;
+  if (!engine.activeExpiry || store.holdExpiry) return periodMs;
+  const effort = activeExpireEffort - 1;
+  const share = (TIME_PERCENT + TIME_PERCENT_PER_EFFORT * effort) / 100;
+  const startUs = clock.monotonicUs();
+  const round: Round = {
+    endUs: startUs + Math.min(periodMs * 1000 * share, STRETCH_US),
+    stepKeys: STEP_KEYS + STEP_KEYS_PER_EFFORT * effort,
+    acceptedPercent: ACCEPTED_PERCENT - ACCEPTED_PERCENT_PER_EFFORT * effort,
+    sampled: 0,
+    expired: 0,
+  };
+  let inTime = true;
+  for (let left = store.databases.length; left > 0 && inTime; left--) {
+    const db = store.databases[state.nextDb];
+    state.nextDb = (state.nextDb + 1) % store.databases.length;
+    inTime = sweep(engine, state, db, round);
+  }
+  const usedUs = clock.monotonicUs() - startUs;
+  stats.expireCycleUs += usedUs;
+  const stalePercent = round.sampled === 0 ? 0 : (round.expired * 100) / round.sampled;
+  stats.stalePercent += (stalePercent - stats.stalePercent) * STALE_WEIGHT;
+  if (inTime) return periodMs;
+  stats.expireCycleStopped++;
+  return Math.min(periodMs, (usedUs * (1 - share)) / share / 1000);
+}
+
+/** Steps through one database until few keys of a step were expired. False when time ended it. */
+function sweep(engine: Engine, state: ExpiryState, db: Keyspace, round: Round): boolean {
+  const { clock, store } = engine;
+  const expired: number[] = [];
+  let sampled: number, ttlSum: number;
+  const visit = (ref: number) => {
+    sampled++;
+    if (db.isExpired(ref)) expired.push(ref);
+    else ttlSum += db.deadlineOf(ref) - store.nowMs;
+  };
+  do {
+    if (db.expiresSize === 0) {
+      db.averageTtlMs = 0;
+      return true;
+    }
+    expired.length = sampled = ttlSum = 0;
+    state.cursors[db.index] = store.dict.scan(db.expires, state.cursors[db.index] ?? 0, round.stepKeys, visit);
+    for (const ref of expired) db.expire(ref);
+    round.sampled += sampled;
+    round.expired += expired.length;
+    if (sampled > expired.length) {
+      const ttlMs = ttlSum / (sampled - expired.length);
+      db.averageTtlMs = db.averageTtlMs === 0 ? ttlMs : db.averageTtlMs + (ttlMs - db.averageTtlMs) * TTL_WEIGHT;
+    }
+    if (clock.monotonicUs() >= round.endUs) return false;
+  } while (sampled === 0 || expired.length * 100 > round.acceptedPercent * sampled);
+  return true;
+}

@@ -1,0 +1,178 @@
+/**
+ * Eviction: keeps the data within maxmemory by deleting keys, chosen as maxmemory-policy says. It counts the arena, which
+ * is all data with its dictionaries; buffers of clients have limits of their own (client-output-buffer-limit).
+ *
+ * The best key to evict is not known but sampled. The best of all samples so far are kept in a pool from one eviction to
+ * the next, so that few samples come near to the true order. An entry of the pool names a record and the clock it had: a
+ * record that is gone, or has been used since, is passed over.
+ */
+import type { Clock } from "../core/clock.ts";
+import type { Keyspace } from "../store/keyspace.ts";
+import type { Store } from "../store/store.ts";
+import type { Settings } from "./settings.ts";
+
+/** Entries of the pool. */
+const POOL = 16;
+/** Blocks of dead values that are freed before the clock is read again. */
+const RECLAIM_BLOCKS = 256;
+/** Keys that are evicted before the clock is read again. */
+const CLOCK_EVERY = 16;
+
+/** Told of a key that is evicted, when it is gone already. */
+export type EvictionListener = (db: Keyspace, key: Uint8Array) => void;
+
+export class Eviction {
+  readonly #store: Store;
+  readonly #settings: Settings;
+  readonly #clock: Clock;
+  readonly #evicted: EvictionListener;
+  /** The pool, in no order. */
+  #pooled = 0;
+  readonly #score = new Float64Array(POOL);
+  readonly #db = new Int32Array(POOL);
+  readonly #hash = new Int32Array(POOL);
+  readonly #ref = new Int32Array(POOL);
+  readonly #stamp = new Float64Array(POOL);
+  #byDeadline = false;
+  /** The database that random eviction turns to next. */
+  #nextDb = 0;
+
+  constructor(store: Store, settings: Settings, clock: Clock, evicted: EvictionListener) {
+    this.#store = store;
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#evicted = evicted;
+    for (const name of ["maxmemory-policy", "lfu-log-factor", "lfu-decay-time"] as const) {
+      settings.onChange(name, () => this.#configure());
+    }
+    this.#configure();
+  }
+
+  /**
+   * Deletes keys until the data is within maxmemory. True if a command that needs memory may run: the data is within the
+   * limit, or on its way there. The time it takes is bounded by maxmemory-eviction-tenacity; the next call goes on.
+   */
+  makeRoom(): boolean {
+    const { maxmemory } = this.#settings.values;
+    return maxmemory === 0 || this.#store.arena.usedBytes <= maxmemory || this.#evict(maxmemory);
+  }
+
+  #evict(limit: number): boolean {
+    const store = this.#store;
+    const { maxmemoryPolicy, maxmemoryEvictionTenacity } = this.#settings.values;
+    const endUs = this.#clock.monotonicUs() + tenacityUs(maxmemoryEvictionTenacity);
+    for (let round = 1; store.arena.usedBytes > limit; round++) {
+      if (store.garbagePending) {
+        store.reclaim(RECLAIM_BLOCKS);
+      } else {
+        if (maxmemoryPolicy === "noeviction") return false;
+        const volatile = maxmemoryPolicy.startsWith("volatile-");
+        const found = maxmemoryPolicy.endsWith("-random") ? this.#pickRandom(volatile) : this.#pickSampled(volatile);
+        if (!found) return false;
+        if (round % CLOCK_EVERY !== 0) continue;
+      }
+      if (this.#clock.monotonicUs() >= endUs) return true;
+    }
+    return true;
+  }
+
+  /** Evicts a random key of the databases in turn. False if there is none. */
+  #pickRandom(volatile: boolean): boolean {
+    const { databases, dict, random } = this.#store;
+    for (let left = databases.length; left > 0; left--) {
+      const db = databases[this.#nextDb];
+      this.#nextDb = (this.#nextDb + 1) % databases.length;
+      const keys = volatile ? db.expires : db.keys;
+      if (dict.count(keys) === 0) continue;
+      this.#remove(db, dict.random(keys, random));
+      return true;
+    }
+    return false;
+  }
+
+  /** Evicts the best key of the pool and of new samples of every database. False if there is none. */
+  #pickSampled(volatile: boolean): boolean {
+    const { databases, dict, random } = this.#store;
+    const { maxmemorySamples } = this.#settings.values;
+    for (;;) {
+      let candidates = 0;
+      for (const db of databases) {
+        const keys = volatile ? db.expires : db.keys;
+        const count = dict.count(keys);
+        candidates += count;
+        for (let i = Math.min(count, maxmemorySamples); i > 0; i--) this.#consider(db, dict.random(keys, random));
+      }
+      if (candidates === 0) return false;
+      while (this.#pooled > 0) {
+        const i = this.#take();
+        const db = databases[this.#db[i]], ref = this.#ref[i];
+        const stands = dict.locate(volatile ? db.expires : db.keys, this.#hash[i], ref);
+        if (!stands || this.#stampOf(db, ref) !== this.#stamp[i]) continue;
+        this.#remove(db, ref);
+        return true;
+      }
+    }
+  }
+
+  /** Puts a record in the pool if there is room or if it is better to evict than the worst that is there. */
+  #consider(db: Keyspace, ref: number): void {
+    const score = this.#scoreOf(db, ref);
+    let at = 0;
+    for (let i = 0; i < this.#pooled; i++) {
+      if (this.#ref[i] === ref && this.#db[i] === db.index) return;
+      if (this.#score[i] < this.#score[at]) at = i;
+    }
+    if (this.#pooled < POOL) at = this.#pooled++;
+    else if (score <= this.#score[at]) return;
+    this.#score[at] = score;
+    this.#db[at] = db.index;
+    this.#hash[at] = this.#store.dict.hashOf(ref);
+    this.#ref[at] = ref;
+    this.#stamp[at] = this.#stampOf(db, ref);
+  }
+
+  /** Takes the best entry out of the pool. It stands at the index that is returned until the next is put in. */
+  #take(): number {
+    let best = 0;
+    for (let i = 1; i < this.#pooled; i++) if (this.#score[i] > this.#score[best]) best = i;
+    const last = --this.#pooled;
+    for (const column of [this.#score, this.#db, this.#hash, this.#ref, this.#stamp]) {
+      [column[best], column[last]] = [column[last], column[best]];
+    }
+    return last;
+  }
+
+  /** The higher, the better to evict. */
+  #scoreOf(db: Keyspace, ref: number): number {
+    if (this.#byDeadline) return -db.deadlineOf(ref);
+    return this.#store.frequencies ? -this.#store.frequency(ref) : this.#store.idleSeconds(ref);
+  }
+
+  /** What changes when a record is used, so that its score is good no more. */
+  #stampOf(db: Keyspace, ref: number): number {
+    return this.#byDeadline ? db.deadlineOf(ref) : this.#store.clockOf(ref);
+  }
+
+  #remove(db: Keyspace, ref: number): void {
+    db.readKey(ref);
+    const key = db.bytes.slice(db.start, db.start + db.length);
+    db.unlink(ref);
+    this.#evicted(db, key);
+  }
+
+  #configure(): void {
+    const { maxmemoryPolicy, lfuLogFactor, lfuDecayTime } = this.#settings.values;
+    const store = this.#store;
+    store.frequencies = maxmemoryPolicy.endsWith("-lfu");
+    store.lfuLogFactor = lfuLogFactor;
+    store.lfuDecayMinutes = lfuDecayTime;
+    this.#byDeadline = maxmemoryPolicy === "volatile-ttl";
+    this.#pooled = 0;
+  }
+}
+
+/** Microseconds that eviction may take before a command: 50 for each degree to 10, then 15 % more for each. */
+function tenacityUs(tenacity: number): number {
+  if (tenacity <= 10) return 50 * tenacity;
+  return tenacity < 100 ? 500 * 1.15 ** (tenacity - 10) : Infinity;
+}

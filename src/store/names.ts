@@ -1,0 +1,45 @@
+/**
+ * The names by which clients know types and encodings: those of TYPE, SCAN … TYPE and OBJECT ENCODING, which are Redis's.
+ */
+import { isInt64 } from "../core/numbers.ts";
+import { Encoding, type Keyspace, Type } from "./keyspace.ts";
+
+const TYPE_NAMES: readonly string[] = Object.assign<string[], Record<number, string>>([], {
+  [Type.STRING]: "string",
+  [Type.LIST]: "list",
+  [Type.SET]: "set",
+  [Type.ZSET]: "zset",
+  [Type.HASH]: "hash",
+  [Type.STREAM]: "stream",
+});
+
+const ENCODING_NAMES: readonly string[] = Object.assign<string[], Record<number, string>>([], {
+  [Encoding.RAW]: "raw",
+  [Encoding.EMBSTR]: "embstr",
+  [Encoding.LISTPACK]: "listpack",
+  [Encoding.QUICKLIST]: "quicklist",
+  [Encoding.INTSET]: "intset",
+  [Encoding.HASHTABLE]: "hashtable",
+  [Encoding.SKIPLIST]: "skiplist",
+  [Encoding.STREAM]: "stream",
+  [Encoding.LISTPACK_EX]: "listpackex",
+});
+
+/** The longest string that Redis embeds in its object, and the longest that it looks for an integer in. */
+const EMBEDDED_BYTES_MAX = 44;
+const INTEGER_BYTES_MAX = 20;
+
+/** The name of a type as TYPE replies it. */
+export function typeName(type: number): string {
+  return TYPE_NAMES[type];
+}
+
+/** The name of a value's encoding as OBJECT ENCODING replies it. Uses the registers of `db`. */
+export function encodingName(db: Keyspace, ref: number): string {
+  const encoding = db.encodingOf(ref);
+  if (encoding !== Encoding.AUTO) return ENCODING_NAMES[encoding];
+  db.readString(ref);
+  const { bytes, start, length } = db;
+  if (length <= INTEGER_BYTES_MAX && isInt64(bytes, start, start + length)) return "int";
+  return length <= EMBEDDED_BYTES_MAX ? "embstr" : "raw";
+}
