@@ -8,6 +8,7 @@ import { keyCommands } from "./keys.ts";
 import { clientCommands } from "./client.ts";
 import { connectionCommands } from "./connection.ts";
 import { listCommands } from "./lists.ts";
+import { infoCommands } from "./info.ts";
 import { memoryCommands } from "./memory.ts";
 import { serverCommands } from "./server.ts";
 import { sortCommands } from "./sort.ts";
@@ -24,6 +25,7 @@ export const commandTable: readonly CommandSpec[] = [
   ...sortCommands,
   ...clientCommands,
   ...connectionCommands,
+  ...infoCommands,
   ...memoryCommands,
   ...serverCommands,
 ];

@@ -8,6 +8,7 @@ import type { Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
 import { Effects } from "./effects.ts";
 import { Eviction } from "./eviction.ts";
+import { Rates } from "./rates.ts";
 import type { Session } from "./session.ts";
 import type { Settings } from "./settings.ts";
 import { SlowLog } from "./slowlog.ts";
@@ -70,6 +71,7 @@ export class Engine {
   readonly random: Random;
   readonly effects = new Effects();
   readonly stats = new Stats();
+  readonly rates: Rates;
   readonly slowlog = new SlowLog();
   readonly eviction: Eviction;
   /** All sessions with a socket, by id. */
@@ -117,6 +119,7 @@ export class Engine {
     this.clock = clock;
     this.random = random;
     this.startMs = clock.nowMs();
+    this.rates = new Rates(clock.monotonicUs());
     this.startBytes = store.arena.usedBytes;
     store.setTime(this.startMs);
     let runId = "";
