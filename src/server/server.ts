@@ -203,6 +203,8 @@ export class Server {
     if (engine.settings.values.startexpiryloop) runExpiryCycle(engine, this.#expiry);
     this.turn.settle();
     if (engine.store.garbagePending) this.#reclaim();
+    engine.rates.sample(engine.stats, engine.clock.monotonicUs());
+    engine.stats.notePeak(engine.store.arena.usedBytes);
     this.#ticks++;
     if (this.#ticks % hz === 0 && engine.settings.values.appendfsync === "everysec") this.#log?.everySecond();
     if (this.#ticks % Math.ceil((MAINTAIN_EVERY_MS * hz) / 1000) === 0) {
