@@ -2,7 +2,7 @@
  * Deadlines of keys: setting, reading and taking them away. A deadline is a double of milliseconds since the epoch: exact
  * for 280,000 years, beyond that to the nearest of its neighbours. What is logged is the deadline, exactly.
  */
-import { fail, messages } from "../core/errors.ts";
+import { fail } from "../core/errors.ts";
 import { INT64_MAX, INT64_MIN } from "../core/numbers.ts";
 import { Notify } from "../engine/engine.ts";
 import { NEVER } from "../store/keyspace.ts";

@@ -43,9 +43,9 @@ interface Round {
  */
 export function runExpiryCycle(engine: Engine, state: ExpiryState): number {
   const { clock, settings, stats, store } = engine;
-  const { activeExpireEffort, hz } = settings.values;
+  const { activeExpireEffort, hz, startexpiryloop } = settings.values;
   const periodMs = 1000 / hz;
-  if (!engine.activeExpiry || store.holdExpiry) return periodMs;
+  if (!startexpiryloop || !engine.activeExpiry || store.holdExpiry) return periodMs;
   const effort = activeExpireEffort - 1;
   const share = (TIME_PERCENT + TIME_PERCENT_PER_EFFORT * effort) / 100;
   const startUs = clock.monotonicUs();

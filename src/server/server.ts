@@ -53,6 +53,7 @@ export class Server {
   readonly #expiry = new ExpiryState();
   #log: AofLog | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
+  #expiryTimer: ReturnType<typeof setTimeout> | undefined;
   #reclaiming = false;
   #ticks = 0;
   #stopping: Promise<void> | undefined;
@@ -100,6 +101,7 @@ export class Server {
   async #stop(): Promise<void> {
     for (const listener of this.#listeners) listener.close();
     clearInterval(this.#timer);
+    clearTimeout(this.#expiryTimer);
     for (const connection of [...this.#connections]) connection.close(true);
     await this.#log?.close();
     for (const connection of [...this.#connections]) connection.close(false);
@@ -193,14 +195,24 @@ export class Server {
   #startTimer(): void {
     const { hz } = this.engine.settings.values;
     this.#timer = setInterval(() => this.#tick(hz), 1000 / hz);
+    this.#expire();
   }
 
-  /** Runs hz times a second: expiry, the sync of everysec, slices of freeing, and the care of connections. */
+  /** Runs about hz times a second, and more often while much expires. */
+  #expire(): void {
+    const { engine } = this;
+    engine.store.setTime(engine.clock.nowMs());
+    const waitMs = runExpiryCycle(engine, this.#expiry);
+    this.turn.settle();
+    this.#expiryTimer = setTimeout(() => this.#expire(), waitMs);
+  }
+
+  /** Runs hz times a second: what is left of eviction and freeing, the sync of everysec, the care of connections. */
   #tick(hz: number): void {
     const { engine } = this;
     const nowMs = engine.clock.nowMs();
     engine.store.setTime(nowMs);
-    if (engine.settings.values.startexpiryloop) runExpiryCycle(engine, this.#expiry);
+    if (engine.settings.values.maxmemory > 0) engine.makeRoom();
     this.turn.settle();
     if (engine.store.garbagePending) this.#reclaim();
     engine.rates.sample(engine.stats, engine.clock.monotonicUs());
