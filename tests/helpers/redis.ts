@@ -1,0 +1,96 @@
+/**
+ * Differential tests: the same commands to MemDB and to a redis-server of their own, on a socket in a temporary folder.
+ * Without a redis-server on the PATH these tests say that they were skipped.
+ */
+import { assertEquals } from "@std/assert";
+import { type Argument, TestClient } from "./client.ts";
+import { TestServer } from "./server.ts";
+
+const PROGRAM = "redis-server";
+const START_TRIES = 500;
+
+function isInstalled(): boolean {
+  try {
+    return new Deno.Command(PROGRAM, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync().success;
+  } catch {
+    return false;
+  }
+}
+
+const installed = isInstalled();
+
+/** A connection to each of the two servers. */
+export class Pair {
+  readonly memdb: TestClient;
+  readonly redis: TestClient;
+
+  constructor(memdb: TestClient, redis: TestClient) {
+    this.memdb = memdb;
+    this.redis = redis;
+  }
+
+  /** Sends one command to both, compares the replies byte for byte, and returns the reply. */
+  async same(...args: Argument[]): Promise<string> {
+    const [actual, expected] = await Promise.all([this.memdb.command(...args), this.redis.command(...args)]);
+    if (actual !== expected) assertEquals(actual, expected, args.map((arg) => String(arg).slice(0, 200)).join(" "));
+    return actual;
+  }
+
+  /** `same` for commands typed as words between spaces, one to a line. */
+  async sameLines(lines: string): Promise<void> {
+    for (const line of lines.split("\n").map((line) => line.trim()).filter((line) => line !== "")) {
+      await this.same(...line.split(" ").map((word) => word === '""' ? "" : word));
+    }
+  }
+}
+
+/** Runs `body` with a redis-server that keeps nothing and has the given settings. */
+export async function withRedis(
+  body: (redis: TestClient) => Promise<void>,
+  settings: Record<string, string> = {},
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/socket`;
+  const args = ["--port", "0", "--unixsocket", path, "--save", "", "--dir", folder, "--enable-debug-command", "yes"];
+  for (const [name, text] of Object.entries(settings)) args.push(`--${name}`, text);
+  const child = new Deno.Command(PROGRAM, { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
+  try {
+    const client = new TestClient(await connect(path));
+    await body(client);
+    client.close();
+  } finally {
+    child.kill("SIGKILL");
+    await child.status;
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function connect(path: string): Promise<Deno.Conn> {
+  for (let tries = 1;; tries++) {
+    try {
+      return await Deno.connect({ transport: "unix", path });
+    } catch (error) {
+      if (tries === START_TRIES) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}
+
+/** A test of its name that needs a redis-server. */
+export function redisTest(name: string, body: () => Promise<void>): void {
+  Deno.test({ name: installed ? name : `${name} (skipped: no ${PROGRAM} on the PATH)`, ignore: !installed, fn: body });
+}
+
+/** A test with both servers, which have the given settings; checks the whole store at the end. */
+export function differential(
+  name: string,
+  body: (pair: Pair, server: TestServer) => Promise<void>,
+  settings: Record<string, string> = {},
+): void {
+  redisTest(name, () =>
+    withRedis(async (redis) => {
+      await using server = await TestServer.start({ settings });
+      await body(new Pair(await server.connect(), redis), server);
+      server.server.engine.store.check();
+    }, settings));
+}
