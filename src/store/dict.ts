@@ -49,6 +49,7 @@ export class Dict {
   words: Int32Array = new Int32Array(0);
   slot = 0;
   #segment = 0;
+  #log = LOG_MIN;
   #directorySlot = 0;
 
   readonly #arena: Arena;
@@ -86,9 +87,9 @@ export class Dict {
     const segment = this.#segmentOf(dict, hash);
     const words = this.#arena.i32[segment >>> CHUNK_SHIFT];
     const base = (segment & GRANULE_MASK) << 1;
-    const log = (words[base] >>> LOG_SHIFT) & 31;
+    const log = this.#log;
     const mask = (1 << log) - 1;
-    let i = ((hash >>> 1) & (HOMES - 1)) >>> (HOME_BITS - log);
+    let i = homeOf(hash, log);
     this.words = words;
     for (;;) {
       const slot = base + (i << 1);
@@ -113,7 +114,7 @@ export class Dict {
     const segment = this.#segmentOf(dict, hash);
     const words = this.#arena.i32[segment >>> CHUNK_SHIFT];
     const base = (segment & GRANULE_MASK) << 1;
-    const log = logOf(words[base]);
+    const log = this.#log;
     this.words = words;
     for (let i = homeOf(hash, log);; i = (i + 1) & ((1 << log) - 1)) {
       this.slot = base + (i << 1);
@@ -311,13 +312,19 @@ export class Dict {
     invariant(deepest === words[at + DEEPEST], "the deepest segments are miscounted");
   }
 
+  /**
+   * The segment that a hash belongs to; leaves in registers what it is, log2 of its slots and its place in the directory.
+   * Only a segment alone can be small: the headers of others are not read, for each would be a cache miss.
+   */
   #segmentOf(dict: number, hash: number): number {
     const words = this.#arena.i32[dict >>> CHUNK_SHIFT], i = (dict & GRANULE_MASK) << 1;
     const depth = words[i + DEPTH], dir = words[i + DIR];
     if (depth === 0) {
       this.#directorySlot = 0;
+      this.#log = logOf(this.#arena.i32[dir >>> CHUNK_SHIFT][(dir & GRANULE_MASK) << 1]);
       return this.#segment = dir;
     }
+    this.#log = LOG_MAX;
     const index = hash >>> (32 - depth);
     this.#directorySlot = index;
     return this.#segment = this.#arena.i32[dir >>> CHUNK_SHIFT][((dir & GRANULE_MASK) << 1) + index];

@@ -5,7 +5,7 @@
  *
  *     meta of a record:  type:4 | encoding:4 | clock:24      body of a long string:  +0 length:32 · +8 bytes
  *
- * Refs of records are valid until the key is written again. Registers: readString leaves the string's place in `bytes`,
+ * Refs of records are valid until the key is written again. Registers: readKey and readString leave a place in `bytes`,
  * `start` and `length`, valid until the next allocation or write.
  */
 import { invariant } from "../core/assert.ts";
@@ -17,6 +17,7 @@ import {
   createRecord,
   flagsOf,
   headBytes,
+  headSize,
   INLINE_BYTES_MAX,
   keyLength,
   keyStart,
@@ -60,8 +61,10 @@ export class Keyspace {
   /** Headers of the two dictionaries. */
   keys: number;
   expires: number;
+  /** What keys with a deadline have left on average, as expiry has seen of late; 0 is unknown. */
+  averageTtlMs = 0;
 
-  /** Registers of readString. */
+  /** Registers of readKey and readString. */
   bytes: Uint8Array = new Uint8Array(0);
   start = 0;
   length = 0;
@@ -88,7 +91,7 @@ export class Keyspace {
   find(bytes: Uint8Array, start: number, end: number): number {
     const { store } = this;
     const ref = store.dict.find(this.keys, bytes, start, end, hashBytes(bytes, start, end));
-    if (ref !== 0 && (flagsOf(store.arena, ref) & NUMBER) !== 0 && this.#expired(ref)) {
+    if (ref !== 0 && this.isExpired(ref)) {
       this.expire(ref);
       return 0;
     }
@@ -132,6 +135,21 @@ export class Keyspace {
     return (flagsOf(this.store.arena, ref) & NUMBER) !== 0 ? numberOf(this.store.arena, ref) : NEVER;
   }
 
+  /** Whether a key is past its deadline. While a file loads nothing expires: the file says what did. */
+  isExpired(ref: number): boolean {
+    const { store } = this;
+    if ((flagsOf(store.arena, ref) & NUMBER) === 0) return false;
+    return numberOf(store.arena, ref) <= store.nowMs && !store.holdExpiry;
+  }
+
+  /** Leaves the place of a record's key in the registers. */
+  readKey(ref: number): void {
+    const { arena } = this.store;
+    this.bytes = arena.u8[ref >>> CHUNK_SHIFT];
+    this.start = keyStart(arena, ref);
+    this.length = keyLength(arena, ref);
+  }
+
   /** Leaves the place of a string in the registers. */
   readString(ref: number): void {
     const { arena } = this.store;
@@ -167,24 +185,26 @@ export class Keyspace {
     const length = ve - vs;
     const flags = (deadline === NEVER ? META : META | NUMBER) | (length > INLINE_BYTES_MAX ? BODY : 0);
     if (old !== 0 && flags < BODY && flagsOf(arena, old) === flags) {
-      const head = headBytes(arena, old);
-      if (arena.roundUp(head + length) === arena.sizeOf(old)) {
+      const head = headSize(flags, ke - ks);
+      const oldLength = valueLength(arena, old);
+      if (length === oldLength || arena.roundUp(head + length) === arena.roundUp(head + oldLength)) {
         copyBytes(value, vs, ve, arena.u8[old >>> CHUNK_SHIFT], ((old & GRANULE_MASK) << 3) + head);
         setValueLength(arena, old, length);
-        setMeta(arena, old, store.freshClock());
+        setMeta(arena, old, store.freshClock(old));
         if (deadline !== NEVER) setNumber(arena, old, deadline);
         return old;
       }
     }
     const ref = createRecord(arena, flags, bytes, ks, ke, flags < BODY ? length : 0);
     if (flags < BODY) {
-      copyBytes(value, vs, ve, arena.u8[ref >>> CHUNK_SHIFT], valueStart(arena, ref));
+      const at = ((ref & GRANULE_MASK) << 3) + headSize(flags, ke - ks);
+      copyBytes(value, vs, ve, arena.u8[ref >>> CHUNK_SHIFT], at);
     } else {
       const body = this.#createStringBody(length, length);
       setBody(arena, ref, body);
       copyBytes(value, vs, ve, arena.u8[body >>> CHUNK_SHIFT], ((body & GRANULE_MASK) << 3) + BODY_LENGTH_BYTES);
     }
-    setMeta(arena, ref, store.freshClock());
+    setMeta(arena, ref, store.freshClock(old));
     if (deadline !== NEVER) setNumber(arena, ref, deadline);
     if (old === 0) dict.insert(this.keys, hash, ref);
     else this.#displace(hash, old, ref);
@@ -370,11 +390,6 @@ export class Keyspace {
     });
     dict.check(this.expires, reached, (ref) => invariant(reached.has(ref), "a deadline outlived its key"));
     invariant(withDeadline === this.expiresSize, "the keys with a deadline are miscounted");
-  }
-
-  /** Whether a record with a deadline is past it. While a file loads nothing expires: the file says what did. */
-  #expired(ref: number): boolean {
-    return numberOf(this.store.arena, ref) <= this.store.nowMs && !this.store.holdExpiry;
   }
 
   #createStringBody(length: number, room: number): number {

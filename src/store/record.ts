@@ -111,6 +111,11 @@ export function headBytes(arena: Arena, ref: number): number {
   return keyStart(arena, ref) + keyLength(arena, ref) - ((ref & GRANULE_MASK) << 3);
 }
 
+/** headBytes of a record with these flags and a key of so many bytes, whether it exists or not. */
+export function headSize(flags: number, keyLength: number): number {
+  return HEAD_BYTES[flags] + keyLength + (keyLength >= LONG_KEY ? 4 : 0);
+}
+
 export function metaOf(arena: Arena, ref: number): number {
   return arena.i32[ref >>> CHUNK_SHIFT][((ref & GRANULE_MASK) << 1) + 1];
 }

@@ -32,6 +32,8 @@ export interface ValueType {
     reverse: boolean,
     visit: (bytes: Uint8Array, start: number, end: number) => boolean,
   ): void;
+  /** The value of the field `bytes[start, end)`, a view valid until the next write; undefined if missing. Only hashes. */
+  fieldValue?(encoding: number, body: number, bytes: Uint8Array, start: number, end: number): Uint8Array | undefined;
   /** Checks all invariants and adds every block of the body to `reached`. */
   check(encoding: number, body: number, reached: Set<number>): void;
 }
@@ -96,10 +98,23 @@ export class Store {
     return this.#types[type];
   }
 
-  /** The clock bits of a key that is written now, in their place in the meta word; type and encoding are zero. */
-  freshClock(): number {
-    if (this.frequencies) return (((this.#minutes() & 0xffff) << 8) | LFU_START) << 8;
+  /**
+   * The clock bits of a key that is written now, in their place in the meta word; type and encoding are zero. `old` is the
+   * record whose value is overwritten: that is a use of the key, not the birth of one.
+   */
+  freshClock(old = 0): number {
+    if (this.frequencies) {
+      const clock = old === 0
+        ? ((this.#minutes() & 0xffff) << 8) | LFU_START
+        : this.#bump(metaOf(this.arena, old) >>> 8);
+      return clock << 8;
+    }
     return this.#seconds << 8;
+  }
+
+  /** Gives a key the clock of a new one. */
+  renewClock(ref: number): void {
+    setMeta(this.arena, ref, (metaOf(this.arena, ref) & 0xff) | this.freshClock());
   }
 
   /** Moves a key's clock: its access time, or its frequency. */
@@ -111,6 +126,11 @@ export class Store {
     } else {
       setMeta(this.arena, ref, (meta & 0xff) | (this.#seconds << 8));
     }
+  }
+
+  /** A key's clock as it is kept: it differs when the key has been used since. */
+  clockOf(ref: number): number {
+    return metaOf(this.arena, ref) >>> 8;
   }
 
   /** Seconds since a key was last used. */
@@ -155,6 +175,11 @@ export class Store {
   reclaimKeyspace(keys: number): void {
     this.#garbage.push({ type: -1, encoding: 0, body: keys });
     this.reclaim(FREE_AT_ONCE);
+  }
+
+  /** Number of values and databases on their way out. */
+  get garbageCount(): number {
+    return this.#garbage.length;
   }
 
   get garbagePending(): boolean {
