@@ -7,7 +7,6 @@
  */
 import { fromLatin1, latin1 } from "../core/bytes.ts";
 import { fail, messages } from "../core/errors.ts";
-import { parseDouble } from "../core/numbers.ts";
 import { Notify } from "../engine/engine.ts";
 import type { Request } from "../resp/request.ts";
 import { type Keyspace, Type } from "../store/keyspace.ts";
@@ -229,18 +228,15 @@ function compareWeights(a: string | undefined, b: string | undefined): number {
   return compare(a, b);
 }
 
-const DOUBLE_NORMAL_MIN = 2 ** -1022;
+const WEIGHT = /^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|(inf(?:inity)?))$/i;
 
-/** A weight as strtod reads it: after white space, up to a NUL; nothing is 0. Throws where Redis finds no number. */
+/** A weight up to its first NUL, as Redis reads it here: what is too large is infinite, nothing is 0, hex is no number. */
 function scoreOf(weight: string | undefined): number {
   const text = (weight ?? "").split("\0", 1)[0];
   if (text === "") return 0;
-  const bytes = fromLatin1(text.replace(/^[ \t\n\v\f\r]+/, ""));
-  const score = parseDouble(bytes, 0, bytes.length) ?? fail(badWeight);
-  // Numbers beyond what a double holds, on either side, are errors to strtod.
-  const tooLarge = !Number.isFinite(score) && !/inf/i.test(text);
-  const tooSmall = Math.abs(score) < DOUBLE_NORMAL_MIN && /^[^ep]*[1-9]/i.test(text.replace(/0x/i, ""));
-  return tooLarge || tooSmall ? fail(badWeight) : score;
+  const match = WEIGHT.exec(text) ?? fail(badWeight);
+  if (match[1] === undefined) return Number(text);
+  return text[0] === "-" ? -Infinity : Infinity;
 }
 
 /** Replaces a key by the list of what the elements lead to, and replies with its length. */

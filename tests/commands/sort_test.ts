@@ -116,7 +116,26 @@ differential("every error and every option of SORT is answered as Redis answers 
 
 differential("a weight is read as Redis reads a number", async (pair) => {
   const weights = [
-    ...["", " 1", "\t\n 2", "1 ", " ", "+1", "0x1p4", "0x", "1e308", "1e309", "-1e400", "1e-400", "1e-310", "0e-400"],
+    ...[
+      "",
+      " 1",
+      "\t\n 2",
+      "1 ",
+      " ",
+      "+1",
+      "0x1p4",
+      "0x",
+      "1e308",
+      "1e309",
+      "-1e400",
+      "1e-400",
+      "1e-310",
+      "0e-400",
+      "+",
+      "5e-324",
+      "1E5",
+      "1e5x",
+    ],
     ...[
       "inf",
       "-inf",
