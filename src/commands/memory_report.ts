@@ -34,13 +34,15 @@ export function memoryReport(engine: Engine): MemoryReport {
   engine.stats.notePeak(usedBytes);
   let clientBytes = 0;
   for (const session of engine.sessions.values()) clientBytes += sessionBytes(session);
-  const filled = databases.filter((db) => db.size > 0).map((db) => ({
+  const all = databases.map((db) => ({
     index: db.index,
     keysBytes: dict.sizeBytes(db.keys),
     expiresBytes: dict.sizeBytes(db.expires),
   }));
-  const dictBytes = filled.reduce((sum, { keysBytes, expiresBytes }) => sum + keysBytes + expiresBytes, 0);
-  const startBytes = engine.startBytes;
+  const dictBytes = all.reduce((sum, { keysBytes, expiresBytes }) => sum + keysBytes + expiresBytes, 0);
+  const { startBytes } = engine;
+  // The empty dictionaries are most of what was there from the start; they do not count twice.
+  const ownBytes = Math.max(startBytes, dictBytes);
   return {
     usedBytes,
     reservedBytes,
@@ -48,10 +50,10 @@ export function memoryReport(engine: Engine): MemoryReport {
     peakBytes: engine.stats.peakBytes,
     startBytes,
     clientBytes,
-    databases: filled,
+    databases: all.filter(({ index }) => databases[index].size > 0),
     // Clients' buffers lie outside of the allocator: they are overhead, but no part of what is used.
-    overheadBytes: startBytes + dictBytes + clientBytes,
-    datasetBytes: Math.max(0, usedBytes - startBytes - dictBytes),
+    overheadBytes: ownBytes + clientBytes,
+    datasetBytes: Math.max(0, usedBytes - ownBytes),
     keyCount: databases.reduce((sum, db) => sum + db.size, 0),
   };
 }

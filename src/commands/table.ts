@@ -9,6 +9,7 @@ import { clientCommands } from "./client.ts";
 import { connectionCommands } from "./connection.ts";
 import { listCommands } from "./lists.ts";
 import { infoCommands } from "./info.ts";
+import { introspectCommands } from "./introspect.ts";
 import { memoryCommands } from "./memory.ts";
 import { serverCommands } from "./server.ts";
 import { sortCommands } from "./sort.ts";
@@ -26,6 +27,7 @@ export const commandTable: readonly CommandSpec[] = [
   ...clientCommands,
   ...connectionCommands,
   ...infoCommands,
+  ...introspectCommands,
   ...memoryCommands,
   ...serverCommands,
 ];

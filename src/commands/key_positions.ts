@@ -1,0 +1,105 @@
+/**
+ * Which arguments of a request are keys, and what is done with them: from the key specifications of its command. COMMAND
+ * GETKEYS asks it, and so will whoever needs a command's keys without running it.
+ */
+import { equalsWord } from "../core/bytes.ts";
+import { parseSafeInt } from "../core/numbers.ts";
+import type { Request } from "../resp/request.ts";
+import type { Command } from "./registry.ts";
+import type { CommandSpec, KeyPosition, KeySpec } from "./spec.ts";
+
+/** Whether the command has keys at all. */
+export function hasKeys({ spec }: Command): boolean {
+  return spec.findKeys !== undefined || (spec.keys ?? []).length > 0;
+}
+
+/**
+ * The keys of a request in the order of the specifications; undefined when the arguments contradict them. The arity must
+ * have been checked. Source: Redis's key specifications.
+ */
+export function keysOf({ spec }: Command, request: Request): KeyPosition[] | undefined {
+  if (spec.findKeys !== undefined) return spec.findKeys(request);
+  const found: KeyPosition[] = [];
+  for (const keySpec of spec.keys ?? []) {
+    const first = beginOf(keySpec, request);
+    if (first === 0) continue;
+    if (first === undefined || !addRange(keySpec, request, first, found)) return undefined;
+  }
+  return found;
+}
+
+/** Index of the first key; 0 if a keyword is missing, undefined if nobody can say. */
+function beginOf({ begin }: KeySpec, request: Request): number | undefined {
+  if (begin === "unknown") return undefined;
+  if ("index" in begin) return begin.index;
+  const { argc, bytes, start, end } = request;
+  const word = begin.keyword.toLowerCase();
+  const step = begin.from > 0 ? 1 : -1;
+  for (let i = begin.from > 0 ? begin.from : argc + begin.from; i > 0 && i < argc; i += step) {
+    if (equalsWord(bytes, start[i], end[i], word)) return i + 1 < argc ? i + 1 : undefined;
+  }
+  return 0;
+}
+
+/** Adds the keys from `first`; false if they would not fit. */
+function addRange({ find, flags }: KeySpec, request: Request, first: number, found: KeyPosition[]): boolean {
+  const { argc } = request;
+  if (find === "unknown") return false;
+  let last: number;
+  if ("keynum" in find) {
+    const at = first + find.keynum;
+    if (at >= argc) return false;
+    const count = parseSafeInt(request.bytes, request.start[at], request.end[at]);
+    if (!(count >= 0)) return false;
+    first += find.first;
+    last = first + count - 1;
+  } else if (find.last >= 0) {
+    last = first + find.last;
+  } else {
+    last = find.limit > 1 ? first + Math.floor((argc - first) / find.limit) + find.last : argc + find.last;
+  }
+  if (first >= argc || last >= argc || last < first) return false;
+  for (let i = first; i <= last; i += find.step) found.push({ index: i, flags });
+  return true;
+}
+
+export interface KeyRange {
+  /** Indices of the first and last key (negative counts from the end), and their distance; all 0: no keys. */
+  readonly first: number;
+  readonly last: number;
+  readonly step: number;
+}
+
+const NO_KEYS: KeyRange = { first: 0, last: 0, step: 0 };
+
+/** A specification whose keys have fixed places. */
+interface PlainRange {
+  readonly first: number;
+  readonly last: number;
+  readonly step: number;
+}
+
+function plainRange({ begin, find, flags }: KeySpec): PlainRange | undefined {
+  if (begin === "unknown" || !("index" in begin) || find === "unknown" || !("last" in find)) return undefined;
+  if (flags.includes("INCOMPLETE")) return undefined;
+  const { index } = begin;
+  return { first: index, last: find.last >= 0 ? index + find.last : find.last, step: find.step };
+}
+
+/**
+ * What older clients get in place of specifications: the one range that covers all keys with a fixed place, and whether it
+ * leaves out others, so that a client must ask the server for them.
+ */
+export function keyRangeOf({ keys = [] }: CommandSpec): { range: KeyRange; moves: boolean } {
+  let range: KeyRange | undefined;
+  let moves = false;
+  for (const key of keys) {
+    const next = plainRange(key);
+    // Only what follows the range so far without a gap can extend it.
+    const joins = next !== undefined &&
+      (keys.length === 1 || (next.step === 1 && (range === undefined || range.last === next.first - 1)));
+    if (joins) range = { first: range?.first ?? next.first, last: next.last, step: next.step };
+    else moves = true;
+  }
+  return { range: range ?? NO_KEYS, moves };
+}
