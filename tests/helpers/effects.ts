@@ -1,0 +1,29 @@
+/**
+ * What an engine logs and announces, as text, for tests.
+ */
+import type { Engine } from "../../src/engine/engine.ts";
+import { latin1 } from "./client.ts";
+
+/** The words of commands in RESP, one command to a line. */
+function wordsOf(resp: string): string {
+  const parts = resp.split("\r\n");
+  return parts.filter((_, i) => i > 0 && i % 2 === 0).join(" ");
+}
+
+/** Collects what is logged from now on, as `db: command`. */
+export function recordEffects(engine: Engine): string[] {
+  const logged: string[] = [];
+  engine.effects.listen({
+    effect: (db, bytes, start, end) => logged.push(`${db}: ${wordsOf(latin1(bytes.subarray(start, end)))}`),
+  });
+  return logged;
+}
+
+/** Collects the events of keys from now on, as `db: class event key`. */
+export function recordEvents(engine: Engine): string[] {
+  const events: string[] = [];
+  engine.keyListeners.push((db, kind, event, bytes, start, end) => {
+    events.push(`${db.index}: ${kind} ${event} ${latin1(bytes.subarray(start, end))}`);
+  });
+  return events;
+}
