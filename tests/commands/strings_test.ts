@@ -1,8 +1,8 @@
 /** The string commands over the wire: replies, what is logged, what is announced. */
 import { assert, assertEquals } from "@std/assert";
-import type { TestClient } from "../helpers/client.ts";
-import { latin1 } from "../helpers/client.ts";
-import { TEST_START_MS, type TestServer, withServer } from "../helpers/server.ts";
+import { latin1, type TestClient } from "../helpers/client.ts";
+import { recordEffects, recordEvents } from "../helpers/effects.ts";
+import { TEST_START_MS, withServer } from "../helpers/server.ts";
 
 const NULL = "$-1\r\n";
 const OK = "+OK\r\n";
@@ -18,29 +18,6 @@ function bulk(text: string): string {
 /** Runs each line and compares the reply. */
 async function script(client: TestClient, lines: readonly (readonly [string, string])[]): Promise<void> {
   for (const [line, reply] of lines) assertEquals(await client.run(line), reply, line);
-}
-
-/** What the commands that `body` runs put on the stream of effects, as text of words, and announce. */
-async function changes(
-  server: TestServer,
-  body: () => Promise<unknown>,
-): Promise<{ logged: string[]; announced: string[] }> {
-  const { engine } = server.server;
-  const logged: string[] = [], announced: string[] = [];
-  const listener = {
-    effect(_db: number, bytes: Uint8Array, start: number, end: number) {
-      const parts = latin1(bytes.subarray(start, end)).split("\r\n");
-      logged.push(parts.filter((_, i) => i > 0 && i % 2 === 0).join(" "));
-    },
-  };
-  engine.effects.listen(listener);
-  engine.keyListeners.push((_db, kind, event, bytes, start, end) => {
-    announced.push(`${kind} ${event} ${latin1(bytes.subarray(start, end))}`);
-  });
-  await body();
-  engine.effects.unlisten(listener);
-  engine.keyListeners.pop();
-  return { logged, announced };
 }
 
 Deno.test("GET and SET keep any bytes, of any length, and reply null for what is missing", () =>
@@ -414,8 +391,10 @@ Deno.test("the log gets outcomes: no relative time, no sum, nothing of what was 
       ["SET far v PXAT 9223372036854775807", ["SET far v PXAT 9223372036854775807"]],
       ["GETEX far PXAT 9223372036854775807", ["PEXPIREAT far 9223372036854775000"]],
     ];
+    const logged = recordEffects(server.server.engine);
     for (const [line, expected] of steps) {
-      assertEquals((await changes(server, () => client.run(line))).logged, expected, line);
+      await client.run(line);
+      assertEquals(logged.splice(0), expected.map((command) => `0: ${command}`), line);
     }
   }));
 
@@ -440,7 +419,9 @@ Deno.test("changes are announced by the names that Redis gives them", () =>
       ["GETDEL a", ["g del a"]],
       ["GETEX b PXAT 1", ["g del b"]],
     ];
+    const events = recordEvents(server.server.engine);
     for (const [line, expected] of steps) {
-      assertEquals((await changes(server, () => client.run(line))).announced, expected, line);
+      await client.run(line);
+      assertEquals(events.splice(0), expected.map((event) => `0: ${event}`), line);
     }
   }));

@@ -11,6 +11,7 @@ import {
   writeDecimal,
 } from "../../src/core/numbers.ts";
 import { pick, property } from "../helpers/property.ts";
+import { redisTest, withRedis } from "../helpers/redis.ts";
 
 /** Parses `text` in the middle of other bytes. */
 function within<T>(parse: (bytes: Uint8Array, start: number, end: number) => T, text: string): T {
@@ -145,3 +146,19 @@ Deno.test("what is no number, or beyond doubles, is no float", () => {
   texts.push("1e400", "-1e400", "1e-400", "0x1p-1075", "0x1p1024", "0x1p99999999999", "1e99999999999", "--1", "1.2.3");
   for (const text of texts) assertEquals(within(parseDouble, text), undefined, text);
 });
+
+redisTest("random doubles are printed with the digits of Redis", () =>
+  withRedis(async (redis) => {
+    const words = new Uint32Array(2), double = new Float64Array(words.buffer);
+    await property(1, async (random) => {
+      for (let i = 0; i < 500; i++) {
+        words[0] = random.below(2 ** 32);
+        words[1] = random.below(2 ** 32);
+        const value = pick(random, [double[0], random.unit() * 10 ** random.below(25), random.below(10000) * 1e19]);
+        if (!Number.isFinite(value)) continue;
+        await redis.command("DEL", "z");
+        const text = formatDouble(value);
+        assertEquals(await redis.command("ZADD", "z", "INCR", String(value), "m"), `$${text.length}\r\n${text}\r\n`);
+      }
+    });
+  }));
