@@ -7,8 +7,8 @@
  *
  * A chunk of 16 MiB is 256 runs of 64 KiB. A span is one or more adjacent runs and serves blocks of one size class, or one
  * single large block. Blocks above 8 MiB get a chunk of their own of exactly their size. A span whose blocks are all free
- * returns its runs; a chunk whose runs are all free returns to the operating system, but for one that stays in reserve.
- * Its typed arrays are detached then: a view of a block is good for nothing once the block is freed.
+ * returns its runs; chunks whose runs are all free return to the operating system, one with each call of dropSurplus. Their
+ * typed arrays are detached then: a view of a block is good for nothing once the block is freed.
  *
  * All bookkeeping lies in typed arrays indexed by run: the data itself has no headers.
  */
@@ -103,7 +103,7 @@ export class Arena {
   readonly #head = new Int32Array(CLASS_COUNT).fill(-1);
   readonly #freeRuns = new Int32Array(CHUNKS_MAX);
   #roomHint = 0; // no chunk below it has a free run
-  #spare = 0; // the empty chunk that stays, unless it has been used since
+  #emptyChunks = 0; // chunks without a block
 
   constructor() {
     this.#addChunk(0, CHUNK_BYTES);
@@ -183,6 +183,20 @@ export class Arena {
     return to;
   }
 
+  /** Whether there are chunks to give back. One without a block stays, for the block that comes and goes. */
+  get hasSurplus(): boolean {
+    return this.#emptyChunks > 1;
+  }
+
+  /** Gives one chunk back to the operating system, which takes about a millisecond: freeing a block must not. */
+  dropSurplus(): void {
+    if (!this.hasSurplus) return;
+    let chunk = this.u8.length - 1;
+    while (this.#freeRuns[chunk] < RUNS_PER_CHUNK) chunk--;
+    this.#emptyChunks--;
+    this.#dropChunk(chunk);
+  }
+
   stats(): ArenaStats {
     const { usedBytes, reservedBytes, blockCount } = this;
     return { usedBytes, reservedBytes, blockCount, chunkCount: this.u8.filter((c) => c.length > 0).length };
@@ -194,7 +208,7 @@ export class Arena {
    */
   check(): Set<number> {
     const inUse = new Set<number>();
-    let usedBytes = 0;
+    let usedBytes = 0, emptyChunks = 0;
     for (let chunk = 0; chunk < this.u8.length; chunk++) {
       if (this.u8[chunk].length === 0) continue;
       let freeRuns = 0;
@@ -219,7 +233,9 @@ export class Arena {
         run += runs;
       }
       invariant(freeRuns === this.#freeRuns[chunk], "the free runs of a chunk are miscounted");
+      if (freeRuns === RUNS_PER_CHUNK) emptyChunks++;
     }
+    invariant(emptyChunks === this.#emptyChunks, "the chunks without a block are miscounted");
     invariant(usedBytes === this.usedBytes, "the bytes in use are miscounted");
     invariant(inUse.size === this.blockCount, "the blocks in use are miscounted");
     return inUse;
@@ -306,11 +322,14 @@ export class Arena {
     }
     const chunk = this.#freeChunkNumber();
     this.#addChunk(chunk, CHUNK_BYTES);
+    this.#emptyChunks++;
     return this.#claim(chunk * RUNS_PER_CHUNK, runs, c);
   }
 
   #claim(run: number, runs: number, c: number): number {
-    this.#freeRuns[(run / RUNS_PER_CHUNK) | 0] -= runs;
+    const chunk = (run / RUNS_PER_CHUNK) | 0;
+    if (this.#freeRuns[chunk] === RUNS_PER_CHUNK) this.#emptyChunks--;
+    this.#freeRuns[chunk] -= runs;
     this.#runCount[run] = runs;
     for (let i = 0; i < runs; i++) {
       this.#first[run + i] = run;
@@ -325,18 +344,7 @@ export class Arena {
     for (let i = 0; i < runs; i++) this.#class[run + i] = CLASS_NONE;
     this.#freeRuns[chunk] += runs;
     if (chunk < this.#roomHint) this.#roomHint = chunk;
-    if (this.#freeRuns[chunk] === RUNS_PER_CHUNK) this.#retire(chunk);
-  }
-
-  /** One empty chunk stays, so that a block that comes and goes does not cost a chunk each time; others are dropped. */
-  #retire(chunk: number): void {
-    const spare = this.#spare;
-    if (spare === chunk || this.#freeRuns[spare] < RUNS_PER_CHUNK) {
-      this.#spare = chunk;
-    } else {
-      this.#spare = Math.min(spare, chunk);
-      this.#dropChunk(Math.max(spare, chunk));
-    }
+    if (this.#freeRuns[chunk] === RUNS_PER_CHUNK) this.#emptyChunks++;
   }
 
   #freeChunkNumber(): number {

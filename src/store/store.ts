@@ -183,11 +183,15 @@ export class Store {
   }
 
   get garbagePending(): boolean {
-    return this.#garbage.length > 0;
+    return this.#garbage.length > 0 || this.arena.hasSurplus;
   }
 
-  /** Frees about `budget` blocks of what is on its way out. Call it between turns while `garbagePending`. */
+  /**
+   * Frees about `budget` blocks of what is on its way out, or gives one empty chunk of the arena back. Call it between
+   * turns while `garbagePending`.
+   */
   reclaim(budget: number): void {
+    if (this.arena.hasSurplus) return this.arena.dropSurplus();
     const last = this.#garbage[this.#garbage.length - 1];
     if (last === undefined) return;
     if (last.type >= 0) {

@@ -92,6 +92,7 @@ Deno.test("blocks never overlap and the books balance under random allocation, r
           block.size = size;
           mark(arena, block.ref, size, block.tag);
         } else {
+          if (oneIn(random, 20)) arena.dropSurplus();
           arena.free(block.ref);
           live[i] = live[live.length - 1];
           live.pop();
@@ -103,6 +104,8 @@ Deno.test("blocks never overlap and the books balance under random allocation, r
     for (const { ref } of live) arena.free(ref);
     assertEquals(arena.check().size, 0);
     assertEquals(arena.usedBytes, 0);
+    while (arena.hasSurplus) arena.dropSurplus();
+    arena.check();
     assert(arena.stats().chunkCount <= 2, "chunks are kept that nobody uses");
   });
 });
@@ -117,6 +120,10 @@ Deno.test("chunks come back when their blocks are freed, whatever the order", ()
     if (order === "back") refs.reverse();
     if (order === "apart") refs.sort((a, b) => (a % 7919) - (b % 7919));
     for (const ref of refs) arena.free(ref);
+    for (let chunks = arena.stats().chunkCount; arena.hasSurplus; chunks--) {
+      assertEquals(arena.stats().chunkCount, chunks);
+      arena.dropSurplus();
+    }
     assertEquals(arena.check().size, 0);
     assert(arena.stats().chunkCount <= 2, `freed ${order}: ${arena.stats().chunkCount} chunks stay`);
     assertEquals(arena.reservedBytes, arena.stats().chunkCount * CHUNK);
