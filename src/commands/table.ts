@@ -3,6 +3,7 @@
  */
 import { configCommands } from "./config.ts";
 import { databaseCommands } from "./databases.ts";
+import { debugCommands } from "./debug.ts";
 import { expireCommands } from "./expire.ts";
 import { keyCommands } from "./keys.ts";
 import { clientCommands } from "./client.ts";
@@ -26,6 +27,7 @@ export const commandTable: readonly CommandSpec[] = [
   ...sortCommands,
   ...clientCommands,
   ...connectionCommands,
+  ...debugCommands,
   ...infoCommands,
   ...introspectCommands,
   ...memoryCommands,

@@ -1,0 +1,273 @@
+/**
+ * DEBUG: what tests and those who look for errors need, behind the setting enable-debug-command. As in Redis its
+ * subcommands are no commands of their own. It has those that can tell the truth here; what looks into structures that
+ * MemDB does not have is unknown to it.
+ */
+import { fromUtf8, utf8 } from "../core/bytes.ts";
+import { fail, messages } from "../core/errors.ts";
+import { globMatch } from "../core/glob.ts";
+import { parseSafeInt } from "../core/numbers.ts";
+import { Notify } from "../engine/engine.ts";
+import { Encoding, NEVER, Type } from "../store/keyspace.ts";
+import type { List } from "../store/list.ts";
+import { encodingName } from "../store/names.ts";
+import type { Call } from "./call.ts";
+import { replyTestValue } from "./debug_protocol.ts";
+import { digestOfStore, digestOfValue } from "./digest.ts";
+import { replyHelp } from "./help.ts";
+import type { CommandSpec } from "./spec.ts";
+
+export const debugCommands: readonly CommandSpec[] = [{
+  name: "debug",
+  summary: "A container for commands that help to find errors.",
+  since: "1.0.0",
+  group: "server",
+  complexity: "Depends on subcommand.",
+  arity: -2,
+  flags: ["admin", "noscript", "loading", "stale"],
+  syntax: "",
+  system: true,
+  handler: debug,
+}];
+
+interface Subcommand {
+  readonly name: string;
+  /** Least and most number of arguments, DEBUG and the name included. */
+  readonly argc: readonly [number, number];
+  readonly syntax: string;
+  readonly summary: string;
+  readonly run: (call: Call) => void;
+}
+
+const SUBCOMMANDS: readonly Subcommand[] = [
+  {
+    name: "DIGEST",
+    argc: [2, 2],
+    syntax: "",
+    summary: "Returns a digest of all data, the same as that of a redis-server with the same data.",
+    run: ({ reply, store }) => reply.simple(digestOfStore(store)),
+  },
+  {
+    name: "DIGEST-VALUE",
+    argc: [2, Infinity],
+    syntax: "[key ...]",
+    summary: "Returns a digest of each key's value.",
+    run: digestValues,
+  },
+  {
+    name: "ERROR",
+    argc: [3, 3],
+    syntax: "<message>",
+    summary: "Answers with this error.",
+    run: (call) => fail(call.text(2)),
+  },
+  {
+    name: "LOADAOF",
+    argc: [2, 2],
+    syntax: "",
+    summary: "Empties all databases and loads the append-only file.",
+    run: loadAof,
+  },
+  {
+    name: "LOG",
+    argc: [3, 3],
+    syntax: "<message>",
+    summary: "Writes a message to the server's log.",
+    run: log,
+  },
+  {
+    name: "OBJECT",
+    argc: [3, 3],
+    syntax: "<key>",
+    summary: "Describes how a key's value is kept.",
+    run: describeObject,
+  },
+  {
+    name: "POPULATE",
+    argc: [3, 5],
+    syntax: "<count> [<prefix>] [<size>]",
+    summary: "Adds strings under the names key:0, key:1 and so on, but leaves keys that exist alone.",
+    run: populate,
+  },
+  {
+    name: "PROTOCOL",
+    argc: [3, 3],
+    syntax: "<type>",
+    summary: "Answers with a value of a type of the protocol.",
+    run: (call) => replyTestValue(call.reply, call.text(2).toLowerCase()),
+  },
+  {
+    name: "RELOAD",
+    argc: [2, Infinity],
+    syntax: "[NOSAVE]",
+    summary: "Loads the append-only file again; without one, checks every structure of the store.",
+    run: reload,
+  },
+  {
+    name: "SET-ACTIVE-EXPIRE",
+    argc: [3, 3],
+    syntax: "<0|1>",
+    summary: "Stops or starts the deletion of expired keys that nobody touches.",
+    run: setActiveExpire,
+  },
+  {
+    name: "SLEEP",
+    argc: [3, 3],
+    syntax: "<seconds>",
+    summary: "Stops the whole server for some seconds.",
+    run: sleep,
+  },
+  {
+    name: "STRINGMATCH-LEN",
+    argc: [4, 4],
+    syntax: "<pattern> <string>",
+    summary: "Says whether a string matches a glob pattern.",
+    run: stringMatch,
+  },
+];
+
+const NOT_ALLOWED =
+  'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run ' +
+  "it from a local connection, otherwise you need to set this option in the configuration file, and then restart the " +
+  "server.";
+
+function debug(call: Call): void {
+  const { argc, engine, session } = call;
+  const allowed = engine.settings.values.enableDebugCommand;
+  if (allowed === "no" || (allowed === "local" && !session.local)) fail(NOT_ALLOWED);
+  if (call.is(1, "help") && argc === 2) {
+    return replyHelp(
+      call,
+      "debug",
+      SUBCOMMANDS.map(({ name, syntax, summary }) => [`${name} ${syntax}`.trimEnd(), summary]),
+    );
+  }
+  const found = SUBCOMMANDS.find(({ name, argc: [least, most] }) =>
+    argc >= least && argc <= most && call.is(1, name.toLowerCase())
+  );
+  if (found === undefined) {
+    fail(`ERR unknown subcommand or wrong number of arguments for '${call.text(1)}'. Try DEBUG HELP.`);
+  }
+  found.run(call);
+}
+
+function digestValues(call: Call): void {
+  const { argc, bytes, db, reply } = call;
+  reply.array(argc - 2);
+  for (let i = 2; i < argc; i++) reply.simple(digestOfValue(db, db.find(bytes, call.start(i), call.end(i))));
+}
+
+function log(call: Call): void {
+  call.engine.log("warning", `DEBUG LOG: ${fromUtf8(call.arg(2))}`);
+  call.reply.ok();
+}
+
+/** Numbers are read as atoi and strtod read them: as far as they go, 0 if that is nowhere. */
+function setActiveExpire(call: Call): void {
+  call.engine.activeExpiry = (parseInt(call.text(2), 10) || 0) !== 0;
+  call.reply.ok();
+}
+
+function sleep(call: Call): void {
+  const { engine, reply, store } = call;
+  const ms = 1000 * (parseFloat(call.text(2)) || 0);
+  if (ms > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+  store.setTime(engine.clock.nowMs());
+  reply.ok();
+}
+
+function stringMatch(call: Call): void {
+  const { bytes, reply } = call;
+  const found = globMatch(bytes, call.start(2), call.end(2), bytes, call.start(3), call.end(3), false);
+  reply.integer(found ? 1 : 0);
+}
+
+function loadAof({ engine, reply }: Call): void {
+  if (engine.reload === undefined) fail("ERR Error trying to load the AOF files, check server logs.");
+  engine.reload();
+  reply.ok();
+}
+
+/**
+ * Redis saves a snapshot and loads it, to prove that the data survives. The append-only file is what data survives in
+ * here; without one there is nothing to load, and the proof is a check of the whole store, which does not return when
+ * anything is wrong. A file cannot be loaded on top of other data, so NOFLUSH is refused.
+ */
+function reload(call: Call): void {
+  const { argc, engine, reply, store } = call;
+  let flush = true;
+  for (let i = 2; i < argc; i++) {
+    if (call.is(i, "noflush")) flush = false;
+    else if (!call.is(i, "merge") && !call.is(i, "nosave")) {
+      fail("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+    }
+  }
+  if (!flush) fail("ERR DEBUG RELOAD NOFLUSH is not possible: an append-only file is loaded into empty databases");
+  if (engine.reload !== undefined) engine.reload();
+  else store.check();
+  reply.ok();
+}
+
+/** Bytes of a string in Redis's snapshot format, uncompressed: small integers in one, two or four bytes, else text. */
+function savedStringBytes(bytes: Uint8Array, start: number, end: number): number {
+  const value = parseSafeInt(bytes, start, end);
+  if (value >= -(2 ** 7) && value < 2 ** 7) return 2;
+  if (value >= -(2 ** 15) && value < 2 ** 15) return 3;
+  if (value >= -(2 ** 31) && value < 2 ** 31) return 5;
+  const length = end - start;
+  return length + (length < 64 ? 1 : length < 16384 ? 2 : 5);
+}
+
+/** The line of DEBUG OBJECT. "serializedlength" is that of a string saved, of other values what they take in memory. */
+function describeObject(call: Call): void {
+  const { bytes, db, reply, store } = call;
+  const ref = db.find(bytes, call.start(2), call.end(2));
+  if (ref === 0) fail(messages.noSuchKey);
+  const encoding = encodingName(db, ref);
+  const type = db.typeOf(ref);
+  let savedBytes: number;
+  let extra = "";
+  if (type === Type.STRING) {
+    db.readString(ref);
+    savedBytes = savedStringBytes(db.bytes, db.start, db.start + db.length);
+  } else {
+    savedBytes = store.valueType(type).sizeBytes(db.encodingOf(ref), db.bodyOf(ref), 0);
+    if (db.encodingOf(ref) === Encoding.QUICKLIST) extra = quicklistText(call, ref, savedBytes);
+  }
+  reply.simple(
+    `Value at:0x${ref.toString(16)} refcount:1 encoding:${encoding} serializedlength:${savedBytes} ` +
+      `lru:${store.clockOf(ref)} lru_seconds_idle:${store.idleSeconds(ref)}${extra}`,
+  );
+}
+
+function quicklistText({ db, store }: Call, ref: number, bytes: number): string {
+  const lists = store.valueType(Type.LIST) as List;
+  lists.open(db.encodingOf(ref), db.bodyOf(ref));
+  const { length, maxListpackSize, nodeCount } = lists;
+  return ` ql_nodes:${nodeCount} ql_avg_node:${(length / nodeCount).toFixed(2)} ql_listpack_max:${maxListpackSize} ` +
+    `ql_compressed:0 ql_uncompressed_size:${bytes}`;
+}
+
+/** Unlike in Redis the keys are logged: what a client can read must survive a restart. */
+function populate(call: Call): void {
+  const { argc, db, engine, reply } = call;
+  const positive = (i: number) => call.integerIn(i, 0, Infinity, messages.mustBePositive, messages.mustBePositive);
+  const count = positive(2);
+  const prefix = argc > 3 ? call.arg(3) : utf8("key");
+  const size = argc > 4 ? positive(4) : 0;
+  for (let i = 0; i < count; i++) {
+    const key = utf8(`:${i}`);
+    const name = new Uint8Array(prefix.length + key.length);
+    name.set(prefix);
+    name.set(key, prefix.length);
+    if (db.find(name, 0, name.length) !== 0) continue;
+    const text = utf8(`value:${i}`);
+    const value = new Uint8Array(size === 0 ? text.length : size);
+    value.set(text.subarray(0, value.length));
+    db.setString(name, 0, name.length, value, 0, value.length, NEVER);
+    engine.stats.changes++;
+    engine.effects.command(db.index, ["SET", name, value]);
+    engine.notify(db, Notify.STRING, "set", name, 0, name.length);
+  }
+  reply.ok();
+}
