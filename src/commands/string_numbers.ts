@@ -82,6 +82,7 @@ export const stringNumberCommands: readonly CommandSpec[] = [
     flags: ["write", "denyoom", "fast"],
     keys: keyAt(1, "RW ACCESS UPDATE"),
     syntax: "key increment",
+    types: { increment: "double" },
     handler: incrbyfloat,
   },
 ];

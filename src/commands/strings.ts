@@ -4,12 +4,14 @@
  *
  * Hot: SET without options, GET and MSET, MGET allocate nothing.
  */
+import { equalsWord } from "../core/bytes.ts";
 import { fail } from "../core/errors.ts";
 import { Notify } from "../engine/engine.ts";
 import { NEVER, Type } from "../store/keyspace.ts";
+import type { Request } from "../resp/request.ts";
 import type { Call } from "./call.ts";
 import { wrongArity } from "./execute.ts";
-import { type CommandSpec, keyAt, keyRange } from "./spec.ts";
+import { type CommandSpec, keyAt, type KeyPosition, keyRange } from "./spec.ts";
 import { stringNumberCommands } from "./string_numbers.ts";
 import { deadlineAt, StringOptions, Unit } from "./string_options.ts";
 import { stringRangeCommands } from "./string_ranges.ts";
@@ -39,8 +41,9 @@ export const stringCommands: readonly CommandSpec[] = [
     flags: ["write", "denyoom"],
     keys: [{
       ...keyAt(1, "RW ACCESS UPDATE VARIABLE_FLAGS")[0],
-      notes: "RW and ACCESS due to the optional `GET` argument",
+      notes: "read only when GET is given",
     }],
+    findKeys: setKeys,
     syntax: `key value [NX | XX] [GET] [${EXPIRY_SYNTAX} | KEEPTTL]`,
     handler: set,
   },
@@ -163,6 +166,14 @@ export const stringCommands: readonly CommandSpec[] = [
 ];
 
 const options = new StringOptions();
+
+/** SET reads its key only with GET, which stands somewhere behind the value. */
+function setKeys({ argc, bytes, start, end }: Request): KeyPosition[] {
+  for (let i = 3; i < argc; i++) {
+    if (equalsWord(bytes, start[i], end[i], "get")) return [{ index: 1, flags: "RW ACCESS UPDATE" }];
+  }
+  return [{ index: 1, flags: "OW UPDATE" }];
+}
 
 /** Sets key argument i to value argument v. */
 function assign(call: Call, i: number, v: number, deadline: number): void {
