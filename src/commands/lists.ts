@@ -275,8 +275,12 @@ function fromHead(index: number, length: number): number {
 /** Replies with the element that was read last. Hot. */
 function replyElement(call: Call, list: List): void {
   const { packed } = list;
-  if (packed.integer) packed.text();
-  call.reply.bulk(packed.bytes, packed.start, packed.start + packed.length);
+  if (packed.integer) {
+    packed.text();
+    call.reply.bulk(packed.bytes, packed.start, packed.start + packed.length);
+  } else {
+    call.reply.bulkView(packed.view, packed.start, packed.start + packed.length);
+  }
 }
 
 /** Whether argument i says RIGHT, and not LEFT. */

@@ -58,8 +58,9 @@ export function decimalLength(value: number): number {
 
 /** Writes a safe integer in decimal at `at` and returns the index behind it. Hot. */
 export function writeDecimal(target: Uint8Array, at: number, value: number): number {
-  if (value >= 0 && value < 10) {
-    target[at] = 48 + value;
+  if (value >= 0 && value < 100) {
+    if (value >= 10) target[at++] = 48 + ((value / 10) | 0);
+    target[at] = 48 + value % 10;
     return at + 1;
   }
   if (value < 0) {

@@ -23,6 +23,8 @@ export function releaseChunk(chunk: Uint8Array): void {
 }
 
 const NONE = new Uint8Array(0);
+const NO_VIEW = new DataView(NONE.buffer);
+const VIEW_COPY_BYTES_MAX = 200;
 const CR = 13, LF = 10;
 
 export class Reply {
@@ -33,6 +35,9 @@ export class Reply {
   length = 0;
   /** Full chunks before it, as views of what was written. */
   readonly #full: Uint8Array[] = [];
+  /** The chunk of the last bulkView and a view on it; chunks begin where their buffers do. */
+  #viewed: Uint8Array = NONE;
+  #view: DataView = NO_VIEW;
   #fullBytes = 0;
   /** Number of error replies written; the executor watches it. */
   errors = 0;
@@ -49,8 +54,7 @@ export class Reply {
     if (this.length > 0) out.push({ chunk: this.chunk, view: this.chunk.subarray(0, this.length) });
     this.#full.length = 0;
     this.#fullBytes = 0;
-    this.chunk = NONE;
-    this.length = 0;
+    this.reset();
     return out;
   }
 
@@ -63,6 +67,8 @@ export class Reply {
   reset(): void {
     this.chunk = NONE;
     this.length = 0;
+    this.#viewed = NONE;
+    this.#view = NO_VIEW;
   }
 
   /** A position to return to with `rewind`, for CLIENT REPLY OFF and for errors after a half-written reply. */
@@ -149,6 +155,36 @@ export class Reply {
     } else {
       while (start < end) c[i++] = bytes[start++];
     }
+    c[i++] = CR;
+    c[i++] = LF;
+    this.length = i;
+  }
+
+  /**
+   * bulk for bytes of the arena, given as a view on their chunk. Copies eight bytes at a time, which takes less than half
+   * the time of a byte loop from 32 bytes on, and beats set(subarray) to some 200. Hot.
+   */
+  bulkView(view: DataView, start: number, end: number): void {
+    const size = end - start;
+    this.#ensure(size + 16);
+    const c = this.chunk;
+    if (this.#viewed !== c) {
+      this.#viewed = c;
+      this.#view = new DataView(c.buffer);
+    }
+    const to = this.#view;
+    let i = this.length;
+    c[i++] = 36;
+    i = writeDecimal(c, i, size);
+    c[i++] = CR;
+    c[i++] = LF;
+    if (size > VIEW_COPY_BYTES_MAX) {
+      c.set(new Uint8Array(view.buffer, view.byteOffset + start, size), i);
+      i += size;
+      start = end;
+    }
+    for (const stop = end - 7; start < stop; start += 8, i += 8) to.setBigInt64(i, view.getBigInt64(start));
+    while (start < end) c[i++] = view.getUint8(start++);
     c[i++] = CR;
     c[i++] = LF;
     this.length = i;

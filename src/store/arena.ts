@@ -67,6 +67,7 @@ function classOf(): Uint8Array {
 const NO_BYTES = new Uint8Array(0);
 const NO_WORDS = new Int32Array(0);
 const NO_DOUBLES = new Float64Array(0);
+const NO_VIEW = new DataView(new ArrayBuffer(0));
 
 /** What the allocator knows of itself; all in bytes but the counts. */
 export interface ArenaStats {
@@ -83,6 +84,8 @@ export class Arena {
   readonly u8: Uint8Array[] = [];
   readonly i32: Int32Array[] = [];
   readonly f64: Float64Array[] = [];
+  /** The chunks as views, for copies of eight bytes at a time from where no typed array may begin. */
+  readonly view: DataView[] = [];
 
   usedBytes = 0;
   reservedBytes = 0;
@@ -358,6 +361,7 @@ export class Arena {
     this.u8[chunk] = new Uint8Array(buffer);
     this.i32[chunk] = new Int32Array(buffer);
     this.f64[chunk] = new Float64Array(buffer);
+    this.view[chunk] = new DataView(buffer);
     this.reservedBytes += bytes;
     this.#freeRuns[chunk] = RUNS_PER_CHUNK;
     if (bytes === CHUNK_BYTES && chunk < this.#roomHint) this.#roomHint = chunk;
@@ -370,6 +374,7 @@ export class Arena {
     this.u8[chunk] = NO_BYTES;
     this.i32[chunk] = NO_WORDS;
     this.f64[chunk] = NO_DOUBLES;
+    this.view[chunk] = NO_VIEW;
     this.#freeRuns[chunk] = 0;
   }
 

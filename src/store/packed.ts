@@ -50,6 +50,8 @@ export class Packed {
   bytes: Uint8Array;
   start = 0;
   length = 0;
+  /** After `read`: the number of the chunk that the element lies in. */
+  #chunk = 0;
   /** After `read`: whether the element is an integer, and which (rounded to a double beyond 2^53). */
   integer = false;
   value = 0;
@@ -69,6 +71,11 @@ export class Packed {
   constructor(arena: Arena) {
     this.#arena = arena;
     this.bytes = this.#text;
+  }
+
+  /** After `read` of what is no integer: a view in which `start` and `length` hold as they do in `bytes`. */
+  get view(): DataView {
+    return this.#arena.view[this.#chunk];
   }
 
   /** An empty block with room for `bytes` of entries. */
@@ -152,6 +159,7 @@ export class Packed {
 
   /** Loads the registers with the element at `position`. Hot. */
   read(block: number, position: number): void {
+    this.#chunk = block >>> CHUNK_SHIFT;
     const bytes = this.#arena.u8[block >>> CHUNK_SHIFT];
     const i = ((block & GRANULE_MASK) << 3) + position;
     const code = bytes[i];
