@@ -5,7 +5,7 @@
 import type { Reply } from "../resp/decoder.ts";
 import { fromBytes } from "./binary.ts";
 import { addressOf, Connection, ConnectionError } from "./connection.ts";
-import { formatReply, type OutputMode } from "./format.ts";
+import { formatRaw, formatReply, type OutputMode } from "./format.ts";
 import type { Options } from "./options.ts";
 import { formatInvalidation, isSubscription, printsRaw, pubSubEvent } from "./replies.ts";
 
@@ -277,9 +277,12 @@ export class Session {
   }
 
   #print(args: readonly string[], reply: Reply): void {
-    const text = this.#format(reply, printsRaw(args) ? "raw" : this.#settings.output);
-    if (reply.type === "error" && this.#options.errorsToStatus) this.#sink.error(text);
-    else this.#sink.write(text);
+    if (reply.type === "error" && this.#options.errorsToStatus) {
+      this.#sink.error(fromBytes(reply.bytes) + "\n");
+      return;
+    }
+    const text = printsRaw(args) ? formatRaw(reply, "\n") : this.#format(reply, this.#settings.output);
+    this.#sink.write(text);
   }
 
   #format(reply: Reply, mode: OutputMode): string {

@@ -58,6 +58,8 @@ export interface FakeServer extends AsyncDisposable {
   readonly port: number;
   /** Every request, in order. */
   readonly requests: string[][];
+  /** Sends RESP to every connection, unasked. */
+  send(resp: string): void;
   /** Closes all connections; the next ones are welcome. */
   hangUp(): void;
 }
@@ -96,6 +98,7 @@ export function startFakeServer(respond: Responder = plainResponder): FakeServer
   return {
     port: listener.addr.port,
     requests,
+    send: (resp) => open.forEach((conn) => conn.write(bytes(resp))),
     hangUp,
     async [Symbol.asyncDispose]() {
       listener.close();
@@ -139,7 +142,7 @@ export async function run(
 ): Promise<Outcome> {
   const child = new Deno.Command(program, {
     args: [...args],
-    env: { REDISCLI_AUTH: "", MEMDB_HISTFILE: "/dev/null", ...env },
+    env: { MEMDB_HISTFILE: "/dev/null", ...env },
     stdin: input === undefined ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",
