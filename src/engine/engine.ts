@@ -138,15 +138,6 @@ export class Engine {
     for (const listener of this.keyListeners) listener(db, kind, event, bytes, start, end);
   }
 
-  /** Bytes of the data and of the clients' buffers. Looks at every client. */
-  usedMemory(): number {
-    let bytes = this.store.arena.usedBytes;
-    for (const { transport } of this.sessions.values()) {
-      if (transport !== undefined) bytes += transport.queryRoomBytes() + transport.outputBytes();
-    }
-    return bytes;
-  }
-
   /** Whether a command that needs memory may run; evicts keys where that helps. While a file loads it always may. */
   makeRoom(): boolean {
     return this.persistence.loading || this.eviction.makeRoom();
