@@ -115,7 +115,7 @@ function named(call: Call): (Command | undefined)[] {
 function replyInfos({ reply }: Call, commands: readonly (Command | undefined)[]): void {
   reply.array(commands.length);
   for (const command of commands) {
-    if (command === undefined) reply.nullArray();
+    if (command === undefined) reply.null();
     else replyInfo(reply, command);
   }
 }

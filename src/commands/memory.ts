@@ -171,6 +171,8 @@ function purge({ reply, store }: Call): void {
 const MIB = 1024 * 1024;
 /** Below this the figures say more of the runtime than of the data. */
 const TELLING_BYTES = 5 * MIB;
+/** Some chunks of the allocator: so much may be free without being worth a word. */
+const SPARE_BYTES = 64 * MIB;
 /** A connection that holds so much on average is worth a word. */
 const BIG_CLIENT_BYTES = 200 * 1024;
 
@@ -185,7 +187,7 @@ function findings(report: MemoryReport, clients: number, maxBytes: number): stri
         "takes now. The process may stay larger than the data until the system wants memory back.",
     );
   }
-  if (ratio(reservedBytes, usedBytes) > 1.4 && reservedBytes - usedBytes > 10 * MIB) {
+  if (ratio(reservedBytes, usedBytes) > 1.4 && reservedBytes - usedBytes > SPARE_BYTES) {
     found.push(
       `Fragmentation: ${reservedBytes - usedBytes} of ${reservedBytes} reserved bytes are free blocks between used ` +
         "ones. New keys of similar sizes will fill them.",
@@ -205,7 +207,7 @@ function findings(report: MemoryReport, clients: number, maxBytes: number): stri
 
 function doctor({ engine, reply }: Call): void {
   const report = memoryReport(engine);
-  if (report.usedBytes < TELLING_BYTES) {
+  if (report.peakBytes < TELLING_BYTES) {
     return reply.verbatim("txt", "There is too little data to say anything about its memory.\n");
   }
   const found = findings(report, engine.sessions.size, engine.settings.values.maxmemory);
