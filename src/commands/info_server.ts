@@ -4,7 +4,7 @@
 import { MEMDB_VERSION, REDIS_VERSION } from "../engine/engine.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Call } from "./call.ts";
-import type { Field } from "./info_stats.ts";
+import { type Field, mayKnow } from "./info_stats.ts";
 
 const SYSTEM_NAMES: Partial<Record<typeof Deno.build.os, string>> = {
   darwin: "Darwin",
@@ -15,12 +15,7 @@ const SYSTEM_NAMES: Partial<Record<typeof Deno.build.os, string>> = {
 /** Name, release and machine as uname has them; without the permission to know it, no release. */
 function systemName(): string {
   const { arch, os } = Deno.build;
-  let release = "";
-  try {
-    release = Deno.osRelease();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotCapable)) throw error;
-  }
+  const release = mayKnow("osRelease") ? Deno.osRelease() : "";
   return [SYSTEM_NAMES[os] ?? os, release, arch].filter((part) => part !== "").join(" ");
 }
 

@@ -23,14 +23,9 @@ function bytesFields(name: string, bytes: number): Field[] {
   return [[name, bytes], [`${name}_human`, humanBytes(bytes)]];
 }
 
-/** The machine's memory; 0 where the process may not know it. */
-function systemBytes(): number {
-  try {
-    return Deno.systemMemoryInfo().total;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return 0;
-    throw error;
-  }
+/** Whether Deno lets the process know this of the machine; to ask for it unasked would stop a server at a prompt. */
+export function mayKnow(kind: "osRelease" | "systemMemoryInfo"): boolean {
+  return Deno.permissions.querySync({ name: "sys", kind }).state === "granted";
 }
 
 export function memoryFields({ engine }: Call): Field[] {
@@ -50,7 +45,7 @@ export function memoryFields({ engine }: Call): Field[] {
     ["allocator_active", reservedBytes],
     ["allocator_resident", reservedBytes],
     ["allocator_muzzy", 0],
-    ...bytesFields("total_system_memory", systemBytes()),
+    ...bytesFields("total_system_memory", mayKnow("systemMemoryInfo") ? Deno.systemMemoryInfo().total : 0),
     ["used_memory_lua", 0],
     ["used_memory_vm_eval", 0],
     ["used_memory_lua_human", "0B"],
