@@ -31,7 +31,8 @@ function model(pattern: number[], text: number[]): boolean {
       let found = false;
       for (; i < rest.length && rest[i] !== 0x5d; i++) {
         if (rest[i] === 0x5c && i + 1 < rest.length) {
-          found ||= rest[++i] === text[0];
+          i++;
+          found ||= rest[i] === text[0];
         } else if (rest[i + 1] === 0x2d && i + 2 < rest.length) {
           const [from, to] = [rest[i]!, rest[i + 2]!].toSorted((a, b) => a - b) as [number, number];
           found ||= text[0]! >= from && text[0]! <= to;
