@@ -1,0 +1,55 @@
+/**
+ * ioredis against a server, as a program of its own: the packages of clients are no dependency of MemDB, whose users would
+ * have to download them. Arguments: the port, and the protocol: default, 2 or 3. Exits with 0 when every reply is right.
+ */
+import { deepStrictEqual as same } from "node:assert";
+import { Buffer } from "node:buffer";
+import process from "node:process";
+import { Redis, type RedisOptions } from "ioredis";
+
+const [port, protocol] = process.argv.slice(2);
+const options: RedisOptions = { port: Number(port) };
+if (protocol !== "default") Object.assign(options, { protocol: Number(protocol) });
+const redis = new Redis(options);
+redis.on("error", (error: Error) => {
+  console.error(error);
+  process.exit(1);
+});
+
+same(await redis.ping(), "PONG");
+await redis.flushall();
+same(await redis.set("greeting", "héllo", "EX", 100), "OK");
+same(await redis.get("greeting"), "héllo");
+same(await redis.ttl("greeting"), 100);
+same(await redis.get("missing"), null);
+same(await redis.set("greeting", "again", "NX"), null);
+same(await redis.incrby("count", 41), 41);
+same(await redis.incrbyfloat("count", 0.5), "41.5");
+same(await redis.rpush("list", "a", "b", "c"), 3);
+same(await redis.lrange("list", 0, -1), ["a", "b", "c"]);
+same(await redis.lpop("list", 2), ["a", "b"]);
+same(await redis.mget("count", "missing"), ["41.5", null]);
+same((await redis.keys("*")).sort(), ["count", "greeting", "list"]);
+
+const binary = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
+await redis.set("binary", binary);
+same(await redis.getBuffer("binary"), binary);
+const big = Buffer.alloc(5_000_000, "x");
+await redis.set("big", big);
+same((await redis.getBuffer("big"))?.equals(big), true);
+
+await redis.lpush("greeting", "x").then(
+  () => Promise.reject(new Error("LPUSH on a string went through")),
+  (error: Error) => same(error.message, "WRONGTYPE Operation against a key holding the wrong kind of value"),
+);
+
+const pipeline = redis.pipeline();
+for (let i = 0; i < 1000; i++) pipeline.set(`key:${i}`, i).get(`key:${i}`);
+const replies = await pipeline.exec();
+same(replies?.length, 2000);
+same(replies?.[1999], [null, "999"]);
+
+const scanned = new Set<string>();
+for await (const keys of redis.scanStream({ match: "key:*", count: 100 })) for (const key of keys) scanned.add(key);
+same(scanned.size, 1000);
+await redis.quit();

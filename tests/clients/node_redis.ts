@@ -1,0 +1,53 @@
+/**
+ * The npm package `redis` against a server, as a program of its own (see ioredis.ts). Arguments: the port, and the protocol:
+ * default, 2 or 3. Exits with 0 when every reply is right.
+ */
+import { deepStrictEqual as same } from "node:assert";
+import process from "node:process";
+import { createClient, ErrorReply } from "redis";
+
+const [port, protocol] = process.argv.slice(2);
+const client = createClient({
+  url: `redis://127.0.0.1:${port}`,
+  ...protocol === "default" ? {} : { RESP: Number(protocol) as 2 | 3 },
+});
+client.on("error", (error: Error) => {
+  console.error(error);
+  process.exit(1);
+});
+await client.connect();
+
+same(await client.ping(), "PONG");
+await client.flushAll();
+same(await client.set("greeting", "héllo", { expiration: { type: "EX", value: 100 } }), "OK");
+same(await client.get("greeting"), "héllo");
+same(await client.ttl("greeting"), 100);
+same(await client.get("missing"), null);
+same(await client.set("greeting", "again", { condition: "NX" }), null);
+same(await client.incrBy("count", 41), 41);
+same(await client.rPush("list", ["a", "b", "c"]), 3);
+same(await client.lRange("list", 0, -1), ["a", "b", "c"]);
+same(await client.lPopCount("list", 2), ["a", "b"]);
+same(await client.mGet(["count", "missing"]), ["41", null]);
+same(await client.exists(["count", "missing", "list"]), 2);
+
+await client.lPush("greeting", "x").then(
+  () => Promise.reject(new Error("LPUSH on a string went through")),
+  (error: Error) => {
+    same(error instanceof ErrorReply, true);
+    same(error.message, "WRONGTYPE Operation against a key holding the wrong kind of value");
+  },
+);
+
+const values = await Promise.all(
+  Array.from({ length: 1000 }, async (_, i) => {
+    await client.set(`key:${i}`, String(i));
+    return await client.get(`key:${i}`);
+  }),
+);
+same(values[999], "999");
+
+const scanned = new Set<string>();
+for await (const keys of client.scanIterator({ MATCH: "key:*", COUNT: 100 })) for (const key of keys) scanned.add(key);
+same(scanned.size, 1000);
+await client.close();
