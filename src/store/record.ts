@@ -3,7 +3,8 @@
  *
  *     +0   word    keyLength:12 | valueLength:16 | flags:4       (low bits first)
  *     +4   meta    if META: of the keyspace type:4 | encoding:4 | clock:24; elsewhere what the owner wants
- *     +8   number  if NUMBER (with META): a double: deadline in ms, or score
+ *     +8   number  if NUMBER and META: a double: deadline in ms
+ *     +4   score   if NUMBER without META: a double in two words, which lie closer to the key than an aligned one
  *     ..   body    if BODY: a ref to what does not fit in the record
  *     ..   length  if keyLength is 4095: the real length of the key
  *     ..   key, then value
@@ -131,6 +132,24 @@ export function numberOf(arena: Arena, ref: number): number {
 
 export function setNumber(arena: Arena, ref: number, value: number): void {
   arena.f64[ref >>> CHUNK_SHIFT][(ref & GRANULE_MASK) + 1] = value;
+}
+
+const scoreWords = new Int32Array(2);
+const scoreDouble = new Float64Array(scoreWords.buffer);
+
+/** The record's score; only with NUMBER and without META. */
+export function scoreOf(arena: Arena, ref: number): number {
+  const words = arena.i32[ref >>> CHUNK_SHIFT], i = (ref & GRANULE_MASK) << 1;
+  scoreWords[0] = words[i + 1];
+  scoreWords[1] = words[i + 2];
+  return scoreDouble[0];
+}
+
+export function setScore(arena: Arena, ref: number, score: number): void {
+  const words = arena.i32[ref >>> CHUNK_SHIFT], i = (ref & GRANULE_MASK) << 1;
+  scoreDouble[0] = score;
+  words[i + 1] = scoreWords[0];
+  words[i + 2] = scoreWords[1];
 }
 
 /** The ref of the record's body; only with BODY. */

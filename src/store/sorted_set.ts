@@ -1,0 +1,557 @@
+/**
+ * The sorted set: one packed block of member, score, member, score … in order (LISTPACK) while it is small, else a
+ * dictionary of records, member and score, with an ordered index over them (SKIPLIST, as Redis calls what it has there).
+ * This file owns the conversion, at Redis's thresholds, and makes both look alike: elements have ranks, and every range,
+ * by rank, score or member, is a range of ranks.
+ *
+ *     large body   +0 dictionary · +4 ordered index (0 once it is freed)
+ *
+ * One SortedSet serves all sorted sets of a store. `open` takes a set up; writes leave its encoding and body in the
+ * registers `encoding` and `body`, for the caller to store. The element read last is in `bytes`, `start`, `end` and
+ * `score`, valid until the next write. The cursor and what `find` found are valid until the next write, too. An empty set
+ * stands only between a write and the deletion of its key.
+ */
+import { invariant } from "../core/assert.ts";
+import { compareBytes, latin1, NO_BYTES } from "../core/bytes.ts";
+import { formatDouble, writeDecimal } from "../core/numbers.ts";
+import type { Random } from "../core/random.ts";
+import { type Arena, CHUNK_SHIFT, GRANULE_MASK } from "./arena.ts";
+import type { Dict } from "./dict.ts";
+import { hashBytes } from "./hash.ts";
+import { Encoding } from "./keyspace.ts";
+import { Ordered } from "./ordered.ts";
+import { Packed } from "./packed.ts";
+import { createRecord, keyLength, keyStart, NUMBER, scoreOf, setScore } from "./record.ts";
+import { sortByScore } from "./score_sort.ts";
+import type { ValueType } from "./store.ts";
+
+const DICT = 0, INDEX = 1;
+const BODY_BYTES = 8;
+/** Whole scores up to this size stand in a packed block as integers, so that -0 becomes 0 there. */
+const PACKED_INTEGER_MAX = 2 ** 52;
+const SCORE_TEXT_MAX = 32;
+
+/** Called with a member and its score; the bytes are valid during the call. */
+export type ScoreVisitor = (bytes: Uint8Array, start: number, end: number, score: number) => void;
+
+export class SortedSet implements ValueType {
+  /** Redis's zset-max-listpack-entries and zset-max-listpack-value. */
+  maxPackedEntries = 128;
+  maxPackedValueBytes = 64;
+
+  /** The set at hand. */
+  encoding: number = Encoding.LISTPACK;
+  body = 0;
+  /** The element read last. */
+  bytes: Uint8Array = NO_BYTES;
+  start = 0;
+  end = 0;
+  score = 0;
+
+  readonly #arena: Arena;
+  readonly #dict: Dict;
+  readonly #ordered: Ordered;
+  readonly #packed: Packed;
+  readonly #scoreText = new Uint8Array(SCORE_TEXT_MAX);
+  // What find found: a record or a position, and the hash of what it looked for.
+  #ref = 0;
+  #position = 0;
+  #hash = 0;
+  // The cursor in a packed block; 0 is before the first.
+  #cursor = 0;
+
+  constructor(arena: Arena, dict: Dict) {
+    this.#arena = arena;
+    this.#dict = dict;
+    this.#ordered = new Ordered(arena);
+    this.#packed = new Packed(arena);
+  }
+
+  /** Takes up a set. */
+  open(encoding: number, body: number): void {
+    this.encoding = encoding;
+    this.body = body;
+  }
+
+  /** Takes up a new, empty set that will get about `count` elements, the first of them with `memberBytes`. */
+  create(count: number, memberBytes: number): void {
+    if (count <= this.maxPackedEntries && memberBytes <= this.maxPackedValueBytes) {
+      this.open(Encoding.LISTPACK, this.#packed.create());
+    } else {
+      this.open(Encoding.SKIPLIST, this.#createBody(this.#dict.create(), this.#ordered.create()));
+    }
+  }
+
+  /** Makes a packed set large if `count` elements more than the limit are about to come. */
+  expect(count: number): void {
+    if (this.encoding === Encoding.LISTPACK && count > this.maxPackedEntries) this.#unpack();
+  }
+
+  get length(): number {
+    return this.count(this.encoding, this.body);
+  }
+
+  /** Looks for a member; leaves its score in `score`. Hot. */
+  find(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.encoding === Encoding.LISTPACK) {
+      const packed = this.#packed;
+      packed.encode(bytes, start, end);
+      this.#position = packed.find(this.body, packed.first(this.body), 2);
+      if (this.#position === 0) return false;
+      packed.read(this.body, packed.next(this.body, this.#position));
+      this.score = this.#readScore();
+      return true;
+    }
+    this.#hash = hashBytes(bytes, start, end);
+    this.#ref = this.#dict.find(this.#part(DICT), bytes, start, end, this.#hash);
+    if (this.#ref === 0) return false;
+    this.score = scoreOf(this.#arena, this.#ref);
+    return true;
+  }
+
+  /** The rank of what `find` just found. */
+  foundRank(): number {
+    if (this.encoding === Encoding.LISTPACK) return this.#packed.passed >>> 1;
+    return this.#ordered.rankOf(this.#part(INDEX), this.#ref);
+  }
+
+  /** Adds the member that `find` just did not find. Hot. */
+  insert(score: number, bytes: Uint8Array, start: number, end: number): void {
+    if (this.encoding === Encoding.LISTPACK) {
+      const full = this.#packed.count(this.body) >>> 1 >= this.maxPackedEntries;
+      if (!full && end - start <= this.maxPackedValueBytes) {
+        this.#insertPacked(this.#placeOf(score, bytes, start, end), score, bytes, start, end);
+        return;
+      }
+      this.#unpack();
+      this.find(bytes, start, end);
+    }
+    const ref = createRecord(this.#arena, NUMBER, bytes, start, end, 0);
+    setScore(this.#arena, ref, score);
+    this.#dict.insert(this.#part(DICT), this.#hash, ref);
+    this.#ordered.insert(this.#part(INDEX), ref);
+  }
+
+  /** Gives what `find` just found, `bytes[start, end)`, another score. Hot. */
+  rescore(score: number, bytes: Uint8Array, start: number, end: number): void {
+    if (this.encoding === Encoding.LISTPACK) {
+      this.body = this.#packed.remove(this.body, this.#position, 2);
+      this.#insertPacked(this.#placeOf(score, bytes, start, end), score, bytes, start, end);
+    } else {
+      this.#ordered.rescore(this.#part(INDEX), this.#ref, score);
+    }
+  }
+
+  /** Removes what `find` just found. Hot. */
+  remove(): void {
+    if (this.encoding === Encoding.LISTPACK) {
+      this.body = this.#packed.remove(this.body, this.#position, 2);
+      return;
+    }
+    this.#dict.remove(this.#part(DICT));
+    this.#ordered.remove(this.#part(INDEX), this.#ref);
+    this.#arena.free(this.#ref);
+  }
+
+  /** Removes the `count` elements from a rank on; there must be so many. */
+  removeRange(rank: number, count: number): void {
+    if (this.encoding === Encoding.LISTPACK) {
+      this.body = this.#packed.remove(this.body, this.#packed.at(this.body, rank * 2), count * 2);
+      return;
+    }
+    const members = this.#part(DICT);
+    if (count === 1) {
+      this.#drop(members, this.#ordered.removeAt(this.#part(INDEX), rank));
+      return;
+    }
+    this.#ordered.removeRange(this.#part(INDEX), rank, count, (ref) => this.#drop(members, ref));
+  }
+
+  /** The number of elements with a score below `score` (not above it, if `after`). Puts the cursor behind them. Hot. */
+  rankOfScore(score: number, after: boolean): number {
+    if (this.encoding === Encoding.SKIPLIST) return this.#ordered.seekScore(this.#part(INDEX), score, after);
+    const packed = this.#packed, block = this.body;
+    const end = packed.end(block);
+    let rank = 0, position = packed.first(block);
+    while (position < end) {
+      packed.read(block, packed.next(block, position));
+      const own = this.#readScore();
+      if (own > score || (own === score && !after)) break;
+      position = packed.after;
+      rank++;
+    }
+    this.#cursor = position;
+    return rank;
+  }
+
+  /**
+   * The number of elements whose member comes before `bytes[start, end)` (not behind it, if `after`), where all have one
+   * score. Puts the cursor behind them.
+   */
+  rankOfMember(bytes: Uint8Array, start: number, end: number, after: boolean): number {
+    if (this.encoding === Encoding.SKIPLIST) {
+      return this.#ordered.seekKey(this.#part(INDEX), bytes, start, end, after);
+    }
+    const packed = this.#packed, block = this.body;
+    const blockEnd = packed.end(block);
+    let rank = 0, position = packed.first(block);
+    while (position < blockEnd) {
+      packed.read(block, position);
+      const scoreAt = packed.after;
+      packed.text();
+      const order = compareBytes(packed.bytes, packed.start, packed.start + packed.length, bytes, start, end);
+      if (order > 0 || (order === 0 && !after)) break;
+      position = packed.next(block, scoreAt);
+      rank++;
+    }
+    this.#cursor = position;
+    return rank;
+  }
+
+  /** Puts the cursor on the element with a rank from 0 to the length, which is the end. */
+  seek(rank: number): void {
+    if (this.encoding === Encoding.SKIPLIST) this.#ordered.seek(this.#part(INDEX), rank);
+    else this.#cursor = this.#packed.at(this.body, rank * 2);
+  }
+
+  /** Reads the element under the cursor and goes on to the next. Hot. */
+  next(): void {
+    if (this.encoding === Encoding.SKIPLIST) {
+      this.#readRecord(this.#ordered.ref);
+      this.#ordered.step();
+    } else {
+      this.#cursor = this.#readPair(this.body, this.#cursor);
+    }
+  }
+
+  /** Reads the element under the cursor and goes back to the one before. Hot. */
+  back(): void {
+    if (this.encoding === Encoding.SKIPLIST) {
+      this.#readRecord(this.#ordered.ref);
+      this.#ordered.stepBack();
+    } else {
+      const packed = this.#packed, position = this.#cursor;
+      this.#readPair(this.body, position);
+      const scoreAt = packed.previous(this.body, position);
+      this.#cursor = scoreAt === 0 ? 0 : packed.previous(this.body, scoreAt);
+    }
+  }
+
+  /** Reads a uniformly chosen element of a set that is not empty. */
+  readRandom(random: Random): void {
+    if (this.encoding === Encoding.SKIPLIST) {
+      this.#readRecord(this.#dict.random(this.#part(DICT), random));
+    } else {
+      this.#readPair(this.body, this.#packed.at(this.body, random.below(this.length) * 2));
+    }
+  }
+
+  /**
+   * Visits elements from `cursor` (0 starts) on, about `count` of them, and returns the cursor to go on with; 0 is the
+   * end. The guarantees are those of the dictionary's scan; a packed set is visited whole.
+   */
+  scan(cursor: number, count: number, visit: ScoreVisitor): number {
+    if (this.encoding === Encoding.SKIPLIST) {
+      return this.#dict.scan(this.#part(DICT), cursor, count, (ref) => this.#visitRecord(ref, visit));
+    }
+    this.each(this.encoding, this.body, visit);
+    return 0;
+  }
+
+  /** Visits all elements of a set, in any order; `visit` may look members up in other sets, but must not write. */
+  each(encoding: number, body: number, visit: ScoreVisitor): void {
+    if (encoding === Encoding.SKIPLIST) {
+      this.#dict.each(this.#partOf(body, DICT), (ref) => this.#visitRecord(ref, visit));
+      return;
+    }
+    const packed = this.#packed;
+    const end = packed.end(body);
+    for (let position = packed.first(body); position < end;) {
+      position = this.#readPair(body, position);
+      visit(this.bytes, this.start, this.end, this.score);
+    }
+  }
+
+  /** The score of a member of any set, NaN if it has none such. Touches no register but `score`. */
+  scoreIn(encoding: number, body: number, bytes: Uint8Array, start: number, end: number): number {
+    if (encoding === Encoding.SKIPLIST) {
+      const ref = this.#dict.find(this.#partOf(body, DICT), bytes, start, end, hashBytes(bytes, start, end));
+      return ref === 0 ? NaN : scoreOf(this.#arena, ref);
+    }
+    const packed = this.#packed;
+    packed.encode(bytes, start, end);
+    const position = packed.find(body, packed.first(body), 2);
+    if (position === 0) return NaN;
+    packed.read(body, packed.next(body, position));
+    return this.#readScore();
+  }
+
+  /**
+   * Takes up the set of the members that `add` collects: each call finds the member's score so far, NaN if it is new, and
+   * sets what `combine` makes of it and the new one. Packed if that is within the limits.
+   */
+  collect(
+    fill: (add: (bytes: Uint8Array, start: number, end: number, score: number) => void) => void,
+    combine: (a: number, b: number) => number,
+  ): void {
+    const arena = this.#arena, dict = this.#dict;
+    const members = dict.create();
+    let longest = 0;
+    fill((bytes, start, end, score) => {
+      const hash = hashBytes(bytes, start, end);
+      let ref = dict.find(members, bytes, start, end, hash);
+      if (ref !== 0) {
+        setScore(arena, ref, combine(scoreOf(arena, ref), score));
+        return;
+      }
+      ref = createRecord(arena, NUMBER, bytes, start, end, 0);
+      setScore(arena, ref, score);
+      dict.insert(members, hash, ref);
+      if (end - start > longest) longest = end - start;
+    });
+    const refs = new Int32Array(dict.count(members));
+    let count = 0;
+    dict.each(members, (ref) => refs[count++] = ref);
+    const sorted = sortByScore(arena, refs);
+    if (count > this.maxPackedEntries || longest > this.maxPackedValueBytes) {
+      const index = this.#ordered.create();
+      for (let i = 0; i < count; i++) this.#ordered.append(index, sorted[i]);
+      this.open(Encoding.SKIPLIST, this.#createBody(members, index));
+      return;
+    }
+    this.open(Encoding.LISTPACK, this.#packed.create());
+    for (let i = 0; i < count; i++) {
+      this.#readRecord(sorted[i]);
+      this.#insertPacked(this.#packed.end(this.body), this.score, this.bytes, this.start, this.end);
+      arena.free(sorted[i]);
+    }
+    dict.destroy(members);
+  }
+
+  copy(encoding: number, body: number): number {
+    if (encoding === Encoding.LISTPACK) return this.#packed.copy(body);
+    const arena = this.#arena, dict = this.#dict, ordered = this.#ordered;
+    const members = dict.create(), index = ordered.create();
+    const from = this.#partOf(body, INDEX);
+    for (ordered.seek(from, 0); ordered.leaf !== 0; ordered.step()) {
+      // Appending moves the cursor.
+      const { ref, leaf, index: place } = ordered;
+      this.#readRecord(ref);
+      const hash = hashBytes(this.bytes, this.start, this.end);
+      dict.find(members, this.bytes, this.start, this.end, hash);
+      const copy = createRecord(arena, NUMBER, this.bytes, this.start, this.end, 0);
+      setScore(arena, copy, this.score);
+      dict.insert(members, hash, copy);
+      ordered.append(index, copy);
+      ordered.leaf = leaf;
+      ordered.index = place;
+    }
+    return this.#createBody(members, index);
+  }
+
+  free(encoding: number, body: number, budget: number): number {
+    const arena = this.#arena;
+    if (encoding === Encoding.SKIPLIST) {
+      const words = arena.i32[body >>> CHUNK_SHIFT], at = (body & GRANULE_MASK) << 1;
+      if (words[at + INDEX] !== 0) {
+        words[at + INDEX] = this.#ordered.drain(words[at + INDEX], budget);
+        if (words[at + INDEX] !== 0) return body;
+      }
+      words[at + DICT] = this.#dict.drain(words[at + DICT], budget, (ref) => arena.free(ref));
+      if (words[at + DICT] !== 0) return body;
+    }
+    arena.free(body);
+    return 0;
+  }
+
+  count(encoding: number, body: number): number {
+    if (encoding === Encoding.LISTPACK) return this.#packed.count(body) >>> 1;
+    return this.#dict.count(this.#partOf(body, DICT));
+  }
+
+  sizeBytes(encoding: number, body: number, samples: number): number {
+    const arena = this.#arena, ordered = this.#ordered;
+    const bytes = arena.sizeOf(body);
+    if (encoding === Encoding.LISTPACK) return bytes;
+    const count = this.count(encoding, body), index = this.#partOf(body, INDEX);
+    const looked = samples === 0 ? count : Math.min(samples, count);
+    let sum = 0;
+    ordered.seek(index, 0);
+    for (let i = 0; i < looked; i++, ordered.step()) sum += arena.sizeOf(ordered.ref);
+    const records = looked === 0 ? 0 : Math.round(sum / looked * count);
+    return bytes + this.#dict.sizeBytes(this.#partOf(body, DICT)) + ordered.sizeBytes(index) + records;
+  }
+
+  elements(
+    encoding: number,
+    body: number,
+    reverse: boolean,
+    visit: (bytes: Uint8Array, start: number, end: number) => boolean,
+  ): void {
+    this.open(encoding, body);
+    const { length } = this;
+    if (length === 0) return;
+    this.seek(reverse ? length - 1 : 0);
+    for (let i = 0; i < length; i++) {
+      if (reverse) this.back();
+      else this.next();
+      if (!visit(this.bytes, this.start, this.end)) return;
+    }
+  }
+
+  check(encoding: number, body: number, reached: Set<number>): void {
+    reached.add(body);
+    if (encoding === Encoding.LISTPACK) {
+      this.#checkPacked(body);
+      return;
+    }
+    const arena = this.#arena;
+    const members = new Set<number>();
+    this.#dict.check(this.#partOf(body, DICT), reached, (ref) => {
+      invariant(!reached.has(ref), "a member belongs to two owners");
+      reached.add(ref);
+      members.add(ref);
+    });
+    let count = 0;
+    this.#ordered.check(this.#partOf(body, INDEX), reached, (ref) => {
+      invariant(members.has(ref), "the ordered index has a record that is no member");
+      invariant(!Number.isNaN(scoreOf(arena, ref)), "a score is not a number");
+      count++;
+    });
+    invariant(count === members.size, "the ordered index lacks a member");
+  }
+
+  #checkPacked(body: number): void {
+    const packed = this.#packed;
+    packed.check(body);
+    invariant(packed.count(body) % 2 === 0, "a member has no score");
+    let lastScore = -Infinity, last: Uint8Array | undefined;
+    for (let position = packed.first(body); position < packed.end(body);) {
+      position = this.#readPair(body, position);
+      const member = this.bytes.slice(this.start, this.end);
+      const order = last === undefined ? -1 : compareBytes(last, 0, last.length, member, 0, member.length);
+      invariant(lastScore < this.score || (lastScore === this.score && order < 0), "elements are out of order");
+      last = member;
+      lastScore = this.score;
+    }
+  }
+
+  #part(part: number): number {
+    return this.#arena.i32[this.body >>> CHUNK_SHIFT][((this.body & GRANULE_MASK) << 1) + part];
+  }
+
+  #partOf(body: number, part: number): number {
+    return this.#arena.i32[body >>> CHUNK_SHIFT][((body & GRANULE_MASK) << 1) + part];
+  }
+
+  #createBody(dict: number, index: number): number {
+    const body = this.#arena.alloc(BODY_BYTES);
+    const words = this.#arena.i32[body >>> CHUNK_SHIFT], at = (body & GRANULE_MASK) << 1;
+    words[at + DICT] = dict;
+    words[at + INDEX] = index;
+    return body;
+  }
+
+  /** Makes the packed set at hand a large one. */
+  #unpack(): void {
+    const arena = this.#arena, dict = this.#dict, block = this.body;
+    const members = dict.create(), index = this.#ordered.create();
+    const end = this.#packed.end(block);
+    for (let position = this.#packed.first(block); position < end;) {
+      position = this.#readPair(block, position);
+      const hash = hashBytes(this.bytes, this.start, this.end);
+      dict.find(members, this.bytes, this.start, this.end, hash);
+      const ref = createRecord(arena, NUMBER, this.bytes, this.start, this.end, 0);
+      setScore(arena, ref, this.score);
+      dict.insert(members, hash, ref);
+      this.#ordered.append(index, ref);
+    }
+    arena.free(block);
+    this.open(Encoding.SKIPLIST, this.#createBody(members, index));
+  }
+
+  /** Takes a record that left the ordered index out of the dictionary, and frees it. */
+  #drop(members: number, ref: number): void {
+    const dict = this.#dict;
+    const found = dict.locate(members, dict.hashOf(ref), ref);
+    invariant(found, "a record of the ordered index is no member");
+    dict.remove(members);
+    this.#arena.free(ref);
+  }
+
+  #visitRecord(ref: number, visit: ScoreVisitor): void {
+    const arena = this.#arena, start = keyStart(arena, ref);
+    visit(arena.u8[ref >>> CHUNK_SHIFT], start, start + keyLength(arena, ref), scoreOf(arena, ref));
+  }
+
+  #readRecord(ref: number): void {
+    const arena = this.#arena;
+    this.bytes = arena.u8[ref >>> CHUNK_SHIFT];
+    this.start = keyStart(arena, ref);
+    this.end = this.start + keyLength(arena, ref);
+    this.score = scoreOf(arena, ref);
+  }
+
+  /** Reads the pair at a position and returns the position behind it. */
+  #readPair(block: number, position: number): number {
+    const packed = this.#packed;
+    packed.read(block, packed.next(block, position));
+    const { after } = packed;
+    this.score = this.#readScore();
+    packed.read(block, position);
+    packed.text();
+    this.bytes = packed.bytes;
+    this.start = packed.start;
+    this.end = packed.start + packed.length;
+    return after;
+  }
+
+  /** The score that was just read. */
+  #readScore(): number {
+    const packed = this.#packed;
+    if (packed.integer) return packed.value;
+    const text = latin1(packed.bytes, packed.start, packed.start + packed.length);
+    if (text === "inf") return Infinity;
+    return text === "-inf" ? -Infinity : Number(text);
+  }
+
+  /** Where an element belongs in the packed set at hand. */
+  #placeOf(score: number, bytes: Uint8Array, start: number, end: number): number {
+    const packed = this.#packed, block = this.body;
+    const blockEnd = packed.end(block);
+    let position = packed.first(block);
+    while (position < blockEnd) {
+      packed.read(block, packed.next(block, position));
+      const { after } = packed;
+      const own = this.#readScore();
+      if (own > score) return position;
+      if (own === score) {
+        packed.read(block, position);
+        packed.text();
+        if (compareBytes(packed.bytes, packed.start, packed.start + packed.length, bytes, start, end) > 0) {
+          return position;
+        }
+      }
+      position = after;
+    }
+    return position;
+  }
+
+  #insertPacked(position: number, score: number, bytes: Uint8Array, start: number, end: number): void {
+    const packed = this.#packed, text = this.#scoreText;
+    packed.encode(bytes, start, end);
+    this.body = packed.insert(this.body, position);
+    const scoreAt = packed.position + packed.encodedBytes;
+    packed.encode(text, 0, this.#writeScore(score));
+    this.body = packed.insert(this.body, scoreAt);
+  }
+
+  /** Writes a score as Redis stores it in a listpack; returns the length of the text. */
+  #writeScore(score: number): number {
+    const target = this.#scoreText;
+    if (Number.isInteger(score) && Math.abs(score) <= PACKED_INTEGER_MAX) return writeDecimal(target, 0, score + 0);
+    const text = formatDouble(score);
+    for (let i = 0; i < text.length; i++) target[i] = text.charCodeAt(i);
+    return text.length;
+  }
+}
