@@ -1,0 +1,124 @@
+/**
+ * The shape of the house: imports go one way, families of commands do not know each other, files stay small and say at
+ * their head what they own.
+ */
+import { assertEquals } from "@std/assert";
+import { posix } from "node:path";
+
+/** What each layer may import besides itself. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  resp: ["core"],
+  store: ["core"],
+  engine: ["core", "resp", "store"],
+  commands: ["core", "resp", "store", "engine"],
+  aof: ["core", "resp", "store", "engine", "commands"],
+  server: ["core", "resp", "store", "engine", "commands", "aof"],
+  cli: ["core", "resp", "commands"],
+};
+
+/** Lines of a file without comments and empty ones. */
+const LINES_MAX = 650;
+
+const root = new URL("../", import.meta.url);
+
+interface Source {
+  /** Relative to the root: "src/core/bytes.ts". */
+  readonly path: string;
+  readonly text: string;
+  /** What it imports, statically or not, relative to the root where it is a file of ours. */
+  readonly imports: readonly string[];
+}
+
+function* sources(folder: string): Generator<Source> {
+  for (const entry of Deno.readDirSync(new URL(folder, root))) {
+    const path = `${folder}${entry.name}`;
+    if (entry.isDirectory) yield* sources(`${path}/`);
+    else if (path.endsWith(".ts")) yield read(path);
+  }
+}
+
+function read(path: string): Source {
+  const text = Deno.readTextFileSync(new URL(path, root));
+  const named = text.matchAll(
+    /^(?:import|export)\b[^"';=]*?\bfrom "([^"]+)"|^import "([^"]+)"|\bimport\(\s*"([^"]+)"/gm,
+  );
+  const imports = [...named].map((match) => match[1] ?? match[2] ?? match[3])
+    .map((name) => name.startsWith(".") ? posix.join(posix.dirname(path), name) : name);
+  return { path, text, imports };
+}
+
+const all = [...sources("src/"), read("main.ts")];
+
+/** The layer of a file below src/: "core"; empty for others. */
+function layerOf(path: string): string {
+  return /^src\/([^/]+)\//.exec(path)?.[1] ?? "";
+}
+
+Deno.test("imports go one way, from the server down to the core", () => {
+  const wrong = all.flatMap(({ path, imports }) => {
+    const layer = layerOf(path);
+    if (!(layer in MAY_IMPORT)) return [];
+    return imports.filter((name) => name.endsWith(".ts"))
+      .filter((name) => layerOf(name) !== layer && !MAY_IMPORT[layer].includes(layerOf(name)))
+      .map((name) => `${path} imports ${name}`);
+  });
+  assertEquals(wrong, []);
+});
+
+Deno.test("every folder of src has its place among the layers", () => {
+  const layers = new Set(all.map(({ path }) => layerOf(path)).filter((layer) => layer !== ""));
+  assertEquals([...layers].filter((layer) => !(layer in MAY_IMPORT)), []);
+});
+
+Deno.test("modules do not import each other in circles", () => {
+  const bySource = new Map(all.map((source) => [source.path, source]));
+  const done = new Set<string>();
+  const visit = (path: string, way: readonly string[]): void => {
+    if (way.includes(path)) throw new Error(`a circle: ${[...way.slice(way.indexOf(path)), path].join(" -> ")}`);
+    if (done.has(path)) return;
+    for (const next of valueImports(bySource.get(path))) visit(next, [...way, path]);
+    done.add(path);
+  };
+  for (const { path } of all) visit(path, []);
+});
+
+/** What a file needs when it runs: imports that are not of types alone. */
+function valueImports(source: Source | undefined): string[] {
+  if (source === undefined) return [];
+  const types = new Set(
+    [...source.text.matchAll(/^(?:import|export) type [^"';]*?from "([^"]+)"/gm)].map(([, name]) =>
+      posix.join(posix.dirname(source.path), name)
+    ),
+  );
+  return source.imports.filter((path) => path.endsWith(".ts") && !types.has(path));
+}
+
+Deno.test("families of commands do not import each other", () => {
+  const families = read("src/commands/table.ts").imports.filter((path) => path !== "src/commands/spec.ts");
+  const wrong = all.filter(({ path }) => path !== "src/commands/table.ts").flatMap(({ path, imports }) =>
+    imports.filter((name) => families.includes(name)).map((name) => `${path} imports ${name}`)
+  );
+  assertEquals(wrong, []);
+});
+
+Deno.test("libraries come by the names that deno.json maps, and from the runtime", () => {
+  const { imports } = JSON.parse(Deno.readTextFileSync(new URL("deno.json", root)));
+  const known = (name: string) => name.startsWith("node:") || name in imports;
+  const wrong = all.flatMap(({ path, imports }) =>
+    imports.filter((name) => !/\.(ts|json)$/.test(name) && !known(name)).map((name) => `${path} imports ${name}`)
+  );
+  assertEquals(wrong, []);
+});
+
+Deno.test("every file says at its head what it owns", () => {
+  assertEquals(all.filter(({ text }) => !/^\/\*\*\s+\S/.test(text)).map(({ path }) => path), []);
+});
+
+Deno.test("no file is long", () => {
+  const long = all.map(({ path, text }) => {
+    const lines = text.split("\n").filter((line) => !/^\s*(\/\/|\/?\*|$)/.test(line)).length;
+    return lines > LINES_MAX ? `${path}: ${lines} lines` : "";
+  });
+  assertEquals(long.filter((line) => line !== ""), []);
+});
