@@ -69,6 +69,7 @@ export class Replay {
         if (count === null) break;
         this.#parser.filled(count);
         persistence.loadedBytes += count;
+        this.#executor.readClock();
         this.#executor.begin();
         this.#run();
         this.#executor.end();

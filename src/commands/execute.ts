@@ -3,9 +3,9 @@
  * every command are applied, an error becomes a reply, and a change becomes an effect. Sockets, replay, and later
  * transactions and scripts all come through `execute`.
  *
- * Time is measured per command, but for brief commands that follow each other: a run of the same one is timed together,
- * because reading the clock twice would cost a fifth of what they do. When slowlog-log-slower-than is below a
- * millisecond every command is timed by itself.
+ * Every command is timed, but for brief ones: there reading the clock twice would cost a fifth of what they do. A run of
+ * the same brief command is timed together, and of the runs of a busy command one in eight batches; those in between are
+ * taken to have cost the same. When slowlog-log-slower-than is below a millisecond every command is timed by itself.
  */
 import { latin1 } from "../core/bytes.ts";
 import { CommandError, messages } from "../core/errors.ts";
@@ -17,6 +17,10 @@ import { type Command, CommandTable, Flag, shownName } from "./registry.ts";
 import type { CommandSpec } from "./spec.ts";
 
 const PRECISE_BELOW_US = 1000;
+/** Of a brief command that was called more often, only one batch in SAMPLE_EVERY is timed. */
+const BUSY_CALLS = 1000;
+const SAMPLE_EVERY = 8;
+const UNTIMED = -1;
 
 export class Executor {
   readonly table: CommandTable;
@@ -25,15 +29,33 @@ export class Executor {
   #run: Command | undefined;
   #runCalls = 0;
   #runStartUs = 0;
+  #batch = 0;
+  // Copies of settings, for what runs once a command.
+  #precise = false;
+  #maxmemory = 0;
 
   constructor(engine: Engine, specs: readonly CommandSpec[]) {
     this.#engine = engine;
     this.table = new CommandTable(specs);
+    const { settings } = engine;
+    const copySettings = () => {
+      const { slowlogLogSlowerThan, maxmemory } = settings.values;
+      this.#precise = slowlogLogSlowerThan >= 0 && slowlogLogSlowerThan < PRECISE_BELOW_US;
+      this.#maxmemory = maxmemory;
+    };
+    copySettings();
+    settings.onChange("slowlog-log-slower-than", copySettings);
+    settings.onChange("maxmemory", copySettings);
   }
 
-  /** Begins a batch of requests: time is read once for all of them. */
-  begin(): void {
+  /** Reads the time that commands see, once for many requests. */
+  readClock(): void {
     this.#engine.store.setTime(this.#engine.clock.nowMs());
+  }
+
+  /** Begins a batch of requests. */
+  begin(): void {
+    this.#batch = (this.#batch + 1) % SAMPLE_EVERY;
   }
 
   /** Ends a batch. */
@@ -72,22 +94,18 @@ export class Executor {
     const engine = this.#engine;
     call.command = command;
     call.dirty = 0;
-    const { slowlogLogSlowerThan } = engine.settings.values;
-    const brief = (command.bits & Flag.BRIEF) !== 0 &&
-      (slowlogLogSlowerThan < 0 || slowlogLogSlowerThan >= PRECISE_BELOW_US);
-    let startUs = 0;
-    if (command !== this.#run || !brief) {
-      startUs = engine.clock.monotonicUs();
-      if (this.#run !== undefined) this.#endRun(startUs);
-    }
-    if (brief) {
-      if (this.#run === undefined) {
+    const { stats } = command;
+    const brief = (command.bits & Flag.BRIEF) !== 0 && !this.#precise;
+    let startUs = UNTIMED;
+    if (!brief || command !== this.#run) {
+      if (this.#run !== undefined) this.#endRun();
+      if (!brief || this.#batch === 0 || stats.calls < BUSY_CALLS) startUs = engine.clock.monotonicUs();
+      if (brief) {
         this.#run = command;
         this.#runStartUs = startUs;
       }
-      this.#runCalls++;
     }
-    const { stats } = command;
+    if (brief) this.#runCalls++;
     stats.calls++;
     engine.store.holdClocks = call.session.noTouch;
     try {
@@ -112,6 +130,8 @@ export class Executor {
     const { settings, slowlog, store } = this.#engine;
     const { slowlogLogSlowerThan, slowlogMaxLen, latencyTracking } = settings.values;
     command.stats.usec += us;
+    // What follows in this turn must not see a time that a slow command has left behind.
+    if (us >= 1000) this.readClock();
     if (latencyTracking) command.stats.latency.record(us);
     if (slowlogLogSlowerThan >= 0 && us >= slowlogLogSlowerThan && (command.bits & Flag.SKIP_SLOWLOG) === 0) {
       const { session } = call;
@@ -120,11 +140,17 @@ export class Executor {
     }
   }
 
-  #endRun(nowUs = this.#engine.clock.monotonicUs()): void {
-    const us = nowUs - this.#runStartUs;
+  #endRun(): void {
     const { stats } = this.#run!;
-    stats.usec += us;
-    if (this.#engine.settings.values.latencyTracking) stats.latency.record(us / this.#runCalls, this.#runCalls);
+    if (this.#runStartUs === UNTIMED) {
+      stats.untimed += this.#runCalls;
+    } else {
+      const each = (this.#engine.clock.monotonicUs() - this.#runStartUs) / this.#runCalls;
+      const calls = this.#runCalls + stats.untimed;
+      stats.usec += each * calls;
+      if (this.#engine.settings.values.latencyTracking) stats.latency.record(each, calls);
+      stats.untimed = 0;
+    }
     this.#run = undefined;
     this.#runCalls = 0;
   }
@@ -169,7 +195,7 @@ export class Executor {
     }
     if (call.session.monitoring && touchesKeys(command)) return "ERR Replica can't interact with the keyspace";
     if ((bits & Flag.WRITE) !== 0 && engine.persistence.failure !== "") return engine.persistence.failure;
-    if ((bits & Flag.DENY_OOM) !== 0 && engine.settings.values.maxmemory > 0 && !engine.makeRoom()) {
+    if ((bits & Flag.DENY_OOM) !== 0 && this.#maxmemory > 0 && !engine.makeRoom()) {
       return messages.outOfMemory;
     }
     return "";

@@ -62,6 +62,8 @@ function upperBound(i: number): number {
 export class CommandStats {
   calls = 0;
   usec = 0;
+  /** Calls since the last that was timed, which will be taken to have cost what the next one does. */
+  untimed = 0;
   rejected = 0;
   failed = 0;
   readonly latency = new LatencyHistogram();

@@ -2,6 +2,7 @@
  * One client's connection: reads requests, has them run, and sends the replies at the end of the turn. It owns the socket
  * and nothing of what commands mean. A slow reader costs memory up to its output limit, never anybody else's time.
  */
+import { NO_BYTES } from "../core/bytes.ts";
 import { ProtocolError } from "../core/errors.ts";
 import { Session, type Transport } from "../engine/session.ts";
 import { RequestParser } from "../resp/parser.ts";
@@ -19,7 +20,8 @@ export class Connection implements Transport {
   readonly #reply = new Reply();
   readonly #parser = new RequestParser();
   readonly #call: Call;
-  /** Bytes handed to the socket that it has not taken yet. */
+  /** The chunk that is being sent, and the bytes that the socket has not taken yet. */
+  #chunk: Uint8Array = NO_BYTES;
   #sendingBytes = 0;
   #sending = false;
   /** Already on the turn's list. */
@@ -65,6 +67,7 @@ export class Connection implements Transport {
     const { engine, executor } = this.#server;
     session.bytesIn += count;
     engine.stats.inputBytes += count;
+    this.#server.turn.enter();
     executor.begin();
     session.lastActiveMs = engine.store.nowMs;
     const parser = this.#parser;
@@ -107,13 +110,19 @@ export class Connection implements Transport {
     if (!reply.single) return void this.#sendMany();
     const { chunk, length } = reply;
     reply.reset();
+    this.#chunk = chunk;
     this.#sendingBytes = length;
-    this.#socket.write(chunk.subarray(0, length)).then((written) => {
-      if (written < length) return this.#sendRest(chunk, written, length);
-      releaseChunk(chunk);
-      this.#sent();
-    }, this.#failed);
+    this.#socket.write(chunk.subarray(0, length)).then(this.#written, this.#failed);
   }
+
+  /** The socket took some of the only chunk. A field, not a method: made once, not for every reply. */
+  readonly #written = (written: number) => {
+    const chunk = this.#chunk;
+    if (written < this.#sendingBytes) return void this.#sendRest(chunk, written, this.#sendingBytes);
+    this.#chunk = NO_BYTES;
+    releaseChunk(chunk);
+    this.#sent();
+  };
 
   async #sendMany(): Promise<void> {
     const parts = this.#reply.take();
@@ -134,13 +143,17 @@ export class Connection implements Transport {
   }
 
   async #sendRest(chunk: Uint8Array, from: number, length: number): Promise<void> {
-    while (from < length) {
-      const written = await this.#socket.write(chunk.subarray(from, length));
-      from += written;
-      this.#sendingBytes = length - from;
+    try {
+      while (from < length) {
+        const written = await this.#socket.write(chunk.subarray(from, length));
+        from += written;
+        this.#sendingBytes = length - from;
+      }
+      releaseChunk(chunk);
+      this.#sent();
+    } catch (error) {
+      this.#failed(error);
     }
-    releaseChunk(chunk);
-    this.#sent();
   }
 
   #sent(): void {

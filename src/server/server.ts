@@ -67,7 +67,7 @@ export class Server {
     if (options.log !== undefined) this.engine.log = options.log;
     this.engine.shutdown = () => this.#options.onShutdown?.();
     this.executor = new Executor(this.engine, commandTable);
-    this.turn = new Turn(this.engine);
+    this.turn = new Turn(this.engine, this.executor);
   }
 
   /** Listens, loads the append-only file and serves. Clients that come while it loads get -LOADING. */

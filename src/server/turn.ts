@@ -6,26 +6,35 @@
  * runs behind the last.
  */
 import type { AofLog } from "../aof/log.ts";
+import type { Executor } from "../commands/execute.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Connection } from "./connection.ts";
 
 export class Turn {
   log: AofLog | undefined;
   readonly #engine: Engine;
+  readonly #executor: Executor;
   #waiting: Connection[] = [];
   #scheduled = false;
   readonly #finish = () => this.#end();
 
-  constructor(engine: Engine) {
+  constructor(engine: Engine, executor: Executor) {
     this.#engine = engine;
+    this.#executor = executor;
+  }
+
+  /** Requests are about to run: the first of a turn reads the clock for all of them. */
+  enter(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#executor.readClock();
+    queueMicrotask(this.#finish);
   }
 
   /** The connection has replies to send when the turn ends. */
   add(connection: Connection): void {
     this.#waiting.push(connection);
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    queueMicrotask(this.#finish);
+    this.enter();
   }
 
   /** Ends the turn for effects that no connection waits for: expiry, eviction. */
