@@ -1,0 +1,204 @@
+/**
+ * MemDB as a process of its own, in an empty folder: from source, or the executable that MEMDB_BINARY names. Nothing here
+ * knows the code; what is tested is what a user would see.
+ */
+import { TestClient } from "../helpers/client.ts";
+
+const binary = Deno.env.get("MEMDB_BINARY") ?? "";
+const root = new URL("../../", import.meta.url);
+const START_TIMEOUT_MS = 20_000;
+const isWindows = Deno.build.os === "windows";
+
+/** What the tests run, for their names. */
+export const subject = binary === "" ? "memdb" : "the executable";
+
+/** Program and first arguments of MemDB's command line; `set` is the permission set that the task of that name has. */
+export function commandLine(set: "serve" | "cli" = "serve"): [string, ...string[]] {
+  if (binary !== "") return [binary];
+  const path = (name: string) => decodeURI(new URL(name, root).pathname).replace(/^\/(?=[A-Z]:)/, "");
+  return [Deno.execPath(), "run", "-q", "--config", path("deno.json"), `-P=${set}`, path("main.ts")];
+}
+
+export interface Finished {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs a program to its end, with `input` on its standard input. */
+export async function run(
+  program: string,
+  args: readonly string[],
+  options: { cwd?: string; input?: string; env?: Record<string, string> } = {},
+): Promise<Finished> {
+  const { cwd, input, env } = options;
+  const child = new Deno.Command(program, {
+    args: [...args],
+    cwd,
+    env,
+    stdin: input === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const [{ code, stdout, stderr }] = await Promise.all([
+    child.output(),
+    input === undefined ? undefined : new Blob([input]).stream().pipeTo(child.stdin),
+  ]);
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+/** Runs `memdb …` to its end. */
+export function memdb(args: readonly string[], options: Parameters<typeof run>[2] = {}): Promise<Finished> {
+  const [program, ...first] = commandLine(args[0] === "cli" ? "cli" : "serve");
+  return run(program, [...first, ...args], options);
+}
+
+/** Whether a program is on the PATH. */
+export function isInstalled(program: string): boolean {
+  try {
+    new Deno.Command(program, { args: ["--version"], stdin: "null", stdout: "null", stderr: "null" }).outputSync();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A test that needs programs; without them it says that it was skipped. */
+export function testWith(programs: readonly string[], name: string, fn: () => Promise<void>): void {
+  const missing = programs.filter((program) => !isInstalled(program));
+  Deno.test({
+    name: missing.length === 0 ? name : `${name} (skipped: no ${missing.join(", ")} on the PATH)`,
+    ignore: missing.length > 0,
+    fn,
+  });
+}
+
+/** A test that needs the signals and files of Unix. */
+export function unixTest(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name: isWindows ? `${name} (skipped: not on Windows)` : name, ignore: isWindows, fn });
+}
+
+/** A temporary folder that goes away with the scope. */
+export class Folder implements AsyncDisposable {
+  readonly path = Deno.makeTempDirSync({ prefix: "memdb-" });
+
+  /** The path of a file in it. */
+  file(name: string): string {
+    return `${this.path}/${name}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.path, { recursive: true });
+  }
+}
+
+/** A running server. Killed, if it still runs, with the scope. */
+export class ServerProcess implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #clients: TestClient[] = [];
+  readonly #reading: Promise<void>;
+  readonly #grown: (() => void)[] = [];
+  #ended = false;
+  /** Everything that the server wrote. */
+  log = "";
+  port = 0;
+
+  private constructor(child: Deno.ChildProcess) {
+    this.#child = child;
+    this.#reading = this.#read();
+  }
+
+  /** Starts a server on a free port. Throws what it said when it does not come up. */
+  static async start(
+    args: readonly string[],
+    options: { cwd?: string; env?: Record<string, string> } = {},
+  ): Promise<ServerProcess> {
+    const [program, ...first] = commandLine();
+    const child = new Deno.Command(program, {
+      args: [...first, "serve", ...args, "--port", "0"],
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+      ...options,
+    }).spawn();
+    const server = new ServerProcess(child);
+    await server.logged(/Connect with/);
+    server.port = Number(/Listening on \S*?:(\d+)/.exec(server.log)?.[1] ?? 0);
+    return server;
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** Waits until the log has a line that matches. Throws the log when the process ends or takes too long instead. */
+  async logged(pattern: RegExp): Promise<void> {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this.#wakeUp();
+    }, START_TIMEOUT_MS);
+    try {
+      while (!pattern.test(this.log)) {
+        if (this.#ended || late) throw new Error(`the server ${late ? "is silent" : "ended"}: ${this.log}`);
+        await new Promise<void>((resolve) => this.#grown.push(resolve));
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** A new connection; closed with the server. */
+  async connect(): Promise<TestClient> {
+    const client = await TestClient.connect(this.port);
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** Sends one command on a connection of its own. */
+  async command(...args: Parameters<TestClient["command"]>): Promise<string> {
+    const client = await TestClient.connect(this.port);
+    try {
+      return await client.command(...args);
+    } finally {
+      client.close();
+    }
+  }
+
+  /** Sends a signal and waits for the end. Returns the exit status, 128 and more for a signal. */
+  async stop(signal: Deno.Signal = isWindows ? "SIGKILL" : "SIGTERM"): Promise<number> {
+    this.#child.kill(signal);
+    return await this.ended();
+  }
+
+  /** Waits for the end. Returns the exit status. */
+  async ended(): Promise<number> {
+    const { code } = await this.#child.status;
+    await this.#reading;
+    return code;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#clients) client.close();
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It has ended.
+    }
+    await this.ended();
+  }
+
+  async #read(): Promise<void> {
+    for await (const text of this.#child.stderr.pipeThrough(new TextDecoderStream())) {
+      this.log += text;
+      this.#wakeUp();
+    }
+    this.#ended = true;
+    this.#wakeUp();
+  }
+
+  #wakeUp(): void {
+    for (const resolve of this.#grown.splice(0)) resolve();
+  }
+}
