@@ -9,8 +9,35 @@ import { Dict } from "./dict.ts";
 import { Keyspace, Type } from "./keyspace.ts";
 import { BODY, bodyOf, flagsOf, metaOf, setMeta } from "./record.ts";
 
+/** Takes a value as commands on its key. Arguments are copied at once. */
+export interface CommandWriter {
+  /** Begins a command on the key, `RPUSH key`, and ends the one before. Upper case. */
+  command(name: string): void;
+  /** Adds an argument to the command. */
+  bytes(bytes: Uint8Array, start: number, end: number): void;
+  /** Adds an argument of ASCII characters. */
+  text(text: string): void;
+  /** So much was written that the rest should wait for another turn of the event loop. */
+  readonly full: boolean;
+}
+
+/** Elements that one command of `emit` has at most, as in Redis's rewrites. */
+export const ELEMENTS_PER_COMMAND = 64;
+
 /** What the store must know of a type whose values have bodies. Registered once, by the type's own module. */
 export interface ValueType {
+  /**
+   * Writes the commands that build the value, in pieces of at most ELEMENTS_PER_COMMAND elements, for the rewrite of the
+   * append-only file. `cursor` is 0 at first, then what the last call returned; 0 is returned at the end. A call goes on
+   * until `writer.full`, which it asks after each command, and does at least one command's work. It writes nothing else
+   * than the value: neither the deletion of an old one nor the deadline of the key.
+   *
+   * Between two calls the value may change, but only in ways that name elements (SADD, HSET, ZINCRBY and their like; of
+   * lists, pushes and pops with the cursor moved along by the caller). So the cursor of a set, hash or sorted set must be a
+   * position in the hash space of its elements (Dict.scan), not a rank: each element that is there from the first call to
+   * the last is written at least once, and twice does no harm. A change of the encoding starts over.
+   */
+  emit?(encoding: number, body: number, cursor: number, writer: CommandWriter): number;
   /** A deep copy of a body. */
   copy(encoding: number, body: number): number;
   /**
@@ -32,6 +59,11 @@ export interface ValueType {
     reverse: boolean,
     visit: (bytes: Uint8Array, start: number, end: number) => boolean,
   ): void;
+  /**
+   * Whether the value has the element `bytes[start, end)`. It may be asked for during `elements` of another value. Only
+   * sets, so that they can be operands of what works on sorted sets.
+   */
+  has?(encoding: number, body: number, bytes: Uint8Array, start: number, end: number): boolean;
   /** The value of the field `bytes[start, end)`, a view valid until the next write; undefined if missing. Only hashes. */
   fieldValue?(encoding: number, body: number, bytes: Uint8Array, start: number, end: number): Uint8Array | undefined;
   /** Checks all invariants and adds every block of the body to `reached`. */
