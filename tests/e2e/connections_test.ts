@@ -1,0 +1,141 @@
+/**
+ * Clients that behave badly, or in great numbers.
+ */
+import { assertEquals, assertMatch } from "@std/assert";
+import { encodeRequest, TestClient } from "../helpers/client.ts";
+import { ServerProcess, subject } from "./process.ts";
+
+/** A field of INFO. */
+async function info(client: TestClient, section: string, field: string): Promise<number> {
+  return Number(new RegExp(`^${field}:(\\d+)`, "m").exec(await client.command("INFO", section))?.[1]);
+}
+
+Deno.test(`${subject} takes a pipeline of 100,000 commands in one write`, async () => {
+  await using server = await ServerProcess.start([]);
+  const client = await server.connect();
+  const requests = new Uint8Array(100_000 * 22);
+  const one = encodeRequest(["INCR", "n"]);
+  let length = 0;
+  for (let i = 0; i < 100_000; i++, length += one.length) requests.set(one, length);
+  const sending = client.send(requests.subarray(0, length));
+  for (let i = 1; i <= 100_000; i++) {
+    const reply = await client.receive();
+    if (reply !== `:${i}\r\n`) assertEquals(reply, `:${i}\r\n`);
+  }
+  await sending;
+});
+
+Deno.test(`${subject} takes requests that are split at any byte`, async () => {
+  await using server = await ServerProcess.start([]);
+  const client = await server.connect();
+  const requests =
+    "SET inline 'a b'\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$4\r\n\r\n\r\n\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\nGET inline\r\n";
+  const replies = "+OK\r\n+OK\r\n$4\r\n\r\n\r\n\r\n$3\r\na b\r\n";
+  for (let split = 1; split < requests.length; split++) {
+    await client.send(requests.slice(0, split));
+    // An answer on another connection: the server has seen what came before it.
+    await server.command("PING");
+    await client.send(requests.slice(split));
+    let text = "";
+    for (let i = 0; i < 4; i++) text += await client.receive();
+    assertEquals(text, replies, `split at ${split}`);
+  }
+});
+
+Deno.test(`${subject} answers a client that has closed its half`, async () => {
+  await using server = await ServerProcess.start([]);
+  const client = await server.connect();
+  await client.send("SET a 1\r\n" + "GET a\r\n".repeat(1000));
+  await client.closeWrite();
+  assertEquals(await client.drain(), "+OK\r\n" + "$1\r\n1\r\n".repeat(1000));
+});
+
+Deno.test(`${subject} cuts off a reader at its output limit, and others do not notice`, async () => {
+  await using server = await ServerProcess.start(["--client-output-buffer-limit", "normal 8mb 0 0"]);
+  const other = await server.connect();
+  await other.command("SET", "big", "x".repeat(1_000_000));
+  const slow = await server.connect();
+  let writable = true;
+  const flooding = (async () => {
+    try {
+      for (let i = 0; i < 500 && writable; i++) await slow.send("GET big\r\n");
+    } catch {
+      // Cut off, as it should be.
+    }
+  })();
+  let slowestMs = 0;
+  while (await info(other, "stats", "client_output_buffer_limit_disconnections") === 0) {
+    const start = performance.now();
+    assertEquals(await other.command("PING"), "+PONG\r\n");
+    slowestMs = Math.max(slowestMs, performance.now() - start);
+  }
+  writable = false;
+  await flooding;
+  assertEquals(slowestMs < 500, true, `a PING took ${slowestMs} ms`);
+  assertMatch(server.log, /unread replies exceed client-output-buffer-limit/);
+});
+
+Deno.test(`${subject} says what is wrong with a request and closes`, async () => {
+  await using server = await ServerProcess.start([]);
+  const cases = [
+    ["*1\r\n+PING\r\n", "-ERR Protocol error: expected '$', got '+'\r\n"],
+    ["*-10\r\nPING\r\n", "+PONG\r\n"],
+    ["*2000000\r\n", "-ERR Protocol error: invalid multibulk length\r\n"],
+    ["*1\r\n$600000000\r\n", "-ERR Protocol error: invalid bulk length\r\n"],
+    ["SET 'a\r\n", "-ERR Protocol error: unbalanced quotes in request\r\n"],
+    ["x".repeat(70_000), "-ERR Protocol error: too big inline request\r\n"],
+  ];
+  for (const [request, reply] of cases) {
+    const client = await server.connect();
+    await client.send(request);
+    if (reply.startsWith("-")) assertEquals(await client.drain(), reply);
+    else assertEquals(await client.receive(), reply);
+  }
+  assertEquals(await server.command("PING"), "+PONG\r\n");
+});
+
+Deno.test(`${subject} allocates nothing for what a client only announces`, async () => {
+  await using server = await ServerProcess.start([]);
+  const witness = await server.connect();
+  const before = await info(witness, "memory", "used_memory_rss");
+  for (let i = 0; i < 50; i++) {
+    const client = await server.connect();
+    await client.send("*1000000\r\n$512000000\r\n");
+    await client.send("x");
+  }
+  await witness.command("PING");
+  const grown = await info(witness, "memory", "used_memory_rss") - before;
+  assertEquals(grown < 50_000_000, true, `${grown} bytes`);
+});
+
+const IDLE_CLIENTS = 10_000;
+/**
+ * Resident bytes of an idle client above which something has gone wrong. A server of Deno's that only waits in
+ * `conn.read` has 7 KiB.
+ */
+const IDLE_BYTES_MAX = 16 * 1024;
+
+Deno.test(`${subject} keeps 10,000 idle clients, and serves them all`, async () => {
+  await using server = await ServerProcess.start(["--maxclients", "20000"]);
+  const witness = await server.connect();
+  await witness.command("PING");
+  const before = await info(witness, "memory", "used_memory_rss");
+  const clients: TestClient[] = [];
+  try {
+    while (clients.length < IDLE_CLIENTS) {
+      clients.push(...await Promise.all(Array.from({ length: 100 }, () => TestClient.connect(server.port))));
+    }
+  } catch (error) {
+    // The system grants fewer open files: the figure is the same for fewer clients.
+    if (clients.length < 100) throw error;
+  }
+  try {
+    await Promise.all(clients.map((client) => client.command("PING")));
+    const bytes = (await info(witness, "memory", "used_memory_rss") - before) / clients.length;
+    console.log(`${clients.length} idle clients: ${Math.round(bytes)} bytes each`);
+    assertEquals(await info(witness, "clients", "connected_clients"), clients.length + 1);
+    assertEquals(bytes < IDLE_BYTES_MAX, true, `${bytes} bytes`);
+  } finally {
+    for (const client of clients) client.close();
+  }
+});
