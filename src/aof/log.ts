@@ -6,6 +6,7 @@
 import { fromLatin1 } from "../core/bytes.ts";
 import type { EffectListener } from "../engine/effects.ts";
 import type { Engine } from "../engine/engine.ts";
+import { Checksum } from "./checksum.ts";
 
 const BUFFER_BYTES = 64 * 1024;
 /** Above this the buffer is written at once, in the middle of a turn. */
@@ -17,6 +18,11 @@ export class AofLog implements EffectListener {
   readonly #file: Deno.FsFile;
   #buffer = new Uint8Array(BUFFER_BYTES);
   #length = 0;
+  /** Bytes of the buffer that a seal covers already: what could not be written before. */
+  #sealed = 0;
+  /** Bytes of the file that a sync covers. */
+  #synced: number;
+  readonly #checksum: Checksum;
   /** The database that the file's reader has selected, -1 before the first SELECT. */
   #db = -1;
   /** Bytes were written that no sync covers yet. */
@@ -24,8 +30,10 @@ export class AofLog implements EffectListener {
   #syncing: Promise<void> | undefined;
   #closed = false;
 
-  /** Takes over an open, locked file that stands at its end. */
-  constructor(engine: Engine, file: Deno.FsFile, path: string, sizeBytes: number) {
+  /** Takes over an open, locked, synced file that stands at its end; `checksum` is the running checksum there. */
+  constructor(engine: Engine, file: Deno.FsFile, path: string, sizeBytes: number, checksum: number) {
+    this.#synced = sizeBytes;
+    this.#checksum = new Checksum(checksum);
     this.#engine = engine;
     this.#file = file;
     this.path = path;
@@ -54,6 +62,7 @@ export class AofLog implements EffectListener {
    */
   write(): boolean {
     const { persistence } = this.#engine;
+    if (this.#length > this.#sealed) this.#seal();
     let at = 0;
     try {
       while (at < this.#length) at += this.#file.writeSync(this.#buffer.subarray(at, this.#length));
@@ -79,9 +88,11 @@ export class AofLog implements EffectListener {
     this.#dirty = false;
     const { persistence } = this.#engine;
     persistence.fsyncPending = 1;
+    const size = persistence.currentBytes;
     this.#syncing = this.#file.syncData();
     try {
       await this.#syncing;
+      this.#synced = size;
     } catch (error) {
       this.#dirty = true;
       this.#fail(error);
@@ -106,17 +117,32 @@ export class AofLog implements EffectListener {
     this.#file.close();
   }
 
+  /** Ends what was gathered with its checksum. */
+  #seal(): void {
+    const { settings, persistence } = this.#engine;
+    this.#checksum.update(this.#buffer, this.#sealed, this.#length);
+    // Without syncs there is no telling what a power failure may take: nothing may be dropped but the last write.
+    const unsynced = settings.values.appendfsync === "no"
+      ? this.#length - this.#sealed
+      : persistence.currentBytes + this.#length - this.#synced;
+    const line = this.#checksum.seal(unsynced);
+    this.#copy(line, 0, line.length);
+    this.#sealed = this.#length;
+  }
+
   #append(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#length + end - start > BUFFER_BYTES_MAX && this.#length > 0) this.write();
+    this.#copy(bytes, start, end);
+  }
+
+  #copy(bytes: Uint8Array, start: number, end: number): void {
     const size = end - start;
     if (this.#length + size > this.#buffer.length) {
-      if (this.#length + size > BUFFER_BYTES_MAX && this.#length > 0) this.write();
       let room = this.#buffer.length;
       while (room < this.#length + size) room *= 2;
-      if (room > this.#buffer.length) {
-        const grown = new Uint8Array(room);
-        grown.set(this.#buffer.subarray(0, this.#length));
-        this.#buffer = grown;
-      }
+      const grown = new Uint8Array(room);
+      grown.set(this.#buffer.subarray(0, this.#length));
+      this.#buffer = grown;
     }
     const to = this.#buffer;
     let at = this.#length;
@@ -127,6 +153,7 @@ export class AofLog implements EffectListener {
 
   #wrote(bytes: number): void {
     this.#length -= bytes;
+    this.#sealed -= bytes;
     this.#engine.persistence.currentBytes += bytes;
     this.#engine.persistence.pendingBytes = this.#length;
     if (bytes > 0) this.#dirty = true;

@@ -9,6 +9,7 @@ import type { Engine } from "../engine/engine.ts";
 import { AofLog } from "./log.ts";
 import { Progress } from "./progress.ts";
 import { AofError, Replay, type ReplayResult } from "./replay.ts";
+import type { DamageReport, Verdict } from "./verify.ts";
 
 export interface AofOptions {
   path: string;
@@ -29,9 +30,14 @@ export async function openAof(engine: Engine, executor: Executor, options: AofOp
       throw new AofError(`${path} is in use by another server: stop it, or give this one another --aofpath`);
     }
     let size = file.statSync().size;
+    let checksum = 0;
     if (restore) {
-      const result = await load(engine, executor, file, path);
-      if (result.wholeBytes < size) size = await dropTail(engine, file, path, result, append);
+      const verdict = await load(engine, executor, file, path);
+      if (append && verdict.wholeBytes < size) await dropTail(engine, file, path, verdict);
+      // What was there may still wait in the system's memory; from here on it counts as synced.
+      if (append) file.syncDataSync();
+      size = verdict.wholeBytes;
+      checksum = verdict.checksum;
     } else if (size > 0 && append) {
       throw new AofError(
         `${path} holds ${size} bytes and --restoredb is false: the two histories would mix. ` +
@@ -43,7 +49,7 @@ export async function openAof(engine: Engine, executor: Executor, options: AofOp
       return undefined;
     }
     file.seekSync(0, Deno.SeekMode.End);
-    const log = new AofLog(engine, file, path, size);
+    const log = new AofLog(engine, file, path, size, checksum);
     engine.effects.listen(log);
     return log;
   } catch (error) {
@@ -61,18 +67,17 @@ async function open(path: string, append: boolean): Promise<Deno.FsFile | undefi
   }
 }
 
-async function load(engine: Engine, executor: Executor, file: Deno.FsFile, path: string): Promise<ReplayResult> {
+async function load(engine: Engine, executor: Executor, file: Deno.FsFile, path: string): Promise<Verdict> {
   const head = new Uint8Array(5);
   file.readSync(head);
   if (String.fromCharCode(...head) === "REDIS") throw new AofError(`${path} begins with an RDB snapshot, not commands`);
-  file.seekSync(0, Deno.SeekMode.Start);
+  const replay = new Replay(engine, executor);
+  const verdict = await replay.verify(file);
+  if (verdict.damage !== undefined) judge(engine, path, verdict, verdict.damage);
   const progress = new Progress(engine, path);
   let result: ReplayResult;
   try {
-    result = await new Replay(engine, executor).load(file, () => progress.show());
-  } catch (error) {
-    if (error instanceof AofError) throw new AofError(`${path} is ${error.message}. Nothing was changed`);
-    throw error;
+    result = await replay.load(file, verdict, () => progress.show());
   } finally {
     progress.end();
   }
@@ -80,29 +85,29 @@ async function load(engine: Engine, executor: Executor, file: Deno.FsFile, path:
   if (result.failed > 0) {
     engine.log("warning", `${result.failed} commands of ${path} failed; the first ${result.firstFailure}`);
   }
-  return result;
+  return verdict;
 }
 
-/** Keeps a copy of what was cut off and shortens the file to its whole part. Returns its new size in bytes. */
-async function dropTail(
-  engine: Engine,
-  file: Deno.FsFile,
-  path: string,
-  result: ReplayResult,
-  append: boolean,
-): Promise<number> {
-  const { wholeBytes, totalBytes } = result;
+/** Refuses a damaged file, or says what will be left out. */
+function judge(engine: Engine, path: string, verdict: Verdict, damage: DamageReport): void {
+  const { wholeBytes, totalBytes } = verdict;
+  const what = `${path} is damaged at byte ${damage.offset}, ${damage.command}: ${damage.reason}`;
+  if (damage.middle) {
+    throw new AofError(
+      `${what}. What follows is worth keeping, so nothing was loaded or changed: see memdb check-aof ${path}`,
+    );
+  }
   const lost = totalBytes - wholeBytes;
   if (!engine.settings.values.aofLoadTruncated) {
     throw new AofError(
-      `${path} ends within a command: ${lost} bytes from byte ${wholeBytes} on are not whole. ` +
-        `Start with --aof-load-truncated yes to go on without them`,
+      `${what}. Start with --aof-load-truncated yes to go on without the last ${lost} bytes, from byte ${wholeBytes} on`,
     );
   }
-  if (!append) {
-    engine.log("warning", `${path} ends within a command: ${lost} bytes from byte ${wholeBytes} on were left out`);
-    return wholeBytes;
-  }
+  engine.log("warning", `${what}. The last ${lost} bytes, from byte ${wholeBytes} on, are left out`);
+}
+
+/** Keeps a copy of what is cut off and shortens the file to its whole part. */
+async function dropTail(engine: Engine, file: Deno.FsFile, path: string, { wholeBytes }: Verdict): Promise<void> {
   const copy = `${path}.dropped-${new Date(engine.clock.nowMs()).toISOString().replace(/[:.]/g, "-")}`;
   file.seekSync(wholeBytes, Deno.SeekMode.Start);
   const tail = await Deno.open(copy, { write: true, createNew: true });
@@ -114,9 +119,5 @@ async function dropTail(
   tail.close();
   await Deno.truncate(path, wholeBytes);
   file.syncSync();
-  engine.log(
-    "warning",
-    `${path} ended within a command: ${lost} bytes from byte ${wholeBytes} on were dropped; a copy is in ${copy}`,
-  );
-  return wholeBytes;
+  engine.log("warning", `${path} was shortened to ${wholeBytes} bytes; what was cut off is in ${copy}`);
 }
