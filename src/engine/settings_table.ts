@@ -196,17 +196,9 @@ export const sections = [
       "who may change dir and dbfilename by CONFIG SET",
       start,
     ),
-    setting(
-      "notify-keyspace-events",
-      notifyClasses,
-      "",
-      "events of keys to publish: letters of g$lshzxetdnm, A for most, and K or E",
-      { defaultNote: "none" },
-    ),
-    setting("tracking-table-max-keys", long, "1000000", "keys remembered for client-side caching; 0 is no limit"),
-    setting("busy-reply-threshold", long, "5000", "milliseconds after which a script counts as busy", {
-      alias: "lua-time-limit",
-    }),
+    idle("notify-keyspace-events", notifyClasses, "", "there is no publish and subscribe yet"),
+    idle("tracking-table-max-keys", long, "1000000", "there is no client-side caching yet"),
+    idle("busy-reply-threshold", long, "5000", "there are no scripts yet", { alias: "lua-time-limit" }),
     setting("sanitize-dump-payload", choice("no", "yes", "clients"), "no", "check payloads of RESTORE in depth"),
   ),
   section(
@@ -235,7 +227,7 @@ export const sections = [
     setting("startexpiryloop", yesNo, "yes", "remove expired keys in the background; else they go when touched"),
     setting("active-expire-effort", int(1, 10), "1", "share of time spent on that, from 1 to 10"),
     setting("hz", int(0, INT_MAX, [1, 500]), "10", "rounds of background work per second"),
-    setting("dynamic-hz", yesNo, "yes", "more rounds when there are more clients"),
+    idle("dynamic-hz", yesNo, "yes", "the rounds do not grow with the clients"),
   ),
   section(
     "Logging and monitoring",
@@ -255,7 +247,7 @@ export const sections = [
     setting("slowlog-max-len", long, "128", "slow commands remembered"),
     setting("latency-tracking", yesNo, "yes", "keep the latency of each command"),
     setting("latency-tracking-info-percentiles", percentiles, "50 99 99.9", "percentiles shown by INFO latencystats"),
-    setting("latency-monitor-threshold", long, "0", "milliseconds that make an event for LATENCY; 0 is never"),
+    idle("latency-monitor-threshold", long, "0", "there is no latency monitor yet"),
   ),
   section(
     "Encodings of values",

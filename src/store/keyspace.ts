@@ -181,7 +181,11 @@ export class Keyspace {
     const { store } = this;
     const { arena, dict } = store;
     const hash = hashBytes(bytes, ks, ke);
-    const old = dict.find(this.keys, bytes, ks, ke, hash);
+    let old = dict.find(this.keys, bytes, ks, ke, hash);
+    if (old !== 0 && this.isExpired(old)) {
+      this.expire(old);
+      old = dict.find(this.keys, bytes, ks, ke, hash);
+    }
     const length = ve - vs;
     const flags = (deadline === NEVER ? META : META | NUMBER) | (length > INLINE_BYTES_MAX ? BODY : 0);
     if (old !== 0 && flags < BODY && flagsOf(arena, old) === flags) {
