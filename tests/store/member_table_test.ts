@@ -1,0 +1,187 @@
+/** The member table against a Set of strings, through growth and shrinking. */
+import { assert, assertEquals } from "@std/assert";
+import { fromLatin1, latin1 } from "../../src/core/bytes.ts";
+import { SeededRandom } from "../../src/core/random.ts";
+import { Arena } from "../../src/store/arena.ts";
+import { MemberTable } from "../../src/store/member_table.ts";
+import { oneIn, pick, property } from "../helpers/property.ts";
+
+/** Throws unless the table holds exactly the model, and the arena nothing but the table. */
+function checkAll(arena: Arena, tables: MemberTable, table: number, model: Set<string>): void {
+  const reached = new Set<number>();
+  tables.check(table, reached);
+  const inUse = arena.check();
+  assertEquals(reached.size, inUse.size);
+  for (const ref of reached) assert(inUse.has(ref));
+  assertEquals(tables.count(table), model.size);
+  assertEquals(membersOf(tables, table).sort(), [...model].sort());
+}
+
+function membersOf(tables: MemberTable, table: number): string[] {
+  const members: string[] = [];
+  tables.each(table, (bytes, start, end) => members.push(latin1(bytes, start, end)) > 0);
+  return members;
+}
+
+function add(tables: MemberTable, table: number, member: string): boolean {
+  const bytes = fromLatin1(member);
+  if (tables.find(table, bytes, 0, bytes.length)) return false;
+  tables.insert(table, bytes, 0, bytes.length);
+  return true;
+}
+
+function remove(tables: MemberTable, table: number, member: string): boolean {
+  const bytes = fromLatin1(member);
+  if (!tables.find(table, bytes, 0, bytes.length)) return false;
+  tables.remove(table);
+  return true;
+}
+
+/** Members of many lengths, around the limit of what lies in a page and far beyond it, and few enough to meet again. */
+function randomMember(random: SeededRandom, range: number): string {
+  const i = random.below(range);
+  const length = [1, 5, 9, 20, 126, 127, 128, 129, 5000][i % 31 < 9 ? i % 31 : 2];
+  return String(i).padEnd(length, "x");
+}
+
+Deno.test("a table holds what a set holds, while it grows and shrinks", () =>
+  property(30, (random) => {
+    const arena = new Arena(), tables = new MemberTable(arena);
+    const table = tables.create();
+    const model = new Set<string>();
+    const range = pick(random, [1, 30, 300, 3000]);
+    for (let phase = 0; phase < 6; phase++) {
+      const growing = phase % 2 === 0;
+      for (let i = 0; i < range; i++) {
+        const member = randomMember(random, range);
+        if (oneIn(random, 4) !== growing) {
+          assertEquals(add(tables, table, member), !model.has(member) && !!model.add(member));
+        } else assertEquals(remove(tables, table, member), model.delete(member));
+      }
+      checkAll(arena, tables, table, model);
+    }
+    for (const member of model) {
+      assert(remove(tables, table, member));
+    }
+    model.clear();
+    checkAll(arena, tables, table, model);
+    assertEquals(tables.drain(table, 1000), 0);
+    assertEquals(arena.blockCount, 0);
+  }));
+
+Deno.test("popping at random empties a table and finds every member once", () =>
+  property(10, (random) => {
+    const arena = new Arena(), tables = new MemberTable(arena);
+    const table = tables.create();
+    const model = new Set<string>();
+    for (let i = 0; i < 2000; i++) {
+      const member = randomMember(random, 5000);
+      add(tables, table, member);
+      model.add(member);
+    }
+    while (model.size > 0) {
+      tables.random(table, random);
+      tables.read(table);
+      assert(model.delete(latin1(tables.bytes, tables.start, tables.end)));
+      tables.remove(table);
+      if (model.size % 500 === 0) checkAll(arena, tables, table, model);
+    }
+  }));
+
+Deno.test("every member is as likely as every other, at any size of the table", () => {
+  const random = new SeededRandom(7);
+  for (const size of [1, 3, 17, 40, 100, 129, 200]) {
+    const tables = new MemberTable(new Arena());
+    const table = tables.create();
+    const counts = new Map<string, number>();
+    for (let i = 0; i < size; i++) {
+      add(tables, table, `m${i}`);
+      counts.set(`m${i}`, 0);
+    }
+    const draws = 200 * size;
+    for (let i = 0; i < draws; i++) {
+      tables.random(table, random);
+      tables.read(table);
+      const member = latin1(tables.bytes, tables.start, tables.end);
+      counts.set(member, counts.get(member)! + 1);
+    }
+    let chiSquare = 0;
+    for (const count of counts.values()) chiSquare += (count - 200) ** 2 / 200;
+    // Its mean is size - 1 and its variance twice that; five deviations and some are one in millions.
+    assert(chiSquare <= size - 1 + 6 * Math.sqrt(2 * size), `size ${size}: chi-square ${chiSquare}`);
+  }
+});
+
+Deno.test("a scan meets every member that stays, while the table grows and shrinks under it", () =>
+  property(20, (random) => {
+    const arena = new Arena(), tables = new MemberTable(arena);
+    const table = tables.create();
+    const staying = new Set<string>(), coming = new Set<string>();
+    for (let i = 0; i < 300; i++) {
+      staying.add(`s${i}`);
+      add(tables, table, `s${i}`);
+    }
+    let cursor = 0, calls = 0;
+    const seen = new Set<string>();
+    do {
+      cursor = tables.scan(
+        table,
+        cursor,
+        1 + random.below(30),
+        (bytes, start, end) => seen.add(latin1(bytes, start, end)),
+      );
+      const growing = random.below(2) === 0;
+      for (let i = 0; i < 400; i++) {
+        const member = `c${random.below(3000)}`;
+        if (growing) {
+          add(tables, table, member);
+          coming.add(member);
+        } else if (remove(tables, table, member)) coming.delete(member);
+      }
+      if (oneIn(random, 4)) {
+        for (const member of coming) remove(tables, table, member);
+        coming.clear();
+      }
+      assert(++calls < 10_000);
+    } while (cursor !== 0);
+    for (const member of staying) assert(seen.has(member), member);
+    tables.check(table, new Set());
+  }));
+
+Deno.test("a scan of a table at rest meets every member once, and any number is a cursor", () => {
+  const tables = new MemberTable(new Arena());
+  const table = tables.create();
+  for (let i = 0; i < 1000; i++) add(tables, table, `m${i}`);
+  const seen: string[] = [];
+  let cursor = 0;
+  do {
+    cursor = tables.scan(table, cursor, 10, (bytes, start, end) => seen.push(latin1(bytes, start, end)));
+  } while (cursor !== 0);
+  assertEquals(seen.length, 1000);
+  assertEquals(new Set(seen).size, 1000);
+  for (const odd of [1, 2 ** 31, 2 ** 36 - 1, 123456789]) tables.scan(table, odd, 10, () => {});
+});
+
+Deno.test("a copy is equal and its own, and a table is freed in slices", () =>
+  property(10, (random) => {
+    const arena = new Arena(), tables = new MemberTable(arena);
+    const table = tables.create();
+    const model = new Set<string>();
+    for (let i = 0; i < 1000; i++) {
+      const member = randomMember(random, 2000);
+      add(tables, table, member);
+      model.add(member);
+    }
+    const copy = tables.copy(table);
+    assert(tables.sizeBytes(copy, 0) <= tables.sizeBytes(table, 0));
+    let rest = table, slices = 0;
+    while (rest !== 0) {
+      rest = tables.drain(rest, 10);
+      slices++;
+    }
+    assert(slices >= 5);
+    checkAll(arena, tables, copy, model);
+    assertEquals(arena.usedBytes, tables.sizeBytes(copy, 0));
+    assertEquals(tables.drain(copy, 1e9), 0);
+    assertEquals(arena.blockCount, 0);
+  }));
