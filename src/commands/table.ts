@@ -14,6 +14,7 @@ import { introspectCommands } from "./introspect.ts";
 import { memoryCommands } from "./memory.ts";
 import { serverCommands } from "./server.ts";
 import { sortCommands } from "./sort.ts";
+import { sortedSetCommands } from "./sorted_sets.ts";
 import type { CommandSpec } from "./spec.ts";
 import { stringCommands } from "./strings.ts";
 
@@ -24,6 +25,7 @@ export const commandTable: readonly CommandSpec[] = [
   ...configCommands,
   ...stringCommands,
   ...listCommands,
+  ...sortedSetCommands,
   ...sortCommands,
   ...clientCommands,
   ...connectionCommands,

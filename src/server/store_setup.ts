@@ -5,6 +5,7 @@ import type { Random } from "../core/random.ts";
 import type { Settings } from "../engine/settings.ts";
 import { Type } from "../store/keyspace.ts";
 import { List } from "../store/list.ts";
+import { SortedSet } from "../store/sorted_set.ts";
 import { Store } from "../store/store.ts";
 
 export function createStore(settings: Settings, random: Random): Store {
@@ -13,5 +14,11 @@ export function createStore(settings: Settings, random: Random): Store {
   lists.maxListpackSize = settings.values.listMaxListpackSize;
   settings.onChange("list-max-listpack-size", (value) => lists.maxListpackSize = value);
   store.register(Type.LIST, lists);
+  const sortedSets = new SortedSet(store.arena, store.dict);
+  sortedSets.maxPackedEntries = settings.values.zsetMaxListpackEntries;
+  sortedSets.maxPackedValueBytes = settings.values.zsetMaxListpackValue;
+  settings.onChange("zset-max-listpack-entries", (value) => sortedSets.maxPackedEntries = value);
+  settings.onChange("zset-max-listpack-value", (value) => sortedSets.maxPackedValueBytes = value);
+  store.register(Type.ZSET, sortedSets);
   return store;
 }

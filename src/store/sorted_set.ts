@@ -287,12 +287,13 @@ export class SortedSet implements ValueType {
   }
 
   /**
-   * Takes up the set of the members that `add` collects: each call finds the member's score so far, NaN if it is new, and
-   * sets what `combine` makes of it and the new one. Packed if that is within the limits.
+   * Takes up a new set of the members that `fill` adds; where one comes again, `combine` makes one score of the one so far
+   * and the new one. The set is large, or, if `compact`, packed where the limits allow it.
    */
   collect(
-    fill: (add: (bytes: Uint8Array, start: number, end: number, score: number) => void) => void,
-    combine: (a: number, b: number) => number,
+    compact: boolean,
+    fill: (add: ScoreVisitor) => void,
+    combine: (a: number, b: number) => number = (_, score) => score,
   ): void {
     const arena = this.#arena, dict = this.#dict;
     const members = dict.create();
@@ -313,7 +314,7 @@ export class SortedSet implements ValueType {
     let count = 0;
     dict.each(members, (ref) => refs[count++] = ref);
     const sorted = sortByScore(arena, refs);
-    if (count > this.maxPackedEntries || longest > this.maxPackedValueBytes) {
+    if (!compact || count > this.maxPackedEntries || longest > this.maxPackedValueBytes) {
       const index = this.#ordered.create();
       for (let i = 0; i < count; i++) this.#ordered.append(index, sorted[i]);
       this.open(Encoding.SKIPLIST, this.#createBody(members, index));

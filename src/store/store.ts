@@ -66,6 +66,8 @@ export interface ValueType {
   has?(encoding: number, body: number, bytes: Uint8Array, start: number, end: number): boolean;
   /** The value of the field `bytes[start, end)`, a view valid until the next write; undefined if missing. Only hashes. */
   fieldValue?(encoding: number, body: number, bytes: Uint8Array, start: number, end: number): Uint8Array | undefined;
+  /** The earliest deadline of a field, NEVER if no field has one. Only hashes whose encoding allows for deadlines. */
+  earliestDeadline?(encoding: number, body: number): number;
   /** Checks all invariants and adds every block of the body to `reached`. */
   check(encoding: number, body: number, reached: Set<number>): void;
 }
@@ -100,6 +102,7 @@ export class Store {
   hits = 0;
   misses = 0;
   expired = 0;
+  expiredFields = 0;
 
   /** Told of every key that expired, before its value is freed. */
   onExpired: (db: Keyspace, bytes: Uint8Array, start: number, end: number) => void = () => {};
@@ -244,6 +247,7 @@ export class Store {
     const x = this.databases[a], y = this.databases[b];
     [x.keys, y.keys] = [y.keys, x.keys];
     [x.expires, y.expires] = [y.expires, x.expires];
+    [x.fieldExpires, y.fieldExpires] = [y.fieldExpires, x.fieldExpires];
   }
 
   /** Checks everything: all structures, and that every block in use is reached by exactly what owns it. */
