@@ -101,7 +101,7 @@ export function statsFields({ engine }: Call): Field[] {
     ["sync_full", 0],
     ["sync_partial_ok", 0],
     ["sync_partial_err", 0],
-    ["expired_subkeys", 0],
+    ["expired_subkeys", store.expiredFields],
     ["expired_keys", store.expired],
     ["expired_stale_perc", stats.stalePercent.toFixed(2)],
     ["expired_time_cap_reached_count", stats.expireCycleStopped],
@@ -180,6 +180,6 @@ export function latencyFields({ engine, table }: Call): Field[] {
 export function keyspaceFields({ store }: Call): Field[] {
   return store.databases.filter((db) => db.size > 0).map((db) => [
     `db${db.index}`,
-    `keys=${db.size},expires=${db.expiresSize},avg_ttl=${Math.round(db.averageTtlMs)},subexpiry=0`,
+    `keys=${db.size},expires=${db.expiresSize},avg_ttl=${Math.round(db.averageTtlMs)},subexpiry=${db.fieldExpiresSize}`,
   ]);
 }

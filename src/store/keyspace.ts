@@ -1,6 +1,7 @@
 /**
  * One database: the keys, their types, deadlines and clocks. A key is a record of the dictionary `keys`; one with a
- * deadline stands in the dictionary `expires` as well, as the same record, so that expiry never looks at the others.
+ * deadline stands in the dictionary `expires` as well, as the same record, so that expiry never looks at the others; a
+ * hash that has fields with a deadline stands in `fieldExpires` likewise.
  * Strings live here, in the record or, above 64 KiB, in a body; of every other type this file knows only the body's ref.
  *
  *     meta of a record:  type:4 | encoding:4 | clock:24      body of a long string:  +0 length:32 · +8 bytes
@@ -48,7 +49,9 @@ export const Encoding = {
   HASHTABLE: 6,
   SKIPLIST: 7,
   STREAM: 8,
+  /** The last two are those of hashes whose fields may have deadlines. */
   LISTPACK_EX: 9,
+  HASHTABLE_EX: 10,
 } as const;
 
 const BODY_LENGTH_BYTES = 8;
@@ -58,9 +61,10 @@ export const NEVER = -1;
 export class Keyspace {
   readonly index: number;
   readonly store: Store;
-  /** Headers of the two dictionaries. */
+  /** Headers of the dictionaries. */
   keys: number;
   expires: number;
+  fieldExpires: number;
   /** What keys with a deadline have left on average, as expiry has seen of late; 0 is unknown. */
   averageTtlMs = 0;
 
@@ -74,6 +78,7 @@ export class Keyspace {
     this.index = index;
     this.keys = store.dict.create();
     this.expires = store.dict.create();
+    this.fieldExpires = store.dict.create();
   }
 
   get size(): number {
@@ -82,6 +87,11 @@ export class Keyspace {
 
   get expiresSize(): number {
     return this.store.dict.count(this.expires);
+  }
+
+  /** Number of hashes that have fields with a deadline. */
+  get fieldExpiresSize(): number {
+    return this.store.dict.count(this.fieldExpires);
   }
 
   /**
@@ -212,7 +222,7 @@ export class Keyspace {
     if (deadline !== NEVER) setNumber(arena, ref, deadline);
     if (old === 0) dict.insert(this.keys, hash, ref);
     else this.#displace(hash, old, ref);
-    if (deadline !== NEVER) this.#index(hash, ref);
+    if (deadline !== NEVER) this.#index(this.expires, hash, ref);
     return ref;
   }
 
@@ -308,11 +318,21 @@ export class Keyspace {
     if ((flags & NUMBER) === 0) {
       ref = this.#rebuild(ref, flags | NUMBER, valueLength(arena, ref));
       setNumber(arena, ref, deadline);
-      this.#index(dict.hashOf(ref), ref);
+      this.#index(this.expires, dict.hashOf(ref), ref);
       return ref;
     }
     setNumber(arena, ref, deadline);
     return ref;
+  }
+
+  /** Brings the index of hashes with field deadlines up to date with one whose fields changed. */
+  indexFields(ref: number): void {
+    const { dict } = this.store;
+    const hash = dict.hashOf(ref);
+    const indexed = dict.locate(this.fieldExpires, hash, ref);
+    if (indexed === this.#hasFieldDeadlines(ref)) return;
+    if (indexed) dict.remove(this.fieldExpires);
+    else this.#index(this.fieldExpires, hash, ref);
   }
 
   /**
@@ -360,8 +380,10 @@ export class Keyspace {
     const { store } = this;
     store.reclaimKeyspace(this.keys);
     store.dict.destroy(this.expires);
+    store.dict.destroy(this.fieldExpires);
     this.keys = store.dict.create();
     this.expires = store.dict.create();
+    this.fieldExpires = store.dict.create();
   }
 
   /** Bytes that the key and its value take in the arena. */
@@ -381,12 +403,13 @@ export class Keyspace {
   /** Checks the database; adds every block that it reaches to `reached`. */
   check(reached: Set<number>): void {
     const { arena, dict } = this.store;
-    let withDeadline = 0;
+    let withDeadline = 0, withFieldDeadline = 0;
     dict.check(this.keys, reached, (ref) => {
       invariant(!reached.has(ref), "a block belongs to two owners");
       reached.add(ref);
       const flags = flagsOf(arena, ref);
       if ((flags & NUMBER) !== 0) withDeadline++;
+      if (this.#hasFieldDeadlines(ref)) withFieldDeadline++;
       if ((flags & BODY) === 0) return;
       const body = bodyOf(arena, ref), type = this.typeOf(ref);
       if (type === Type.STRING) reached.add(body);
@@ -394,6 +417,13 @@ export class Keyspace {
     });
     dict.check(this.expires, reached, (ref) => invariant(reached.has(ref), "a deadline outlived its key"));
     invariant(withDeadline === this.expiresSize, "the keys with a deadline are miscounted");
+    dict.check(this.fieldExpires, reached, (ref) => {
+      invariant(
+        reached.has(ref) && this.#hasFieldDeadlines(ref),
+        "a hash without field deadlines is indexed as having some",
+      );
+    });
+    invariant(withFieldDeadline === this.fieldExpiresSize, "the hashes with field deadlines are miscounted");
   }
 
   #createStringBody(length: number, room: number): number {
@@ -407,21 +437,34 @@ export class Keyspace {
   #displace(hash: number, old: number, ref: number): void {
     const { store } = this;
     store.dict.replace(ref);
-    if ((flagsOf(store.arena, old) & NUMBER) !== 0 && store.dict.locate(this.expires, hash, old)) {
-      store.dict.remove(this.expires);
-    }
+    this.#unindex(hash, old);
     store.freeValue(old);
     store.arena.free(old);
   }
 
-  /** Adds a record to the keys with a deadline. */
-  #index(hash: number, ref: number): void {
+  /** Adds a record to `expires` or `fieldExpires`. */
+  #index(index: number, hash: number, ref: number): void {
     const { arena, dict } = this.store;
     const start = keyStart(arena, ref);
     const end = start + keyLength(arena, ref);
-    const old = dict.find(this.expires, arena.u8[ref >>> CHUNK_SHIFT], start, end, hash);
-    if (old === 0) dict.insert(this.expires, hash, ref);
+    const old = dict.find(index, arena.u8[ref >>> CHUNK_SHIFT], start, end, hash);
+    if (old === 0) dict.insert(index, hash, ref);
     else dict.replace(ref);
+  }
+
+  /** Takes a record out of `expires` and `fieldExpires`. */
+  #unindex(hash: number, ref: number): void {
+    const { arena, dict } = this.store;
+    if ((flagsOf(arena, ref) & NUMBER) !== 0 && dict.locate(this.expires, hash, ref)) dict.remove(this.expires);
+    if (this.encodingOf(ref) >= Encoding.LISTPACK_EX && dict.locate(this.fieldExpires, hash, ref)) {
+      dict.remove(this.fieldExpires);
+    }
+  }
+
+  #hasFieldDeadlines(ref: number): boolean {
+    const encoding = this.encodingOf(ref);
+    if (encoding < Encoding.LISTPACK_EX) return false;
+    return this.store.valueType(this.typeOf(ref)).earliestDeadline!(encoding, this.bodyOf(ref)) !== NEVER;
   }
 
   #attach(ref: number): void {
@@ -432,13 +475,14 @@ export class Keyspace {
     const old = dict.find(this.keys, arena.u8[ref >>> CHUNK_SHIFT], start, end, hash);
     invariant(old === 0, "a key was added that exists");
     dict.insert(this.keys, hash, ref);
-    if ((flagsOf(arena, ref) & NUMBER) !== 0) this.#index(hash, ref);
+    if ((flagsOf(arena, ref) & NUMBER) !== 0) this.#index(this.expires, hash, ref);
+    if (this.#hasFieldDeadlines(ref)) this.#index(this.fieldExpires, hash, ref);
   }
 
   #detach(ref: number): void {
-    const { arena, dict } = this.store;
+    const { dict } = this.store;
     const hash = dict.hashOf(ref);
-    if ((flagsOf(arena, ref) & NUMBER) !== 0 && dict.locate(this.expires, hash, ref)) dict.remove(this.expires);
+    this.#unindex(hash, ref);
     const found = dict.locate(this.keys, hash, ref);
     invariant(found, "a record is not in its database");
     dict.remove(this.keys);
@@ -481,6 +525,7 @@ export class Keyspace {
     invariant(found, "a record is not in its database");
     dict.replace(to);
     if ((flags & oldFlags & NUMBER) !== 0 && dict.locate(this.expires, hash, ref)) dict.replace(to);
+    if (this.encodingOf(ref) >= Encoding.LISTPACK_EX && dict.locate(this.fieldExpires, hash, ref)) dict.replace(to);
     arena.free(ref);
     return to;
   }

@@ -23,6 +23,7 @@ const ENCODING_NAMES: readonly string[] = Object.assign<string[], Record<number,
   [Encoding.SKIPLIST]: "skiplist",
   [Encoding.STREAM]: "stream",
   [Encoding.LISTPACK_EX]: "listpackex",
+  [Encoding.HASHTABLE_EX]: "hashtable",
 });
 
 /** The longest string that Redis embeds in its object, and the longest that it looks for an integer in. */

@@ -163,7 +163,7 @@ class Subject {
       model.clear();
     });
     this.check();
-    assertEquals(this.store.arena.blockCount, this.model.length * 4);
+    assertEquals(this.store.arena.blockCount, this.model.length * 6);
   }
 }
 
