@@ -38,8 +38,8 @@ export async function serve(options: ServeOptions): Promise<number> {
     logger.write("warning", startFailure(error, settings));
     return EXIT_FAILURE;
   }
-  for (const line of banner(server)) logger.write("notice", line);
   for (const signal of signals()) Deno.addSignalListener(signal, () => stop(`${signal} arrived`));
+  for (const line of banner(server)) logger.write("notice", line);
   logger.write("notice", `Stopping: ${await stopped}`);
   await server.stop();
   logger.write("notice", "Stopped");
