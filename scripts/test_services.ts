@@ -2,7 +2,7 @@
  * `deno task test:services`: starts the services of compose.yaml, runs the differential tests on them, and stops them again.
  * Exits with the status of the tests.
  */
-const ADDRESSES = { MEMDB_ADDRESS: "127.0.0.1:16379", REDIS_ADDRESS: "127.0.0.1:16380" };
+const ADDRESSES = { DIFFERENTIAL_MEMDB: "127.0.0.1:16379", DIFFERENTIAL_REDIS: "127.0.0.1:16380" };
 
 /** Runs a program with this terminal. Returns its exit status; 127 when there is no such program. */
 async function run(program: string, args: string[], env: Record<string, string> = {}): Promise<number> {

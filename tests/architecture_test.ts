@@ -11,9 +11,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   resp: ["core"],
   store: ["core"],
   engine: ["core", "resp", "store"],
-  commands: ["core", "resp", "store", "engine"],
-  aof: ["core", "resp", "store", "engine", "commands"],
-  server: ["core", "resp", "store", "engine", "commands", "aof"],
+  rdb: ["core", "store"],
+  commands: ["core", "resp", "store", "engine", "rdb"],
+  aof: ["core", "resp", "store", "engine", "rdb", "commands"],
+  server: ["core", "resp", "store", "engine", "rdb", "commands", "aof"],
   cli: ["core", "resp", "commands"],
 };
 

@@ -1,10 +1,10 @@
 /**
- * MemDB as a process of its own, in an empty folder: from source, or the executable that MEMDB_BINARY names. Nothing here
+ * MemDB as a process of its own, in an empty folder: from source, or the executable that E2E_BINARY names. Nothing here
  * knows the code; what is tested is what a user would see.
  */
 import { TestClient } from "../helpers/client.ts";
 
-const binary = Deno.env.get("MEMDB_BINARY") ?? "";
+const binary = Deno.env.get("E2E_BINARY") ?? "";
 const root = new URL("../../", import.meta.url);
 const START_TIMEOUT_MS = 20_000;
 const isWindows = Deno.build.os === "windows";
