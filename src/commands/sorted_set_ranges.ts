@@ -258,7 +258,7 @@ function range(call: Call, key: number, givenBounds: Bounds | undefined, givenRe
   checkBounds(call, bounds, low, high);
   const ref = call.lookupType(key, Type.ZSET);
   if (ref === 0) {
-    if (stores) storeRange(call, 0, 0, 0, false);
+    if (stores) storeRange(call, 0, 0, 0, false, false);
     else call.reply.array(0);
     return;
   }
@@ -272,7 +272,7 @@ function range(call: Call, key: number, givenBounds: Bounds | undefined, givenRe
   const count = limit < 0 ? left : Math.min(left, limit);
   const begin = reverse ? (bounds === "rank" ? set.length - from : to) - 1 - offset : first;
   if (stores) {
-    storeRange(call, ref, begin, count, reverse);
+    storeRange(call, ref, begin, count, reverse, bounds === "rank");
     return;
   }
   replyHeader(call, count, withScores);
@@ -285,9 +285,11 @@ function range(call: Call, key: number, givenBounds: Bounds | undefined, givenRe
   }
 }
 
-/** Stores `count` elements of a record's set as key argument 1. */
-function storeRange(call: Call, ref: number, first: number, count: number, reverse: boolean): void {
+/** Stores `count` elements of a record's set as key argument 1. `counted` is whether Redis knows their number before. */
+function storeRange(call: Call, ref: number, first: number, count: number, reverse: boolean, counted: boolean): void {
   const set = sortedSets(call);
+  // Redis fills a packed set as long as it can, even if that becomes a large one; and in those -0 is 0.
+  let packed = !counted || count <= set.maxPackedEntries;
   set.collect(true, (add) => {
     if (count === 0) return;
     openSet(call, ref);
@@ -295,7 +297,8 @@ function storeRange(call: Call, ref: number, first: number, count: number, rever
     for (let i = 0; i < count; i++) {
       if (reverse) set.back();
       else set.next();
-      add(set.bytes, set.start, set.end, set.score);
+      if (i >= set.maxPackedEntries || set.end - set.start > set.maxPackedValueBytes) packed = false;
+      add(set.bytes, set.start, set.end, packed ? set.score + 0 : set.score);
     }
   });
   storeSet(call, 1, set, "zrangestore");
