@@ -125,7 +125,7 @@ export class List implements ValueType {
   #joinBelow(divisor: number): void {
     if (this.encoding !== Encoding.QUICKLIST || this.nodeCount !== 1) return;
     const node = this.node(0);
-    if (this.#isPlain(node)) return;
+    if (this.isPlain(node)) return;
     const fits = this.#maxListpackSize < 0
       ? this.packed.sizeOf(node) <= this.#nodeBytes / divisor
       : this.packed.count(node) <= Math.floor(this.#nodeElements / divisor);
@@ -327,7 +327,7 @@ export class List implements ValueType {
     const { packed } = this;
     const i = this.#node, block = this.#block;
     const large = end - start > this.#nodeBytes;
-    const plain = this.encoding === Encoding.QUICKLIST && this.#isPlain(block);
+    const plain = this.encoding === Encoding.QUICKLIST && this.isPlain(block);
     if (this.encoding === Encoding.LISTPACK || plain === large) {
       packed.encode(bytes, start, end);
       this.#setNode(i, block, packed.replace(block, this.#position));
@@ -479,7 +479,7 @@ export class List implements ValueType {
   }
 
   /** Whether a node holds a single element that no node may hold beside another. */
-  #isPlain(block: number): boolean {
+  isPlain(block: number): boolean {
     const { packed } = this;
     if (packed.count(block) !== 1 || packed.sizeOf(block) <= this.#nodeBytes) return false;
     packed.read(block, packed.first(block));
@@ -571,7 +571,7 @@ export class List implements ValueType {
     const { packed } = this;
     const a = this.node(i), b = this.node(i + 1);
     const bytes = packed.sizeOf(a) + packed.sizeOf(b) - LISTPACK_BYTES;
-    if (this.#exceeds(bytes, packed.count(a) + packed.count(b)) || this.#isPlain(a) || this.#isPlain(b)) return false;
+    if (this.#exceeds(bytes, packed.count(a) + packed.count(b)) || this.isPlain(a) || this.isPlain(b)) return false;
     this.#setNode(i, a, packed.appendAll(a, b));
     this.#arena.free(b);
     this.#dropNodes(i + 1, 1);

@@ -1,0 +1,211 @@
+/**
+ * Loading an RDB file into a store: the sequence of opcodes, keys and their attributes around the values that
+ * value_reader.ts reads. It runs in steps, so that whoever loads a large file can do other things between them. What
+ * MemDB has no place for (streams, functions, data of modules) is walked over and named in the result.
+ */
+import { latin1 } from "../core/bytes.ts";
+import type { Keyspace } from "../store/keyspace.ts";
+import { NEVER } from "../store/keyspace.ts";
+import type { Store } from "../store/store.ts";
+import { Opcode, RdbError, VERSION_READ_MAX } from "./format.ts";
+import { Held, RdbInput } from "./input.ts";
+import { StoreTarget } from "./store_target.ts";
+import { ValueReader } from "./value_reader.ts";
+
+/** What every RDB file begins with. */
+export const MAGIC = "REDIS";
+const VERSION_DIGITS = 4;
+/** The first version with a checksum at the end. */
+const VERSION_CHECKSUM = 5;
+/** Keys, or bytes, between two steps. */
+const STEP_KEYS = 256, STEP_BYTES = 1 << 20;
+/** What is walked over is named so often; the rest is counted. */
+const NAMED_MAX = 100;
+
+export interface RdbLoadOptions {
+  /** Keys past their deadline are loaded too: the commands that follow will say what became of them. */
+  keepExpired?: boolean;
+  /** Otherwise a wrong checksum is no error. As the setting rdbchecksum. */
+  checksum?: boolean;
+}
+
+export interface RdbLoadResult {
+  version: number;
+  /** The auxiliary fields: redis-ver, ctime and so on. */
+  fields: Map<string, string>;
+  keys: number;
+  expired: number;
+  /** Collections without elements, which are dropped as Redis drops them. */
+  empty: number;
+  /** What was walked over, for example `the key "events" in database 0: a stream`; of many the first. */
+  skipped: string[];
+  skippedCount: number;
+  /** Bytes of the whole file as it was read, behind the checksum. */
+  endOffset: number;
+}
+
+/** Whether a file or AOF that begins with these bytes is in RDB format. */
+export function isRdb(head: Uint8Array): boolean {
+  return latin1(head, 0, Math.min(head.length, MAGIC.length)) === MAGIC;
+}
+
+/** The attributes that stand before a key. */
+interface Attributes {
+  deadline: number;
+  idleSeconds: number;
+  frequency: number;
+}
+
+export class RdbLoader {
+  readonly result: RdbLoadResult = {
+    version: 0,
+    fields: new Map(),
+    keys: 0,
+    expired: 0,
+    empty: 0,
+    skipped: [],
+    skippedCount: 0,
+    endOffset: 0,
+  };
+  readonly #store: Store;
+  readonly #input: RdbInput;
+  readonly #options: RdbLoadOptions;
+  readonly #values: ValueReader;
+  readonly #target: StoreTarget;
+  readonly #key = new Held();
+
+  constructor(store: Store, input: RdbInput, options: RdbLoadOptions = {}) {
+    this.#store = store;
+    this.#input = input;
+    this.#options = options;
+    this.#values = new ValueReader(input);
+    this.#target = new StoreTarget(store);
+  }
+
+  /** Loads everything at once. Throws RdbError; the store then holds what came before the damage. */
+  run(): RdbLoadResult {
+    for (const _ of this.steps());
+    return this.result;
+  }
+
+  /** Loads step by step. Throws RdbError. */
+  *steps(): Generator<void, void, void> {
+    const input = this.#input;
+    this.#header();
+    let db = this.#database(0);
+    let attributes = noAttributes();
+    let steppedKeys = 0, steppedBytes = 0;
+    for (;;) {
+      const code = input.byte();
+      switch (code) {
+        case Opcode.EOF:
+          return this.#finish();
+        case Opcode.SELECTDB:
+          db = this.#database(input.plainLength());
+          break;
+        case Opcode.RESIZEDB:
+          input.plainLength();
+          input.plainLength();
+          break;
+        case Opcode.SLOT_INFO:
+          for (let i = 0; i < 3; i++) input.plainLength();
+          break;
+        case Opcode.AUX: {
+          const name = input.text();
+          this.result.fields.set(name, input.text());
+          break;
+        }
+        case Opcode.EXPIRETIME:
+          attributes.deadline = input.int32() * 1000;
+          break;
+        case Opcode.EXPIRETIME_MS:
+          attributes.deadline = input.int64();
+          break;
+        case Opcode.IDLE:
+          attributes.idleSeconds = input.plainLength();
+          break;
+        case Opcode.FREQ:
+          attributes.frequency = input.byte();
+          break;
+        case Opcode.FUNCTION2:
+          input.string();
+          this.#skipped("a library of functions");
+          break;
+        case Opcode.MODULE_AUX:
+          this.#skipped(`data beside the keys: ${this.#values.skipModule()}`);
+          break;
+        case Opcode.FUNCTION_PRE_GA:
+          input.fail("functions in the form of a preview of Redis 7.0");
+          break;
+        default:
+          this.#load(db, code, attributes);
+          attributes = noAttributes();
+          if (++steppedKeys >= STEP_KEYS || input.offset - steppedBytes >= STEP_BYTES) {
+            steppedKeys = 0;
+            steppedBytes = input.offset;
+            yield;
+          }
+      }
+    }
+  }
+
+  #header(): void {
+    const input = this.#input;
+    input.raw(MAGIC.length + VERSION_DIGITS);
+    const head = latin1(input.bytes, input.start, input.end);
+    if (!/^REDIS[0-9]{4}$/.test(head)) throw new RdbError(0, "it does not begin as an RDB file does");
+    const version = Number(head.slice(MAGIC.length));
+    if (version < 1 || version > VERSION_READ_MAX) {
+      throw new RdbError(0, `its RDB version is ${version}; versions from 1 to ${VERSION_READ_MAX} can be read`);
+    }
+    this.result.version = version;
+  }
+
+  #database(index: number): Keyspace {
+    const { databases } = this.#store;
+    return databases[index] ??
+      this.#input.fail(`it has a database ${index}, and the setting databases allows ${databases.length}`);
+  }
+
+  #load(db: Keyspace, type: number, { deadline, idleSeconds, frequency }: Attributes): void {
+    const input = this.#input, key = this.#key, target = this.#target, store = this.#store, result = this.result;
+    input.string();
+    key.hold(input);
+    const named = () => `the key ${JSON.stringify(latin1(key.bytes, 0, key.end))} in database ${db.index}`;
+    const isNew = db.find(key.bytes, 0, key.end) === 0;
+    if (!isNew) input.fail(`${named()} comes a second time`);
+    const skipped = this.#values.read(type, target);
+    if (skipped !== "") return this.#skipped(`${named()}: ${skipped}`);
+    if (target.missingType !== "") return this.#skipped(`${named()}: a ${target.missingType}`);
+    if (target.duplicate) input.fail(`${named()} has an element twice`);
+    if (target.empty) {
+      result.empty++;
+      return target.drop();
+    }
+    if (deadline !== NEVER && deadline <= store.nowMs && !this.#options.keepExpired) {
+      result.expired++;
+      return target.drop();
+    }
+    const ref = target.attach(db, key.bytes, 0, key.end, deadline);
+    if (store.frequencies && frequency >= 0) store.setFrequency(ref, frequency);
+    if (!store.frequencies && idleSeconds >= 0) store.setIdle(ref, idleSeconds);
+    result.keys++;
+  }
+
+  #skipped(what: string): void {
+    const { result } = this;
+    if (result.skippedCount++ < NAMED_MAX) result.skipped.push(what);
+  }
+
+  #finish(): void {
+    const input = this.#input, { result } = this;
+    if (result.version >= VERSION_CHECKSUM && !input.checksumMatches() && this.#options.checksum !== false) {
+      input.fail("the checksum is not that of what precedes it");
+    }
+    result.endOffset = input.offset;
+  }
+}
+
+function noAttributes(): Attributes {
+  return { deadline: NEVER, idleSeconds: -1, frequency: -1 };
+}

@@ -1,0 +1,61 @@
+/**
+ * The payload of DUMP, RESTORE and MIGRATE: one value without its key.
+ *
+ *     RDB type:8 · value · version:16 · CRC-64 of all before:64      low byte first
+ */
+import type { Keyspace } from "../store/keyspace.ts";
+import type { Store } from "../store/store.ts";
+import { Crc64 } from "./crc64.ts";
+import { RdbError, VERSION_READ_MAX } from "./format.ts";
+import { RdbInput } from "./input.ts";
+import { RdbOutput } from "./output.ts";
+import { StoreTarget } from "./store_target.ts";
+import { nowhere, ValueReader } from "./value_reader.ts";
+import { ValueWriter } from "./value_writer.ts";
+
+const FOOTER_BYTES = 10;
+
+/** The payload of a key's value. `compression` as the setting rdbcompression. */
+export function dumpValue(store: Store, db: Keyspace, ref: number, compression: boolean): Uint8Array {
+  const output = new RdbOutput({ compression, checksum: true });
+  const writer = new ValueWriter(store, output);
+  output.byte(writer.typeOf(db, ref));
+  writer.write(db, ref);
+  output.int16(writer.version);
+  output.checksum();
+  return output.bytes.subarray(0, output.length);
+}
+
+/** Whether a payload has a version that is read here, and its checksum. Zeros for the checksum pass, as in Redis. */
+export function isSound(payload: Uint8Array): boolean {
+  const footer = payload.length - FOOTER_BYTES;
+  if (footer < 0) return false;
+  const version = payload[footer] | payload[footer + 1] << 8;
+  if (version > VERSION_READ_MAX) return false;
+  const crc = new Crc64();
+  crc.add(payload, 0, footer + 2);
+  return payload.subarray(footer + 2).every((byte) => byte === 0) || crc.matches(payload, footer + 2);
+}
+
+/**
+ * Makes a value of a sound payload, for the caller to attach; undefined if it is none, or has elements twice, or has none.
+ * It is read twice: what is damaged must be found before anything is built.
+ */
+export function restoreValue(store: Store, payload: Uint8Array): StoreTarget | undefined {
+  const target = new StoreTarget(store);
+  const body = payload.subarray(0, payload.length - FOOTER_BYTES);
+  try {
+    for (const to of [nowhere, target]) {
+      const input = RdbInput.of(body);
+      const skipped = new ValueReader(input).read(input.byte(), to);
+      if (skipped !== "") return undefined;
+    }
+  } catch (error) {
+    if (error instanceof RdbError) return undefined;
+    throw error;
+  }
+  if (target.missingType !== "") return undefined;
+  if (!target.duplicate && !target.empty) return target;
+  target.drop();
+  return undefined;
+}

@@ -1,0 +1,106 @@
+/**
+ * Values that are read become values of the store here: one body of the arena, in the encoding that the settings give it,
+ * which belongs to nobody until `attach` gives it a key. A value with the same element twice is no value.
+ */
+import { NO_BYTES } from "../core/bytes.ts";
+import type { List } from "../store/list.ts";
+import { type Keyspace, NEVER, Type } from "../store/keyspace.ts";
+import { typeName } from "../store/names.ts";
+import type { SortedSet } from "../store/sorted_set.ts";
+import type { Store } from "../store/store.ts";
+import { type AddElement, type AddField, type AddScored, nowhere, type ValueTarget } from "./value_reader.ts";
+
+export class StoreTarget implements ValueTarget {
+  /** Set when the value has an element twice. */
+  duplicate = false;
+  /** Set when this store has no such values: the name of the type. */
+  missingType = "";
+  readonly #store: Store;
+  #type = 0;
+  #encoding = 0;
+  #body = 0;
+  #bytes: Uint8Array = NO_BYTES;
+  #start = 0;
+  #end = 0;
+  #empty = false;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  string(bytes: Uint8Array, start: number, end: number): void {
+    this.#begin(Type.STRING);
+    this.#empty = false;
+    this.#bytes = bytes;
+    this.#start = start;
+    this.#end = end;
+  }
+
+  list(count: number, fill: (add: AddElement) => void): void {
+    if (!this.#begin(Type.LIST)) return nowhere.list(count, fill);
+    const lists = this.#store.valueType(Type.LIST) as List;
+    lists.createLong();
+    fill((bytes, start, end) => lists.pushTail(bytes, start, end));
+    const empty = lists.length === 0;
+    if (!empty) lists.settle();
+    this.#took(lists.encoding, lists.body, empty);
+  }
+
+  set(count: number, fill: (add: AddElement) => void): void {
+    nowhere.set(count, fill);
+    this.#begin(Type.SET);
+    this.missingType = typeName(Type.SET);
+  }
+
+  sortedSet(count: number, fill: (add: AddScored) => void): void {
+    if (!this.#begin(Type.ZSET)) return nowhere.sortedSet(count, fill);
+    const sets = this.#store.valueType(Type.ZSET) as SortedSet;
+    sets.collect(true, fill, (a) => {
+      this.duplicate = true;
+      return a;
+    });
+    this.#took(sets.encoding, sets.body, sets.length === 0);
+  }
+
+  hash(count: number, fill: (add: AddField) => void): void {
+    nowhere.hash(count, fill);
+    this.#begin(Type.HASH);
+    this.missingType = typeName(Type.HASH);
+  }
+
+  /** Whether the value has no elements: then it can have no key. */
+  get empty(): boolean {
+    return this.#empty;
+  }
+
+  /** Gives the value to a key that does not exist. Returns the record's ref. */
+  attach(db: Keyspace, bytes: Uint8Array, start: number, end: number, deadline: number): number {
+    if (this.#type === Type.STRING) {
+      return db.setString(bytes, start, end, this.#bytes, this.#start, this.#end, deadline);
+    }
+    const ref = db.add(bytes, start, end, this.#type, this.#encoding, this.#body);
+    return deadline === NEVER ? ref : db.setDeadline(ref, deadline);
+  }
+
+  /** Frees the value. */
+  drop(): void {
+    if (this.#type !== Type.STRING && this.missingType === "") {
+      this.#store.freeBody(this.#type, this.#encoding, this.#body);
+    }
+  }
+
+  /** Begins a value. False if the store has no such values. */
+  #begin(type: number): boolean {
+    this.#type = type;
+    this.duplicate = false;
+    const known = type === Type.STRING || this.#store.valueType(type) !== undefined;
+    this.missingType = known ? "" : typeName(type);
+    return known;
+  }
+
+  #took(encoding: number, body: number, empty: boolean): void {
+    this.#encoding = encoding;
+    this.#body = body;
+    this.#empty = empty;
+  }
+}

@@ -1,0 +1,299 @@
+/**
+ * Reading one value in any of the forms that Redis has written since version 2: it walks the form and hands the elements,
+ * in order, to a target. This file owns the forms and refuses to know where values end up. Streams and the values of
+ * modules, which MemDB does not have, are walked over.
+ */
+import { parseDouble } from "../core/numbers.ts";
+import { NEVER } from "../store/keyspace.ts";
+import { Blob, type BlobKind } from "./blobs.ts";
+import { NODE_PACKED, NODE_PLAIN, RdbType } from "./format.ts";
+import { Held, type RdbInput } from "./input.ts";
+
+/** Takes an element of a list or set; the bytes are valid during the call. */
+export type AddElement = (bytes: Uint8Array, start: number, end: number) => void;
+export type AddScored = (bytes: Uint8Array, start: number, end: number, score: number) => void;
+/** Takes a field of a hash with its value and deadline, in milliseconds or NEVER. */
+export type AddField = (
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  value: Uint8Array,
+  valueStart: number,
+  valueEnd: number,
+  deadline: number,
+) => void;
+
+/**
+ * Where values go. One of its methods is called for a value; it calls `fill` once, with the function that takes the
+ * elements. `count` is about how many will come. What `fill` throws passes through.
+ */
+export interface ValueTarget {
+  string(bytes: Uint8Array, start: number, end: number): void;
+  list(count: number, fill: (add: AddElement) => void): void;
+  set(count: number, fill: (add: AddElement) => void): void;
+  sortedSet(count: number, fill: (add: AddScored) => void): void;
+  hash(count: number, fill: (add: AddField) => void): void;
+}
+
+/** Takes everything and keeps nothing: what reads a value into it checks it. */
+export const nowhere: ValueTarget = {
+  string: () => {},
+  list: (_, fill) => fill(() => {}),
+  set: (_, fill) => fill(() => {}),
+  sortedSet: (_, fill) => fill(() => {}),
+  hash: (_, fill) => fill(() => {}),
+};
+
+const MODULE_END = 0, MODULE_FLOAT = 3, MODULE_DOUBLE = 4, MODULE_STRING = 5;
+const STREAM_ID_BYTES = 16, TIME_BYTES = 8;
+/** What a count is taken for if a blob does not say it. */
+const COUNT_GUESS = 1 << 16;
+
+export class ValueReader {
+  readonly #input: RdbInput;
+  readonly #blob = new Blob();
+  readonly #held = new Held();
+
+  constructor(input: RdbInput) {
+    this.#input = input;
+  }
+
+  /** Reads the value of a type that the input stands at. Returns "", or what was walked over because it has no place. */
+  read(type: number, target: ValueTarget): string {
+    const input = this.#input;
+    switch (type) {
+      case RdbType.STRING:
+        input.string();
+        target.string(input.bytes, input.start, input.end);
+        return "";
+      case RdbType.LIST:
+        this.#plain(target.list.bind(target));
+        return "";
+      case RdbType.LIST_ZIPLIST:
+        this.#blobOf("ziplist", target.list.bind(target));
+        return "";
+      case RdbType.LIST_QUICKLIST:
+      case RdbType.LIST_QUICKLIST_2:
+        this.#quicklist(type, target);
+        return "";
+      case RdbType.SET:
+        this.#plain(target.set.bind(target));
+        return "";
+      case RdbType.SET_INTSET:
+        this.#blobOf("intset", target.set.bind(target));
+        return "";
+      case RdbType.SET_LISTPACK:
+        this.#blobOf("listpack", target.set.bind(target));
+        return "";
+      case RdbType.ZSET:
+      case RdbType.ZSET_2:
+        this.#sortedSet(type, target);
+        return "";
+      case RdbType.ZSET_ZIPLIST:
+        this.#scoredBlob("ziplist", target);
+        return "";
+      case RdbType.ZSET_LISTPACK:
+        this.#scoredBlob("listpack", target);
+        return "";
+      case RdbType.HASH:
+      case RdbType.HASH_METADATA:
+      case RdbType.HASH_METADATA_PRE_GA:
+        this.#hash(type, target);
+        return "";
+      case RdbType.HASH_ZIPMAP:
+        this.#fieldBlob("zipmap", false, target);
+        return "";
+      case RdbType.HASH_ZIPLIST:
+        this.#fieldBlob("ziplist", false, target);
+        return "";
+      case RdbType.HASH_LISTPACK:
+        this.#fieldBlob("listpack", false, target);
+        return "";
+      case RdbType.HASH_LISTPACK_EX:
+        // The earliest deadline, which the fields tell too.
+        input.int64();
+        this.#fieldBlob("listpack", true, target);
+        return "";
+      case RdbType.HASH_LISTPACK_EX_PRE_GA:
+        this.#fieldBlob("listpack", true, target);
+        return "";
+      case RdbType.STREAM_LISTPACKS:
+      case RdbType.STREAM_LISTPACKS_2:
+      case RdbType.STREAM_LISTPACKS_3:
+        this.#skipStream(type);
+        return "a stream";
+      case RdbType.MODULE_2:
+        return this.skipModule();
+      case RdbType.MODULE:
+        return input.fail("a value of a module in the old form, which nobody but the module can read");
+    }
+    return input.fail(`a value of the unknown type ${type}`);
+  }
+
+  /** Walks over what a module wrote; returns a description of it. */
+  skipModule(): string {
+    const input = this.#input;
+    const name = moduleName(input);
+    for (;;) {
+      const code = input.plainLength();
+      if (code === MODULE_END) return `a value of the module type ${name}`;
+      if (code === MODULE_FLOAT) input.skip(4);
+      else if (code === MODULE_DOUBLE) input.skip(8);
+      else if (code === MODULE_STRING) input.string();
+      else if (code < MODULE_FLOAT) input.plainLength();
+      else input.fail("a module's value holds what it should not");
+    }
+  }
+
+  /** Elements one behind the other. */
+  #plain(collect: (count: number, fill: (add: AddElement) => void) => void): void {
+    const input = this.#input;
+    const count = input.count(1);
+    collect(count, (add) => {
+      for (let i = 0; i < count; i++) {
+        input.string();
+        add(input.bytes, input.start, input.end);
+      }
+    });
+  }
+
+  #open(kind: BlobKind): Blob {
+    this.#input.string();
+    this.#blob.open(kind, this.#input);
+    return this.#blob;
+  }
+
+  #blobOf(kind: BlobKind, collect: (count: number, fill: (add: AddElement) => void) => void): void {
+    const blob = this.#open(kind);
+    collect(countOf(blob, 1), (add) => {
+      while (blob.next()) add(blob.bytes, blob.start, blob.end);
+    });
+  }
+
+  #quicklist(type: number, target: ValueTarget): void {
+    const input = this.#input;
+    const nodes = input.count(1);
+    target.list(nodes === 1 ? 1 : COUNT_GUESS, (add) => {
+      for (let i = 0; i < nodes; i++) {
+        const container = type === RdbType.LIST_QUICKLIST ? NODE_PACKED : input.plainLength();
+        if (container === NODE_PLAIN) {
+          input.string();
+          add(input.bytes, input.start, input.end);
+        } else if (container === NODE_PACKED) {
+          const blob = this.#open(type === RdbType.LIST_QUICKLIST ? "ziplist" : "listpack");
+          while (blob.next()) add(blob.bytes, blob.start, blob.end);
+        } else {
+          input.fail("a list's node is of an unknown kind");
+        }
+      }
+    });
+  }
+
+  #sortedSet(type: number, target: ValueTarget): void {
+    const input = this.#input;
+    const count = input.count(2);
+    target.sortedSet(count, (add) => {
+      for (let i = 0; i < count; i++) {
+        input.string();
+        this.#held.hold(input);
+        const score = type === RdbType.ZSET_2 ? input.double() : input.textDouble();
+        if (Number.isNaN(score)) input.fail("a score is not a number");
+        add(this.#held.bytes, 0, this.#held.end, score);
+      }
+    });
+  }
+
+  #scoredBlob(kind: BlobKind, target: ValueTarget): void {
+    const blob = this.#open(kind);
+    target.sortedSet(countOf(blob, 2), (add) => {
+      while (blob.next()) {
+        const { bytes, start, end } = blob;
+        blob.more();
+        const score = parseDouble(blob.bytes, blob.start, blob.end);
+        if (score === undefined || Number.isNaN(score)) this.#input.fail("a score is no number");
+        add(bytes, start, end, score);
+      }
+    });
+  }
+
+  #hash(type: number, target: ValueTarget): void {
+    const input = this.#input;
+    const withDeadlines = type !== RdbType.HASH;
+    const earliest = type === RdbType.HASH_METADATA ? input.int64() : 1;
+    const count = input.count(withDeadlines ? 3 : 2);
+    target.hash(count, (add) => {
+      for (let i = 0; i < count; i++) {
+        const time = withDeadlines ? input.plainLength() : 0;
+        // Counted from 1, because 0 stands for none.
+        const deadline = time === 0 ? NEVER : earliest + time - 1;
+        input.string();
+        this.#held.hold(input);
+        input.string();
+        add(this.#held.bytes, 0, this.#held.end, input.bytes, input.start, input.end, deadline);
+      }
+    });
+  }
+
+  #fieldBlob(kind: BlobKind, withDeadlines: boolean, target: ValueTarget): void {
+    const blob = this.#open(kind);
+    target.hash(countOf(blob, withDeadlines ? 3 : 2), (add) => {
+      while (blob.next()) {
+        const { bytes, start, end } = blob;
+        blob.more();
+        const { bytes: value, start: valueStart, end: valueEnd } = blob;
+        let deadline = NEVER;
+        if (withDeadlines) {
+          blob.more();
+          const time = parseDouble(blob.bytes, blob.start, blob.end);
+          if (time === undefined || !Number.isSafeInteger(time) || time < 0) {
+            this.#input.fail("a field's deadline is no time");
+          }
+          if (time > 0) deadline = time;
+        }
+        add(bytes, start, end, value, valueStart, valueEnd, deadline);
+      }
+    });
+  }
+
+  #skipStream(type: number): void {
+    const input = this.#input;
+    const skipLengths = (count: number) => {
+      for (let i = 0; i < count; i++) input.plainLength();
+    };
+    const isNew = type !== RdbType.STREAM_LISTPACKS;
+    for (let nodes = input.count(2); nodes > 0; nodes--) {
+      input.string();
+      input.string();
+    }
+    // Length and last ID; then first ID, largest deleted ID, number of entries ever added.
+    skipLengths(isNew ? 8 : 3);
+    for (let groups = input.count(5); groups > 0; groups--) {
+      input.string();
+      skipLengths(isNew ? 3 : 2);
+      for (let pending = input.count(STREAM_ID_BYTES); pending > 0; pending--) {
+        input.skip(STREAM_ID_BYTES + TIME_BYTES);
+        input.plainLength();
+      }
+      for (let consumers = input.count(TIME_BYTES); consumers > 0; consumers--) {
+        input.string();
+        input.skip(type === RdbType.STREAM_LISTPACKS_3 ? 2 * TIME_BYTES : TIME_BYTES);
+        for (let pending = input.count(STREAM_ID_BYTES); pending > 0; pending--) input.skip(STREAM_ID_BYTES);
+      }
+    }
+  }
+}
+
+/** How many values of `size` elements a blob holds. */
+function countOf(blob: Blob, size: number): number {
+  return blob.count === Infinity ? COUNT_GUESS : Math.ceil(blob.count / size);
+}
+
+const MODULE_NAME_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/** Reads the 64-bit number of a module type: nine letters of six bits, and ten bits of a version. */
+function moduleName(input: RdbInput): string {
+  const id = input.wideLength();
+  let name = "";
+  for (let i = 0n; i < 9n; i++) name += MODULE_NAME_LETTERS[Number(id >> (58n - 6n * i) & 63n)];
+  return name;
+}
