@@ -3,9 +3,10 @@
  *
  *     #CRC:<unsynced>:<crc>\r\n      both in hexadecimal, crc in eight digits
  *
- * The crc is the CRC-32 of everything since the line before, this line's beginning included and the crc of the line before
- * as its seed: so each seal can be checked alone, and none can be lost or moved unseen. `unsynced` is how many bytes before
- * the line a power failure may still take, counted when the line was made. Damage before them must not be dropped in silence.
+ * The crc is the CRC-32 of everything since the line before, this line's beginning included, with the offset where that
+ * begins as its seed: so each group of commands can be checked alone, and none can be lost or moved unseen. `unsynced` is how
+ * many bytes before the line a power failure may still take, counted when the line was made. Damage before them must not be
+ * dropped in silence.
  *
  * Redis 7 and later skip lines that begin with '#', and so do redis-check-aof and the like. The CRC costs 0.1 µs a write
  * and 20 µs a MiB.
@@ -25,21 +26,34 @@ const UNCOVERED_BYTES = 10;
 export class Checksum {
   /** CRC-32 of what came since the last seal. */
   value: number;
+  /** How far the file is read or written. */
+  offset: number;
 
-  /** `value` continues a file that exists; a new one begins with 0. */
-  constructor(value = 0) {
+  /** A new file begins with nothing; a group that begins at `offset` with nothing but that. */
+  constructor(offset = 0, value = offset >>> 0) {
+    this.offset = offset;
     this.value = value;
   }
 
   update(bytes: Uint8Array, start: number, end: number): void {
-    if (start < end) this.value = crc32(bytes.subarray(start, end), this.value);
+    if (start >= end) return;
+    this.value = crc32(bytes.subarray(start, end), this.value);
+    this.offset += end - start;
   }
 
-  /** The line that seals what came since the last one. */
+  /** The line that seals what came since the last one. Begins the next group. */
   seal(unsyncedBytes: number): Uint8Array {
     const text = `#CRC:${unsyncedBytes.toString(16)}:`;
-    this.value = crc32(text, this.value);
-    return fromLatin1(`${text}${this.value.toString(16).padStart(8, "0")}\r\n`);
+    const crc = crc32(text, this.value).toString(16).padStart(8, "0");
+    const line = fromLatin1(`${text}${crc}\r\n`);
+    this.begin(this.offset + line.length);
+    return line;
+  }
+
+  /** Begins a group at `offset`. */
+  begin(offset: number): void {
+    this.offset = offset;
+    this.value = offset >>> 0;
   }
 }
 

@@ -1,17 +1,18 @@
 /**
- * Reads an append-only file item by item: commands in RESP as servers write them, seals (checksum.ts), and other lines that
- * begin with '#', which Redis calls annotations. It is stricter than the parser of requests, so that damage shows; it knows
+ * Reads an append-only file item by item: commands in RESP as servers write them, seals (checksum.ts), and Redis's
+ * timestamps. It is stricter than the parser of requests, so that damage shows; it knows
  * the offset of everything, and runs nothing.
  */
 import { latin1 } from "../core/bytes.ts";
 import { Request } from "../resp/request.ts";
-import { Checksum, parseSeal, type Seal, SEAL_START } from "./checksum.ts";
+import { Checksum, parseSeal, type Seal } from "./checksum.ts";
 
 const CR = 13, LF = 10, HASH = 35, DOLLAR = 36, STAR = 42, ZERO = 48;
 const ARGUMENTS_MAX = 1024 * 1024;
 const BULK_BYTES_MAX = 0x7fffffff;
-const ANNOTATION_BYTES_MAX = 1024;
-const ROOM_BYTES = 256 * 1024;
+const TIMESTAMP = /^#TS:\d+\r\n$/;
+const ANNOTATION_BYTES_MAX = 128;
+const ROOM_BYTES = 128 * 1024;
 
 /** Results of #number that are no number. */
 const INCOMPLETE = -1, INVALID = -2;
@@ -50,7 +51,7 @@ export class AofReader {
   readonly #source: Source;
   /** Where to stop, in bytes from the start of the file. */
   readonly #limit: number;
-  readonly #checksum = new Checksum();
+  readonly #checksum: Checksum;
   #buffer = new Uint8Array(ROOM_BYTES);
   /** Offset in the file of the buffer's first byte. */
   #base = 0;
@@ -63,6 +64,7 @@ export class AofReader {
     this.#source = source;
     this.#limit = limit;
     this.#base = start;
+    this.#checksum = new Checksum(start);
   }
 
   /** Offset behind the last byte that was read. */
@@ -166,17 +168,20 @@ export class AofReader {
       return Item.MORE;
     }
     const end = start + lf + 1;
-    if (!SEAL_START.every((c, i) => window[i] === c)) {
+    const seal = parseSeal(this.#buffer, start, end);
+    if (seal === undefined) {
+      if (!TIMESTAMP.test(latin1(this.#buffer, start, end))) {
+        throw this.#damage("a line is neither checksum nor timestamp");
+      }
       this.#found(end);
       return Item.ANNOTATION;
     }
-    const seal = parseSeal(this.#buffer, start, end);
-    if (seal === undefined) throw this.#damage("the line of a checksum is damaged");
     this.#checksum.update(this.#buffer, this.#summed, seal.coveredEnd);
-    this.#summed = end;
     this.seal = seal;
     this.sealFits = this.#checksum.value === seal.value;
     this.#found(end);
+    this.#summed = end;
+    this.#checksum.begin(this.itemEnd);
     return Item.SEAL;
   }
 

@@ -48,7 +48,7 @@ export interface VerifyOptions {
 }
 
 /** Bytes of a file that are searched at once. */
-const PIECE_BYTES = 1024 * 1024;
+const PIECE_BYTES = 256 * 1024;
 /** Places that are tried when a command is looked for behind damage. */
 const TRIES_MAX = 1000;
 const SHOWN_BYTES = 40;
@@ -58,10 +58,9 @@ interface Boundary {
   readonly offset: number;
   readonly commands: number;
   readonly sealEnd: number;
-  readonly sealValue: number;
 }
 
-const START: Boundary = { offset: 0, commands: 0, sealEnd: 0, sealValue: 0 };
+const START: Boundary = { offset: 0, commands: 0, sealEnd: 0 };
 
 /** Reads the file and judges it. */
 export async function verify(file: SeekableSource, options: VerifyOptions): Promise<Verdict> {
@@ -71,7 +70,7 @@ export async function verify(file: SeekableSource, options: VerifyOptions): Prom
     fault = await walk.run(options.pause);
   } catch (error) {
     if (!(error instanceof Damage)) throw error;
-    const later = laterFloor(file, error.offset, []);
+    const later = laterFloor(file, error.offset);
     if (later >= 0) walk.isSealed = true;
     fault = { offset: error.offset, reason: error.message, middle: !walk.isSealed || later > walk.sealEnd };
   }
@@ -98,7 +97,6 @@ class Walk {
   isSealed = false;
   seals = 0;
   sealEnd = 0;
-  #sealValue = 0;
   #commands = 0;
   /** Where the transaction begins that is open, -1 outside of one. */
   #unitStart = -1;
@@ -135,12 +133,7 @@ class Walk {
       if (item === Item.COMMAND) this.#command(reader.request);
       else if (item === Item.SEAL && !this.#seal()) return this.#unfit();
       if (this.#unitStart < 0) {
-        this.boundary = {
-          offset: reader.itemEnd,
-          commands: this.#commands,
-          sealEnd: this.sealEnd,
-          sealValue: this.#sealValue,
-        };
+        this.boundary = { offset: reader.itemEnd, commands: this.#commands, sealEnd: this.sealEnd };
       }
       if (item === Item.SEAL) this.sealed = this.boundary;
     }
@@ -148,7 +141,6 @@ class Walk {
 
   #command(request: Request): void {
     const { itemStart } = this.reader;
-    if (!this.#knows(request)) throw new Damage(itemStart, "there is no such command");
     this.#commands++;
     if (isWord(request, "multi")) {
       if (this.#unitStart >= 0) throw new Damage(itemStart, "a transaction begins within a transaction");
@@ -156,6 +148,8 @@ class Walk {
     } else if (isWord(request, "exec")) {
       if (this.#unitStart < 0) throw new Damage(itemStart, "a transaction ends that did not begin");
       this.#unitStart = -1;
+    } else if (!this.#knows(request)) {
+      throw new Damage(itemStart, "there is no such command");
     }
   }
 
@@ -165,20 +159,18 @@ class Walk {
     if (!reader.sealFits) return false;
     this.seals++;
     this.sealEnd = reader.itemEnd;
-    this.#sealValue = reader.seal!.value;
     return true;
   }
 
   #unfit(): Fault {
     const { reader, sealEnd } = this;
-    // Either the group is damaged or the seal itself; the next one fits what is right.
-    const later = laterFloor(this.#file, reader.itemEnd, [reader.seal!.value, reader.checksum]);
+    const later = laterFloor(this.#file, reader.itemStart);
     const reason = `bytes ${sealEnd} to ${reader.itemStart} do not fit their checksum`;
     return { offset: sealEnd, reason, middle: later > sealEnd };
   }
 
   #cut(offset: number): Fault {
-    const later = laterFloor(this.#file, offset, []);
+    const later = laterFloor(this.#file, offset);
     if (later >= 0) this.isSealed = true;
     const middle = this.isSealed ? later > this.sealEnd : wholeCommandFollows(this.#file, offset, this.#knows);
     // A length that grew by damage swallows what follows, to the end of the file.
@@ -192,13 +184,13 @@ function isWord({ argc, bytes, start, end }: Request, word: string): boolean {
 }
 
 /**
- * The highest offset below which everything had been synced, as the seals behind `from` tell; -1 if none of them can be
- * trusted. A seal is trusted when it fits the one before it, or one of `seeds` as the checksum at `from`.
+ * The highest offset below which everything had been synced, as the seals behind `from` tell; -1 if none of them fits. The
+ * item at `from` may be a damaged seal: then the next group begins somewhere within its length.
  */
-function laterFloor(file: SeekableSource, from: number, seeds: readonly number[]): number {
+function laterFloor(file: SeekableSource, from: number): number {
   file.seekSync(from, Deno.SeekMode.Start);
-  const piece = Buffer.alloc(PIECE_BYTES);
-  let running = seeds.map((seed) => new Checksum(seed));
+  const piece = Buffer.allocUnsafe(PIECE_BYTES);
+  let groups: Checksum[] = Array.from({ length: SEAL_BYTES_MAX }, (_, i) => new Checksum(from + 1 + i));
   let floor = -1;
   let base = from, length = 0;
   for (let more = true; more;) {
@@ -206,29 +198,29 @@ function laterFloor(file: SeekableSource, from: number, seeds: readonly number[]
     more = count !== null;
     length += count ?? 0;
     // A seal that the piece cuts is found in the next one.
-    const searchEnd = more ? length - SEAL_BYTES_MAX : length;
-    let summed = 0;
+    const searchEnd = more ? Math.max(0, length - SEAL_BYTES_MAX) : length;
+    const update = (end: number) => {
+      for (const group of groups) group.update(piece, Math.max(0, group.offset - base), end);
+    };
     for (let at = piece.indexOf(SEAL_START); at >= 0 && at < searchEnd; at = piece.indexOf(SEAL_START, at + 1)) {
       const end = piece.indexOf("\n", at) + 1;
       const seal = end <= 0 || end > length ? undefined : parseSeal(piece, at, end);
       if (seal === undefined) continue;
-      for (const checksum of running) checksum.update(piece, summed, seal.coveredEnd);
-      if (running.some(({ value }) => value === seal.value)) floor = Math.max(floor, base + at - seal.unsyncedBytes);
-      running = [new Checksum(seal.value)];
-      summed = end;
+      update(seal.coveredEnd);
+      if (groups.some(({ value }) => value === seal.value)) floor = Math.max(floor, base + at - seal.unsyncedBytes);
+      groups = [new Checksum(base + end)];
     }
-    const keepFrom = Math.max(summed, searchEnd, 0);
-    for (const checksum of running) checksum.update(piece, summed, keepFrom);
-    piece.copyWithin(0, keepFrom, length);
-    base += keepFrom;
-    length -= keepFrom;
+    update(searchEnd);
+    piece.copyWithin(0, searchEnd, length);
+    base += searchEnd;
+    length -= searchEnd;
   }
   return floor;
 }
 
 /** Whether somewhere behind `from` stands a whole command of a known name, as in no value but one that holds commands. */
 function wholeCommandFollows(file: SeekableSource, from: number, knows: VerifyOptions["knows"]): boolean {
-  const piece = Buffer.alloc(PIECE_BYTES);
+  const piece = Buffer.allocUnsafe(PIECE_BYTES);
   let tries = 0;
   for (let base = from + 1;; base += piece.length - 3) {
     file.seekSync(base, Deno.SeekMode.Start);
@@ -267,8 +259,8 @@ function commandAt(file: SeekableSource, offset: number): string {
 }
 
 /** The running checksum at a boundary. */
-function checksumOf(file: SeekableSource, { offset, sealEnd, sealValue }: Boundary): number {
-  const checksum = new Checksum(sealValue);
+function checksumOf(file: SeekableSource, { offset, sealEnd }: Boundary): number {
+  const checksum = new Checksum(sealEnd);
   const piece = new Uint8Array(PIECE_BYTES);
   file.seekSync(sealEnd, Deno.SeekMode.Start);
   for (let at = sealEnd; at < offset;) {
