@@ -5,6 +5,7 @@ import type { Random } from "../core/random.ts";
 import type { Settings } from "../engine/settings.ts";
 import { Type } from "../store/keyspace.ts";
 import { List } from "../store/list.ts";
+import { MemberSet } from "../store/set.ts";
 import { SortedSet } from "../store/sorted_set.ts";
 import { Store } from "../store/store.ts";
 
@@ -20,5 +21,14 @@ export function createStore(settings: Settings, random: Random): Store {
   settings.onChange("zset-max-listpack-entries", (value) => sortedSets.maxPackedEntries = value);
   settings.onChange("zset-max-listpack-value", (value) => sortedSets.maxPackedValueBytes = value);
   store.register(Type.ZSET, sortedSets);
+
+  const sets = new MemberSet(store.arena);
+  sets.maxIntSetEntries = settings.values.setMaxIntsetEntries;
+  sets.maxPackedEntries = settings.values.setMaxListpackEntries;
+  sets.maxPackedValueBytes = settings.values.setMaxListpackValue;
+  settings.onChange("set-max-intset-entries", (value) => sets.maxIntSetEntries = value);
+  settings.onChange("set-max-listpack-entries", (value) => sets.maxPackedEntries = value);
+  settings.onChange("set-max-listpack-value", (value) => sets.maxPackedValueBytes = value);
+  store.register(Type.SET, sets);
   return store;
 }
