@@ -9,9 +9,11 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { invariant } from "../core/assert.ts";
 import { utf8 } from "../core/bytes.ts";
+import { formatDouble } from "../core/numbers.ts";
 import { CHUNK_SHIFT } from "../store/arena.ts";
 import { type Keyspace, NEVER, Type } from "../store/keyspace.ts";
 import { keyLength, keyStart } from "../store/record.ts";
+import type { SortedSet } from "../store/sorted_set.ts";
 import type { Store } from "../store/store.ts";
 
 const DIGEST_BYTES = 20;
@@ -50,6 +52,14 @@ function addValue(digest: Digest, db: Keyspace, ref: number): void {
   if (type === Type.STRING) {
     db.readString(ref);
     digest.mix(db.bytes.subarray(db.start, db.start + db.length));
+  } else if (type === Type.ZSET) {
+    const sets = db.store.valueType(type) as SortedSet;
+    sets.each(db.encodingOf(ref), db.bodyOf(ref), (bytes, start, end, score) => {
+      const element = new Digest();
+      element.mix(bytes.subarray(start, end));
+      element.mix(utf8(formatDouble(score)));
+      digest.xor(element.bytes);
+    });
   } else {
     const valueType = db.store.valueType(type);
     invariant(type === Type.LIST || type === Type.SET, "a type has no digest");
