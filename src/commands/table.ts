@@ -4,6 +4,7 @@
 import { configCommands } from "./config.ts";
 import { databaseCommands } from "./databases.ts";
 import { debugCommands } from "./debug.ts";
+import { dumpCommands } from "./dump.ts";
 import { expireCommands } from "./expire.ts";
 import { keyCommands } from "./keys.ts";
 import { clientCommands } from "./client.ts";
@@ -30,6 +31,7 @@ export const commandTable: readonly CommandSpec[] = [
   ...clientCommands,
   ...connectionCommands,
   ...debugCommands,
+  ...dumpCommands,
   ...infoCommands,
   ...introspectCommands,
   ...memoryCommands,
