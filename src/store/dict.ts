@@ -24,11 +24,11 @@ const COUNT = 0, DEPTH = 1, DIR = 2, DEEPEST = 3;
 const HEADER_BYTES = 16;
 const LOG_MIN = 4, LOG_MAX = 10;
 const HOME_BITS = LOG_MAX;
-const HOMES = 1 << HOME_BITS;
+export const HOMES = 1 << HOME_BITS;
 const DEPTH_MAX = 31 - HOME_BITS;
 // A scan counts hash space in prefixes of DEPTH_MAX bits.
-const PREFIXES = 1 << DEPTH_MAX;
-const PREFIX_SHIFT = 32 - DEPTH_MAX;
+export const PREFIXES = 1 << DEPTH_MAX;
+export const PREFIX_SHIFT = 32 - DEPTH_MAX;
 
 // The header word of a segment: log2(slots):5 from bit 1, depth:6 from bit 6, used:12 from bit 12.
 const LOG_SHIFT = 1, DEPTH_SHIFT = 6, USED_SHIFT = 12;
@@ -42,7 +42,8 @@ const depthOf = (word: number) => (word >>> DEPTH_SHIFT) & 63;
 const usedOf = (word: number) => word >>> USED_SHIFT;
 /** The most elements that a segment holds: seven eighths while small, 85 % of 1024. */
 const limitOf = (log: number) => log === LOG_MAX ? 870 : (1 << log) - (1 << (log - 3)) - 1;
-const homeOf = (hash: number, log: number) => ((hash >>> 1) & (HOMES - 1)) >>> (HOME_BITS - log);
+/** The home slot of a hash in a segment of 2^log slots. */
+export const homeOf = (hash: number, log: number) => ((hash >>> 1) & (HOMES - 1)) >>> (HOME_BITS - log);
 
 export class Dict {
   /** After find: the words of the segment's chunk, and the index of the slot where the search ended. */
@@ -207,6 +208,35 @@ export class Dict {
       prefix += span;
       if (prefix >= PREFIXES) return 0;
       if (seen >= count) return prefix * 32 * HOMES;
+    }
+  }
+
+  /**
+   * The largest part of hash space that begins with the 21-bit `prefix` and that one segment holds: how many prefixes it
+   * spans. For walks that must know exactly, whatever splits and merges, which records they have seen.
+   */
+  spanAt(dict: number, prefix: number): number {
+    const segment = this.#segmentOf(dict, prefix << PREFIX_SHIFT);
+    const depth = depthOf(this.#arena.i32[segment >>> CHUNK_SHIFT][(segment & GRANULE_MASK) << 1]);
+    const aligned = prefix === 0 ? PREFIXES : prefix & -prefix;
+    return Math.min(PREFIXES >>> depth, aligned);
+  }
+
+  /** Visits the records with a home (0 to 1023) and one of `span` prefixes from `prefix` on; `visit` must not write. */
+  visitAt(dict: number, prefix: number, span: number, home: number, visit: (ref: number) => void): void {
+    for (let at = prefix; at < prefix + span;) {
+      const segment = this.#segmentOf(dict, at << PREFIX_SHIFT);
+      const words = this.#arena.i32[segment >>> CHUNK_SHIFT], base = (segment & GRANULE_MASK) << 1;
+      const word = words[base], log = logOf(word), mask = (1 << log) - 1;
+      for (let i = home >>> (HOME_BITS - log);; i = (i + 1) & mask) {
+        const hash = words[base + (i << 1)];
+        if (hash === 0) break;
+        if ((hash & 1) === 0 || homeOf(hash, HOME_BITS) !== home) continue;
+        const beyond = (hash >>> PREFIX_SHIFT) - prefix;
+        if (beyond >= 0 && beyond < span) visit(words[base + (i << 1) + 1]);
+      }
+      const whole = PREFIXES >>> depthOf(word);
+      at += whole - at % whole;
     }
   }
 

@@ -17,7 +17,7 @@ import type { Arena } from "./arena.ts";
 import { Directory } from "./directory.ts";
 import { Encoding } from "./keyspace.ts";
 import { Packed } from "./packed.ts";
-import type { ValueType } from "./store.ts";
+import { type CommandWriter, ELEMENTS_PER_COMMAND, type ValueType } from "./store.ts";
 
 /** Size limits of a node for list-max-listpack-size -1 to -5; a limit in elements adds the second as a safety. */
 const NODE_BYTES = [4096, 8192, 16384, 32768, 65536];
@@ -449,6 +449,25 @@ export class List implements ValueType {
         if (!visit(packed.bytes, packed.start, packed.start + packed.length)) return;
       }
     }
+  }
+
+  emit(encoding: number, body: number, cursor: number, writer: CommandWriter): number {
+    const { packed } = this;
+    this.open(encoding, body);
+    const { length } = this;
+    if (cursor >= length) return 0;
+    this.seek(cursor);
+    for (let at = cursor; at < length;) {
+      if (at > cursor && writer.full) return at;
+      writer.command("RPUSH");
+      const end = Math.min(at + ELEMENTS_PER_COMMAND, length);
+      do {
+        this.next();
+        packed.text();
+        writer.bytes(packed.bytes, packed.start, packed.start + packed.length);
+      } while (++at < end && !writer.full);
+    }
+    return 0;
   }
 
   check(encoding: number, body: number, reached: Set<number>): void {

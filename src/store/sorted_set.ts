@@ -23,7 +23,7 @@ import { Ordered } from "./ordered.ts";
 import { Packed } from "./packed.ts";
 import { createRecord, keyLength, keyStart, NUMBER, scoreOf, setScore } from "./record.ts";
 import { sortByScore } from "./score_sort.ts";
-import type { ValueType } from "./store.ts";
+import { type CommandWriter, ELEMENTS_PER_COMMAND, type ValueType } from "./store.ts";
 
 const DICT = 0, INDEX = 1;
 const BODY_BYTES = 8;
@@ -327,6 +327,23 @@ export class SortedSet implements ValueType {
       arena.free(sorted[i]);
     }
     dict.destroy(members);
+  }
+
+  emit(encoding: number, body: number, cursor: number, writer: CommandWriter): number {
+    let room = 0;
+    const write: ScoreVisitor = (bytes, start, end, score) => {
+      if (room-- === 0) {
+        writer.command("ZADD");
+        room = ELEMENTS_PER_COMMAND - 1;
+      }
+      writer.text(formatDouble(score));
+      writer.bytes(bytes, start, end);
+    };
+    this.open(encoding, body);
+    do {
+      cursor = this.scan(cursor, ELEMENTS_PER_COMMAND, write);
+    } while (cursor !== 0 && !writer.full);
+    return cursor;
   }
 
   copy(encoding: number, body: number): number {
