@@ -14,6 +14,8 @@ import { infoCommands } from "./info.ts";
 import { introspectCommands } from "./introspect.ts";
 import { memoryCommands } from "./memory.ts";
 import { serverCommands } from "./server.ts";
+import { setAlgebraCommands } from "./set_algebra.ts";
+import { setCommands } from "./sets.ts";
 import { sortCommands } from "./sort.ts";
 import { sortedSetCommands } from "./sorted_sets.ts";
 import type { CommandSpec } from "./spec.ts";
@@ -27,6 +29,8 @@ export const commandTable: readonly CommandSpec[] = [
   ...stringCommands,
   ...listCommands,
   ...sortedSetCommands,
+  ...setCommands,
+  ...setAlgebraCommands,
   ...sortCommands,
   ...clientCommands,
   ...connectionCommands,
