@@ -7,7 +7,8 @@ const HELP = `MemDB: an in-memory key-value server that speaks Redis's protocol
 Usage:
   memdb [serve] [CONFIG-FILE] [flags]   run the server (6379 on 127.0.0.1 unless told otherwise)
   memdb cli [flags] [command ...]       talk to a server: one command, a pipe, or a session
-  memdb help [serve | settings | cli]   explain flags and settings
+  memdb check-aof FILE [flags]          check an append-only file, and repair it
+  memdb help [serve | settings | cli | check-aof]   explain flags and settings
   memdb --version                       print the version
 
 Examples:
@@ -15,7 +16,7 @@ Examples:
   memdb cli SET greeting hello          one command to it
 `;
 
-const SUBCOMMANDS = ["serve", "cli", "help", "version"];
+const SUBCOMMANDS = ["serve", "cli", "check-aof", "help", "version"];
 const EXIT_USAGE = 2;
 
 async function serve(args: readonly string[]): Promise<number> {
@@ -34,6 +35,12 @@ async function cli(args: readonly string[]): Promise<number> {
   return await runCli([...args], commandTable);
 }
 
+async function checkAof(args: readonly string[]): Promise<number> {
+  const { checkAof } = await import("./src/aof/check.ts");
+  const { createDetachedEngine } = await import("./src/server/detached.ts");
+  return await checkAof(args, { createEngine: createDetachedEngine, out: console.log, error: console.error });
+}
+
 async function help(topic: string | undefined): Promise<number> {
   switch (topic) {
     case undefined:
@@ -49,6 +56,8 @@ async function help(topic: string | undefined): Promise<number> {
     }
     case "cli":
       return await cli(["--help"]);
+    case "check-aof":
+      return await checkAof(["--help"]);
     default:
       return await unknown(topic);
   }
@@ -78,6 +87,8 @@ async function main(args: readonly string[]): Promise<number> {
   switch (first) {
     case "cli":
       return await cli(rest);
+    case "check-aof":
+      return await checkAof(rest);
     case "help":
     case "-h":
     case "--help":

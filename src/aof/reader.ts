@@ -10,7 +10,7 @@ import { Checksum, parseSeal, type Seal } from "./checksum.ts";
 const CR = 13, LF = 10, HASH = 35, DOLLAR = 36, STAR = 42, ZERO = 48;
 const ARGUMENTS_MAX = 1024 * 1024;
 const BULK_BYTES_MAX = 0x7fffffff;
-const TIMESTAMP = /^#TS:\d+\r\n$/;
+const TIMESTAMP = /^#TS:(\d{1,12})\r\n$/;
 const ANNOTATION_BYTES_MAX = 128;
 const ROOM_BYTES = 128 * 1024;
 
@@ -18,7 +18,7 @@ const ROOM_BYTES = 128 * 1024;
 const INCOMPLETE = -1, INVALID = -2;
 
 /** What `next` found. MORE: the item is incomplete, call `fill`. */
-export const Item = { MORE: 0, COMMAND: 1, SEAL: 2, ANNOTATION: 3 } as const;
+export const Item = { MORE: 0, COMMAND: 1, SEAL: 2, TIMESTAMP: 3 } as const;
 export type Item = typeof Item[keyof typeof Item];
 
 /** Bytes that cannot be what a server wrote. */
@@ -45,6 +45,8 @@ export class AofReader {
   /** The seal that `next` found, and whether it fits what precedes it. */
   seal: Seal | undefined;
   sealFits = false;
+  /** The timestamp that `next` found. */
+  timestampMs = 0;
   /** Offsets of the item that `next` found, in bytes from the start of the file. */
   itemStart = 0;
   itemEnd = 0;
@@ -170,11 +172,11 @@ export class AofReader {
     const end = start + lf + 1;
     const seal = parseSeal(this.#buffer, start, end);
     if (seal === undefined) {
-      if (!TIMESTAMP.test(latin1(this.#buffer, start, end))) {
-        throw this.#damage("a line is neither checksum nor timestamp");
-      }
+      const match = TIMESTAMP.exec(latin1(this.#buffer, start, end));
+      if (match === null) throw this.#damage("a line is neither checksum nor timestamp");
+      this.timestampMs = Number(match[1]) * 1000;
       this.#found(end);
-      return Item.ANNOTATION;
+      return Item.TIMESTAMP;
     }
     this.#checksum.update(this.#buffer, this.#summed, seal.coveredEnd);
     this.seal = seal;

@@ -60,7 +60,7 @@ export class Replay {
     );
   }
 
-  /** Loads the whole part of a file, `verdict.wholeBytes` from its start. `progress` is called between slices. */
+  /** Loads the whole part of a file, its commands up to `verdict.wholeBytes`. `progress` is called between slices. */
   async load(file: SeekableSource, verdict: Verdict, progress: () => void): Promise<ReplayResult> {
     const { persistence, store, effects } = this.#engine;
     persistence.loadTotalBytes = verdict.wholeBytes;
@@ -68,7 +68,7 @@ export class Replay {
     const wasOpen = effects.open;
     effects.open = false;
     try {
-      await this.#loading(() => this.#read(file, verdict.wholeBytes, progress));
+      await this.#loading(() => this.#read(file, verdict, progress));
     } finally {
       store.holdExpiry = false;
       effects.open = wasOpen;
@@ -102,10 +102,10 @@ export class Replay {
     );
   }
 
-  async #read(file: SeekableSource, wholeBytes: number, progress: () => void): Promise<void> {
+  async #read(file: SeekableSource, { startBytes, wholeBytes }: Verdict, progress: () => void): Promise<void> {
     const { persistence } = this.#engine;
-    file.seekSync(0, Deno.SeekMode.Start);
-    const reader = new AofReader(file, wholeBytes);
+    file.seekSync(startBytes, Deno.SeekMode.Start);
+    const reader = new AofReader(file, wholeBytes, startBytes);
     while (reader.fill()) {
       this.#executor.begin();
       for (let item = reader.next(); item !== Item.MORE; item = reader.next()) {

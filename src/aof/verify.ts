@@ -29,6 +29,8 @@ export interface DamageReport {
 }
 
 export interface Verdict {
+  /** Where the commands begin. */
+  readonly startBytes: number;
   readonly totalBytes: number;
   /** What precedes is whole and right as far as anybody can tell. */
   readonly wholeBytes: number;
@@ -41,6 +43,8 @@ export interface Verdict {
 }
 
 export interface VerifyOptions {
+  /** Where the commands begin, behind a snapshot; 0 unless given. */
+  start?: number;
   /** Whether there is a command of the request's name. */
   knows: (request: Request) => boolean;
   /** Called after every piece of the file, with the bytes read so far. What it returns is waited for. */
@@ -60,11 +64,9 @@ interface Boundary {
   readonly sealEnd: number;
 }
 
-const START: Boundary = { offset: 0, commands: 0, sealEnd: 0 };
-
 /** Reads the file and judges it. */
 export async function verify(file: SeekableSource, options: VerifyOptions): Promise<Verdict> {
-  const walk = new Walk(file, options.knows);
+  const walk = new Walk(file, options);
   let fault: Fault | undefined;
   try {
     fault = await walk.run(options.pause);
@@ -76,6 +78,7 @@ export async function verify(file: SeekableSource, options: VerifyOptions): Prom
   }
   const end = walk.isSealed ? walk.sealed : walk.boundary;
   return {
+    startBytes: options.start ?? 0,
     totalBytes: file.seekSync(0, Deno.SeekMode.End),
     wholeBytes: end.offset,
     commands: end.commands,
@@ -91,23 +94,25 @@ type Fault = Omit<DamageReport, "command">;
 class Walk {
   readonly reader: AofReader;
   /** The last boundary, and the last that a seal covers. */
-  boundary: Boundary = START;
-  sealed: Boundary = START;
+  boundary: Boundary;
+  sealed: Boundary;
   /** Whether there is a seal in the file, as far as anybody looked. */
   isSealed = false;
   seals = 0;
-  sealEnd = 0;
+  sealEnd: number;
   #commands = 0;
   /** Where the transaction begins that is open, -1 outside of one. */
   #unitStart = -1;
   readonly #file: SeekableSource;
   readonly #knows: VerifyOptions["knows"];
 
-  constructor(file: SeekableSource, knows: VerifyOptions["knows"]) {
+  constructor(file: SeekableSource, { start = 0, knows }: VerifyOptions) {
     this.#file = file;
     this.#knows = knows;
-    file.seekSync(0, Deno.SeekMode.Start);
-    this.reader = new AofReader(file);
+    file.seekSync(start, Deno.SeekMode.Start);
+    this.reader = new AofReader(file, Infinity, start);
+    this.boundary = this.sealed = { offset: start, commands: 0, sealEnd: start };
+    this.sealEnd = start;
   }
 
   async run(pause: VerifyOptions["pause"]): Promise<Fault | undefined> {

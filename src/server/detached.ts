@@ -1,0 +1,17 @@
+/**
+ * An engine without a server, with the default settings, for the subcommands that work on files.
+ */
+import { systemClock } from "../core/clock.ts";
+import { systemRandom } from "../core/random.ts";
+import { Executor } from "../commands/execute.ts";
+import { commandTable } from "../commands/table.ts";
+import { Engine } from "../engine/engine.ts";
+import { Settings } from "../engine/settings.ts";
+import { createStore } from "./store_setup.ts";
+
+export function createDetachedEngine(): { engine: Engine; executor: Executor } {
+  const settings = new Settings();
+  const random = systemRandom();
+  const engine = new Engine(createStore(settings, random), settings, systemClock, random);
+  return { engine, executor: new Executor(engine, commandTable) };
+}
