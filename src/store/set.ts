@@ -15,7 +15,7 @@ import { IntSet } from "./intset.ts";
 import { Encoding } from "./keyspace.ts";
 import { MemberTable, type MemberVisitor } from "./member_table.ts";
 import { Packed } from "./packed.ts";
-import type { ValueType } from "./store.ts";
+import { type CommandWriter, ELEMENTS_PER_COMMAND, type ValueType } from "./store.ts";
 
 type Visitor = Parameters<NonNullable<ValueType["elements"]>>[3];
 
@@ -211,6 +211,20 @@ export class MemberSet implements ValueType {
     if (encoding === Encoding.HASHTABLE) this.#table.each(body, visit);
     else if (encoding === Encoding.INTSET) eachInteger(this.#walkedIntegers, body, visit);
     else eachPacked(this.#walkedPacked, body, visit);
+  }
+
+  emit(encoding: number, body: number, cursor: number, writer: CommandWriter): number {
+    let room = 0;
+    do {
+      cursor = this.scan(encoding, body, cursor, ELEMENTS_PER_COMMAND, (bytes, start, end) => {
+        if (room-- === 0) {
+          writer.command("SADD");
+          room = ELEMENTS_PER_COMMAND - 1;
+        }
+        writer.bytes(bytes, start, end);
+      });
+    } while (cursor !== 0 && !writer.full);
+    return cursor;
   }
 
   count(encoding: number, body: number): number {

@@ -132,3 +132,26 @@ Deno.test("every member is as likely as every other, whatever the set is made of
     assert(chiSquare < size - 1 + 6 * Math.sqrt(2 * size), `chi-square ${chiSquare} of ${size}`);
   }
 });
+
+Deno.test("a set writes itself as commands of bounded length, in pieces", () => {
+  const { sets } = setUp();
+  for (const size of [1, 64, 65, 1000]) {
+    sets.createFor(1, utf8("m"), 0, 1);
+    for (let i = 0; i < size; i++) add(sets, `m${i}`);
+    const commands: string[][] = [];
+    const writer = {
+      full: true,
+      command: (name: string) => commands.push([name]),
+      bytes: (bytes: Uint8Array, start: number, end: number) => commands.at(-1)!.push(latin1(bytes, start, end)),
+      text: (text: string) => commands.at(-1)!.push(text),
+    };
+    let cursor = 0, pieces = 0;
+    do {
+      cursor = sets.emit(sets.encoding, sets.body, cursor, writer);
+      pieces++;
+    } while (cursor !== 0);
+    assertEquals(new Set(commands.flatMap((words) => words.slice(1))).size, size);
+    assert(commands.every((words) => words[0] === "SADD" && words.length > 1 && words.length <= 65));
+    assert(size < 1000 || pieces > 3);
+  }
+});
