@@ -2,7 +2,7 @@
  * CLIENT: what connections say about themselves, and what one may learn and do about all of them. Sessions without a
  * socket are nobody's clients: they are neither listed nor killed.
  */
-import { fail, messages } from "../core/errors.ts";
+import { fail, messages, shownText } from "../core/errors.ts";
 import type { ClientKind, Session } from "../engine/session.ts";
 import type { Call } from "./call.ts";
 import { CLIENT_NAME_ERROR, clientKind, clientLine, isPrintableName } from "./client_line.ts";
@@ -193,7 +193,7 @@ function replyLines(call: Call, sessions: readonly Session[]): void {
 }
 
 function kindAt(call: Call, i: number): ClientKind {
-  return clientKind(call.text(i)) ?? fail(`ERR Unknown client type '${call.text(i)}'`);
+  return clientKind(call.text(i)) ?? fail(`ERR Unknown client type '${shownText(call.text(i))}'`);
 }
 
 function list(call: Call): void {

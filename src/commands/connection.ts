@@ -2,7 +2,7 @@
  * Commands about the connection itself: greeting, authentication, database, end. What a client may ask about connections,
  * its own and others', is in client.ts.
  */
-import { fail, messages } from "../core/errors.ts";
+import { fail, messages, shownText } from "../core/errors.ts";
 import { REDIS_VERSION } from "../engine/engine.ts";
 import type { Call } from "./call.ts";
 import { CLIENT_NAME_ERROR, isPrintableName } from "./client_line.ts";
@@ -164,7 +164,7 @@ function hello(call: Call): void {
       name = call.text(++i);
       if (!isPrintableName(name)) fail(CLIENT_NAME_ERROR);
     } else {
-      fail(`ERR Syntax error in HELLO option '${call.text(i)}'`);
+      fail(`ERR Syntax error in HELLO option '${shownText(call.text(i))}'`);
     }
   }
   if (userIndex > 0) authenticate(call, call.text(userIndex), userIndex + 1);

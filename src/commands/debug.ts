@@ -4,7 +4,7 @@
  * MemDB does not have is unknown to it.
  */
 import { fromUtf8, utf8 } from "../core/bytes.ts";
-import { fail, messages } from "../core/errors.ts";
+import { fail, messages, shownText } from "../core/errors.ts";
 import { globMatch } from "../core/glob.ts";
 import { parseSafeInt } from "../core/numbers.ts";
 import { Notify } from "../engine/engine.ts";
@@ -146,7 +146,7 @@ function debug(call: Call): void {
     argc >= least && argc <= most && call.is(1, name.toLowerCase())
   );
   if (found === undefined) {
-    fail(`ERR unknown subcommand or wrong number of arguments for '${call.text(1)}'. Try DEBUG HELP.`);
+    fail(`ERR unknown subcommand or wrong number of arguments for '${shownText(call.text(1))}'. Try DEBUG HELP.`);
   }
   found.run(call);
 }

@@ -8,10 +8,11 @@
  * taken to have cost the same. When slowlog-log-slower-than is below a millisecond every command is timed by itself.
  */
 import { latin1 } from "../core/bytes.ts";
-import { CommandError, messages } from "../core/errors.ts";
+import { CommandError, messages, shownText } from "../core/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Request } from "../resp/request.ts";
 import type { Call } from "./call.ts";
+import { keysOf } from "./key_positions.ts";
 import { feedMonitors } from "./monitor.ts";
 import { type Command, CommandTable, Flag, shownName } from "./registry.ts";
 import type { CommandSpec } from "./spec.ts";
@@ -108,6 +109,10 @@ export class Executor {
     if (brief) this.#runCalls++;
     stats.calls++;
     engine.store.holdClocks = call.session.noTouch;
+    if (engine.beforeWrite !== undefined && (command.bits & Flag.WRITE) !== 0) {
+      const keys = keysOf(command, request) ?? [];
+      engine.beforeWrite(call.db.index, command.fullName, request, keys.map(({ index }) => index));
+    }
     try {
       command.handler!(call);
     } catch (error) {
@@ -216,7 +221,7 @@ function unknownCommand(request: Request): string {
   const { bytes, start, end } = request;
   let args = "";
   for (let i = 1; i < request.argc && args.length < 128; i++) {
-    args += `'${latin1(bytes, start[i], Math.min(end[i], start[i] + 128 - args.length))}' `;
+    args += `'${shownText(latin1(bytes, start[i], Math.min(end[i], start[i] + 128 - args.length)))}' `;
   }
   return `ERR unknown command '${shownName(bytes, start[0], end[0])}', with args beginning with: ${args}`;
 }

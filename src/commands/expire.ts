@@ -2,7 +2,7 @@
  * Deadlines of keys: setting, reading and taking them away. A deadline is a double of milliseconds since the epoch: exact
  * for 280,000 years, beyond that to the nearest of its neighbours. What is logged is the deadline, exactly.
  */
-import { fail } from "../core/errors.ts";
+import { fail, shownText } from "../core/errors.ts";
 import { INT64_MAX, INT64_MIN } from "../core/numbers.ts";
 import { Notify } from "../engine/engine.ts";
 import { NEVER } from "../store/keyspace.ts";
@@ -161,7 +161,7 @@ function parseCondition(call: Call): number {
     else if (call.is(i, "xx")) condition |= XX;
     else if (call.is(i, "gt")) condition |= GT;
     else if (call.is(i, "lt")) condition |= LT;
-    else fail(`ERR Unsupported option ${call.text(i)}`);
+    else fail(`ERR Unsupported option ${shownText(call.text(i))}`);
   }
   if ((condition & NX) !== 0 && condition !== NX) fail(CONFLICT_NX);
   if ((condition & (GT | LT)) === (GT | LT)) fail(CONFLICT_GT_LT);

@@ -3,6 +3,7 @@
  * Derived from the array of specs and nothing else.
  */
 import { equalsWord, latin1 } from "../core/bytes.ts";
+import { shownText } from "../core/errors.ts";
 import { CommandStats } from "../engine/stats.ts";
 import type { CommandFlag, CommandSpec, Handler } from "./spec.ts";
 
@@ -122,5 +123,5 @@ function hashName(bytes: Uint8Array, start: number, end: number): number {
 
 /** The name of an unknown command as the error shows it: at most 128 bytes. */
 export function shownName(bytes: Uint8Array, start: number, end: number): string {
-  return latin1(bytes, start, Math.min(end, start + 128));
+  return shownText(latin1(bytes, start, Math.min(end, start + 128)));
 }

@@ -2,7 +2,7 @@
  * Commands about the running server: time, end, role, the slow log, latencies, watching what others send. What it tells
  * of itself in figures is in info.ts and memory.ts.
  */
-import { fail, messages } from "../core/errors.ts";
+import { fail, messages, shownText } from "../core/errors.ts";
 import { REDIS_VERSION } from "../engine/engine.ts";
 import type { Call } from "./call.ts";
 import { subcommandHelp } from "./help.ts";
@@ -200,7 +200,9 @@ const SLOWLOG_COUNT = 10;
 
 function slowlogGet(call: Call): void {
   const { argc, engine, reply } = call;
-  if (argc > 3) fail(`ERR unknown subcommand or wrong number of arguments for '${call.text(1)}'. Try SLOWLOG HELP.`);
+  if (argc > 3) {
+    fail(`ERR unknown subcommand or wrong number of arguments for '${shownText(call.text(1))}'. Try SLOWLOG HELP.`);
+  }
   const message = "ERR count should be greater than or equal to -1";
   const count = argc === 3 ? call.integerIn(2, -1, Infinity, message, message) : SLOWLOG_COUNT;
   const { entries } = engine.slowlog;

@@ -250,7 +250,8 @@ function range(call: Call, key: number, givenBounds: Bounds | undefined, givenRe
   }
   bounds ??= "rank";
   reverse ??= false;
-  if (bounds === "rank" && (offset !== 0 || limit !== -1)) fail(limitNeedsBounds);
+  // A limit of -1, which is none, goes through, whatever the offset.
+  if (bounds === "rank" && limit !== -1) fail(limitNeedsBounds);
   if (bounds === "member" && withScores) fail(noScoresByLex);
   // Backwards, bounds stand as the walk meets them; ranks count from the end.
   const swapped = reverse && bounds !== "rank";

@@ -32,3 +32,9 @@ export const messages = {
 export function fail(message: string): never {
   throw new CommandError(message);
 }
+
+/** Text of a client in an error, as Redis shows it: up to its first zero byte. */
+export function shownText(text: string): string {
+  const zero = text.indexOf("\0");
+  return zero < 0 ? text : text.slice(0, zero);
+}
