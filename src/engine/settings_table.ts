@@ -136,6 +136,13 @@ export const sections = [
     setting("protected-mode", yesNo, "yes", "without a password, serve clients of this machine only"),
     setting("maxclients", int(1, UINT_MAX), "10000", "clients served at a time"),
     setting("timeout", whole, "0", "close a client after so many idle seconds; 0 is never"),
+    setting(
+      "sockets",
+      choice("auto", "deno"),
+      "auto",
+      "auto asks the kernel itself on Linux, if FFI is permitted; deno uses Deno's sockets",
+      start,
+    ),
     setting("tcp-keepalive", whole, "300", "let the system probe silent connections; 0 is never"),
     setting(
       "client-output-buffer-limit",

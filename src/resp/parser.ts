@@ -6,7 +6,7 @@
  * Hot: `next` runs once per request and allocates nothing once the arrays have their size.
  */
 import { ProtocolError } from "../core/errors.ts";
-import { latin1 } from "../core/bytes.ts";
+import { latin1, NO_BYTES } from "../core/bytes.ts";
 import { splitArguments } from "./inline.ts";
 import { Request } from "./request.ts";
 
@@ -18,6 +18,8 @@ const ARGUMENTS_MAX_BEFORE_AUTH = 10;
 const BULK_BYTES_MAX_BEFORE_AUTH = 16384;
 const ROOM_MIN = 512;
 const ROOM_USUAL = 64 * 1024;
+/** After a read of fewer bytes a small buffer is enough. */
+const SMALL_READ_BYTES = 256;
 
 /** Results of #number that are no number. */
 const INCOMPLETE = -2, INVALID = -3;
@@ -29,17 +31,14 @@ export class RequestParser {
   /** Before authentication the limits are narrow. */
   trusted = true;
 
-  #buffer: Uint8Array;
+  #buffer: Uint8Array = NO_BYTES;
   #from = 0; // first byte of the current request
   #at = 0; // first byte not yet parsed
   #end = 0; // behind the last byte read
   #scanned = 0; // no line feed stands between #at and here
   #argsLeft = 0;
   #bulkLength = -1;
-
-  constructor() {
-    this.#buffer = new Uint8Array(ROOM_MIN);
-  }
+  #borrowed = false;
 
   /** Bytes that wait: read but not yet parsed to a whole request. */
   get pendingBytes(): number {
@@ -70,16 +69,44 @@ export class RequestParser {
     if (this.#end === this.#buffer.length && this.#buffer.length < ROOM_USUAL) this.#resize(ROOM_USUAL);
   }
 
-  /** Gives memory back after a burst, or when the connection is idle. Only between requests. */
-  trim(idle: boolean): void {
-    const usual = idle ? ROOM_MIN : ROOM_USUAL;
-    if (this.#from !== this.#end || this.#buffer.length <= usual) return;
-    this.#rebase(0);
-    this.#buffer = new Uint8Array(usual);
+  /**
+   * Gives memory back after a burst. Only between requests, and not while a read into `room` is under way. `lastRead` is
+   * the size of the last read in bytes.
+   */
+  trim(lastRead: number): void {
+    if (this.#from !== this.#end) return;
+    const usual = lastRead < SMALL_READ_BYTES ? ROOM_MIN : ROOM_USUAL;
+    if (this.#buffer.length > usual) {
+      this.#rebase(0);
+      this.#buffer = NO_BYTES;
+    }
     if (this.request.start.length > 1024) {
       this.request.start = new Int32Array(8);
       this.request.end = new Int32Array(8);
     }
+  }
+
+  /** Whether nothing waits, so that the next bytes may be parsed where they are. */
+  get empty(): boolean {
+    return this.#from === this.#end;
+  }
+
+  /** Parses `buffer[0, count)` in place of own memory. Only when empty; call `giveBack` before the buffer changes. */
+  borrow(buffer: Uint8Array, count: number): void {
+    this.#rebase(0);
+    this.#borrowed = true;
+    this.#buffer = buffer;
+    this.#end = count;
+  }
+
+  /** Ends a loan: what waits moves to own memory. */
+  giveBack(): void {
+    if (!this.#borrowed) return;
+    const waiting = this.#buffer.subarray(this.#from, this.#end);
+    this.#buffer = waiting.length === 0 ? NO_BYTES : new Uint8Array(Math.max(ROOM_MIN, waiting.length * 2));
+    this.#borrowed = false;
+    this.#buffer.set(waiting);
+    this.#rebase(this.#from);
   }
 
   /**

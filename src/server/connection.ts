@@ -9,20 +9,19 @@ import { RequestParser } from "../resp/parser.ts";
 import { releaseChunk, Reply } from "../resp/reply.ts";
 import { Call } from "../commands/call.ts";
 import type { Server } from "./server.ts";
+import type { Stream, StreamOwner } from "./stream.ts";
 
-export class Connection implements Transport {
+export class Connection implements Transport, StreamOwner {
   readonly session: Session;
-  readonly remote: string;
-  readonly local: string;
-  readonly unix: boolean;
   readonly #server: Server;
-  readonly #socket: Deno.Conn;
+  readonly #stream: Stream;
   readonly #reply = new Reply();
   readonly #parser = new RequestParser();
   readonly #call: Call;
-  /** The chunk that is being sent, and the bytes that the socket has not taken yet. */
+  /** The chunk that is being sent, with its bytes, and those that follow it. */
   #chunk: Uint8Array = NO_BYTES;
   #sendingBytes = 0;
+  readonly #parts: { chunk: Uint8Array; view: Uint8Array }[] = [];
   #sending = false;
   /** Already on the turn's list. */
   #queued = false;
@@ -31,12 +30,10 @@ export class Connection implements Transport {
   /** Since when the output is above the soft limit, in ms; 0 while it is not. */
   #aboveSoftLimitMs = 0;
 
-  constructor(server: Server, socket: Deno.Conn) {
+  /** Takes over a stream; the caller starts it. */
+  constructor(server: Server, stream: Stream) {
     this.#server = server;
-    this.#socket = socket;
-    this.unix = socket.localAddr.transport === "unix";
-    this.remote = addressText(socket.remoteAddr, socket.localAddr);
-    this.local = addressText(socket.localAddr, socket.localAddr);
+    this.#stream = stream;
     const { engine } = server;
     this.session = new Session(engine.nextSessionId(), this.#reply, engine.clock.nowMs(), this);
     this.session.authenticated = engine.settings.values.requirepass === "";
@@ -45,21 +42,46 @@ export class Connection implements Transport {
     engine.sessions.set(this.session.id, this.session);
   }
 
-  /** Serves the client until either side ends the connection. */
-  async run(): Promise<void> {
+  /** The stream's: a view to read into. Tell `received` how much came. */
+  room(): Uint8Array {
+    return this.#parser.room();
+  }
+
+  /** The stream's: bytes came into the view that `room` gave. False when no more must be read. */
+  received(count: number): boolean {
+    this.#parser.filled(count);
+    this.#process(count);
+    if (this.#parser.empty) this.#parser.trim(count);
+    return !this.#closed && !this.session.closing;
+  }
+
+  /** The stream's: bytes came into a buffer that all streams share. False when no more must be read. */
+  receivedShared(buffer: Uint8Array, count: number): boolean {
     const parser = this.#parser;
-    try {
-      while (!this.#closed && !this.session.closing) {
-        const count = await this.#socket.read(parser.room());
-        if (count === null) break;
-        parser.filled(count);
-        this.#process(count);
+    if (!parser.empty) {
+      for (let at = 0; at < count;) {
+        const room = parser.room();
+        const size = Math.min(room.length, count - at);
+        room.set(buffer.subarray(at, at + size));
+        parser.filled(size);
+        at += size;
       }
-      this.close(true);
-    } catch (error) {
-      if (isDisconnection(error)) this.close(false);
-      else this.#server.fatal(error);
+    } else {
+      parser.borrow(buffer, count);
     }
+    this.#process(count);
+    parser.giveBack();
+    return !this.#closed && !this.session.closing;
+  }
+
+  /** The stream's: the client will send no more. */
+  ended(): void {
+    this.close(true);
+  }
+
+  /** The stream's: the connection is lost. */
+  lost(): void {
+    this.close(false);
   }
 
   #process(count: number): void {
@@ -82,7 +104,6 @@ export class Connection implements Transport {
     } finally {
       executor.end();
     }
-    parser.trim(false);
     if (parser.pendingBytes > engine.settings.values.clientQueryBufferLimit) {
       engine.stats.queryLimitDisconnections++;
       engine.log("warning", `Closing client ${this.remote}: its request exceeds client-query-buffer-limit`);
@@ -107,66 +128,46 @@ export class Connection implements Transport {
     this.#sending = true;
     this.session.bytesOut += reply.pendingBytes;
     this.#server.engine.stats.outputBytes += reply.pendingBytes;
-    if (!reply.single) return void this.#sendMany();
-    const { chunk, length } = reply;
-    reply.reset();
+    if (!reply.single) this.#parts.push(...reply.take());
+    else {
+      this.#chunk = reply.chunk;
+      this.#sendingBytes = reply.length;
+      reply.reset();
+      this.#stream.send(this.#chunk, this.#sendingBytes);
+      return;
+    }
+    this.#sendPart();
+  }
+
+  #sendPart(): void {
+    const { chunk, view } = this.#parts.shift()!;
     this.#chunk = chunk;
-    this.#sendingBytes = length;
-    this.#socket.write(chunk.subarray(0, length)).then(this.#written, this.#failed);
+    this.#sendingBytes = view.length;
+    this.#stream.send(view, view.length);
   }
 
-  /** The socket took some of the only chunk. A field, not a method: made once, not for every reply. */
-  readonly #written = (written: number) => {
-    const chunk = this.#chunk;
-    if (written < this.#sendingBytes) return void this.#sendRest(chunk, written, this.#sendingBytes);
+  /** The stream's: it took all that it was to send. */
+  sent(): void {
+    releaseChunk(this.#chunk);
     this.#chunk = NO_BYTES;
-    releaseChunk(chunk);
-    this.#sent();
-  };
-
-  async #sendMany(): Promise<void> {
-    const parts = this.#reply.take();
-    this.#sendingBytes = parts.reduce((sum, { view }) => sum + view.length, 0);
-    try {
-      for (const { chunk, view } of parts) {
-        for (let at = 0; at < view.length;) {
-          const written = await this.#socket.write(at === 0 ? view : view.subarray(at));
-          at += written;
-          this.#sendingBytes -= written;
-        }
-        releaseChunk(chunk);
-      }
-      this.#sent();
-    } catch (error) {
-      this.#failed(error);
-    }
-  }
-
-  async #sendRest(chunk: Uint8Array, from: number, length: number): Promise<void> {
-    try {
-      while (from < length) {
-        const written = await this.#socket.write(chunk.subarray(from, length));
-        from += written;
-        this.#sendingBytes = length - from;
-      }
-      releaseChunk(chunk);
-      this.#sent();
-    } catch (error) {
-      this.#failed(error);
-    }
-  }
-
-  #sent(): void {
-    this.#sending = false;
     this.#sendingBytes = 0;
+    if (this.#parts.length > 0) return this.#sendPart();
+    this.#sending = false;
     if (this.#reply.pendingBytes > 0 && !this.#queued) this.send();
     else if (this.#closeWhenSent || (this.session.closing && !this.#queued)) this.close(false);
   }
 
-  readonly #failed = (error: unknown) => {
-    if (isDisconnection(error)) this.close(false);
-    else this.#server.fatal(error);
-  };
+  get remote(): string {
+    return this.#stream.remote;
+  }
+
+  get local(): string {
+    return this.#stream.local;
+  }
+
+  get unix(): boolean {
+    return this.#stream.unix;
+  }
 
   queryBytes(): number {
     return this.#parser.pendingBytes;
@@ -177,7 +178,9 @@ export class Connection implements Transport {
   }
 
   outputBytes(): number {
-    return this.#reply.pendingBytes + this.#sendingBytes;
+    let bytes = this.#reply.pendingBytes + this.#sendingBytes;
+    for (const { view } of this.#parts) bytes += view.length;
+    return bytes;
   }
 
   trust(trusted: boolean): void {
@@ -203,18 +206,13 @@ export class Connection implements Transport {
     engine.sessions.delete(this.session.id);
     engine.monitors.delete(this.session);
     this.session.closing = true;
-    try {
-      this.#socket.close();
-    } catch {
-      // The other side was quicker.
-    }
+    this.#stream.close();
     this.#server.forget(this);
   }
 
   /** Once in a while: gives memory back, and cuts off who is idle or reads too slowly. */
   maintain(nowMs: number, timeoutSeconds: number): void {
     const idleMs = nowMs - this.session.lastActiveMs;
-    if (idleMs > 2000) this.#parser.trim(true);
     const { session } = this;
     if (timeoutSeconds > 0 && idleMs > timeoutSeconds * 1000 && session.kind === "normal" && !session.monitoring) {
       this.#server.engine.log("verbose", `Closing idle client ${this.remote}`);
@@ -236,19 +234,4 @@ export class Connection implements Transport {
     engine.log("warning", `Closing client ${this.remote}: its unread replies exceed client-output-buffer-limit`);
     this.close(false);
   }
-}
-
-function addressText(address: Deno.Addr, local: Deno.Addr): string {
-  if (address.transport === "unix" || local.transport === "unix") return `${(local as Deno.UnixAddr).path}:0`;
-  const { hostname, port } = address as Deno.NetAddr;
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
-}
-
-/** Whether an error only says that the other side, or we ourselves, ended the connection. */
-function isDisconnection(error: unknown): boolean {
-  return error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted ||
-    error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BrokenPipe ||
-    error instanceof Deno.errors.ConnectionAborted || error instanceof Deno.errors.NotConnected ||
-    error instanceof Deno.errors.TimedOut || error instanceof Deno.errors.UnexpectedEof ||
-    (error instanceof Error && "code" in error && typeof error.code === "string" && error.code.startsWith("E"));
 }

@@ -2,8 +2,6 @@
  * The server: an engine with listeners, connections, timers and the append-only file. Nothing of the process belongs to it
  * (signals, exit status, terminal): an embedded server is the same class.
  */
-import { dirname } from "node:path";
-import { ensureDir } from "@std/fs";
 import { type Clock, systemClock } from "../core/clock.ts";
 import { type Random, systemRandom } from "../core/random.ts";
 import { AofLog } from "../aof/log.ts";
@@ -17,6 +15,9 @@ import type { Settings } from "../engine/settings.ts";
 import { Store } from "../store/store.ts";
 import { createStore } from "./store_setup.ts";
 import { Connection } from "./connection.ts";
+import { Listeners } from "./listeners.ts";
+import { Poller } from "./poller.ts";
+import type { Stream } from "./stream.ts";
 import { Turn } from "./turn.ts";
 
 export interface ServerOptions {
@@ -45,10 +46,9 @@ export class Server {
   readonly engine: Engine;
   readonly executor: Executor;
   readonly turn: Turn;
-  /** The addresses that are listened on, with the port that was picked for port 0. */
-  readonly addresses: Deno.Addr[] = [];
   readonly #options: ServerOptions;
-  readonly #listeners: Deno.Listener[] = [];
+  readonly #poller: Poller | undefined;
+  readonly #listeners: Listeners;
   readonly #connections = new Set<Connection>();
   readonly #expiry = new ExpiryState();
   #log: AofLog | undefined;
@@ -68,13 +68,23 @@ export class Server {
     this.engine.shutdown = () => this.#options.onShutdown?.();
     this.executor = new Executor(this.engine, commandTable);
     this.turn = new Turn(this.engine, this.executor);
+    if (settings.values.sockets === "auto") this.#poller = Poller.open(this.turn, () => systemClock.monotonicUs());
+    this.#listeners = new Listeners({
+      values: settings.values,
+      poller: this.#poller,
+      welcome: (stream, hostname) => this.#welcome(stream, hostname),
+      warn: (text) => this.engine.log("warning", text),
+      fatal: (error) => this.fatal(error),
+    });
   }
 
   /** Listens, loads the append-only file and serves. Clients that come while it loads get -LOADING. */
   static async start(options: ServerOptions): Promise<Server> {
     const server = new Server(options);
     try {
-      await server.#listen();
+      await server.#listeners.open();
+      server.engine.port = server.#listeners.port;
+      server.#poller?.run().catch((error) => server.fatal(error));
       await server.#load();
     } catch (error) {
       await server.stop();
@@ -82,6 +92,11 @@ export class Server {
     }
     server.#startTimer();
     return server;
+  }
+
+  /** The addresses that are listened on, with the port that was picked for port 0. */
+  get addresses(): readonly Deno.Addr[] {
+    return this.#listeners.addresses;
   }
 
   /** The first TCP port that is listened on, 0 if there is none. */
@@ -99,14 +114,13 @@ export class Server {
   }
 
   async #stop(): Promise<void> {
-    for (const listener of this.#listeners) listener.close();
+    await this.#listeners.close();
     clearInterval(this.#timer);
     clearTimeout(this.#expiryTimer);
     for (const connection of [...this.#connections]) connection.close(true);
     await this.#log?.close();
     for (const connection of [...this.#connections]) connection.close(false);
-    const { unixsocket } = this.engine.settings.values;
-    if (unixsocket !== "") await Deno.remove(unixsocket).catch(() => {});
+    await this.#poller?.stop();
   }
 
   /** Our own fault: the process must not go on with a state that it cannot trust. */
@@ -125,63 +139,19 @@ export class Server {
     return limits[session.kind === "replica" || session.kind === "pubsub" ? session.kind : "normal"];
   }
 
-  async #listen(): Promise<void> {
-    const { values } = this.engine.settings;
-    if (values.port >= 0) {
-      let port = values.port;
-      for (const hostname of values.bind) {
-        const listener = Deno.listen({ hostname, port });
-        port = (listener.addr as Deno.NetAddr).port;
-        this.engine.port = port;
-        this.#accept(listener);
-      }
-    }
-    if (values.unixsocket !== "") {
-      await ensureDir(dirname(values.unixsocket));
-      await Deno.remove(values.unixsocket).catch(() => {});
-      this.#accept(Deno.listen({ transport: "unix", path: values.unixsocket }));
-      if (values.unixsocketperm > 0) await Deno.chmod(values.unixsocket, values.unixsocketperm);
-    }
-  }
-
-  async #accept(listener: Deno.Listener): Promise<void> {
-    this.#listeners.push(listener);
-    this.addresses.push(listener.addr);
-    for (;;) {
-      let socket: Deno.Conn;
-      try {
-        socket = await listener.accept();
-      } catch (error) {
-        if (error instanceof Deno.errors.BadResource || this.#stopping !== undefined) return;
-        // Out of file descriptors or the like: the client is lost, the server goes on.
-        this.engine.log("warning", `Cannot accept a client: ${(error as Error).message}`);
-        await new Promise((resolve) => setTimeout(resolve, 10));
-        continue;
-      }
-      this.#welcome(socket);
-    }
-  }
-
-  #welcome(socket: Deno.Conn): void {
+  #welcome(stream: Stream, hostname: string | undefined): void {
     const { engine } = this;
-    const { maxclients, tcpKeepalive, protectedMode, requirepass } = engine.settings.values;
+    const { maxclients, protectedMode, requirepass } = engine.settings.values;
     engine.stats.connections++;
-    if (this.#connections.size >= maxclients) {
+    const denied = hostname !== undefined && protectedMode && requirepass === "" && !isLoopback(hostname);
+    if (denied || this.#connections.size >= maxclients) {
       engine.stats.rejectedConnections++;
-      return refuse(socket, "-ERR max number of clients reached\r\n");
+      refuse(stream, denied ? DENIED : "-ERR max number of clients reached\r\n");
+      return;
     }
-    if (socket.remoteAddr.transport === "tcp") {
-      if (protectedMode && requirepass === "" && !isLoopback(socket.remoteAddr.hostname)) {
-        engine.stats.rejectedConnections++;
-        return refuse(socket, DENIED);
-      }
-      const tcp = socket as Deno.TcpConn;
-      tcp.setNoDelay(true);
-      if (tcpKeepalive > 0) tcp.setKeepAlive(true);
-    }
-    const connection = new Connection(this, socket);
+    const connection = new Connection(this, stream);
     this.#connections.add(connection);
-    void connection.run();
+    stream.start(connection);
   }
 
   async #load(): Promise<void> {
@@ -238,14 +208,14 @@ export class Server {
   }
 }
 
-function refuse(socket: Deno.Conn, message: string): void {
-  socket.write(new TextEncoder().encode(message)).catch(() => {}).finally(() => {
-    try {
-      socket.close();
-    } catch {
-      // Closed by the client.
-    }
-  });
+/** Sends a message to a client that is not let in, and closes. */
+function refuse(stream: Stream, message: string): void {
+  const close = () => stream.close();
+  const room = new Uint8Array(16);
+  const done = () => false;
+  stream.start({ room: () => room, received: done, receivedShared: done, sent: close, ended: close, lost: close });
+  const bytes = new TextEncoder().encode(message);
+  stream.send(bytes, bytes.length);
 }
 
 function isLoopback(hostname: string): boolean {

@@ -16,6 +16,10 @@ export class Turn {
   readonly #executor: Executor;
   #waiting: Connection[] = [];
   #scheduled = false;
+  /** A loop of its own runs requests and says when the turn ends. */
+  #inRound = false;
+  /** Turns whose replies wait for a sync. */
+  #syncing = 0;
   readonly #finish = () => this.#end();
 
   constructor(engine: Engine, executor: Executor) {
@@ -28,7 +32,22 @@ export class Turn {
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#executor.readClock();
-    queueMicrotask(this.#finish);
+    if (!this.#inRound) queueMicrotask(this.#finish);
+  }
+
+  /** Until `endRound`, all that runs is one turn. */
+  beginRound(): void {
+    this.#inRound = true;
+  }
+
+  endRound(): void {
+    this.#inRound = false;
+    if (this.#scheduled) this.#end();
+  }
+
+  /** Whether replies wait for a sync. */
+  get waiting(): boolean {
+    return this.#syncing > 0;
   }
 
   /** The connection has replies to send when the turn ends. */
@@ -50,7 +69,11 @@ export class Turn {
     if (log !== undefined && log.pending) {
       log.write();
       if (this.#engine.settings.values.appendfsync === "always") {
-        void log.sync().then(() => send(waiting));
+        this.#syncing++;
+        void log.sync().then(() => {
+          this.#syncing--;
+          send(waiting);
+        });
         return;
       }
     }

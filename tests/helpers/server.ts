@@ -31,6 +31,8 @@ export class TestServer {
     const settings = new Settings();
     settings.init("port", ["0"]);
     settings.init("enable-debug-command", ["yes"]);
+    // Client and server share this thread: the server must not wait in the kernel.
+    settings.init("sockets", ["deno"]);
     for (const [name, text] of Object.entries(options.settings ?? {})) {
       settings.init(name as SettingName, text === "" ? [""] : text.split(" "));
     }

@@ -70,6 +70,34 @@ Deno.test("random requests in random pieces come out as they went in", async () 
   });
 });
 
+Deno.test("requests are understood in a borrowed buffer, and what waits is kept when it is given back", async () => {
+  await property(40, (random) => {
+    const stream = Array.from(
+      { length: 50 },
+      () => Array.from({ length: 1 + random.below(4) }, () => "x".repeat(random.below(300))),
+    );
+    const data = concatBytes(stream.map((args) => encodeRequest(args)));
+    const parser = new RequestParser();
+    const shared = new Uint8Array(1000);
+    const requests: string[][] = [];
+    for (let at = 0; at < data.length;) {
+      const piece = data.subarray(at, at + 1 + random.below(shared.length));
+      at += piece.length;
+      if (parser.empty) {
+        shared.set(piece);
+        parser.borrow(shared, piece.length);
+        while (parser.next()) requests.push(argumentsOf(parser));
+        parser.giveBack();
+        shared.fill(0);
+      } else {
+        requests.push(...feed(parser, piece, []));
+      }
+    }
+    assertEquals(requests, stream);
+    assertEquals(parser.pendingBytes, 0);
+  });
+});
+
 Deno.test("a request remembers the bytes that it came in", () => {
   const parser = new RequestParser();
   const data = concatBytes([encodeRequest(["GET", "a"]), encodeRequest(["SET", "b", "c"])]);
@@ -144,7 +172,7 @@ Deno.test("an idle parser gives its room back and goes on", () => {
   const parser = new RequestParser();
   feed(parser, encodeRequest(["SET", "key", "v".repeat(1_000_000)]), []);
   assertEquals(parser.roomBytes >= 1_000_000, true);
-  parser.trim(true);
-  assertEquals(parser.roomBytes, 512);
+  parser.trim(10);
+  assertEquals(parser.roomBytes, 0);
   assertEquals(feed(parser, encodeRequest(["GET", "key"]), []), [["GET", "key"]]);
 });
