@@ -29,6 +29,9 @@ const counting = "O(log(N)) with N elements in the sorted set";
 const reading = "O(log(N)+M) with N elements in the sorted set and M returned";
 const removing = "O(log(N)+M) with N elements in the sorted set and M removed";
 
+/** Elements that are loaded ahead while a range is read. */
+const WARMED = 16;
+
 /** What the two bounds of a range are. */
 type Bounds = "rank" | "score" | "member";
 
@@ -280,6 +283,7 @@ function range(call: Call, key: number, givenBounds: Bounds | undefined, givenRe
   if (count === 0) return;
   if (reverse || bounds !== "score" || offset > 0) set.seek(begin);
   for (let i = 0; i < count; i++) {
+    if (i % WARMED === 0) set.warm(reverse ? -Math.min(count - i, WARMED) : Math.min(count - i, WARMED));
     if (reverse) set.back();
     else set.next();
     replyElement(call, set, withScores);

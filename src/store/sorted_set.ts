@@ -161,7 +161,16 @@ export class SortedSet implements ValueType {
     }
     const members = this.#part(DICT);
     if (count === 1) {
-      this.#drop(members, this.#ordered.removeAt(this.#part(INDEX), rank));
+      // The next pop's record is loaded together with this one's slot of the dictionary.
+      this.#ordered.seek(this.#part(INDEX), rank);
+      const { ref } = this.#ordered;
+      const hash = this.#dict.hashOf(ref);
+      this.#ordered.warmNeighbours();
+      const found = this.#dict.locate(members, hash, ref);
+      invariant(found, "a record of the ordered index is no member");
+      this.#dict.remove(members);
+      this.#ordered.removeHere(this.#part(INDEX));
+      this.#arena.free(ref);
       return;
     }
     this.#ordered.removeRange(this.#part(INDEX), rank, count, (ref) => this.#drop(members, ref));
@@ -212,6 +221,11 @@ export class SortedSet implements ValueType {
   seek(rank: number): void {
     if (this.encoding === Encoding.SKIPLIST) this.#ordered.seek(this.#part(INDEX), rank);
     else this.#cursor = this.#packed.at(this.body, rank * 2);
+  }
+
+  /** Prepares for reading up to `count` elements from the cursor on, or, if negative, back from it. Hot. */
+  warm(count: number): void {
+    if (this.encoding === Encoding.SKIPLIST && this.#ordered.leaf !== 0) this.#ordered.warm(count);
   }
 
   /** Reads the element under the cursor and goes on to the next. Hot. */
