@@ -11,13 +11,14 @@ import { invariant } from "../core/assert.ts";
 import { utf8 } from "../core/bytes.ts";
 import { formatDouble } from "../core/numbers.ts";
 import { CHUNK_SHIFT } from "../store/arena.ts";
+import type { HashTable } from "../store/hash_table.ts";
 import { type Keyspace, NEVER, Type } from "../store/keyspace.ts";
 import { keyLength, keyStart } from "../store/record.ts";
 import type { SortedSet } from "../store/sorted_set.ts";
 import type { Store } from "../store/store.ts";
 
 const DIGEST_BYTES = 20;
-const EXPIRES = utf8("!!expire!!");
+const EXPIRES = utf8("!!expire!!"), FIELD_EXPIRES = utf8("!!hexpire!!");
 
 class Digest {
   bytes = new Uint8Array(DIGEST_BYTES);
@@ -58,6 +59,16 @@ function addValue(digest: Digest, db: Keyspace, ref: number): void {
       const element = new Digest();
       element.mix(bytes.subarray(start, end));
       element.mix(utf8(formatDouble(score)));
+      digest.xor(element.bytes);
+    });
+  } else if (type === Type.HASH) {
+    const hash = db.store.valueType(type) as HashTable;
+    hash.open(db.encodingOf(ref), db.bodyOf(ref));
+    hash.each(() => {
+      const element = new Digest();
+      element.mix(hash.fieldBytes.subarray(hash.fieldStart, hash.fieldEnd));
+      element.mix(hash.bytes.subarray(hash.start, hash.end));
+      if (hash.deadline !== NEVER) element.xor(FIELD_EXPIRES);
       digest.xor(element.bytes);
     });
   } else {

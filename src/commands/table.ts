@@ -8,11 +8,14 @@ import { dumpCommands } from "./dump.ts";
 import { expireCommands } from "./expire.ts";
 import { keyCommands } from "./keys.ts";
 import { clientCommands } from "./client.ts";
+import { hashExpiryCommands } from "./hash_expiry.ts";
+import { hashCommands } from "./hashes.ts";
 import { connectionCommands } from "./connection.ts";
 import { listCommands } from "./lists.ts";
 import { infoCommands } from "./info.ts";
 import { introspectCommands } from "./introspect.ts";
 import { memoryCommands } from "./memory.ts";
+import { persistenceCommands } from "./persistence.ts";
 import { serverCommands } from "./server.ts";
 import { setAlgebraCommands } from "./set_algebra.ts";
 import { setCommands } from "./sets.ts";
@@ -28,6 +31,8 @@ export const commandTable: readonly CommandSpec[] = [
   ...configCommands,
   ...stringCommands,
   ...listCommands,
+  ...hashCommands,
+  ...hashExpiryCommands,
   ...sortedSetCommands,
   ...setCommands,
   ...setAlgebraCommands,
@@ -39,5 +44,6 @@ export const commandTable: readonly CommandSpec[] = [
   ...infoCommands,
   ...introspectCommands,
   ...memoryCommands,
+  ...persistenceCommands,
   ...serverCommands,
 ];

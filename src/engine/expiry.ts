@@ -1,6 +1,6 @@
 /**
- * The active expiry cycle: deletes keys that expired and that nobody touches. It walks only the keys with a deadline, by
- * the cursor of their dictionary, a step at a time, and goes on in a database as long as too many keys of the latest steps
+ * The active expiry cycle: deletes keys, and fields of hashes, that expired and that nobody touches. It walks only the keys
+ * with a deadline, and the hashes whose fields have some, by the cursors of their dictionaries, a step at a time, and goes on in a database as long as too many keys of the latest steps
  * were expired and its share of time is not used up. Exactness is not its business: an expired key is missing anyway.
  *
  * Measured: with 2,000 keys a second that live up to 200 seconds, 2.6 % of the keys present are expired on average and
@@ -9,6 +9,7 @@
  */
 import type { Keyspace } from "../store/keyspace.ts";
 import type { Engine } from "./engine.ts";
+import { expireFields, hasExpiredFields } from "./field_expiry.ts";
 
 /** Keys of a step; with each degree of active-expire-effort above the first there are more. */
 const STEP_KEYS = 64, STEP_KEYS_PER_EFFORT = 16;
@@ -16,6 +17,8 @@ const STEP_KEYS = 64, STEP_KEYS_PER_EFFORT = 16;
 const ACCEPTED_PERCENT = 3, ACCEPTED_PERCENT_PER_EFFORT = 2 / 9;
 /** Percentage of the time that may be spent. */
 const TIME_PERCENT = 25, TIME_PERCENT_PER_EFFORT = 2;
+/** Fields of a hash that are deleted between two looks at the time. */
+const FIELDS_AT_ONCE = 256;
 /** The longest time at a stretch: commands wait meanwhile. */
 const STRETCH_US = 5000;
 /** Weight of the newest value in averages: of the latest steps, of all rounds, of the times to live. */
@@ -27,6 +30,8 @@ export class ExpiryState {
   nextDb = 0;
   /** Cursors in the databases' keys with a deadline. */
   readonly cursors: number[] = [];
+  /** Cursors in their hashes with field deadlines. */
+  readonly fieldCursors: number[] = [];
   /** Percentages of keys that were expired in the latest steps through the databases. */
   readonly percents: number[] = [];
 }
@@ -63,7 +68,7 @@ export function runExpiryCycle(engine: Engine, state: ExpiryState): number {
   for (let left = store.databases.length; left > 0 && inTime; left--) {
     const db = store.databases[state.nextDb];
     state.nextDb = (state.nextDb + 1) % store.databases.length;
-    inTime = sweep(engine, state, db, round);
+    inTime = sweep(engine, state, db, round) && sweepFields(engine, state, db, round);
   }
   const usedUs = clock.monotonicUs() - startUs;
   stats.expireCycleUs += usedUs;
@@ -102,5 +107,29 @@ function sweep(engine: Engine, state: ExpiryState, db: Keyspace, round: Round): 
     state.percents[db.index] = percent;
     if (clock.monotonicUs() >= round.endUs) return false;
   } while (sampled === 0 || percent > round.acceptedPercent);
+  return true;
+}
+
+/** Steps through the hashes with field deadlines of one database until few of a step had expired fields. False as `sweep`. */
+function sweepFields(engine: Engine, state: ExpiryState, db: Keyspace, round: Round): boolean {
+  const { clock, store } = engine;
+  const due: number[] = [];
+  let sampled = 0;
+  const visit = (ref: number) => {
+    sampled++;
+    if (hasExpiredFields(db, ref)) due.push(ref);
+  };
+  do {
+    if (db.fieldExpiresSize === 0) return true;
+    due.length = sampled = 0;
+    const cursor = state.fieldCursors[db.index] ?? 0;
+    state.fieldCursors[db.index] = store.dict.scan(db.fieldExpires, cursor, round.stepKeys, visit);
+    for (const ref of due) {
+      while (expireFields(engine, db, ref, FIELDS_AT_ONCE) && hasExpiredFields(db, ref)) {
+        if (clock.monotonicUs() >= round.endUs) return false;
+      }
+    }
+    if (clock.monotonicUs() >= round.endUs) return false;
+  } while (sampled === 0 || due.length * 100 > round.acceptedPercent * sampled);
   return true;
 }

@@ -3,6 +3,7 @@
  */
 import type { Random } from "../core/random.ts";
 import type { Settings } from "../engine/settings.ts";
+import { HashTable } from "../store/hash_table.ts";
 import { Type } from "../store/keyspace.ts";
 import { List } from "../store/list.ts";
 import { MemberSet } from "../store/set.ts";
@@ -30,5 +31,11 @@ export function createStore(settings: Settings, random: Random): Store {
   settings.onChange("set-max-listpack-entries", (value) => sets.maxPackedEntries = value);
   settings.onChange("set-max-listpack-value", (value) => sets.maxPackedValueBytes = value);
   store.register(Type.SET, sets);
+  const hashes = new HashTable(store);
+  hashes.maxPackedEntries = settings.values.hashMaxListpackEntries;
+  hashes.maxPackedValueBytes = settings.values.hashMaxListpackValue;
+  settings.onChange("hash-max-listpack-entries", (value) => hashes.maxPackedEntries = value);
+  settings.onChange("hash-max-listpack-value", (value) => hashes.maxPackedValueBytes = value);
+  store.register(Type.HASH, hashes);
   return store;
 }

@@ -1,0 +1,41 @@
+/**
+ * Expiry of hash fields: takes those that are past their deadline out of a hash, logs that, and announces it. Commands do
+ * so with the hash that they work on, the expiry cycle with all that have field deadlines. Either does a bounded part at
+ * a time; an expired field is missing anyway.
+ */
+import { Type } from "../store/keyspace.ts";
+import type { Keyspace } from "../store/keyspace.ts";
+import type { HashTable } from "../store/hash_table.ts";
+import type { EffectArgument } from "./effects.ts";
+import { type Engine, Notify } from "./engine.ts";
+
+/** Whether the hash of a record, in an encoding with deadlines, has expired fields. */
+export function hasExpiredFields(db: Keyspace, ref: number): boolean {
+  const { store } = db;
+  if (store.holdExpiry) return false;
+  const deadline = store.valueType(Type.HASH).earliestDeadline!(db.encodingOf(ref), db.bodyOf(ref));
+  return deadline > 0 && deadline <= store.nowMs;
+}
+
+/** Removes up to `limit` expired fields of a hash that has some, and its key with the last field: then it returns false. */
+export function expireFields(engine: Engine, db: Keyspace, ref: number, limit: number): boolean {
+  const { effects, store } = engine;
+  const hash = store.valueType(Type.HASH) as HashTable;
+  db.readKey(ref);
+  const key = db.bytes.slice(db.start, db.start + db.length);
+  const deletion: EffectArgument[] = ["HDEL", key];
+  hash.open(db.encodingOf(ref), db.bodyOf(ref));
+  store.expiredFields += hash.expire(limit, () => {
+    if (effects.open) deletion.push(hash.fieldBytes.slice(hash.fieldStart, hash.fieldEnd));
+  });
+  db.setBody(ref, hash.body);
+  const gone = hash.count(hash.encoding, hash.body) === 0;
+  if (gone) db.unlink(ref);
+  else db.indexFields(ref);
+  effects.command(db.index, deletion);
+  if (engine.keyListeners.length > 0) {
+    engine.notify(db, Notify.HASH, "hexpired", key, 0, key.length);
+    if (gone) engine.notify(db, Notify.GENERIC, "del", key, 0, key.length);
+  }
+  return !gone;
+}
