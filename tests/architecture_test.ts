@@ -11,7 +11,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   resp: ["core"],
   store: ["core"],
   engine: ["core", "resp", "store"],
-  rdb: ["core", "store"],
+  rdb: ["core", "resp", "store", "engine"],
   commands: ["core", "resp", "store", "engine", "rdb"],
   aof: ["core", "resp", "store", "engine", "rdb", "commands"],
   server: ["core", "resp", "store", "engine", "rdb", "commands", "aof"],

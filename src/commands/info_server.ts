@@ -96,9 +96,10 @@ function loadingFields({ clock, persistence }: Engine): Field[] {
   ];
 }
 
-/** There are no snapshots; the last "save" is the start, as in a Redis that never saved. */
+/** The last "save" is the start while there was none, as in Redis. */
 export function persistenceFields({ engine }: Call): Field[] {
-  const { persistence } = engine;
+  const { persistence, snapshots } = engine;
+  const saving = snapshots.cancel !== undefined;
   const status = persistence.failure === "" ? "ok" : "err";
   const fields: Field[] = [
     ["loading", persistence.loading ? 1 : 0],
@@ -107,18 +108,18 @@ export function persistenceFields({ engine }: Call): Field[] {
     ["current_cow_size", 0],
     ["current_cow_size_age", 0],
     ["current_fork_perc", "0.00"],
-    ["current_save_keys_processed", 0],
-    ["current_save_keys_total", 0],
-    ["rdb_changes_since_last_save", engine.stats.changes],
-    ["rdb_bgsave_in_progress", 0],
-    ["rdb_last_save_time", Math.floor(engine.startMs / 1000)],
-    ["rdb_last_bgsave_status", "ok"],
-    ["rdb_last_bgsave_time_sec", -1],
-    ["rdb_current_bgsave_time_sec", -1],
-    ["rdb_saves", 0],
+    ["current_save_keys_processed", saving ? snapshots.keysWritten : persistence.rewriteKeys],
+    ["current_save_keys_total", saving ? snapshots.keysTotal : persistence.rewriteKeysTotal],
+    ["rdb_changes_since_last_save", engine.stats.changes - snapshots.savedChanges],
+    ["rdb_bgsave_in_progress", saving ? 1 : 0],
+    ["rdb_last_save_time", Math.floor(snapshots.lastSaveMs / 1000)],
+    ["rdb_last_bgsave_status", snapshots.lastFailed ? "err" : "ok"],
+    ["rdb_last_bgsave_time_sec", snapshots.lastSeconds],
+    ["rdb_current_bgsave_time_sec", saving ? Math.floor((engine.clock.nowMs() - snapshots.startMs) / 1000) : -1],
+    ["rdb_saves", snapshots.saves],
     ["rdb_last_cow_size", 0],
-    ["rdb_last_load_keys_expired", 0],
-    ["rdb_last_load_keys_loaded", 0],
+    ["rdb_last_load_keys_expired", snapshots.loadedExpiredKeys],
+    ["rdb_last_load_keys_loaded", snapshots.loadedKeys],
     ["aof_enabled", persistence.enabled ? 1 : 0],
     ["aof_rewrite_in_progress", persistence.rewriting ? 1 : 0],
     ["aof_rewrite_scheduled", 0],

@@ -19,6 +19,7 @@ import { persistenceCommands } from "./persistence.ts";
 import { serverCommands } from "./server.ts";
 import { setAlgebraCommands } from "./set_algebra.ts";
 import { setCommands } from "./sets.ts";
+import { snapshotCommands } from "./snapshot.ts";
 import { sortCommands } from "./sort.ts";
 import { sortedSetCommands } from "./sorted_sets.ts";
 import type { CommandSpec } from "./spec.ts";
@@ -46,4 +47,5 @@ export const commandTable: readonly CommandSpec[] = [
   ...memoryCommands,
   ...persistenceCommands,
   ...serverCommands,
+  ...snapshotCommands,
 ];

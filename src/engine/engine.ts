@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../core/clock.ts";
 import type { Random } from "../core/random.ts";
+import type { Request } from "../resp/request.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
 import { Effects } from "./effects.ts";
@@ -64,6 +65,28 @@ export interface Persistence {
   failure: string;
 }
 
+/** State of snapshots (RDB files) as commands and INFO see it; writing them is the business of rdb. */
+export interface SnapshotState {
+  /** A snapshot is being written in the background; calling it ends that, and nothing is kept. */
+  cancel: (() => void) | undefined;
+  startMs: number;
+  keysWritten: number;
+  keysTotal: number;
+  lastSaveMs: number;
+  /** Changes since the start that the last snapshot covers. */
+  savedChanges: number;
+  lastFailed: boolean;
+  /** Duration of the last one in the background; -1 before there was one. */
+  lastSeconds: number;
+  saves: number;
+  /** Of the RDB file, or part of a file, that was loaded last. */
+  loadedKeys: number;
+  loadedExpiredKeys: number;
+}
+
+/** Told of a command that may write before it runs: its name, and the keys that it may touch in the selected database. */
+export type WriteListener = (db: number, name: string, request: Request, keys: readonly number[]) => void;
+
 export class Engine {
   readonly store: Store;
   readonly settings: Settings;
@@ -99,6 +122,9 @@ export class Engine {
     lastRewriteSeconds: -1,
     failure: "",
   };
+  readonly snapshots: SnapshotState;
+  /** Set while somebody must see keys before they change. */
+  beforeWrite: WriteListener | undefined;
   /** DEBUG SET-ACTIVE-EXPIRE. */
   activeExpiry = true;
   /** The address that is listened on, for INFO. */
@@ -119,6 +145,19 @@ export class Engine {
     this.clock = clock;
     this.random = random;
     this.startMs = clock.nowMs();
+    this.snapshots = {
+      cancel: undefined,
+      startMs: 0,
+      keysWritten: 0,
+      keysTotal: 0,
+      lastSaveMs: this.startMs,
+      savedChanges: 0,
+      lastFailed: false,
+      lastSeconds: -1,
+      saves: 0,
+      loadedKeys: 0,
+      loadedExpiredKeys: 0,
+    };
     this.rates = new Rates(clock.monotonicUs());
     this.startBytes = store.arena.usedBytes;
     store.setTime(this.startMs);

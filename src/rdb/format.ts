@@ -3,6 +3,9 @@
  * file that does not follow it. Shared by reader and writer, which own the meaning.
  */
 
+/** What every RDB file begins with. */
+export const MAGIC = "REDIS";
+
 /** The newest version that is read: that of Redis 8.0. */
 export const VERSION_READ_MAX = 12;
 /** What is written: Redis 7.0 and whatever came later read it. */

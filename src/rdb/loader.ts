@@ -7,13 +7,11 @@ import { latin1 } from "../core/bytes.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import { NEVER } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
-import { Opcode, RdbError, VERSION_READ_MAX } from "./format.ts";
+import { MAGIC, Opcode, RdbError, VERSION_READ_MAX } from "./format.ts";
 import { Held, RdbInput } from "./input.ts";
 import { StoreTarget } from "./store_target.ts";
 import { ValueReader } from "./value_reader.ts";
 
-/** What every RDB file begins with. */
-export const MAGIC = "REDIS";
 const VERSION_DIGITS = 4;
 /** The first version with a checksum at the end. */
 const VERSION_CHECKSUM = 5;

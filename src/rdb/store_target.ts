@@ -3,9 +3,11 @@
  * which belongs to nobody until `attach` gives it a key. A value with the same element twice is no value.
  */
 import { NO_BYTES } from "../core/bytes.ts";
+import type { HashTable } from "../store/hash_table.ts";
 import type { List } from "../store/list.ts";
 import { type Keyspace, NEVER, Type } from "../store/keyspace.ts";
 import { typeName } from "../store/names.ts";
+import type { MemberSet } from "../store/set.ts";
 import type { SortedSet } from "../store/sorted_set.ts";
 import type { Store } from "../store/store.ts";
 import { type AddElement, type AddField, type AddScored, nowhere, type ValueTarget } from "./value_reader.ts";
@@ -47,9 +49,15 @@ export class StoreTarget implements ValueTarget {
   }
 
   set(count: number, fill: (add: AddElement) => void): void {
-    nowhere.set(count, fill);
-    this.#begin(Type.SET);
-    this.missingType = typeName(Type.SET);
+    if (!this.#begin(Type.SET)) return nowhere.set(count, fill);
+    const sets = this.#store.valueType(Type.SET) as MemberSet;
+    let added = 0;
+    fill((bytes, start, end) => {
+      // The first member decides how the set begins.
+      if (added++ === 0) sets.createFor(count, bytes, start, end);
+      if (!sets.add(bytes, start, end)) this.duplicate = true;
+    });
+    this.#took(sets.encoding, added === 0 ? 0 : sets.body, added === 0);
   }
 
   sortedSet(count: number, fill: (add: AddScored) => void): void {
@@ -63,9 +71,27 @@ export class StoreTarget implements ValueTarget {
   }
 
   hash(count: number, fill: (add: AddField) => void): void {
-    nowhere.hash(count, fill);
-    this.#begin(Type.HASH);
-    this.missingType = typeName(Type.HASH);
+    if (!this.#begin(Type.HASH)) return nowhere.hash(count, fill);
+    const store = this.#store, hashes = store.valueType(Type.HASH) as HashTable;
+    let added = 0;
+    fill((bytes, start, end, value, valueStart, valueEnd, deadline) => {
+      if (deadline !== NEVER && deadline <= store.nowMs && !store.holdExpiry) return;
+      if (added++ === 0) {
+        hashes.create();
+        hashes.expect(count);
+      }
+      hashes.expect(added);
+      if (hashes.find(bytes, start, end)) {
+        this.duplicate = true;
+        return;
+      }
+      hashes.set(bytes, start, end, value, valueStart, valueEnd);
+      if (deadline === NEVER) return;
+      hashes.allowDeadlines();
+      hashes.find(bytes, start, end);
+      hashes.setDeadline(deadline);
+    });
+    this.#took(hashes.encoding, added === 0 ? 0 : hashes.body, added === 0);
   }
 
   /** Whether the value has no elements: then it can have no key. */
@@ -78,20 +104,22 @@ export class StoreTarget implements ValueTarget {
     if (this.#type === Type.STRING) {
       return db.setString(bytes, start, end, this.#bytes, this.#start, this.#end, deadline);
     }
-    const ref = db.add(bytes, start, end, this.#type, this.#encoding, this.#body);
-    return deadline === NEVER ? ref : db.setDeadline(ref, deadline);
+    let ref = db.add(bytes, start, end, this.#type, this.#encoding, this.#body);
+    if (deadline !== NEVER) ref = db.setDeadline(ref, deadline);
+    if (this.#type === Type.HASH) db.indexFields(ref);
+    return ref;
   }
 
   /** Frees the value. */
   drop(): void {
-    if (this.#type !== Type.STRING && this.missingType === "") {
-      this.#store.freeBody(this.#type, this.#encoding, this.#body);
-    }
+    if (this.#body !== 0) this.#store.freeBody(this.#type, this.#encoding, this.#body);
+    this.#body = 0;
   }
 
   /** Begins a value. False if the store has no such values. */
   #begin(type: number): boolean {
     this.#type = type;
+    this.#body = 0;
     this.duplicate = false;
     const known = type === Type.STRING || this.#store.valueType(type) !== undefined;
     this.missingType = known ? "" : typeName(type);

@@ -2,12 +2,15 @@
  * Writing one value in the form that Redis 7 gives it, small collections as the listpack that they are in Redis. The
  * counterpart of value_reader.ts and store_target.ts.
  */
+import { InvariantError } from "../core/assert.ts";
+import type { HashTable } from "../store/hash_table.ts";
 import type { List } from "../store/list.ts";
-import { Encoding, type Keyspace, Type } from "../store/keyspace.ts";
+import { Encoding, type Keyspace, NEVER, Type } from "../store/keyspace.ts";
 import { Packed } from "../store/packed.ts";
+import type { MemberSet } from "../store/set.ts";
 import type { SortedSet } from "../store/sorted_set.ts";
 import type { Store } from "../store/store.ts";
-import { NODE_PACKED, NODE_PLAIN, RdbType, VERSION } from "./format.ts";
+import { NODE_PACKED, NODE_PLAIN, RdbType, VERSION, VERSION_FIELD_DEADLINES } from "./format.ts";
 import type { RdbOutput } from "./output.ts";
 
 export class ValueWriter {
@@ -25,33 +28,55 @@ export class ValueWriter {
 
   /** The RDB type of a key's value. */
   typeOf(db: Keyspace, ref: number): number {
-    const packed = db.encodingOf(ref) === Encoding.LISTPACK;
+    const encoding = db.encodingOf(ref);
     switch (db.typeOf(ref)) {
       case Type.STRING:
         return RdbType.STRING;
       case Type.LIST:
         return RdbType.LIST_QUICKLIST_2;
+      case Type.SET:
+        // A listpack would need version 11.
+        return encoding === Encoding.INTSET ? RdbType.SET_INTSET : RdbType.SET;
       case Type.ZSET:
-        return packed ? RdbType.ZSET_LISTPACK : RdbType.ZSET_2;
+        return encoding === Encoding.LISTPACK ? RdbType.ZSET_LISTPACK : RdbType.ZSET_2;
+      case Type.HASH:
+        if (encoding === Encoding.LISTPACK) return RdbType.HASH_LISTPACK;
+        if (encoding === Encoding.HASHTABLE || this.#earliest(db, ref) === NEVER) return RdbType.HASH;
+        return encoding === Encoding.LISTPACK_EX ? RdbType.HASH_LISTPACK_EX : RdbType.HASH_METADATA;
     }
-    throw new Error("a type has no form");
+    throw new InvariantError("a type has no form in RDB files");
   }
 
-  /** Writes a key's value. */
+  /** Writes a key's value, in the form of `typeOf`. */
   write(db: Keyspace, ref: number): void {
     const output = this.#output;
-    const encoding = db.encodingOf(ref);
-    switch (db.typeOf(ref)) {
-      case Type.STRING:
-        db.readString(ref);
-        output.string(db.bytes, db.start, db.start + db.length);
-        break;
-      case Type.LIST:
-        this.#list(encoding, db.bodyOf(ref));
-        break;
-      case Type.ZSET:
-        this.#sortedSet(encoding, db.bodyOf(ref));
-        break;
+    const type = this.typeOf(db, ref);
+    if (type === RdbType.STRING) {
+      db.readString(ref);
+      output.string(db.bytes, db.start, db.start + db.length);
+      return;
+    }
+    const encoding = db.encodingOf(ref), body = db.bodyOf(ref);
+    switch (type) {
+      case RdbType.LIST_QUICKLIST_2:
+        return this.#list(encoding, body);
+      case RdbType.SET:
+        return this.#set(encoding, body);
+      case RdbType.SET_INTSET: {
+        const image = this.#sets.integers.image(body);
+        return output.string(image, 0, image.length);
+      }
+      case RdbType.ZSET_2:
+        return this.#sortedSet(encoding, body);
+      case RdbType.HASH:
+      case RdbType.HASH_METADATA:
+        return this.#hash(type, encoding, body);
+      case RdbType.HASH_LISTPACK_EX:
+        this.version = VERSION_FIELD_DEADLINES;
+        output.int64(this.#earliest(db, ref));
+        return this.#image(body);
+      default:
+        return this.#image(body);
     }
   }
 
@@ -84,10 +109,6 @@ export class ValueWriter {
   #sortedSet(encoding: number, body: number): void {
     const output = this.#output;
     const sets = this.#store.valueType(Type.ZSET) as SortedSet;
-    if (encoding === Encoding.LISTPACK) {
-      this.#image(body);
-      return;
-    }
     sets.open(encoding, body);
     const count = sets.length;
     output.count(count);
@@ -98,5 +119,45 @@ export class ValueWriter {
       output.string(sets.bytes, sets.start, sets.end);
       output.double(sets.score);
     }
+  }
+
+  #set(encoding: number, body: number): void {
+    const output = this.#output, sets = this.#sets;
+    output.count(sets.count(encoding, body));
+    sets.elements(encoding, body, false, (bytes, start, end) => {
+      output.string(bytes, start, end);
+      return true;
+    });
+  }
+
+  /** Fields that are past their deadline do not count. */
+  #hash(type: number, encoding: number, body: number): void {
+    const output = this.#output, hashes = this.#hashes;
+    hashes.open(encoding, body);
+    const earliest = type === RdbType.HASH ? NEVER : hashes.earliestDeadline(encoding, body);
+    if (earliest !== NEVER) {
+      this.version = VERSION_FIELD_DEADLINES;
+      output.int64(earliest);
+    }
+    output.count(hashes.length);
+    hashes.each(() => {
+      // Counted from 1, because 0 stands for none.
+      if (earliest !== NEVER) output.count(hashes.deadline === NEVER ? 0 : hashes.deadline - earliest + 1);
+      output.string(hashes.fieldBytes, hashes.fieldStart, hashes.fieldEnd);
+      output.string(hashes.bytes, hashes.start, hashes.end);
+    });
+  }
+
+  /** The first deadline of a hash's fields, NEVER if there is none. */
+  #earliest(db: Keyspace, ref: number): number {
+    return this.#hashes.earliestDeadline(db.encodingOf(ref), db.bodyOf(ref));
+  }
+
+  get #sets(): MemberSet {
+    return this.#store.valueType(Type.SET) as MemberSet;
+  }
+
+  get #hashes(): HashTable {
+    return this.#store.valueType(Type.HASH) as HashTable;
   }
 }

@@ -1,0 +1,101 @@
+/**
+ * An RDB file from its first byte to its last: header, auxiliary fields, the keys with what stands before them, checksum.
+ * Which keys, and when, is the caller's business.
+ */
+import { type Keyspace, NEVER } from "../store/keyspace.ts";
+import { keyLength, keyStart } from "../store/record.ts";
+import { CHUNK_SHIFT } from "../store/arena.ts";
+import type { Store } from "../store/store.ts";
+import { MAGIC, Opcode, VERSION, VERSION_FIELD_DEADLINES } from "./format.ts";
+import type { RdbOutput } from "./output.ts";
+import { ValueWriter } from "./value_writer.ts";
+
+/** What the access clocks of keys are kept as, if at all: as the setting maxmemory-policy wants it. */
+export type KeptClock = "none" | "idle" | "frequency";
+
+export interface RdbFileOptions {
+  /** For the field redis-ver. */
+  redisVersion: string;
+  /** The file is the beginning of an append-only file. */
+  preamble: boolean;
+  clocks: KeptClock;
+}
+
+export class RdbFileWriter {
+  /** Keys written so far. */
+  keys = 0;
+  readonly output: RdbOutput;
+  readonly #store: Store;
+  readonly #values: ValueWriter;
+  readonly #clocks: KeptClock;
+  #db: Keyspace | undefined;
+  readonly #sized = new Set<Keyspace>();
+
+  /** Writes everything that precedes the keys. */
+  constructor(store: Store, output: RdbOutput, options: RdbFileOptions) {
+    this.#store = store;
+    this.output = output;
+    this.#values = new ValueWriter(store, output);
+    this.#clocks = options.clocks;
+    const version = hasFieldDeadlines(store) ? VERSION_FIELD_DEADLINES : VERSION;
+    const head = Uint8Array.from(`${MAGIC}${String(version).padStart(4, "0")}`, (c) => c.charCodeAt(0));
+    output.raw(head, 0, head.length);
+    this.#field("redis-ver", options.redisVersion);
+    this.#field("redis-bits", "64");
+    this.#field("ctime", String(Math.floor(store.nowMs / 1000)));
+    this.#field("used-mem", String(store.arena.usedBytes));
+    this.#field("aof-base", options.preamble ? "1" : "0");
+  }
+
+  /** Writes one key. */
+  key(db: Keyspace, ref: number): void {
+    const { output } = this;
+    if (db !== this.#db) this.#select(db);
+    const deadline = db.deadlineOf(ref);
+    if (deadline !== NEVER) {
+      output.byte(Opcode.EXPIRETIME_MS);
+      output.int64(deadline);
+    }
+    if (this.#clocks === "idle") {
+      output.byte(Opcode.IDLE);
+      output.count(this.#store.idleSeconds(ref));
+    } else if (this.#clocks === "frequency") {
+      output.byte(Opcode.FREQ);
+      output.byte(this.#store.frequency(ref));
+    }
+    output.byte(this.#values.typeOf(db, ref));
+    const { arena } = this.#store;
+    const start = keyStart(arena, ref);
+    output.string(arena.u8[ref >>> CHUNK_SHIFT], start, start + keyLength(arena, ref));
+    this.#values.write(db, ref);
+    this.keys++;
+  }
+
+  /** Writes what follows the keys. */
+  end(): void {
+    this.output.byte(Opcode.EOF);
+    this.output.checksum();
+  }
+
+  #select(db: Keyspace): void {
+    const { output } = this;
+    this.#db = db;
+    output.byte(Opcode.SELECTDB);
+    output.count(db.index);
+    if (this.#sized.has(db)) return;
+    this.#sized.add(db);
+    output.byte(Opcode.RESIZEDB);
+    output.count(db.size);
+    output.count(db.expiresSize);
+  }
+
+  #field(name: string, text: string): void {
+    this.output.byte(Opcode.AUX);
+    this.output.text(name);
+    this.output.text(text);
+  }
+}
+
+function hasFieldDeadlines(store: Store): boolean {
+  return store.databases.some((db) => db.fieldExpiresSize > 0);
+}
