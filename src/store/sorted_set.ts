@@ -345,17 +345,16 @@ export class SortedSet implements ValueType {
 
   emit(encoding: number, body: number, cursor: number, writer: CommandWriter): number {
     let room = 0;
-    const write: ScoreVisitor = (bytes, start, end, score) => {
-      if (room-- === 0) {
-        writer.command("ZADD");
-        room = ELEMENTS_PER_COMMAND - 1;
-      }
-      writer.text(formatDouble(score));
-      writer.bytes(bytes, start, end);
-    };
     this.open(encoding, body);
     do {
-      cursor = this.scan(cursor, ELEMENTS_PER_COMMAND, write);
+      cursor = this.scan(cursor, ELEMENTS_PER_COMMAND, (bytes, start, end, score) => {
+        if (room-- === 0) {
+          writer.command("ZADD");
+          room = ELEMENTS_PER_COMMAND - 1;
+        }
+        writer.text(formatDouble(score));
+        writer.bytes(bytes, start, end);
+      });
     } while (cursor !== 0 && !writer.full);
     return cursor;
   }

@@ -308,6 +308,21 @@ const lines = (key: string) => `
 `;
 
 const infinities = `
+  ZUNION 3 mixed ints set WITHSCORES
+  ZUNION 2 set ints WEIGHTS 2 3 WITHSCORES
+  ZINTER 2 mixed ints WEIGHTS 2 3 WITHSCORES
+  ZINTER 2 ints mixed AGGREGATE MAX WITHSCORES
+  ZINTER 2 set mixed
+  ZINTER 2 set ints
+  ZDIFF 2 mixed ints WITHSCORES
+  ZDIFF 2 ints mixed WITHSCORES
+  ZDIFF 3 set ints mixed WITHSCORES
+  ZINTERCARD 2 ints mixed
+  ZINTERCARD 2 mixed set LIMIT 1
+  ZUNIONSTORE ints 2 ints mixed
+  ZRANGE ints 0 -1 WITHSCORES
+  ZDIFFSTORE set 2 set mixed
+  ZRANGE set 0 -1 WITHSCORES
   ZADD i inf a -inf b 0 c
   ZADD j -inf a -inf b inf c
   ZADD i INCR -inf a
@@ -373,7 +388,9 @@ for (const [limit, encoding] of [["128", "packed"], ["0", "large"]]) {
     differential(`every option and every error of ${encoding} sets is Redis's in RESP${version}`, async (pair) => {
       for (const client of [pair.memdb, pair.redis]) await client.run(`HELLO ${version}`);
       await pair.same("SET", "str", "string");
-      await pair.sameLines("ZADD other 10 b 20 c 30 z\n ZADD one 1 a 2 b 2.5 c 3 d\n ZADD lex 0 a 0 b 0 c 0 d 0 aa");
+      await pair.sameLines(
+        "SADD set a b zz\n SADD ints 1 2 3\n ZADD mixed 5 2 6 3 7 zz\n ZADD other 10 b 20 c 30 z\n ZADD one 1 a 2 b 2.5 c 3 d\n ZADD lex 0 a 0 b 0 c 0 d 0 aa",
+      );
       for (const { name } of sortedSetCommands) await pair.same(name);
       for (const key of ["none", "str", "one", "lex"]) {
         const random = /ZLEX|LEX|ZSCAN/;
