@@ -5,25 +5,27 @@
  * A microtask does it: the reads that finish in one turn continue one behind the other, and what the first of them queues
  * runs behind the last.
  */
+import type { AofKeeper } from "../aof/keeper.ts";
 import type { AofLog } from "../aof/log.ts";
 import type { Executor } from "../commands/execute.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Connection } from "./connection.ts";
 
 export class Turn {
-  log: AofLog | undefined;
   readonly #engine: Engine;
+  readonly #keeper: AofKeeper;
   readonly #executor: Executor;
   #waiting: Connection[] = [];
   #scheduled = false;
   /** A loop of its own runs requests and says when the turn ends. */
   #inRound = false;
-  /** Turns whose replies wait for a sync. */
-  #syncing = 0;
+  /** Turns whose replies wait for a slow disk. */
+  #delayed = 0;
   readonly #finish = () => this.#end();
 
-  constructor(engine: Engine, executor: Executor) {
+  constructor(engine: Engine, executor: Executor, keeper: AofKeeper) {
     this.#engine = engine;
+    this.#keeper = keeper;
     this.#executor = executor;
   }
 
@@ -45,42 +47,54 @@ export class Turn {
     if (this.#scheduled) this.#end();
   }
 
-  /** Whether replies wait for a sync. */
+  /** Whether replies wait for a slow disk. */
   get waiting(): boolean {
-    return this.#syncing > 0;
+    return this.#delayed > 0;
   }
 
   /** The connection has replies to send when the turn ends. */
   add(connection: Connection): void {
+    if (this.#inRound && !this.#keeper.log?.pending) {
+      connection.send();
+      return;
+    }
     this.#waiting.push(connection);
     this.enter();
   }
 
   /** Ends the turn for effects that no connection waits for: expiry, eviction. */
   settle(): void {
-    if (this.log?.pending) this.log.write();
+    const { log } = this.#keeper;
+    if (log?.pending) log.commit();
   }
 
   #end(): void {
     this.#scheduled = false;
     const waiting = this.#waiting;
     this.#waiting = [];
-    const { log } = this;
-    if (log !== undefined && log.pending) {
-      log.write();
-      if (this.#engine.settings.values.appendfsync === "always") {
-        this.#syncing++;
-        void log.sync().then(() => {
-          this.#syncing--;
-          send(waiting);
-        });
-        return;
-      }
-    }
-    send(waiting);
+    const { log } = this.#keeper;
+    if (log !== undefined && log.pending && this.#delay(log, waiting)) return;
+    for (const connection of waiting) connection.send();
   }
-}
 
-function send(connections: readonly Connection[]): void {
-  for (const connection of connections) connection.send();
+  /**
+   * Commits what the turn brought, before any of its replies leaves. What cannot be kept is not acknowledged. True if
+   * replies leave later.
+   */
+  #delay(log: AofLog, waiting: readonly Connection[]): boolean {
+    if (!log.commit()) {
+      const { failure } = this.#engine.persistence;
+      for (const connection of waiting) if (connection.session.wrote) connection.refuse(failure);
+      return false;
+    }
+    const until = log.delay();
+    if (until === undefined) return false;
+    this.#delayed++;
+    void until.then(() => {
+      this.#delayed--;
+      for (const connection of waiting) if (connection.session.wrote) connection.send();
+    });
+    for (const connection of waiting) if (!connection.session.wrote) connection.send();
+    return true;
+  }
 }
