@@ -23,7 +23,9 @@ export class AofLog implements EffectListener {
   #tape: Tape;
   /** The rewritten file, from when it is whole until it has taken over. */
   #next: Tape | undefined;
-  #nextError: unknown;
+  /** The rewritten file has the name already. */
+  #renamed = false;
+  #nextError = "";
   #syncStartUs = 0;
   #slowSync = false;
   #lastSecondUs: number;
@@ -52,9 +54,11 @@ export class AofLog implements EffectListener {
     if (this.#tape.pendingBytes > BUFFER_BYTES_MAX && this.#writeError === "") this.write();
   }
 
-  /** Whether there is something that must be written before replies leave. */
+  /** Whether there is something to `commit` before replies leave. */
   get pending(): boolean {
-    return this.#tape.pendingBytes > 0;
+    const tape = this.#tape;
+    if (tape.pendingBytes > 0) return true;
+    return tape.syncedBytes < tape.writtenBytes && this.#engine.settings.values.appendfsync === "always";
   }
 
   /** Whether only a new file can bring the promises back: a sync failed, or the path does not lead to this file. */
@@ -63,57 +67,58 @@ export class AofLog implements EffectListener {
   }
 
   /**
-   * Writes what this turn brought. Returns false, and says why in engine.persistence.failure, when the file cannot be
-   * written; what was not written stays and is tried again.
+   * Ends a turn: writes what it brought, and under `always` makes it safe, as one sync for all who wait. Returns false, and
+   * says why in engine.persistence.failure, when that cannot be promised; what was not written stays and is tried again.
    */
-  write(): boolean {
+  commit(): boolean {
+    const written = this.write();
+    if (this.#engine.settings.values.appendfsync === "always" && !this.#tape.broken) this.#syncNow();
+    return written && !this.failed;
+  }
+
+  /** Writes what waits, without a sync; after a failure only with `again`. False if that failed. */
+  write(again = false): boolean {
     const { persistence, settings } = this.#engine;
+    const failedBefore = this.#writeError !== "";
+    if (failedBefore && !again) return false;
     const everySync = settings.values.appendfsync !== "no";
-    const tape = this.#tape;
-    try {
-      if (this.#writeError !== "") tape.realign();
-      tape.write(everySync);
-      this.#writeError = "";
-    } catch (error) {
-      this.#writeError = reasonOf(error);
-    }
-    if (this.#next !== undefined) {
-      try {
-        this.#next.write(everySync);
-      } catch (error) {
-        this.#nextError = error;
-        this.#next = undefined;
-      }
+    const tape = this.#tape, next = this.#next;
+    this.#writeError = writeTo(tape, everySync, failedBefore);
+    if (next !== undefined) {
+      const error = writeTo(next, everySync, failedBefore);
+      if (error !== "") this.#nextFailed(error);
     }
     persistence.currentBytes = tape.writtenBytes;
     persistence.pendingBytes = tape.pendingBytes;
-    if (this.#writeError !== "" || persistence.failure !== "") this.#report();
-    return this.#writeError === "" && !tape.broken;
+    if (failedBefore || this.#writeError !== "") this.#report();
+    return this.#writeError === "";
+  }
+
+  /** Before it has the name, a new file that fails is given up; afterwards its failure is ours. */
+  #nextFailed(reason: string): void {
+    if (this.#renamed) {
+      this.#writeError ||= reason;
+    } else {
+      this.#next = undefined;
+      this.#nextError = reason;
+    }
   }
 
   /**
-   * What replies must wait for, after `write`; undefined if they may leave. Under `always` nothing leaves before all that
-   * it may rest on is safe, replies to readers included. `wrote`: this turn brought something. Never rejects: when a
-   * promise cannot be kept, `failed` says so afterwards.
+   * What the replies of a turn that wrote must wait for besides, undefined if nothing: under `everysec` a sync that takes
+   * longer than two seconds, so that no more than that can be lost.
    */
-  barrier(wrote: boolean): Promise<void> | undefined {
+  delay(): Promise<void> | undefined {
     const { settings, clock, persistence } = this.#engine;
-    const { appendfsync } = settings.values;
-    const tape = this.#tape;
-    if (tape.broken) return undefined;
-    if (appendfsync === "always") {
-      if (tape.syncedBytes === tape.writtenBytes && this.#nextIsSafe()) return undefined;
-      return this.#safe();
-    }
-    const { syncing } = tape;
-    if (!wrote || appendfsync !== "everysec" || syncing === undefined) return undefined;
+    const { syncing } = this.#tape;
+    if (syncing === undefined || settings.values.appendfsync !== "everysec") return undefined;
     if (clock.monotonicUs() - this.#syncStartUs < SLOW_SYNC_US) return undefined;
     if (!this.#slowSync) persistence.delayedFsyncs++;
     this.#slowSync = true;
     return syncing.catch(() => {});
   }
 
-  /** Whether something that was executed cannot be promised. */
+  /** Whether writes are refused. */
   get failed(): boolean {
     return this.#engine.persistence.failure !== "";
   }
@@ -121,7 +126,7 @@ export class AofLog implements EffectListener {
   /** Some times a second: tries again what failed, and once a second syncs under `everysec` and looks at the path. */
   tick(): void {
     const { clock, settings } = this.#engine;
-    if (this.#writeError !== "") this.write();
+    if (this.#writeError !== "") this.write(true);
     const nowUs = clock.monotonicUs();
     if (nowUs - this.#lastSecondUs < 1_000_000) return;
     this.#lastSecondUs = nowUs;
@@ -129,32 +134,25 @@ export class AofLog implements EffectListener {
     if (!this.#checking) void this.#checkPath();
   }
 
-  /** Makes all that was written safe. False if that failed. */
-  async #safe(): Promise<void> {
-    const tape = this.#tape, next = this.#next;
-    this.#startSync(tape);
-    try {
-      await Promise.all([tape.safe(tape.writtenBytes), next?.safe(next.writtenBytes)]);
-    } catch {
-      if (next?.broken) {
-        // What the old file holds is still safe; the rewrite fails, nobody's reply does.
-        if (this.#next === next) this.#next = undefined;
-        this.#nextError ??= new Error("a sync of the new file failed");
-        if (!tape.broken) return await tape.safe(tape.writtenBytes).catch(() => this.#report());
+  #syncNow(): void {
+    for (const tape of [this.#tape, this.#next]) {
+      try {
+        tape?.syncNow();
+      } catch (error) {
+        if (tape === this.#next) this.#nextFailed(reasonOf(error));
+        this.#report();
       }
-      this.#report();
     }
-  }
-
-  #nextIsSafe(): boolean {
-    return this.#next === undefined || this.#next.syncedBytes === this.#next.writtenBytes;
   }
 
   #syncInBackground(): void {
     for (const tape of [this.#tape, this.#next]) {
       if (tape === undefined || tape.broken || tape.syncedBytes === tape.writtenBytes) continue;
       if (tape === this.#tape) this.#startSync(tape);
-      tape.sync().catch(() => this.#report());
+      tape.sync().catch((error) => {
+        if (tape === this.#next) this.#nextFailed(reasonOf(error));
+        this.#report();
+      });
     }
   }
 
@@ -188,7 +186,8 @@ export class AofLog implements EffectListener {
   /** Tells the executor and the log what is wrong, or that it is over. */
   #report(): void {
     const { persistence, log } = this.#engine;
-    const reason = this.#tape.broken ? UNSYNCED : this.#writeError || this.#pathError;
+    const broken = this.#tape.broken || (this.#renamed && this.#next?.broken === true);
+    const reason = broken ? UNSYNCED : this.#writeError || this.#pathError;
     const failure = reason === "" ? "" : `MISCONF Errors writing to the AOF file: ${reason} (${this.path})`;
     if (failure === persistence.failure) return;
     persistence.failure = failure;
@@ -198,55 +197,69 @@ export class AofLog implements EffectListener {
 
   /**
    * Replaces the file by a rewritten one that holds the same: from here on everything goes to both, then the new one is
-   * made safe, gets the name, and the name is made safe. Rejects if that fails; the old file then goes on, unless it is the
-   * folder that failed: then the new one does, and the old one's contents are in it.
+   * made safe, gets the name, and the name is made safe. Rejects if that fails: the old file then goes on, unless only the
+   * name could not be made safe: then writes are refused until another file is.
    */
   async replaceBy(next: Tape, from: string): Promise<void> {
-    if (!this.#tape.broken) this.write();
+    if (this.#tape.pendingBytes > 0) this.write();
     next.forgetDb();
     this.#tape.forgetDb();
-    this.#nextError = undefined;
+    this.#nextError = "";
     this.#next = next;
-    const standing = () => {
-      if (this.#nextError !== undefined) throw this.#nextError;
-      if (this.#closed) throw new Error("the server stops");
-    };
     try {
       await next.safe(next.writtenBytes);
-      standing();
+      const found = await this.#disk.identity(this.path);
+      if (found !== undefined && found !== "" && found !== identityOf(this.#tape.file)) throw new Error(REPLACED);
+      if (this.#nextError !== "") throw new Error(this.#nextError);
+      if (this.#closed) throw new Error("the server stops");
+      this.#renamed = true;
       await this.#disk.rename(from, this.path);
     } catch (error) {
+      this.#renamed = false;
       this.#next = undefined;
       throw error;
     }
     try {
       await this.#disk.syncFolder(this.path);
+    } catch (error) {
+      // A power failure might bring the old file back, without what follows.
+      next.broken = true;
+      throw error;
     } finally {
       const old = this.#tape;
-      // What waits in the old file's buffer, for it could not be written, waits in the new one's as well.
       this.#tape = next;
       this.#next = undefined;
-      this.#writeError = this.#pathError = "";
-      void closeWhenIdle(old);
+      this.#renamed = false;
+      if (next.pendingBytes === 0) this.#writeError = "";
+      this.#pathError = "";
       const { persistence } = this.#engine;
       persistence.currentBytes = persistence.baseBytes = next.writtenBytes;
+      persistence.pendingBytes = next.pendingBytes;
       this.#report();
+      await old.close();
     }
-    standing();
+  }
+
+  /** Whether a file is this log's, or about to be. */
+  holds(tape: Tape): boolean {
+    return tape === this.#tape || tape === this.#next;
   }
 
   /** Writes, syncs and closes. */
   async close(): Promise<void> {
-    this.write();
+    this.write(true);
     const tape = this.#tape;
     if (tape.pendingBytes > 0) {
-      this.#engine.log("warning", `${tape.pendingBytes} bytes could not be written to ${this.path}: ${this.#writeError}`);
+      this.#engine.log(
+        "warning",
+        `${tape.pendingBytes} bytes could not be written to ${this.path}: ${this.#writeError}`,
+      );
     }
     await tape.safe(tape.writtenBytes).catch((error) => {
       this.#engine.log("warning", `The end of ${this.path} could not be synced: ${reasonOf(error)}`);
     });
     this.#closed = true;
-    tape.file.close();
+    await tape.close();
     this.#engine.persistence.enabled = false;
     this.#engine.persistence.failure = "";
   }
@@ -256,9 +269,15 @@ const MISSING = "the file was removed";
 const REPLACED = "the path leads to another file";
 const UNSYNCED = "a sync failed, so the file may lack what was written to it";
 
-async function closeWhenIdle(tape: Tape): Promise<void> {
-  await tape.syncing?.catch(() => {});
-  tape.file.close();
+/** Writes what waits. Returns why that failed, or "". */
+function writeTo(tape: Tape, everySync: boolean, failedBefore: boolean): string {
+  try {
+    if (failedBefore) tape.realign();
+    tape.write(everySync);
+    return "";
+  } catch (error) {
+    return reasonOf(error);
+  }
 }
 
 /** The error's own words, without the names of system calls. */

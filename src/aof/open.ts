@@ -2,13 +2,13 @@
  * Opening the append-only file at start: locking it, loading it, cutting off what a crash left half written (after keeping
  * a copy), and handing it to the log.
  */
-import { dirname } from "node:path";
-import { ensureDir } from "@std/fs";
 import type { Executor } from "../commands/execute.ts";
 import type { Engine } from "../engine/engine.ts";
-import { AofLog } from "./log.ts";
+import { type Disk, type DiskFile, identityOf } from "./disk.ts";
+import { AofLog, reasonOf } from "./log.ts";
 import { Progress } from "./progress.ts";
 import { AofError, Replay, type ReplayResult } from "./replay.ts";
+import { Tape } from "./tape.ts";
 import type { DamageReport, Verdict } from "./verify.ts";
 
 export interface AofOptions {
@@ -20,22 +20,21 @@ export interface AofOptions {
 }
 
 /** Loads and opens the file as the options say. Throws AofError with what to do. Undefined if nothing is appended. */
-export async function openAof(engine: Engine, executor: Executor, options: AofOptions): Promise<AofLog | undefined> {
+export async function openAof(
+  engine: Engine,
+  executor: Executor,
+  options: AofOptions,
+  disk: Disk,
+): Promise<AofLog | undefined> {
   const { path, restore, append } = options;
-  if (append) await ensureDir(dirname(path));
-  const file = await open(path, append);
+  const file = await open(disk, path, append);
   if (file === undefined) return undefined;
   try {
-    if (append && !file.tryLockSync(true)) {
-      throw new AofError(`${path} is in use by another server: stop it, or give this one another --aofpath`);
-    }
     let size = file.statSync().size;
     let checksum = 0;
     if (restore) {
       const verdict = await load(engine, executor, file, path);
-      if (append && verdict.wholeBytes < size) await dropTail(engine, file, path, verdict);
-      // What was there may still wait in the system's memory; from here on it counts as synced.
-      if (append) file.syncDataSync();
+      if (append && verdict.wholeBytes < size) await dropTail(engine, disk, file, path, verdict);
       size = verdict.wholeBytes;
       checksum = verdict.checksum;
     } else if (size > 0 && append) {
@@ -48,8 +47,11 @@ export async function openAof(engine: Engine, executor: Executor, options: AofOp
       file.close();
       return undefined;
     }
+    // What was there may still wait in the system's memory, the name of a new file as well; from here on all of it is safe.
+    file.syncDataSync();
+    await disk.syncFolder(path);
     file.seekSync(0, Deno.SeekMode.End);
-    const log = new AofLog(engine, file, path, size, checksum);
+    const log = new AofLog(engine, disk, path, new Tape(file, size, checksum));
     engine.effects.listen(log);
     return log;
   } catch (error) {
@@ -58,16 +60,27 @@ export async function openAof(engine: Engine, executor: Executor, options: AofOp
   }
 }
 
-async function open(path: string, append: boolean): Promise<Deno.FsFile | undefined> {
+async function open(disk: Disk, path: string, append: boolean): Promise<DiskFile | undefined> {
   try {
-    return await Deno.open(path, append ? { read: true, append: true, create: true } : { read: true });
+    if (!append) return await disk.openRead(path);
+    for (;;) {
+      const file = await disk.openAppend(path);
+      if (!file.tryLockSync(true)) {
+        file.close();
+        throw new AofError(`${path} is in use by another server: stop it, or give this one another --aofpath`);
+      }
+      // The other server may have put a rewritten file there, and stopped, just now: then the lock is on the wrong one.
+      const named = await disk.identity(path);
+      if (named === undefined || named === identityOf(file)) return file;
+      file.close();
+    }
   } catch (error) {
-    if (!append && error instanceof Deno.errors.NotFound) return undefined;
-    throw new AofError(`cannot open ${path}: ${(error as Error).message}`);
+    if (error instanceof AofError) throw error;
+    throw new AofError(`cannot open ${path}: ${reasonOf(error)}`);
   }
 }
 
-async function load(engine: Engine, executor: Executor, file: Deno.FsFile, path: string): Promise<Verdict> {
+async function load(engine: Engine, executor: Executor, file: DiskFile, path: string): Promise<Verdict> {
   const head = new Uint8Array(5);
   file.readSync(head);
   if (String.fromCharCode(...head) === "REDIS") throw new AofError(`${path} begins with an RDB snapshot, not commands`);
@@ -107,17 +120,23 @@ function judge(engine: Engine, path: string, verdict: Verdict, damage: DamageRep
 }
 
 /** Keeps a copy of what is cut off and shortens the file to its whole part. */
-async function dropTail(engine: Engine, file: Deno.FsFile, path: string, { wholeBytes }: Verdict): Promise<void> {
+async function dropTail(
+  engine: Engine,
+  disk: Disk,
+  file: DiskFile,
+  path: string,
+  { wholeBytes }: Verdict,
+): Promise<void> {
   const copy = `${path}.dropped-${new Date(engine.clock.nowMs()).toISOString().replace(/[:.]/g, "-")}`;
   file.seekSync(wholeBytes, Deno.SeekMode.Start);
-  const tail = await Deno.open(copy, { write: true, createNew: true });
+  const tail = await disk.create(copy);
   const chunk = new Uint8Array(64 * 1024);
   for (let count = file.readSync(chunk); count !== null; count = file.readSync(chunk)) {
     for (let at = 0; at < count;) at += tail.writeSync(chunk.subarray(at, count));
   }
-  tail.syncSync();
+  tail.syncDataSync();
   tail.close();
-  await Deno.truncate(path, wholeBytes);
-  file.syncSync();
+  await disk.syncFolder(copy);
+  file.truncateSync(wholeBytes);
   engine.log("warning", `${path} was shortened to ${wholeBytes} bytes; what was cut off is in ${copy}`);
 }

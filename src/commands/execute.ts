@@ -123,7 +123,10 @@ export class Executor {
     }
     if (call.dirty > 0) {
       engine.stats.changes += call.dirty;
-      if (engine.effects.open) this.#log(call, request);
+      if (engine.effects.open) {
+        call.session.wrote = true;
+        this.#log(call, request);
+      }
     }
     call.effects = undefined;
     if (engine.monitors.size > 0 && (command.bits & (Flag.SKIP_MONITOR | Flag.ADMIN)) === 0) feedMonitors(engine, call);

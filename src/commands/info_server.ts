@@ -96,6 +96,10 @@ function loadingFields({ clock, persistence }: Engine): Field[] {
   ];
 }
 
+function rewriteSeconds({ clock, persistence }: Engine): number {
+  return Math.floor((clock.monotonicUs() - persistence.rewriteStartUs) / 1e6);
+}
+
 /** The last "save" is the start while there was none, as in Redis. */
 export function persistenceFields({ engine }: Call): Field[] {
   const { persistence, snapshots } = engine;
@@ -124,10 +128,10 @@ export function persistenceFields({ engine }: Call): Field[] {
     ["aof_rewrite_in_progress", persistence.rewriting ? 1 : 0],
     ["aof_rewrite_scheduled", 0],
     ["aof_last_rewrite_time_sec", persistence.lastRewriteSeconds],
-    ["aof_current_rewrite_time_sec", -1],
-    ["aof_last_bgrewrite_status", "ok"],
+    ["aof_current_rewrite_time_sec", persistence.rewriting ? rewriteSeconds(engine) : -1],
+    ["aof_last_bgrewrite_status", persistence.rewriteFailed ? "err" : "ok"],
     ["aof_rewrites", persistence.rewrites],
-    ["aof_rewrites_consecutive_failures", 0],
+    ["aof_rewrites_consecutive_failures", persistence.rewriteFailures],
     ["aof_last_write_status", status],
     ["aof_last_cow_size", 0],
     ["module_fork_in_progress", 0],

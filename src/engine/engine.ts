@@ -61,6 +61,13 @@ export interface Persistence {
   rewrites: number;
   rewriting: boolean;
   lastRewriteSeconds: number;
+  /** Of the rewrite that runs: its start, and how far it is. */
+  rewriteStartUs: number;
+  rewriteKeys: number;
+  rewriteKeysTotal: number;
+  rewriteFailed: boolean;
+  /** Rewrites that failed since the last that succeeded. */
+  rewriteFailures: number;
   /** Set when the file cannot be written: the text behind MISCONF. */
   failure: string;
 }
@@ -120,6 +127,11 @@ export class Engine {
     rewrites: 0,
     rewriting: false,
     lastRewriteSeconds: -1,
+    rewriteStartUs: 0,
+    rewriteKeys: 0,
+    rewriteKeysTotal: 0,
+    rewriteFailed: false,
+    rewriteFailures: 0,
     failure: "",
   };
   readonly snapshots: SnapshotState;
@@ -136,6 +148,8 @@ export class Engine {
   shutdown: (options: { save: boolean; now: boolean; force: boolean }) => void = () => {};
   /** Writes a line to the server's log; set by the server. */
   log: (level: "debug" | "verbose" | "notice" | "warning", text: string) => void = () => {};
+  /** Begins to rewrite the append-only file; set by aof. */
+  rewriteAof: (() => void) | undefined;
   /** Empties the store and loads the append-only file again (DEBUG LOADAOF); set by aof. */
   reload: (() => void) | undefined;
 

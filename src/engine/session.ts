@@ -43,6 +43,8 @@ export class Session {
   noTouch = false;
   monitoring = false;
   kind: ClientKind = "normal";
+  /** A request since the last reply that was sent has changed something that is logged. */
+  wrote = false;
   /** No further request is run; the connection ends when the replies are sent. */
   closing = false;
   commandCount = 0;

@@ -25,6 +25,9 @@ export class Connection implements Transport, StreamOwner {
   #sending = false;
   /** Already on the turn's list. */
   #queued = false;
+  /** What the turn brought: how many requests, and where their replies begin. */
+  #requests = 0;
+  #mark = 0;
   #closeWhenSent = false;
   #closed = false;
   /** Since when the output is above the soft limit, in ms; 0 while it is not. */
@@ -90,12 +93,19 @@ export class Connection implements Transport, StreamOwner {
     session.bytesIn += count;
     engine.stats.inputBytes += count;
     this.#server.turn.enter();
+    if (!this.#queued) {
+      this.#mark = this.#reply.mark();
+      this.#requests = 0;
+    }
     executor.begin();
     session.lastActiveMs = engine.store.nowMs;
     const parser = this.#parser;
     parser.bulkBytesMax = engine.settings.values.protoMaxBulkLen;
     try {
-      while (!session.closing && parser.next()) executor.execute(this.#call, parser.request);
+      while (!session.closing && parser.next()) {
+        executor.execute(this.#call, parser.request);
+        this.#requests++;
+      }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.#reply.error(`ERR Protocol error: ${error.message}`);
@@ -113,9 +123,24 @@ export class Connection implements Transport, StreamOwner {
     this.wake();
   }
 
+  /**
+   * Replaces the replies of this turn by errors: what its requests changed is not safe. Where replies and requests do not
+   * match one by one, the connection ends without them.
+   */
+  refuse(message: string): void {
+    const { session } = this;
+    if (this.#requests === 0 || session.kind !== "normal" || session.monitoring || session.replyMode !== "on") {
+      this.close(false);
+      return;
+    }
+    this.#reply.rewind(this.#mark);
+    for (; this.#requests > 0; this.#requests--) this.#reply.error(message);
+  }
+
   /** Sends what was written. One write is under way at a time; what comes meanwhile follows it. */
   send(): void {
     this.#queued = false;
+    this.session.wrote = false;
     if (this.#sending || this.#closed) {
       if (!this.#closed) this.#checkOutputLimit();
       return;

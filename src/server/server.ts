@@ -4,8 +4,8 @@
  */
 import { type Clock, systemClock } from "../core/clock.ts";
 import { type Random, systemRandom } from "../core/random.ts";
-import { AofLog } from "../aof/log.ts";
-import { openAof } from "../aof/open.ts";
+import type { Disk } from "../aof/disk.ts";
+import { AofKeeper } from "../aof/keeper.ts";
 import { Executor } from "../commands/execute.ts";
 import { commandTable } from "../commands/table.ts";
 import { Engine } from "../engine/engine.ts";
@@ -27,6 +27,8 @@ export interface ServerOptions {
   /** The config file that was read; CONFIG REWRITE writes it. */
   configFile?: string;
   log?: Engine["log"];
+  /** Where the append-only file is kept; the real disk unless a test knows better. */
+  disk?: Disk;
   /** Called when an invariant is broken: the server must not go on. */
   onFatal?: (error: unknown) => void;
   /** Called when a client sent SHUTDOWN. */
@@ -51,7 +53,7 @@ export class Server {
   readonly #listeners: Listeners;
   readonly #connections = new Set<Connection>();
   readonly #expiry = new ExpiryState();
-  #log: AofLog | undefined;
+  readonly #keeper: AofKeeper;
   #timer: ReturnType<typeof setInterval> | undefined;
   #expiryTimer: ReturnType<typeof setTimeout> | undefined;
   #reclaiming = false;
@@ -67,7 +69,8 @@ export class Server {
     if (options.log !== undefined) this.engine.log = options.log;
     this.engine.shutdown = () => this.#options.onShutdown?.();
     this.executor = new Executor(this.engine, commandTable);
-    this.turn = new Turn(this.engine, this.executor);
+    this.#keeper = new AofKeeper(this.engine, this.executor, options.disk);
+    this.turn = new Turn(this.engine, this.executor, this.#keeper);
     if (settings.values.sockets === "auto") this.#poller = Poller.open(this.turn, () => systemClock.monotonicUs());
     this.#listeners = new Listeners({
       values: settings.values,
@@ -85,7 +88,7 @@ export class Server {
       await server.#listeners.open();
       server.engine.port = server.#listeners.port;
       server.#poller?.run().catch((error) => server.fatal(error));
-      await server.#load();
+      await server.#keeper.open();
     } catch (error) {
       await server.stop();
       throw error;
@@ -118,7 +121,7 @@ export class Server {
     clearInterval(this.#timer);
     clearTimeout(this.#expiryTimer);
     for (const connection of [...this.#connections]) connection.close(true);
-    await this.#log?.close();
+    await this.#keeper.close();
     for (const connection of [...this.#connections]) connection.close(false);
     await this.#poller?.stop();
   }
@@ -154,14 +157,6 @@ export class Server {
     stream.start(connection);
   }
 
-  async #load(): Promise<void> {
-    const { settings } = this.engine;
-    const { appendonly, aofpath, restoredb } = settings.values;
-    if (!appendonly && !restoredb) return;
-    const options = { path: aofpath, restore: restoredb, append: appendonly };
-    this.#log = this.turn.log = await openAof(this.engine, this.executor, options);
-  }
-
   #startTimer(): void {
     const { hz } = this.engine.settings.values;
     this.#timer = setInterval(() => this.#tick(hz), 1000 / hz);
@@ -177,7 +172,7 @@ export class Server {
     this.#expiryTimer = setTimeout(() => this.#expire(), waitMs);
   }
 
-  /** Runs hz times a second: what is left of eviction and freeing, the sync of everysec, the care of connections. */
+  /** Runs hz times a second: what is left of eviction and freeing, the care of the file and of the connections. */
   #tick(hz: number): void {
     const { engine } = this;
     const nowMs = engine.clock.nowMs();
@@ -188,7 +183,7 @@ export class Server {
     engine.rates.sample(engine.stats, engine.clock.monotonicUs());
     engine.stats.notePeak(engine.store.arena.usedBytes);
     this.#ticks++;
-    if (this.#ticks % hz === 0 && engine.settings.values.appendfsync === "everysec") this.#log?.everySecond();
+    this.#keeper.tick();
     if (this.#ticks % Math.ceil((MAINTAIN_EVERY_MS * hz) / 1000) === 0) {
       const { timeout } = engine.settings.values;
       for (const connection of this.#connections) connection.maintain(nowMs, timeout);

@@ -1,0 +1,467 @@
+/**
+ * What goes into a rewritten file, without a fork and without a copy of anything: keys are written in slices between turns
+ * of the event loop, along hash space, and the stream of effects goes by meanwhile. At every moment each key is either
+ *
+ * - written: the new file, loaded, has it as the store has it. Effects on it are appended.
+ * - awaited: the new file does not have it, and the walk will come by. Effects on it are left out, because what is written
+ *   then is their outcome.
+ *
+ * A command that changes written keys but involves awaited ones (MSET, RENAME, SUNIONSTORE) cannot be repeated by the new
+ * file: its written keys are deleted there and awaited from then on. Nothing is ever written early, nothing grows with
+ * the number of keys, and it does not matter how a command came to its outcome.
+ *
+ * Large values are written in pieces; while one is half written, effects that name its elements are appended (the walk
+ * over its elements makes up for what they find missing), pushes and pops move along, and anything else starts it anew
+ * with twice the piece, so that it ends. This file knows no disk.
+ */
+import { latin1 } from "../core/bytes.ts";
+import { keysOf } from "../commands/key_positions.ts";
+import type { Command, CommandTable } from "../commands/registry.ts";
+import type { EffectListener } from "../engine/effects.ts";
+import type { Engine } from "../engine/engine.ts";
+import { Request } from "../resp/request.ts";
+import { homeOf, HOMES, PREFIX_SHIFT, PREFIXES } from "../store/dict.ts";
+import { hashBytes } from "../store/hash.ts";
+import { type Keyspace, NEVER, Type } from "../store/keyspace.ts";
+import { Emitter } from "./emit.ts";
+import type { Tape } from "./tape.ts";
+
+/** Longer strings are written in pieces of this size. */
+const PIECE_BYTES = 256 * 1024;
+/** Homes that are visited between two looks at the clock: a few keys. */
+const HOMES_AT_ONCE = 8;
+const HOME_BITS = Math.log2(HOMES);
+const FACTOR_MAX = 2 ** 20;
+
+/** How far the walk of one database is: prefixes before `prefix` are done, and of the `span` from there homes below `home`. */
+interface Place {
+  prefix: number;
+  span: number;
+  home: number;
+}
+
+/** A key that is awaited although the walk has passed it. */
+interface Late {
+  db: number;
+  readonly key: Uint8Array;
+  /** Where to go on in the value; 0 is its beginning. */
+  cursor: number;
+  /** Part of it is in the file. */
+  begun: boolean;
+  /** Elements, as far as they were known last. Lists need it, to tell what a pop took. */
+  count: number;
+  /** How many times the usual amount is written at once. */
+  factor: number;
+}
+
+/** Effects on a half-written value that can be appended as they are: they name elements, and leave the others alone. */
+const NAMING = new Set([
+  "sadd",
+  "srem",
+  "hset",
+  "hmset",
+  "hsetnx",
+  "hdel",
+  "hincrby",
+  "hincrbyfloat",
+  "hpexpireat",
+  "hpersist",
+  "zadd",
+  "zincrby",
+  "zrem",
+  "setbit",
+  "setrange",
+]);
+/** Effects that what is still to be written makes up for: new tails of strings, and deadlines, which come last. */
+const OUTWRITTEN = new Set(["append", "expire", "pexpire", "expireat", "pexpireat", "persist"]);
+/** Commands that read keys which their arguments do not name. */
+const READS_ANYTHING = new Set(["sort"]);
+
+interface KeyUse {
+  readonly db: number;
+  readonly index: number;
+  readonly written: boolean;
+}
+
+export class Rewrite implements EffectListener {
+  /** All keys are written; from here on effects are simply appended. */
+  done = false;
+  /** Everything was deleted, or something happened that nobody can follow: begin again with an empty file. */
+  stale = false;
+  keysWritten = 0;
+  readonly #engine: Engine;
+  readonly #table: CommandTable;
+  readonly #tape: Tape;
+  readonly #emitter: Emitter;
+  readonly #places: Place[];
+  readonly #late = new Map<string, Late>();
+  readonly #request = new Request(16);
+  readonly #singleKey = new Map<Command, boolean>();
+  readonly #visit = (ref: number) => this.#writeRecord(this.#visited, ref);
+  #visited!: Keyspace;
+
+  constructor(engine: Engine, table: CommandTable, tape: Tape) {
+    this.#engine = engine;
+    this.#table = table;
+    this.#tape = tape;
+    this.#emitter = new Emitter(tape);
+    this.#places = engine.store.databases.map(() => ({ prefix: 0, span: 0, home: 0 }));
+  }
+
+  /** Writes keys for about `us` microseconds. Only between turns. */
+  step(us: number): void {
+    const { clock, store } = this.#engine;
+    const untilUs = clock.monotonicUs() + us;
+    do {
+      if (this.done || this.stale) return;
+      const late = this.#late.values().next().value;
+      if (late !== undefined) {
+        this.#writeLate(late);
+        continue;
+      }
+      const db = this.#places.findIndex(({ prefix }) => prefix < PREFIXES);
+      if (db < 0) this.done = true;
+      else this.#walk(store.databases[db], this.#places[db]);
+    } while (clock.monotonicUs() < untilUs);
+  }
+
+  #walk(db: Keyspace, place: Place): void {
+    const { dict } = this.#engine.store;
+    if (db.size === 0) {
+      // What comes later is a matter of effects.
+      place.prefix = PREFIXES;
+      return;
+    }
+    if (place.home === 0) place.span = dict.spanAt(db.keys, place.prefix);
+    this.#visited = db;
+    const end = Math.min(place.home + HOMES_AT_ONCE, HOMES);
+    for (; place.home < end; place.home++) {
+      dict.visitAt(db.keys, place.prefix, place.span, place.home, this.#visit);
+    }
+    if (place.home < HOMES) return;
+    place.home = 0;
+    place.prefix += place.span;
+  }
+
+  /** Writes a key that the walk came to, or, if it is large, the beginning of it. */
+  #writeRecord(db: Keyspace, ref: number): void {
+    this.keysWritten++;
+    db.readKey(ref);
+    const { bytes, start, length } = db;
+    if (db.typeOf(ref) === Type.STRING) {
+      db.readString(ref);
+      if (db.length <= PIECE_BYTES) {
+        const deadline = db.deadlineOf(ref);
+        this.#emitter.set(db.index, bytes, start, start + length, db.bytes, db.start, db.start + db.length, deadline);
+        return;
+      }
+    }
+    this.#emitter.begin(db.index, bytes, start, start + length);
+    const cursor = this.#writeValue(db, ref, 0);
+    if (cursor === 0) return;
+    db.readKey(ref);
+    const late = this.#await(db.index, db.bytes, db.start, db.start + length);
+    late.cursor = cursor;
+    late.begun = true;
+    late.count = this.#countOf(db, ref);
+  }
+
+  /** Goes on with a key that is awaited out of turn. */
+  #writeLate(late: Late): void {
+    const { key } = late;
+    const db = this.#engine.store.databases[late.db];
+    const ref = this.#find(late);
+    if (ref === 0) {
+      this.#written(late);
+      return;
+    }
+    this.#emitter.begin(late.db, key, 0, key.length, late.factor);
+    late.cursor = this.#writeValue(db, ref, late.cursor);
+    late.begun = true;
+    late.count = this.#countOf(db, ref);
+    if (late.cursor === 0) this.#written(late);
+  }
+
+  /** Writes a value from a cursor on, and at its end the key's deadline. Returns the cursor to go on with, 0 at the end. */
+  #writeValue(db: Keyspace, ref: number, from: number): number {
+    const { store } = this.#engine;
+    const emitter = this.#emitter;
+    const type = db.typeOf(ref);
+    let cursor: number;
+    if (type === Type.STRING) {
+      cursor = this.#writeString(db, ref, from);
+    } else {
+      const value = store.valueType(type);
+      if (value.emit === undefined) throw new Error(`values of type ${type} cannot be written`);
+      cursor = value.emit(db.encodingOf(ref), db.bodyOf(ref), from, emitter);
+    }
+    if (cursor === 0) {
+      const deadline = db.deadlineOf(ref);
+      if (deadline !== NEVER) {
+        emitter.command("PEXPIREAT");
+        emitter.text(String(deadline));
+      }
+    }
+    emitter.end();
+    return cursor;
+  }
+
+  #find({ db, key }: Late): number {
+    const { databases, dict } = this.#engine.store;
+    return dict.find(databases[db].keys, key, 0, key.length, hashBytes(key, 0, key.length));
+  }
+
+  #countOf(db: Keyspace, ref: number): number {
+    const type = db.typeOf(ref);
+    return type === Type.STRING ? 0 : db.store.valueType(type).count(db.encodingOf(ref), db.bodyOf(ref));
+  }
+
+  /** Pieces are put at their places, so that SETBIT and SETRANGE may come between them. */
+  #writeString(db: Keyspace, ref: number, from: number): number {
+    const emitter = this.#emitter;
+    db.readString(ref);
+    const { bytes, start, length } = db;
+    do {
+      const end = Math.min(from + PIECE_BYTES, length);
+      emitter.command(length <= PIECE_BYTES ? "SET" : "SETRANGE");
+      if (length > PIECE_BYTES) emitter.text(String(from));
+      emitter.bytes(bytes, start + from, start + end);
+      from = end;
+    } while (from < length && !emitter.full);
+    return from < length ? from : 0;
+  }
+
+  effect(db: number, bytes: Uint8Array, start: number, end: number): void {
+    if (this.stale) return;
+    if (this.done) {
+      this.#tape.append(db, bytes, start, end);
+      return;
+    }
+    const request = readEffect(this.#request, bytes, start, end);
+    let command = this.#table.find(bytes, request.start[0], request.end[0]);
+    if (command !== undefined && command.subcommands.length > 0 && request.argc > 1) {
+      command = command.subcommand(bytes, request.start[1], request.end[1]) ?? command;
+    }
+    if (command === undefined) {
+      this.stale = true;
+      return;
+    }
+    if (this.#isSingleKey(command)) this.#single(db, command, request);
+    else this.#several(db, command, request);
+  }
+
+  /** An effect on the key in argument 1 alone, as nearly all are. */
+  #single(db: number, command: Command, request: Request): void {
+    const { bytes, start, end } = request;
+    const late = this.#lateAt(db, bytes, start[1], end[1]);
+    if (late === undefined) {
+      if (this.#passed(db, bytes, start[1], end[1])) this.#append(db, request);
+    } else if (late.begun && !this.#follow(late, command, request)) {
+      this.#restart(late);
+    }
+  }
+
+  /** Whether a half-written value is still right after an effect: the effect was appended, or need not be. */
+  #follow(late: Late, command: Command, request: Request): boolean {
+    const { name } = command.spec;
+    const db = this.#engine.store.databases[late.db];
+    const ref = this.#find(late);
+    if (ref === 0) return false;
+    if (OUTWRITTEN.has(name)) return true;
+    if (db.typeOf(ref) === Type.LIST) return this.#followList(late, name, this.#countOf(db, ref), request);
+    if (!NAMING.has(name)) return false;
+    this.#append(late.db, request);
+    return true;
+  }
+
+  #followList(late: Late, name: string, count: number, request: Request): boolean {
+    const more = count - late.count;
+    late.count = count;
+    switch (name) {
+      case "rpush":
+      case "rpushx":
+        return true;
+      case "rpop":
+        return late.cursor <= count;
+      case "lpush":
+      case "lpushx":
+      case "lpop":
+        if (late.cursor + more <= 0) return false;
+        late.cursor += more;
+        this.#append(late.db, request);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #several(db: number, command: Command, request: Request): void {
+    const { name } = command.spec;
+    switch (name) {
+      case "multi":
+      case "exec":
+        // Until the new file is whole, nobody sees half a unit of it.
+        return;
+      case "flushall":
+        this.stale = true;
+        return;
+      case "flushdb":
+        for (const late of [...this.#late.values()]) if (late.db === db) this.#written(late);
+        this.#append(db, request);
+        return;
+      case "swapdb":
+        this.#swap(numberAt(request, 1), numberAt(request, 2));
+        this.#append(db, request);
+        return;
+    }
+    const uses = this.#uses(db, command, request);
+    if (uses === undefined) {
+      this.stale = true;
+      return;
+    }
+    // Half-written values among them begin anew.
+    let allWritten = !READS_ANYTHING.has(name), anyWritten = uses.length === 0;
+    const { bytes, start, end } = request;
+    const written: KeyUse[] = [];
+    for (const use of uses) {
+      const late = this.#lateAt(use.db, bytes, start[use.index], end[use.index]);
+      if (late?.begun && use.written) this.#restart(late);
+      if (late !== undefined || !this.#passed(use.db, bytes, start[use.index], end[use.index])) {
+        allWritten = false;
+      } else if (use.written) {
+        anyWritten = true;
+        written.push(use);
+      }
+    }
+    if (!anyWritten) return;
+    if (allWritten) {
+      this.#append(db, request);
+      return;
+    }
+    for (const use of written) this.#takeBack(use.db, bytes, start[use.index], end[use.index]);
+  }
+
+  /** The keys of a command with several; undefined if nobody can say. */
+  #uses(db: number, command: Command, request: Request): KeyUse[] | undefined {
+    const { name } = command.spec;
+    if (name === "move") {
+      return [{ db, index: 1, written: true }, { db: numberAt(request, 2), index: 1, written: true }];
+    }
+    const uses = keysOf(command, request)?.map(({ index, flags }) => ({ db, index, written: !flags.startsWith("RO") }));
+    if (name === "copy" && uses !== undefined) {
+      for (let i = 3; i + 1 < request.argc; i++) {
+        if (latin1(request.bytes, request.start[i], request.end[i]).toLowerCase() === "db") {
+          uses[1] = { db: numberAt(request, i + 1), index: 2, written: true };
+        }
+      }
+    }
+    return uses;
+  }
+
+  #isSingleKey(command: Command): boolean {
+    let single = this.#singleKey.get(command);
+    if (single === undefined) {
+      const { name, keys = [], findKeys } = command.spec;
+      const [key] = keys;
+      single = keys.length === 1 && findKeys === undefined && name !== "move" && key.begin !== "unknown" &&
+        "index" in key.begin && key.begin.index === 1 && key.find !== "unknown" && "last" in key.find &&
+        key.find.last === 0;
+      this.#singleKey.set(command, single);
+    }
+    return single;
+  }
+
+  #append(db: number, request: Request): void {
+    this.#tape.append(db, request.bytes, request.rawStart, request.rawEnd);
+  }
+
+  /** Whether the walk has passed a key's place in hash space. */
+  #passed(db: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const { prefix, span, home } = this.#places[db];
+    if (prefix >= PREFIXES) return true;
+    const hash = hashBytes(bytes, start, end);
+    const own = hash >>> PREFIX_SHIFT;
+    if (own < prefix) return true;
+    return home > 0 && own < prefix + span && homeOf(hash, HOME_BITS) < home;
+  }
+
+  #lateAt(db: number, bytes: Uint8Array, start: number, end: number): Late | undefined {
+    if (this.#late.size === 0) return undefined;
+    return this.#late.get(lateName(db, bytes, start, end));
+  }
+
+  #await(db: number, bytes: Uint8Array, start: number, end: number): Late {
+    const late = { db, key: bytes.slice(start, end), cursor: 0, begun: false, count: 0, factor: 1 };
+    this.#late.set(lateName(db, bytes, start, end), late);
+    return late;
+  }
+
+  /** Deletes a written key in the file; it is awaited again. */
+  #takeBack(db: number, bytes: Uint8Array, start: number, end: number): void {
+    this.#delete(this.#await(db, bytes, start, end));
+  }
+
+  /** Deletes what there is of a half-written value in the file, and goes to the end of the queue with it. */
+  #restart(late: Late): void {
+    this.#delete(late);
+    late.cursor = 0;
+    late.begun = false;
+    late.factor = Math.min(late.factor * 2, FACTOR_MAX);
+    this.#written(late);
+    this.#late.set(lateName(late.db, late.key, 0, late.key.length), late);
+  }
+
+  #delete({ db, key }: Late): void {
+    this.#emitter.begin(db, key, 0, key.length);
+    this.#emitter.command("DEL");
+    this.#emitter.end();
+  }
+
+  #written({ db, key }: Late): void {
+    this.#late.delete(lateName(db, key, 0, key.length));
+  }
+
+  #swap(a: number, b: number): void {
+    [this.#places[a], this.#places[b]] = [this.#places[b], this.#places[a]];
+    const all = [...this.#late.values()];
+    this.#late.clear();
+    for (const late of all) {
+      if (late.db === a) late.db = b;
+      else if (late.db === b) late.db = a;
+      this.#late.set(lateName(late.db, late.key, 0, late.key.length), late);
+    }
+  }
+}
+
+function lateName(db: number, bytes: Uint8Array, start: number, end: number): string {
+  return `${db}:${latin1(bytes, start, end)}`;
+}
+
+function numberAt({ bytes, start, end }: Request, i: number): number {
+  return Number(latin1(bytes, start[i], end[i]));
+}
+
+/** Finds the arguments of one command in RESP, which we wrote ourselves. */
+function readEffect(request: Request, bytes: Uint8Array, start: number, end: number): Request {
+  let at = start + 1;
+  const number = () => {
+    let value = 0;
+    for (; bytes[at] !== 13; at++) value = value * 10 + bytes[at] - 48;
+    at += 2;
+    return value;
+  };
+  const argc = number();
+  if (argc > request.start.length) request.grow(argc);
+  for (let i = 0; i < argc; i++) {
+    at++;
+    const length = number();
+    request.start[i] = at;
+    request.end[i] = at += length;
+    at += 2;
+  }
+  request.argc = argc;
+  request.bytes = bytes;
+  request.rawStart = start;
+  request.rawEnd = end;
+  return request;
+}
