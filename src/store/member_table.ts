@@ -205,7 +205,8 @@ export class MemberTable {
       const page = this.#pageOf(table, random.below(mask + 1) << 1);
       const count = this.#words[this.#entry(table, page) + 1] & COUNT_MASK;
       const shift = this.#isSplit(words, head, page) ? 1 : 0;
-      const choice = random.below(peak);
+      // A part in millions from uniform, and without a division.
+      const choice = Math.floor(random.below(2 ** 32) * peak * 2 ** -32);
       if (choice >= count << shift) continue;
       this.page = page;
       this.slot = choice >>> shift;
@@ -446,7 +447,7 @@ export class MemberTable {
     invariant(count < PAGE_MEMBERS_MAX, "a page holds too many members");
     // Where size classes are close together, room for some more: each step copies the page.
     const old = words[entry];
-    words[entry] = this.#relocated(old, info, used, needed + (needed >>> 4));
+    words[entry] = this.#relocated(old, info, used, needed + (needed >>> 3));
     words[entry + 1] = count | (this.#granules << GRANULES_SHIFT);
     if (old !== 0) this.#arena.free(old);
   }
@@ -461,8 +462,8 @@ export class MemberTable {
     const from = arena.u8[old >>> CHUNK_SHIFT], to = arena.u8[block >>> CHUNK_SHIFT];
     const fromBase = (old & GRANULE_MASK) << 3, base = (block & GRANULE_MASK) << 3;
     const fromEnd = fromBase + ((info >>> GRANULES_SHIFT) << 3);
-    copyBytes(from, fromBase, fromBase + groupBytes(info & COUNT_MASK), to, base);
-    copyBytes(from, fromEnd - used, fromEnd, to, base + size - used);
+    copyBlock(from, fromBase, fromBase + groupBytes(info & COUNT_MASK), to, base);
+    copyBlock(from, fromEnd - used, fromEnd, to, base + size - used);
     return block;
   }
 
@@ -475,7 +476,7 @@ export class MemberTable {
       words[entry] = words[entry + 1] = 0;
     } else {
       if (size < SHRINKING_BYTES_MIN || needed > size >>> 1) return;
-      words[entry] = this.#relocated(old, info, used, needed + (needed >>> 4));
+      words[entry] = this.#relocated(old, info, used, needed + (needed >>> 3));
       words[entry + 1] = count | (this.#granules << GRANULES_SHIFT);
     }
     this.#arena.free(old);
@@ -508,21 +509,30 @@ export class MemberTable {
     words[head + PAGES] = pages + 1;
     dir[to] = dir[to + 1] = 0;
     const moves = this.#moves;
-    let moved = 0, movedBytes = 0, bytes = 0;
+    const data = arena.u8[block >>> CHUNK_SHIFT], base = (block & GRANULE_MASK) << 3;
+    const dataEnd = base + ((info >>> GRANULES_SHIFT) << 3);
+    let moved = 0, movedBytes = 0, end = dataEnd;
     for (let slot = 0; slot < count; slot++) {
-      this.#readSlot(block, info, slot);
-      const length = this.end - this.start, size = length > INLINE_BYTES_MAX ? REF_BYTES : length;
-      bytes += size;
-      moves[slot] = (hashBytes(this.bytes, this.start, this.end) >>> 1) & half ? 1 : 0;
+      const length = data[base + ((slot >>> 2) << 3) + 4 + (slot & 3)], size = length & INLINE_BYTES_MAX;
+      const start = end - size;
+      let hash = 0;
+      if (length <= INLINE_BYTES_MAX) {
+        hash = hashBytes(data, start, end);
+      } else {
+        this.#readRecord(readRef(data, start));
+        hash = hashBytes(this.bytes, this.start, this.end);
+      }
+      moves[slot] = (hash >>> 1) & half ? 1 : 0;
       if (moves[slot] === 1) {
         moved++;
         movedBytes += size;
       }
+      end = start;
     }
     if (moved > 0) {
       dir[to] = this.#pick(block, info, 1, moved, movedBytes);
       dir[to + 1] = moved | (this.#granules << GRANULES_SHIFT);
-      dir[from] = moved === count ? 0 : this.#pick(block, info, 0, count - moved, bytes - movedBytes);
+      dir[from] = moved === count ? 0 : this.#pick(block, info, 0, count - moved, dataEnd - end - movedBytes);
       dir[from + 1] = moved === count ? 0 : (count - moved) | (this.#granules << GRANULES_SHIFT);
       arena.free(block);
     }
@@ -605,6 +615,12 @@ export class MemberTable {
     if (size <= DIRECTORY_BYTES_MIN || bytes > size >>> 1) return;
     words[head + DIRECTORY] = this.#arena.realloc(directory, bytes, bytes + (bytes >>> 2));
   }
+}
+
+/** copyBytes for what is likely to stay in its chunk, where copying takes no subarray. */
+function copyBlock(source: Uint8Array, start: number, end: number, target: Uint8Array, at: number): void {
+  if (source === target) target.copyWithin(at, start, end);
+  else copyBytes(source, start, end, target, at);
 }
 
 /** Bytes of data of the first `slots` members of a page whose words begin at `base`. Hot: four lengths at a time. */
