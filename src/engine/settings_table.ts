@@ -164,6 +164,10 @@ export const sections = [
       ...start,
       defaultNote: "yes when the file exists",
     }),
+    setting("seed", text("PATH"), "", "file of commands or JSON that fills the database at start if it is empty", {
+      ...start,
+      defaultNote: "none",
+    }),
     setting(
       "appendfsync",
       choice("everysec", "always", "no"),
@@ -185,7 +189,9 @@ export const sections = [
     setting("dbfilename", plainName("dbfilename", "filename", true), "dump.rdb", "name of snapshots in dir", {
       guarded: true,
     }),
-    fixed("save", savePoints, "", `${NO_SNAPSHOTS}; use appendonly yes`),
+    setting("rdbcompression", yesNo, "yes", "compress strings in snapshots and in what DUMP returns"),
+    setting("rdbchecksum", yesNo, "yes", "write checksums into snapshots, and check them", start),
+    fixed("save", savePoints, "", `${NO_SNAPSHOTS}; use appendonly yes, or send BGSAVE`),
     fixed("aof-timestamp-enabled", yesNo, "no", "the append-only file holds no timestamps"),
   ),
   section(
@@ -346,10 +352,8 @@ export const sections = [
     idle("appenddirname", plainName("appenddirname", "dirname", false), "appendonlydir", ONE_FILE, start),
     idle("aof-use-rdb-preamble", yesNo, "yes", ONE_FILE),
     idle("aof-rewrite-incremental-fsync", yesNo, "yes", "a rewrite syncs as it goes anyway"),
-    idle("rdb-save-incremental-fsync", yesNo, "yes", NO_SNAPSHOTS),
-    idle("rdbcompression", yesNo, "yes", NO_SNAPSHOTS),
-    idle("rdbchecksum", yesNo, "yes", NO_SNAPSHOTS, start),
-    idle("rdb-del-sync-files", yesNo, "no", NO_SNAPSHOTS),
+    idle("rdb-save-incremental-fsync", yesNo, "yes", "a snapshot is synced when it is whole"),
+    idle("rdb-del-sync-files", yesNo, "no", NO_REPLICAS),
     idle("stop-writes-on-bgsave-error", yesNo, "yes", NO_SNAPSHOTS),
   ),
   section(

@@ -5,6 +5,7 @@ import { AofError } from "../aof/replay.ts";
 import { MEMDB_VERSION } from "../engine/engine.ts";
 import type { Settings } from "../engine/settings.ts";
 import { Logger } from "./logger.ts";
+import { SeedError } from "./seed_error.ts";
 import { Server } from "./server.ts";
 
 export interface ServeOptions {
@@ -51,7 +52,7 @@ function signals(): Deno.Signal[] {
 }
 
 function startFailure(error: unknown, settings: Settings): string {
-  if (error instanceof AofError) return `Cannot start: ${error.message}`;
+  if (error instanceof AofError || error instanceof SeedError) return `Cannot start: ${error.message}`;
   if (error instanceof Deno.errors.AddrInUse) {
     return `Cannot start: port ${settings.values.port} is in use. Stop what listens there, or choose another with --port`;
   }

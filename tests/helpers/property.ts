@@ -2,8 +2,8 @@
  * Seeded random tests. A property runs for several seeds; the one that fails is named, with the way to run it again.
  * Settings come from the environment where that may be read, else from the arguments after `--`:
  *
- *     MEMDB_SEED=123            the first seed, and no other unless MEMDB_RUNS says so
- *     MEMDB_RUNS=1000           how many seeds
+ *     MEMDB_TEST_SEED=123       the first seed, and no other unless MEMDB_TEST_RUNS says so
+ *     MEMDB_TEST_RUNS=1000      how many seeds
  *     deno test --seed=1 …      fixes the hash function's key too, which the seed of a property does not reach
  */
 import { SeededRandom } from "../../src/core/random.ts";
@@ -27,15 +27,15 @@ export async function property(
   runs: number,
   body: (random: SeededRandom, seed: number) => void | Promise<void>,
 ): Promise<void> {
-  const fixed = setting("MEMDB_SEED");
+  const fixed = setting("MEMDB_TEST_SEED");
   const first = fixed ?? Math.floor(Math.random() * 1e9);
-  const count = setting("MEMDB_RUNS") ?? (fixed === undefined ? runs : 1);
+  const count = setting("MEMDB_TEST_RUNS") ?? (fixed === undefined ? runs : 1);
   for (let seed = first; seed < first + count; seed++) {
     try {
       await body(new SeededRandom(seed), seed);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`seed ${seed}: ${reason} (again: MEMDB_SEED=${seed})`, { cause: error });
+      throw new Error(`seed ${seed}: ${reason} (again: MEMDB_TEST_SEED=${seed})`, { cause: error });
     }
   }
 }
