@@ -42,7 +42,7 @@ import {
   valueLength,
   valueStart,
 } from "./record.ts";
-import type { Store, ValueType } from "./store.ts";
+import { type CommandWriter, ELEMENTS_PER_COMMAND, type Store, type ValueType } from "./store.ts";
 
 const DICT = 0, INDEX = 1;
 const BODY_BYTES = 8;
@@ -213,7 +213,6 @@ export class HashTable implements ValueType {
 
   /** Gives the field that `find` just found a deadline, or NEVER. The hash has room for deadlines. */
   setDeadline(deadline: number): void {
-    if (this.deadline === deadline) return;
     if (this.encoding === Encoding.LISTPACK_EX) {
       this.#movePacked(deadline);
       return;
@@ -330,6 +329,31 @@ export class HashTable implements ValueType {
     });
     this.#readRecord(chosen);
     return chosen;
+  }
+
+  emit(encoding: number, body: number, cursor: number, writer: CommandWriter): number {
+    let room = 0;
+    const write = () => {
+      const hasDeadline = this.deadline !== NEVER;
+      if (room-- === 0 || hasDeadline) {
+        writer.command("HSET");
+        room = ELEMENTS_PER_COMMAND - 1;
+      }
+      writer.bytes(this.fieldBytes, this.fieldStart, this.fieldEnd);
+      writer.bytes(this.bytes, this.start, this.end);
+      if (!hasDeadline) return;
+      writer.command("HPEXPIREAT");
+      writer.text(`${this.deadline}`);
+      writer.text("FIELDS");
+      writer.text("1");
+      writer.bytes(this.fieldBytes, this.fieldStart, this.fieldEnd);
+      room = 0;
+    };
+    this.open(encoding, body);
+    do {
+      cursor = this.scan(cursor, ELEMENTS_PER_COMMAND, write);
+    } while (cursor !== 0 && !writer.full);
+    return cursor;
   }
 
   copy(encoding: number, body: number): number {
