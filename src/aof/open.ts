@@ -4,6 +4,8 @@
  */
 import type { Executor } from "../commands/execute.ts";
 import type { Engine } from "../engine/engine.ts";
+import { MAGIC, RdbError } from "../rdb/format.ts";
+import { isRdb, type RdbLoadResult } from "../rdb/loader.ts";
 import { type Disk, type DiskFile, identityOf } from "./disk.ts";
 import { AofLog, reasonOf } from "./log.ts";
 import { Progress } from "./progress.ts";
@@ -33,7 +35,7 @@ export async function openAof(
     let size = file.statSync().size;
     let checksum = 0;
     if (restore) {
-      const verdict = await load(engine, executor, file, path);
+      const verdict = await load(engine, executor, file, path, append);
       if (append && verdict.wholeBytes < size) await dropTail(engine, disk, file, path, verdict);
       size = verdict.wholeBytes;
       checksum = verdict.checksum;
@@ -80,14 +82,20 @@ async function open(disk: Disk, path: string, append: boolean): Promise<DiskFile
   }
 }
 
-async function load(engine: Engine, executor: Executor, file: DiskFile, path: string): Promise<Verdict> {
-  const head = new Uint8Array(5);
-  file.readSync(head);
-  if (String.fromCharCode(...head) === "REDIS") throw new AofError(`${path} begins with an RDB snapshot, not commands`);
+async function load(
+  engine: Engine,
+  executor: Executor,
+  file: DiskFile,
+  path: string,
+  append: boolean,
+): Promise<Verdict> {
   const replay = new Replay(engine, executor);
-  const verdict = await replay.verify(file);
-  if (verdict.damage !== undefined) judge(engine, path, verdict, verdict.damage);
   const progress = new Progress(engine, path);
+  const head = new Uint8Array(MAGIC.length);
+  file.readSync(head);
+  const start = isRdb(head) ? await loadSnapshot(engine, replay, progress, file, path, append) : 0;
+  const verdict = await replay.verify(file, start);
+  if (verdict.damage !== undefined) judge(engine, path, verdict, verdict.damage);
   let result: ReplayResult;
   try {
     result = await replay.load(file, verdict, () => progress.show());
@@ -99,6 +107,42 @@ async function load(engine: Engine, executor: Executor, file: DiskFile, path: st
     engine.log("warning", `${result.failed} commands of ${path} failed; the first ${result.firstFailure}`);
   }
   return verdict;
+}
+
+/**
+ * Loads the snapshot that the file begins with, and returns where the commands begin. What MemDB cannot keep would be gone
+ * with the next rewrite of the file: then it is only read, not appended to.
+ */
+async function loadSnapshot(
+  engine: Engine,
+  replay: Replay,
+  progress: Progress,
+  file: DiskFile,
+  path: string,
+  append: boolean,
+): Promise<number> {
+  let result: RdbLoadResult;
+  try {
+    result = await replay.loadSnapshot(file, () => progress.show());
+  } catch (error) {
+    if (!(error instanceof RdbError)) throw error;
+    throw new AofError(`the snapshot in ${path} is ${error.message}. Nothing was changed`);
+  } finally {
+    progress.end();
+  }
+  const { endOffset, keys, skipped, skippedCount } = result;
+  if (skippedCount > 0 && append) {
+    throw new AofError(
+      `the snapshot in ${path} holds what MemDB cannot keep (${skippedCount} times), first ${skipped[0]}. ` +
+        `Copy the rest with memdb import ${path} --aofpath NEW, or only read it with --appendonly no`,
+    );
+  }
+  for (const what of skipped) engine.log("warning", `Left out of ${path}: ${what}`);
+  if (skippedCount > skipped.length) {
+    engine.log("warning", `Left out of ${path}: ${skippedCount - skipped.length} more`);
+  }
+  engine.log("notice", `Loaded ${keys} keys from the snapshot in ${path} (RDB version ${result.version})`);
+  return endOffset;
 }
 
 /** Refuses a damaged file, or says what will be left out. */

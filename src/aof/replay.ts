@@ -10,6 +10,8 @@ import type { Engine } from "../engine/engine.ts";
 import { Session } from "../engine/session.ts";
 import { Reply } from "../resp/reply.ts";
 import type { Request } from "../resp/request.ts";
+import { RdbInput } from "../rdb/input.ts";
+import { RdbLoader, type RdbLoadResult } from "../rdb/loader.ts";
 import { Call } from "../commands/call.ts";
 import type { Executor } from "../commands/execute.ts";
 import { AofReader, Item } from "./reader.ts";
@@ -49,11 +51,40 @@ export class Replay {
     this.#call = new Call(engine, session, executor.table);
   }
 
-  /** Judges a file before anything of it is run. */
-  verify(file: SeekableSource): Promise<Verdict> {
+  /** Loads the snapshot that a file begins with. The commands are behind it. Throws RdbError. */
+  loadSnapshot(file: SeekableSource, progress: () => void): Promise<RdbLoadResult> {
+    const { persistence, settings, snapshots, store } = this.#engine;
+    const totalBytes = file.seekSync(0, Deno.SeekMode.End);
+    file.seekSync(0, Deno.SeekMode.Start);
+    const input = new RdbInput((into) => file.readSync(into), totalBytes);
+    const options = { keepExpired: true, checksum: settings.values.rdbchecksum };
+    const loader = new RdbLoader(store, input, options);
+    persistence.loadTotalBytes = totalBytes;
+    store.holdExpiry = true;
+    return this.#loading(async () => {
+      this.#executor.begin();
+      try {
+        for (const _ of loader.steps()) {
+          persistence.loadedBytes = input.offset;
+          persistence.loadedKeys = loader.result.keys;
+          const waiting = this.#pause(progress);
+          if (waiting !== undefined) await waiting;
+        }
+      } finally {
+        store.holdExpiry = false;
+      }
+      persistence.loadedBytes = input.offset;
+      snapshots.loadedKeys = loader.result.keys;
+      return loader.result;
+    });
+  }
+
+  /** Judges the commands of a file, from byte `start` on, before any of them is run. */
+  verify(file: SeekableSource, start = 0): Promise<Verdict> {
     const { table } = this.#executor;
     return this.#loading(() =>
       verify(file, {
+        start,
         knows: ({ bytes, start, end }) => table.find(bytes, start[0], end[0]) !== undefined,
         pause: () => this.#pause(() => {}),
       })
