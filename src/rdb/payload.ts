@@ -26,7 +26,7 @@ export function dumpValue(store: Store, db: Keyspace, ref: number, compression: 
   return output.bytes.subarray(0, output.length);
 }
 
-/** Whether a payload has a version that is read here, and its checksum. Zeros for the checksum pass, as in Redis. */
+/** Whether a payload has a version that is read here, and its checksum. */
 export function isSound(payload: Uint8Array): boolean {
   const footer = payload.length - FOOTER_BYTES;
   if (footer < 0) return false;
@@ -34,7 +34,7 @@ export function isSound(payload: Uint8Array): boolean {
   if (version > VERSION_READ_MAX) return false;
   const crc = new Crc64();
   crc.add(payload, 0, footer + 2);
-  return payload.subarray(footer + 2).every((byte) => byte === 0) || crc.matches(payload, footer + 2);
+  return crc.matches(payload, footer + 2);
 }
 
 /**

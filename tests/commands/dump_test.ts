@@ -5,7 +5,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { latin1 } from "../../src/core/bytes.ts";
 import type { SeededRandom } from "../../src/core/random.ts";
-import type { Argument } from "../helpers/client.ts";
+import type { Argument, TestClient } from "../helpers/client.ts";
+import { decode } from "../helpers/decode.ts";
 import { recordEffects, recordEvents } from "../helpers/effects.ts";
 import { bodyOf, bulkBytes, payloadOf } from "../helpers/payload.ts";
 import { oneIn, pick, property, randomBytes } from "../helpers/property.ts";
@@ -44,6 +45,8 @@ const MAKERS: Record<string, (key: string, random: SeededRandom) => Argument[]> 
       () => [pick(random, ["0", "-1", "1.5", "1e300", "inf", "-inf", "0.1", "100000"]), bytesOf(element(random))],
     ).flat(),
   ],
+  set: (key, random) => ["SADD", key, ...members(random, oneIn(random, 2))],
+  hash: (key, random) => ["HSET", key, ...members(random, false).flatMap((field) => [field, bytesOf(element(random))])],
 };
 
 /** Commands that show a whole value in one order. */
@@ -53,6 +56,34 @@ const READERS: Record<string, Argument[]> = {
   zset: ["ZRANGE", "0", "-1", "WITHSCORES"],
 };
 
+const SHORT = ["a", "7", "-12", "70000", "x".repeat(64), "0x1"];
+
+/** Makes a set or hash that has some encoding of its kind, more often than chance would. */
+function members(random: SeededRandom, integers: boolean): Uint8Array[] {
+  const large = oneIn(random, 4);
+  return Array.from({ length: pick(random, COUNTS) }, () => {
+    if (integers) {
+      return bytesOf(pick(random, [`${random.below(1000)}`, "-70000", "5000000000", "-9223372036854775808"]));
+    }
+    return bytesOf(large ? element(random) : `${pick(random, SHORT)}${random.below(500)}`);
+  });
+}
+
+/** Compares sets and hashes, whose order is free. */
+async function sameElements(pair: Pair, kind: string): Promise<void> {
+  const read = (client: TestClient, key: string) =>
+    client.command(kind === "set" ? "SMEMBERS" : "HGETALL", key).then((reply) =>
+      sorted(decode(reply) as string[], kind)
+    );
+  const [ours, theirs] = await Promise.all([read(pair.memdb, "there"), read(pair.redis, "here")]);
+  assertEquals(ours, theirs);
+}
+
+function sorted(items: string[], kind: string): string[] {
+  if (kind === "set") return items.sort();
+  return items.flatMap((field, i) => i % 2 === 0 ? [`${field} ${items[i + 1]}`] : []).sort();
+}
+
 async function exchange(pair: Pair, kind: string, random: SeededRandom): Promise<void> {
   await pair.same("DEL", "here", "there");
   await pair.same(...MAKERS[kind]("here", random));
@@ -60,14 +91,21 @@ async function exchange(pair: Pair, kind: string, random: SeededRandom): Promise
   const theirs = bulkBytes(await pair.redis.command("DUMP", "here"));
   assertEquals(await pair.redis.command("RESTORE", "there", "0", ours), "+OK\r\n");
   assertEquals(await pair.memdb.command("RESTORE", "there", "0", theirs), "+OK\r\n");
-  const [reader, ...rest] = READERS[kind];
-  assertEquals(await pair.same(reader, "there", ...rest), await pair.same(reader, "here", ...rest));
+  if (kind in READERS) {
+    const [reader, ...rest] = READERS[kind];
+    assertEquals(await pair.same(reader, "there", ...rest), await pair.same(reader, "here", ...rest));
+  } else {
+    const digest = await pair.redis.command("DEBUG", "DIGEST-VALUE", "here", "there");
+    assertEquals(...digest.split("\r\n").slice(1, 3) as [string, string]);
+    await sameElements(pair, kind);
+  }
   await pair.same("OBJECT", "ENCODING", "there");
 }
 
 for (const kind of Object.keys(MAKERS)) {
   differential(`a ${kind} goes from each server to the other`, async (pair) => {
     await property(25, (random) => exchange(pair, kind, random));
+    if (kind === "set" || kind === "hash") return;
     await pair.same("CONFIG", "SET", "rdbcompression", "no");
     await property(15, async (random) => {
       await exchange(pair, kind, random);
@@ -77,6 +115,23 @@ for (const kind of Object.keys(MAKERS)) {
     });
   });
 }
+
+differential("deadlines of fields go from each server to the other", async (pair) => {
+  const later = String(Date.now() + 1e9), evenLater = String(Date.now() + 2e9);
+  for (const count of [3, 600]) {
+    for (let i = 0; i < count; i++) await pair.same("HSET", "here", `field${i}`, `${i}`);
+    await pair.same("HPEXPIREAT", "here", later, "FIELDS", "1", "field1");
+    await pair.same("HPEXPIREAT", "here", evenLater, "FIELDS", "1", "field0");
+    const ours = bulkBytes(await pair.memdb.command("DUMP", "here"));
+    const theirs = bulkBytes(await pair.redis.command("DUMP", "here"));
+    assertEquals(await pair.redis.command("RESTORE", "there", "0", ours, "REPLACE"), "+OK\r\n");
+    assertEquals(await pair.memdb.command("RESTORE", "there", "0", theirs, "REPLACE"), "+OK\r\n");
+    await pair.same("HPEXPIRETIME", "there", "FIELDS", "3", "field0", "field1", "field2");
+    await pair.same("HLEN", "there");
+    await pair.same("OBJECT", "ENCODING", "there");
+    await sameElements(pair, "hash");
+  }
+});
 
 differential("RESTORE refuses what Redis refuses, in the same order", async (pair) => {
   await pair.same("SET", "taken", "value");
