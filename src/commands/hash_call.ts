@@ -106,11 +106,11 @@ export function replyValue(call: Call, hash: HashTable): void {
 /** The number of fields in argument `at`, which must be that of the arguments behind it. Throws CommandError. */
 export function fieldCount(call: Call, at: number, message: string): number {
   if (at >= call.argc) fail(`ERR wrong number of arguments for '${call.command.fullName}' command`);
-  const count = call.integerIn(at, 1, INT32_MAX, message, message);
+  const count = call.integerIn(at, 1, INT64_MAX, message, message);
   return count === call.argc - at - 1 ? count : fail(COUNT_MISMATCH);
 }
 
-const INT32_MAX = 2 ** 31 - 1;
+const INT64_MAX = 2 ** 63;
 const COUNT_MISMATCH = "ERR The `numfields` parameter must match the number of arguments";
 
 /** Throws CommandError unless argument i says FIELDS. */

@@ -219,8 +219,8 @@ export class HashTable implements ValueType {
     }
     const arena = this.#arena, ref = this.#ref;
     const flags = flagsOf(arena, ref);
-    if ((flags & NUMBER) !== 0 && deadline !== NEVER) {
-      this.#ordered.rescore(this.#part(this.body, INDEX), ref, deadline);
+    if (deadline === NEVER ? (flags & NUMBER) === 0 : (flags & NUMBER) !== 0) {
+      if (deadline !== NEVER) this.#ordered.rescore(this.#part(this.body, INDEX), ref, deadline);
       return;
     }
     this.#unindex(ref);

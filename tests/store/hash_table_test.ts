@@ -1,0 +1,305 @@
+/**
+ * The hash against a Map, over all four encodings and every way between them, with the clock held, under several limits.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { fromLatin1, latin1 } from "../../src/core/bytes.ts";
+import { SeededRandom } from "../../src/core/random.ts";
+import { HashTable } from "../../src/store/hash_table.ts";
+import { Encoding, NEVER, Type } from "../../src/store/keyspace.ts";
+import { Store } from "../../src/store/store.ts";
+import { oneIn, pick, property } from "../helpers/property.ts";
+
+const KEY = fromLatin1("hash"), COPY = fromLatin1("copy");
+
+interface Field {
+  value: string;
+  deadline: number;
+}
+
+/** A store with one hash in it, and the Map that it must be. */
+class Subject {
+  readonly store: Store;
+  readonly hash: HashTable;
+  readonly model = new Map<string, Field>();
+  readonly seen = new Set<number>();
+  nowMs = 1_000_000;
+  #ref = 0;
+
+  constructor(maxEntries: number, maxValueBytes: number) {
+    this.store = new Store({ databases: 1, random: new SeededRandom(1) });
+    this.store.setTime(this.nowMs);
+    this.hash = new HashTable(this.store);
+    this.hash.maxPackedEntries = maxEntries;
+    this.hash.maxPackedValueBytes = maxValueBytes;
+    this.store.register(Type.HASH, this.hash);
+  }
+
+  get exists(): boolean {
+    return this.#ref !== 0;
+  }
+
+  /** Runs a write on the hash as a command would: made when missing, deleted when empty. */
+  write(change: (hash: HashTable) => void): void {
+    const { hash } = this;
+    const db = this.store.databases[0];
+    if (this.#ref === 0) hash.create();
+    else hash.open(db.encodingOf(this.#ref), db.bodyOf(this.#ref));
+    change(hash);
+    if (this.#ref === 0) this.#ref = db.add(KEY, 0, KEY.length, Type.HASH, hash.encoding, hash.body);
+    db.setBody(this.#ref, hash.body);
+    db.setEncoding(this.#ref, hash.encoding);
+    db.indexFields(this.#ref);
+    this.seen.add(hash.encoding);
+    if (hash.count(hash.encoding, hash.body) > 0) return;
+    db.unlink(this.#ref);
+    this.#ref = 0;
+  }
+
+  /** Runs what only reads. */
+  read(look: (hash: HashTable) => void): void {
+    const db = this.store.databases[0];
+    this.hash.open(db.encodingOf(this.#ref), db.bodyOf(this.#ref));
+    look(this.hash);
+  }
+
+  set(name: string, value: string, keepDeadline: boolean): void {
+    const field = fromLatin1(name), bytes = fromLatin1(value);
+    this.write((hash) => {
+      assertEquals(hash.find(field, 0, field.length), this.model.has(name), name);
+      hash.set(field, 0, field.length, bytes, 0, bytes.length, keepDeadline);
+      assert(hash.find(field, 0, field.length));
+      assertEquals(valueOf(hash), value);
+    });
+    const deadline = keepDeadline ? this.model.get(name)?.deadline ?? NEVER : NEVER;
+    this.model.set(name, { value, deadline });
+  }
+
+  remove(name: string): void {
+    const field = fromLatin1(name);
+    if (!this.exists) return;
+    this.write((hash) => {
+      const found = hash.find(field, 0, field.length);
+      assertEquals(found, this.model.delete(name));
+      if (found) hash.remove();
+    });
+  }
+
+  setDeadline(name: string, deadline: number): void {
+    const field = fromLatin1(name);
+    if (!this.exists) return;
+    this.write((hash) => {
+      if (deadline !== NEVER) hash.allowDeadlines();
+      if (!hash.find(field, 0, field.length)) return;
+      const old = this.model.get(name)!;
+      assertEquals(hash.deadline, old.deadline);
+      if (deadline === NEVER && old.deadline === NEVER) return;
+      hash.setDeadline(deadline);
+      old.deadline = deadline;
+    });
+  }
+
+  /** Moves the clock; the model forgets at once what expired. */
+  advance(ms: number): void {
+    this.nowMs += ms;
+    this.store.setTime(this.nowMs);
+    for (const [name, { deadline }] of this.model) {
+      if (deadline !== NEVER && deadline <= this.nowMs) this.model.delete(name);
+    }
+  }
+
+  expire(limit: number): void {
+    if (!this.exists) return;
+    this.write((hash) => {
+      let last = 0, visits = 0;
+      const before = hash.count(hash.encoding, hash.body);
+      const count = hash.expire(limit, () => {
+        assert(!this.model.has(latin1(hash.fieldBytes, hash.fieldStart, hash.fieldEnd)));
+        assert(hash.deadline >= last && hash.deadline <= this.nowMs);
+        last = hash.deadline;
+        visits++;
+      });
+      assertEquals([visits, before - hash.count(hash.encoding, hash.body)], [count, count]);
+      assert(count <= limit);
+      if (count < limit) assertEquals(hash.count(hash.encoding, hash.body), this.model.size);
+    });
+  }
+
+  check(): void {
+    this.store.check();
+    if (!this.exists) {
+      assertEquals(this.model.size, 0);
+      return;
+    }
+    this.read((hash) => {
+      assertEquals(hash.length, this.model.size);
+      assertSame(contents(hash), this.model);
+      for (const [name, { value, deadline }] of this.model) {
+        const field = fromLatin1(name);
+        assert(hash.find(field, 0, field.length), name);
+        assertEquals([valueOf(hash), hash.deadline], [value, deadline]);
+      }
+      if (this.model.size === 0) return;
+      for (let i = 0; i < 5; i++) {
+        hash.readRandom(this.store.random);
+        assert(this.model.has(latin1(hash.fieldBytes, hash.fieldStart, hash.fieldEnd)));
+      }
+    });
+  }
+
+  /** A copy has the same fields and nothing in common with the original. */
+  checkCopy(): void {
+    if (!this.exists) return;
+    const db = this.store.databases[0];
+    const ref = db.copyTo(this.#ref, db, COPY, 0, COPY.length);
+    this.store.check();
+    this.hash.open(db.encodingOf(ref), db.bodyOf(ref));
+    assertSame(contents(this.hash), this.model);
+    db.unlink(ref);
+  }
+
+  end(): void {
+    this.check();
+    this.checkCopy();
+    if (this.exists) this.store.databases[0].unlink(this.#ref);
+    this.store.check();
+    assertEquals(this.store.arena.blockCount, 6);
+  }
+}
+
+function valueOf(hash: HashTable): string {
+  const text = latin1(hash.bytes, hash.start, hash.end);
+  if (hash.view !== undefined) {
+    const { buffer, byteOffset } = hash.view;
+    assertEquals(latin1(new Uint8Array(buffer, byteOffset + hash.start, hash.end - hash.start)), text);
+  }
+  return text;
+}
+
+function contents(hash: HashTable): Map<string, Field> {
+  const found = new Map<string, Field>();
+  hash.each(() => {
+    const name = latin1(hash.fieldBytes, hash.fieldStart, hash.fieldEnd);
+    assert(!found.has(name), "a field was visited twice");
+    found.set(name, { value: valueOf(hash), deadline: hash.deadline });
+  });
+  return found;
+}
+
+function assertSame(actual: Map<string, Field>, expected: Map<string, Field>): void {
+  assertEquals(actual.size, expected.size);
+  for (const [name, field] of expected) assertEquals(actual.get(name), field, name);
+}
+
+function randomText(random: SeededRandom, long: boolean): string {
+  switch (random.below(7)) {
+    case 0:
+      return String(random.below(2 ** 32) - 2 ** 31);
+    case 1:
+      return pick(random, ["9223372036854775807", "-9223372036854775808", "9007199254740993", "00", "-0", "", "0"]);
+    case 2:
+      return "v".repeat(random.below(70));
+    case 3:
+      return long && oneIn(random, 10) ? "l".repeat(pick(random, [5000, 65_535, 65_536, 200_000])) : "m".repeat(100);
+    default:
+      return String(random.below(1000));
+  }
+}
+
+Deno.test("a hash behaves like a Map under all writes, in every encoding", () =>
+  property(20, (random, seed) => {
+    const subject = new Subject(pick(random, [0, 4, 32, 512]), pick(random, [8, 64, 1000]));
+    const names = pick(random, [6, 40, 1500]);
+    const long = seed % 3 === 0, deadlines = !oneIn(random, 4);
+    const name = () => oneIn(random, 30) ? `${"n".repeat(random.below(5000))}` : `f${random.below(names)}`;
+    let growing = true;
+    for (let i = 0; i < 1200; i++) {
+      if (oneIn(random, 200)) growing = !growing;
+      const dice = random.below(100);
+      if (dice < (growing ? 50 : 15)) subject.set(name(), randomText(random, long), random.below(2) === 0);
+      else if (dice < 65) subject.remove(name());
+      else if (dice < 90 && deadlines) {
+        const deadline = oneIn(random, 4) ? NEVER : subject.nowMs + 1 + random.below(oneIn(random, 5) ? 5 : 5000);
+        subject.setDeadline(name(), deadline);
+      } else if (dice < 95) subject.expire(1 + random.below(8));
+      else if (deadlines) subject.advance(random.below(oneIn(random, 10) ? 3000 : 50));
+      if (oneIn(random, 100)) subject.check();
+      if (oneIn(random, 300)) subject.checkCopy();
+    }
+    subject.end();
+  }));
+
+Deno.test("every encoding is reached, and none is left but for the next", () => {
+  const subject = new Subject(8, 64);
+  for (let i = 0; i < 8; i++) subject.set(`f${i}`, "v", false);
+  subject.setDeadline("f3", subject.nowMs + 5);
+  for (let i = 8; i < 10; i++) subject.set(`f${i}`, "v", false);
+  assertEquals([...subject.seen], [Encoding.LISTPACK, Encoding.LISTPACK_EX, Encoding.HASHTABLE_EX]);
+  subject.end();
+  const large = new Subject(8, 64);
+  large.set("f", "v".repeat(65), false);
+  large.setDeadline("f", large.nowMs + 5);
+  assertEquals([...large.seen], [Encoding.HASHTABLE, Encoding.HASHTABLE_EX]);
+  large.end();
+});
+
+Deno.test("while expiry is held nothing expires", () => {
+  for (const entries of [0, 8]) {
+    const subject = new Subject(entries, 64);
+    subject.set("a", "1", false);
+    subject.setDeadline("a", subject.nowMs + 5);
+    subject.store.holdExpiry = true;
+    subject.store.setTime(subject.nowMs + 5);
+    subject.read((hash) => {
+      assertEquals(hash.length, 1);
+      assert(hash.find(fromLatin1("a"), 0, 1));
+      assertEquals(hash.expire(9, () => {}), 0);
+    });
+    subject.store.holdExpiry = false;
+    subject.read((hash) => {
+      assertEquals(hash.length, 0);
+      assert(!hash.find(fromLatin1("a"), 0, 1));
+    });
+  }
+});
+
+Deno.test("a large hash is freed in slices", () => {
+  const subject = new Subject(0, 64);
+  subject.write((hash) => {
+    for (let i = 0; i < 50_000; i++) {
+      const field = fromLatin1(`field${i}`);
+      hash.find(field, 0, field.length);
+      hash.set(field, 0, field.length, field, 0, field.length);
+    }
+    hash.allowDeadlines();
+    for (let i = 0; i < 20_000; i++) {
+      const field = fromLatin1(`field${i}`);
+      assert(hash.find(field, 0, field.length));
+      hash.setDeadline(subject.nowMs + 1 + i);
+    }
+  });
+  const { store } = subject;
+  const db = store.databases[0];
+  db.unlink(db.find(KEY, 0, KEY.length));
+  let slices = 0;
+  for (; store.garbageCount > 0; slices++) {
+    const before = store.arena.blockCount;
+    store.reclaim(500);
+    assert(before - store.arena.blockCount < 500 + 870 + 10);
+  }
+  assert(slices > 30);
+  store.check();
+  assertEquals(store.arena.blockCount, 6);
+});
+
+Deno.test("sizes are those of the blocks", () =>
+  property(4, (random) => {
+    const subject = new Subject(pick(random, [0, 8]), 64);
+    const empty = subject.store.arena.usedBytes;
+    for (let i = 0; i < 300; i++) subject.set(`f${i}`, "x".repeat(random.below(100)), false);
+    subject.set("long", "x".repeat(100_000), false);
+    for (let i = 0; i < 100; i++) subject.setDeadline(`f${i}`, subject.nowMs + 5);
+    subject.read((hash) => {
+      const record = subject.store.arena.roundUp(12 + KEY.length);
+      assertEquals(hash.sizeBytes(hash.encoding, hash.body, 0) + record, subject.store.arena.usedBytes - empty);
+    });
+  }));
