@@ -165,7 +165,9 @@ function add(call: Call): void {
   const ref = call.lookupTypeWrite(1, Type.SET);
   const sets = setsOf(call);
   if (ref === 0) {
-    sets.createFor(argc - 2, bytes, start[2], end[2]);
+    let memberBytes = 0;
+    for (let i = 2; i < argc; i++) memberBytes += end[i] - start[i];
+    sets.createFor(argc - 2, bytes, start[2], end[2], memberBytes);
   } else {
     sets.open(db.encodingOf(ref), db.bodyOf(ref));
     if (sets.encoding !== Encoding.HASHTABLE) sets.expect(argc - 2);

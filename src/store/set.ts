@@ -22,6 +22,10 @@ type Visitor = Parameters<NonNullable<ValueType["elements"]>>[3];
 /** Redis's own limits, whatever the settings say. */
 const INTSET_ENTRIES_MAX = 1 << 30;
 const LISTPACK_BYTES_MAX = 1 << 30;
+/** Bytes of an entry of a packed block beside a short member. */
+const SHORT_ENTRY_BYTES = 2;
+/** A new packed block has room for what is about to come up to here. */
+const ROOM_BYTES_MAX = 8192;
 /** A table's places are page * PLACES + slot. */
 const PLACES = 256;
 
@@ -71,10 +75,19 @@ export class MemberSet implements ValueType {
     else this.open(Encoding.HASHTABLE, this.#table.create());
   }
 
-  /** Takes up a new, empty set that will get up to `count` members, the first of them `bytes[start, end)`. */
-  createFor(count: number, bytes: Uint8Array, start: number, end: number): void {
-    if (count <= this.maxIntSetEntries && this.integers.take(bytes, start, end)) this.create(Encoding.INTSET);
-    else this.create(count <= this.maxPackedEntries ? Encoding.LISTPACK : Encoding.HASHTABLE);
+  /**
+   * Takes up a new, empty set that will get up to `count` members, the first of them `bytes[start, end)`, and all of them
+   * together about `memberBytes` long.
+   */
+  createFor(count: number, bytes: Uint8Array, start: number, end: number, memberBytes = count * (end - start)): void {
+    if (count <= this.maxIntSetEntries && this.integers.take(bytes, start, end)) {
+      this.create(Encoding.INTSET);
+    } else if (count <= this.maxPackedEntries) {
+      const room = Math.min(memberBytes + count * SHORT_ENTRY_BYTES, ROOM_BYTES_MAX);
+      this.open(Encoding.LISTPACK, this.packed.create(room));
+    } else {
+      this.create(Encoding.HASHTABLE);
+    }
   }
 
   /** Makes the set large if `count` members, more than the limit, are about to come. */
