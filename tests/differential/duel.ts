@@ -1,0 +1,71 @@
+/**
+ * Runs commands on both servers from an empty database, finds the first reply that differs, and shortens the run to the
+ * commands that it takes.
+ */
+import { quote } from "../../src/cli/quoting.ts";
+import { encodeRequest } from "../helpers/client.ts";
+import { sameReplies } from "./compare.ts";
+import type { Servers } from "./servers.ts";
+
+export type Protocol = 2 | 3;
+
+export interface Difference {
+  /** The shortest run found, the command that differs last. */
+  readonly commands: readonly string[][];
+  readonly memdb: string;
+  readonly redis: string;
+}
+
+/** Both are brought to this state before each run. */
+const PROLOGUE = [["RESET"], ["FLUSHALL"]];
+/** What is compared behind each run: all data. */
+const EPILOGUE = [["SELECT", "0"], ["DBSIZE"], ["DEBUG", "DIGEST"]];
+
+interface Found {
+  readonly index: number;
+  readonly memdb: string;
+  readonly redis: string;
+}
+
+async function run(servers: Servers, protocol: Protocol, commands: readonly string[][]): Promise<Found | undefined> {
+  const before = [...PROLOGUE, ["HELLO", String(protocol)]];
+  const [memdb, redis] = await servers.replies([...before, ...commands].map((words) => encodeRequest(words)));
+  for (const [index, words] of commands.entries()) {
+    const i = before.length + index;
+    if (!sameReplies(words, memdb[i], redis[i])) return { index, memdb: memdb[i], redis: redis[i] };
+  }
+}
+
+/** The first difference when the commands run on both servers, undefined if there is none. */
+export async function duel(
+  servers: Servers,
+  protocol: Protocol,
+  commands: readonly string[][],
+): Promise<Difference | undefined> {
+  const all = [...commands, ...EPILOGUE];
+  const first = await run(servers, protocol, all);
+  if (first === undefined) return undefined;
+  // Once more, in case that the clock ticked between the two.
+  let found = await run(servers, protocol, all);
+  if (found === undefined) return undefined;
+  let shortest = all.slice(0, found.index + 1);
+  for (let size = shortest.length >> 1; size >= 1; size >>= 1) {
+    for (let at = 0; at + size < shortest.length;) {
+      const candidate = shortest.toSpliced(at, size);
+      const again = await run(servers, protocol, candidate);
+      if (again !== undefined) {
+        shortest = candidate.slice(0, again.index + 1);
+        found = again;
+      } else at += size;
+    }
+  }
+  return { commands: shortest, memdb: found.memdb, redis: found.redis };
+}
+
+/** A difference as text: the commands as redis-cli takes them, and the two replies. */
+export function describe({ commands, memdb, redis }: Difference, protocol: Protocol): string {
+  const lines = commands.map((words) =>
+    "  " + words.map((word) => /^[\w:*.-]+$/.test(word) ? word : quote(word)).join(" ")
+  );
+  return `RESP${protocol}\n${lines.join("\n")}\n  MemDB: ${JSON.stringify(memdb)}\n  Redis: ${JSON.stringify(redis)}`;
+}

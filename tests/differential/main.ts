@@ -1,0 +1,41 @@
+/**
+ * `deno task test:differential [--minutes N] [--seed S] [--commands N]`: random commands to MemDB and to Redis for as long
+ * as wished. Prints every difference that it has not printed before, and exits with 1 if there was one.
+ */
+import { parseArgs } from "@std/cli";
+import { SeededRandom } from "../../src/core/random.ts";
+import { commandName } from "./compare.ts";
+import { describe, duel, type Protocol } from "./duel.ts";
+import { randomCommands } from "./generate.ts";
+import { available, Servers } from "./servers.ts";
+
+const flags = parseArgs(Deno.args, { string: ["minutes", "seed", "commands"] });
+const minutes = Number(flags.minutes ?? 1);
+const count = Number(flags.commands ?? 150);
+if (!(minutes > 0 && count > 0)) {
+  console.error("--minutes and --commands must be numbers above 0");
+  Deno.exit(2);
+}
+if (!available) {
+  console.error("there is no redis-server on the PATH");
+  Deno.exit(1);
+}
+const first = Number(flags.seed ?? Math.floor(Math.random() * 1e9));
+const until = Date.now() + minutes * 60_000;
+const shown = new Set<string>();
+let seed = first;
+{
+  await using servers = await Servers.start();
+  for (; Date.now() < until; seed++) {
+    const protocol: Protocol = seed % 2 === 0 ? 2 : 3;
+    const difference = await duel(servers, protocol, randomCommands(new SeededRandom(seed), count));
+    if (difference === undefined) continue;
+    const { commands, memdb, redis } = difference;
+    const topic = [commandName(commands.at(-1)!), memdb.slice(0, 20), redis.slice(0, 20)].join(" ");
+    if (shown.has(topic)) continue;
+    shown.add(topic);
+    console.log(`seed ${seed}, ${describe(difference, protocol)}\n`);
+  }
+}
+console.log(`seeds ${first} to ${seed - 1}, ${count} commands each: ${shown.size} kinds of differences`);
+Deno.exit(shown.size > 0 ? 1 : 0);

@@ -1,0 +1,26 @@
+/**
+ * Random commands to MemDB and to Redis, for some seconds. `deno task test:differential` goes on for as long as one likes.
+ */
+import { SeededRandom } from "../../src/core/random.ts";
+import { describe, duel } from "./duel.ts";
+import { randomCommands } from "./generate.ts";
+import { available, Servers } from "./servers.ts";
+
+const ROUNDS = 60;
+const COMMANDS = 150;
+
+for (const protocol of [2, 3] as const) {
+  const name = `random commands get the replies that Redis gives, in RESP${protocol}`;
+  Deno.test({
+    name: available ? name : `${name} (skipped: no redis-server on the PATH)`,
+    ignore: !available,
+    fn: async () => {
+      await using servers = await Servers.start();
+      const first = Math.floor(Math.random() * 1e9);
+      for (let seed = first; seed < first + ROUNDS; seed++) {
+        const difference = await duel(servers, protocol, randomCommands(new SeededRandom(seed), COMMANDS));
+        if (difference !== undefined) throw new Error(`seed ${seed}, ${describe(difference, protocol)}`);
+      }
+    },
+  });
+}

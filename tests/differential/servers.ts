@@ -1,0 +1,104 @@
+/**
+ * The two servers that the differential tests compare: MemDB in this process and a redis-server of its own, or those at the
+ * addresses in DIFFERENTIAL_MEMDB and DIFFERENTIAL_REDIS. Both have the same small limits, so that no test needs much memory.
+ */
+import { systemClock } from "../../src/core/clock.ts";
+import { type SettingName, Settings } from "../../src/engine/settings.ts";
+import { Server } from "../../src/server/server.ts";
+import { TestClient } from "../helpers/client.ts";
+import { isInstalled } from "../e2e/process.ts";
+
+const memdbAddress = Deno.env.get("DIFFERENTIAL_MEMDB");
+const redisAddress = Deno.env.get("DIFFERENTIAL_REDIS");
+
+/** Whether there is a Redis to compare with. */
+export const available = redisAddress !== undefined || isInstalled("redis-server");
+
+const SETTINGS: Readonly<Record<string, string>> = {
+  "proto-max-bulk-len": "1048576",
+  "enable-debug-command": "yes",
+};
+
+const CONNECT_TRIES = 1000;
+
+export class Servers implements AsyncDisposable {
+  readonly memdb: TestClient;
+  readonly redis: TestClient;
+  /** The server in this process, for the check of its whole store at the end. */
+  readonly #server: Server | undefined;
+  readonly #child: Deno.ChildProcess | undefined;
+
+  private constructor(memdb: TestClient, redis: TestClient, server?: Server, child?: Deno.ChildProcess) {
+    this.memdb = memdb;
+    this.redis = redis;
+    this.#server = server;
+    this.#child = child;
+  }
+
+  static async start(): Promise<Servers> {
+    const [memdb, server] = memdbAddress === undefined ? await startMemdb() : [await connect(memdbAddress)];
+    const [redis, child] = redisAddress === undefined ? await startRedis() : [await connect(redisAddress)];
+    for (const [name, value] of Object.entries(SETTINGS)) {
+      // What cannot be set while a server runs was given at its start.
+      for (const client of [memdb, redis]) await client.command("CONFIG", "SET", name, value);
+    }
+    return new Servers(memdb, redis, server, child);
+  }
+
+  /** Sends requests to both and returns their replies, as RESP text. */
+  async replies(requests: readonly Uint8Array[]): Promise<[string[], string[]]> {
+    const all = new Uint8Array(await new Blob(requests as Uint8Array<ArrayBuffer>[]).arrayBuffer());
+    return await Promise.all([exchange(this.memdb, all, requests.length), exchange(this.redis, all, requests.length)]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.memdb.close();
+    this.redis.close();
+    this.#server?.engine.store.check();
+    await this.#server?.stop();
+    this.#child?.kill("SIGKILL");
+    await this.#child?.status;
+  }
+}
+
+async function exchange(client: TestClient, bytes: Uint8Array, count: number): Promise<string[]> {
+  const sending = client.send(bytes);
+  const replies: string[] = [];
+  for (let i = 0; i < count; i++) replies.push(await client.receive());
+  await sending;
+  return replies;
+}
+
+async function startMemdb(): Promise<[TestClient, Server]> {
+  const settings = new Settings();
+  settings.init("port", ["0"]);
+  for (const [name, value] of Object.entries(SETTINGS)) settings.init(name as SettingName, [value]);
+  const server = await Server.start({ settings, clock: systemClock });
+  return [await TestClient.connect(server.port), server];
+}
+
+async function startRedis(): Promise<[TestClient, Deno.ChildProcess]> {
+  // Nobody else takes a port that was free a moment ago but by accident; then redis-server ends and the tests say so.
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const args = ["--port", String(port), "--save", "", "--appendonly", "no"];
+  for (const [name, value] of Object.entries(SETTINGS)) args.push(`--${name}`, value);
+  const child = new Deno.Command("redis-server", { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
+  return [await connect(`127.0.0.1:${port}`), child];
+}
+
+async function connect(address: string): Promise<TestClient> {
+  const port = Number(address.slice(address.lastIndexOf(":") + 1));
+  const hostname = address.slice(0, address.lastIndexOf(":"));
+  for (let tries = 1;; tries++) {
+    try {
+      const socket = await Deno.connect({ hostname, port });
+      socket.setNoDelay(true);
+      return new TestClient(socket);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.ConnectionRefused) || tries === CONNECT_TRIES) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}
