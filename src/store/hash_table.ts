@@ -520,8 +520,9 @@ export class HashTable implements ValueType {
       const ref = this.#createRecord(fieldBytes, fieldStart, fieldEnd, flags, this.bytes, this.start, this.end);
       dict.insert(large, hash, ref);
       if (deadline === NEVER) continue;
+      // Fields with equal deadlines are packed in any order.
       setScore(this.#arena, ref, deadline);
-      this.#ordered.append(index, ref);
+      this.#ordered.insert(index, ref);
     }
     this.#arena.free(block);
     this.open(Encoding.HASHTABLE, large);
