@@ -3,7 +3,7 @@
  * values. A deadline is a whole number of milliseconds since the epoch, below 2^46 as in Redis. What is logged is the
  * deadline, never the time to live.
  */
-import { fail } from "../core/errors.ts";
+import { fail, shownText } from "../core/errors.ts";
 import type { EffectArgument } from "../engine/effects.ts";
 import type { HashTable } from "../store/hash_table.ts";
 import { NEVER } from "../store/keyspace.ts";
@@ -449,7 +449,7 @@ function parseSetOptions(call: Call): SetOptions {
       if (options.condition !== undefined) fail(ONE_CONDITION);
       options.condition = call.is(i, "fnx") ? "fnx" : "fxx";
     } else {
-      fail(`ERR unknown argument: ${call.text(i)}`);
+      fail(`ERR unknown argument: ${shownText(call.text(i))}`);
     }
   }
   return fail(wrongArity(call.command));

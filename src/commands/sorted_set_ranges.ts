@@ -253,8 +253,11 @@ function range(call: Call, key: number, givenBounds: Bounds | undefined, givenRe
   }
   bounds ??= "rank";
   reverse ??= false;
-  // A limit of -1, which is none, goes through, whatever the offset.
-  if (bounds === "rank" && limit !== -1) fail(limitNeedsBounds);
+  if (bounds === "rank") {
+    // A limit of -1 is none, and goes through with any offset, which is none either.
+    if (limit !== -1) fail(limitNeedsBounds);
+    offset = 0;
+  }
   if (bounds === "member" && withScores) fail(noScoresByLex);
   // Backwards, bounds stand as the walk meets them; ranks count from the end.
   const swapped = reverse && bounds !== "rank";
