@@ -8,7 +8,9 @@ Usage:
   memdb [serve] [CONFIG-FILE] [flags]   run the server (6379 on 127.0.0.1 unless told otherwise)
   memdb cli [flags] [command ...]       talk to a server: one command, a pipe, or a session
   memdb check-aof FILE [flags]          check an append-only file, and repair it
-  memdb help [serve | settings | cli | check-aof]   explain flags and settings
+  memdb import SOURCE [flags]           copy the data of Redis's files into an append-only file
+  memdb export --to FORM PLACE [flags]  write an append-only file's data for other servers
+  memdb help [serve | settings | cli | check-aof | import | export]   explain flags and settings
   memdb --version                       print the version
 
 Examples:
@@ -16,7 +18,7 @@ Examples:
   memdb cli SET greeting hello          one command to it
 `;
 
-const SUBCOMMANDS = ["serve", "cli", "check-aof", "help", "version"];
+const SUBCOMMANDS = ["serve", "cli", "check-aof", "import", "export", "help", "version"];
 const EXIT_USAGE = 2;
 
 async function serve(args: readonly string[]): Promise<number> {
@@ -41,6 +43,12 @@ async function checkAof(args: readonly string[]): Promise<number> {
   return await checkAof(args, { createEngine: createDetachedEngine, out: console.log, error: console.error });
 }
 
+async function migrate(direction: "import" | "export", args: readonly string[]): Promise<number> {
+  const { runExport, runImport } = await import("./src/server/migrate.ts");
+  const run = direction === "import" ? runImport : runExport;
+  return await run(args, { out: console.log, error: console.error });
+}
+
 async function help(topic: string | undefined): Promise<number> {
   switch (topic) {
     case undefined:
@@ -58,6 +66,9 @@ async function help(topic: string | undefined): Promise<number> {
       return await cli(["--help"]);
     case "check-aof":
       return await checkAof(["--help"]);
+    case "import":
+    case "export":
+      return await migrate(topic, ["--help"]);
     default:
       return await unknown(topic);
   }
@@ -89,6 +100,9 @@ async function main(args: readonly string[]): Promise<number> {
       return await cli(rest);
     case "check-aof":
       return await checkAof(rest);
+    case "import":
+    case "export":
+      return await migrate(first, rest);
     case "help":
     case "-h":
     case "--help":

@@ -45,10 +45,12 @@ export class SnapshotWalk {
     dict.visitAt(db.keys, place.prefix, place.span, place.home, (ref) => {
       if (early.size === 0 || !early.has(dict.hashOf(ref))) this.#visit(db, ref);
     });
-    if (++place.home < HOMES) return;
-    place.home = 0;
-    place.prefix += place.span;
-    if (place.prefix < PREFIXES) return;
+    if (db.size > 0) {
+      if (++place.home < HOMES) return;
+      place.home = 0;
+      place.prefix += place.span;
+      if (place.prefix < PREFIXES) return;
+    }
     early.clear();
     this.done = ++this.#db === this.#places.length;
   }

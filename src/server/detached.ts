@@ -1,5 +1,5 @@
 /**
- * An engine without a server, with the default settings, for the subcommands that work on files.
+ * An engine without a server, with the default settings unless told, for the subcommands that work on files.
  */
 import { systemClock } from "../core/clock.ts";
 import { systemRandom } from "../core/random.ts";
@@ -9,8 +9,7 @@ import { Engine } from "../engine/engine.ts";
 import { Settings } from "../engine/settings.ts";
 import { createStore } from "./store_setup.ts";
 
-export function createDetachedEngine(): { engine: Engine; executor: Executor } {
-  const settings = new Settings();
+export function createDetachedEngine(settings: Settings = new Settings()): { engine: Engine; executor: Executor } {
   const random = systemRandom();
   const engine = new Engine(createStore(settings, random), settings, systemClock, random);
   return { engine, executor: new Executor(engine, commandTable) };

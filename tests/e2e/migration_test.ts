@@ -1,0 +1,326 @@
+/**
+ * Moving between MemDB and Redis, by files: what a real redis-server wrote is read here, what is written here a real
+ * redis-server starts from and redis-check-rdb accepts, and nothing is lost on the way.
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { runExport, runImport } from "../../src/server/migrate.ts";
+import { type Argument, TestClient } from "../helpers/client.ts";
+import { redisTest } from "../helpers/redis.ts";
+import { TestServer } from "../helpers/server.ts";
+import { ManualClock } from "../../src/core/clock.ts";
+
+const START_TRIES = 500;
+
+/** Runs `body` with a redis-server that works in a folder and has loaded what it found there. */
+async function withRedisIn<T>(
+  folder: string,
+  settings: readonly string[],
+  body: (client: TestClient) => Promise<T>,
+): Promise<T> {
+  const place = await Deno.makeTempDir(), path = `${place}/socket`;
+  const args = ["--port", "0", "--unixsocket", path, "--dir", folder, "--save", "", "--enable-debug-command", "yes"];
+  const child = new Deno.Command("redis-server", {
+    args: [...args, ...settings],
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  try {
+    const client = new TestClient(await connect(path));
+    while ((await client.run("PING")).startsWith("-LOADING")) await pause();
+    const result = await body(client);
+    client.close();
+    return result;
+  } finally {
+    child.kill("SIGKILL");
+    await child.status;
+    await Deno.remove(place, { recursive: true });
+  }
+}
+
+async function connect(path: string): Promise<Deno.Conn> {
+  for (let tries = 1;; tries++) {
+    try {
+      return await Deno.connect({ transport: "unix", path });
+    } catch (error) {
+      if (tries === START_TRIES) throw error;
+      await pause();
+    }
+  }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+/** Runs `body` with a folder of its own. */
+async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await body(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Runs a MemDB on an append-only file with a real clock's time. */
+async function withMemdb<T>(aofpath: string, body: (client: TestClient) => Promise<T>): Promise<T> {
+  const settings = { aofpath, appendonly: "yes", restoredb: "yes" };
+  await using server = await TestServer.start({ settings, clock: new ManualClock(Date.now()) });
+  const result = await body(await server.connect());
+  server.server.engine.store.check();
+  return result;
+}
+
+const filler = (length: number) => "text ".repeat(length / 5);
+
+/** Commands for one value of each type in each encoding, in several databases, with deadlines. */
+function population(): Argument[][] {
+  const numbers = Array.from({ length: 600 }, (_, i) => String(i * 77));
+  const names = Array.from({ length: 600 }, (_, i) => `name-${i}`);
+  const later = String(Date.now() + 1e9);
+  return [
+    ["SET", "int", "12345"],
+    ["SET", "negative", "-7"],
+    ["SET", "big", "9223372036854775807"],
+    ["SET", "text", "hello"],
+    ["SET", "empty", ""],
+    ["SET", "compressible", filler(50_000)],
+    ["SET", "huge", filler(300_000)],
+    ["SET", "binary", Uint8Array.from({ length: 256 }, (_, i) => i)],
+    ["SET", "deadline", "soon", "PXAT", later],
+    ["RPUSH", "list:packed", "a", "1", "-1", "70000", filler(100)],
+    ["RPUSH", "list:long", ...names, ...numbers, filler(9000), filler(20_000), "end"],
+    ["SADD", "set:16", "1", "-2", "300"],
+    ["SADD", "set:32", "1", "70000"],
+    ["SADD", "set:64", "1", "5000000000"],
+    ["SADD", "set:packed", "a", "b", "3"],
+    ["SADD", "set:table", ...names, filler(200)],
+    ["ZADD", "zset:packed", "1", "a", "2.5", "b", "-inf", "c", "inf", "d", "1e100", "e"],
+    ["ZADD", "zset:large", ...numbers.flatMap((number, i) => [`${number}.25`, names[i]])],
+    ["HSET", "hash:packed", "a", "1", "b", "two", "3", filler(60)],
+    ["HSET", "hash:table", ...names.flatMap((name, i) => [name, numbers[i]]), "long", filler(5000)],
+    ["HSET", "hash:packed:deadlines", "a", "1", "b", "2", "c", "3"],
+    ["HPEXPIREAT", "hash:packed:deadlines", later, "FIELDS", "2", "a", "c"],
+    ["HSET", "hash:table:deadlines", ...names.flatMap((name, i) => [name, numbers[i]])],
+    ["HPEXPIREAT", "hash:table:deadlines", later, "FIELDS", "3", ...names.slice(0, 3)],
+    ["PEXPIREAT", "zset:large", later],
+    ["SELECT", "9"],
+    ["SET", "int", "in the ninth"],
+    ["RPUSH", "list", "x"],
+    ["SELECT", "0"],
+  ];
+}
+
+async function fill(client: TestClient): Promise<void> {
+  for (const args of population()) {
+    const reply = await client.command(...args);
+    assert(!reply.startsWith("-"), `${args.slice(0, 2).join(" ")}: ${reply}`);
+  }
+}
+
+/** What must be the same on both sides. */
+async function stateOf(client: TestClient): Promise<string[]> {
+  const state = [await client.run("DEBUG DIGEST")];
+  for (const args of population()) {
+    const key = args[1] as string;
+    if (args[0] === "SELECT") await client.command(...args);
+    else {state.push(
+        `${key} ${await client.command("OBJECT", "ENCODING", key)}${await client.command("PEXPIRETIME", key)}`,
+      );}
+  }
+  state.push(await client.run("HPEXPIRETIME hash:packed:deadlines FIELDS 3 a b c"));
+  state.push(await client.run("HPEXPIRETIME hash:table:deadlines FIELDS 2 name-2 name-3"));
+  return state;
+}
+
+/** Runs memdb import or export, which must end well. Returns what it said on stderr. */
+async function migrate(run: typeof runImport, args: string[]): Promise<string[]> {
+  const errors: string[] = [];
+  const status = await run(args, { out: () => {}, error: (line) => errors.push(line) });
+  assertEquals(status, 0, errors.join("\n"));
+  return errors;
+}
+
+/** Has redis-check-rdb look at a file. */
+async function checkRdb(path: string): Promise<void> {
+  const { success, stdout } = await new Deno.Command("redis-check-rdb", { args: [path] }).output();
+  assert(success, new TextDecoder().decode(stdout));
+}
+
+for (const settings of [[], ["--rdbcompression", "no"], ["--rdbchecksum", "no"]]) {
+  redisTest(`a snapshot of redis-server is imported ${settings.join(" ")}`, () =>
+    inFolder(async (folder) => {
+      const expected = await withRedisIn(folder, settings, async (redis) => {
+        await fill(redis);
+        assertEquals(await redis.run("SAVE"), "+OK\r\n");
+        return await stateOf(redis);
+      });
+      const target = `${folder}/memdb.aof`;
+      assertEquals(await migrate(runImport, [`${folder}/dump.rdb`, "--aofpath", target]), []);
+      await withMemdb(target, async (memdb) => {
+        assertEquals(await stateOf(memdb), expected);
+        await memdb.run("SET added later");
+      });
+      // The file goes on behind the snapshot.
+      await withMemdb(target, async (memdb) => assertEquals(await memdb.run("GET added"), "$5\r\nlater\r\n"));
+    }));
+}
+
+redisTest("redis-server starts from a snapshot that SAVE wrote", () =>
+  inFolder(async (folder) => {
+    const expected = await withMemdb(`${folder}/memdb.aof`, async (memdb) => {
+      await fill(memdb);
+      return await stateOf(memdb);
+    });
+    await migrate(runExport, ["--to", "rdb", `${folder}/dump.rdb`, `--aofpath=${folder}/memdb.aof`]);
+    await checkRdb(`${folder}/dump.rdb`);
+    await withRedisIn(folder, [], async (redis) => assertEquals(await stateOf(redis), expected));
+  }));
+
+redisTest("the append-only folder of redis-server is imported, and exported again", () =>
+  inFolder(async (folder) => {
+    const settings = ["--appendonly", "yes", "--appendfsync", "always"];
+    const expected = await withRedisIn(folder, settings, async (redis) => {
+      await fill(redis);
+      await redis.run("BGREWRITEAOF");
+      while (!(await redis.run("INFO persistence")).includes("aof_rewrite_in_progress:0")) await pause();
+      await redis.run("RPUSH list:packed more");
+      await redis.run("DEL set:packed");
+      await redis.run("SADD set:packed a b 3");
+      await redis.run("MULTI");
+      await redis.run("INCR int");
+      await redis.run("DECR int");
+      await redis.run("EXEC");
+      return await stateOf(redis);
+    });
+    for (const source of [folder, `${folder}/appendonlydir`, `${folder}/appendonlydir/appendonly.aof.manifest`]) {
+      const target = `${folder}/memdb-${source.length}.aof`;
+      await migrate(runImport, [source, "--aofpath", target]);
+      await withMemdb(target, async (memdb) => assertEquals(await stateOf(memdb), expected));
+    }
+    const again = `${folder}/again`;
+    await migrate(runExport, ["--to", "redis", again, "--aofpath", `${folder}/memdb-${folder.length}.aof`]);
+    await withRedisIn(again, settings, async (redis) => {
+      assertEquals(await stateOf(redis), expected);
+      await redis.run("SET added later");
+    });
+    await withRedisIn(again, settings, async (redis) => assertEquals(await redis.run("GET added"), "$5\r\nlater\r\n"));
+  }));
+
+redisTest("memdb starts on a snapshot of redis-server as its append-only file", () =>
+  inFolder(async (folder) => {
+    const expected = await withRedisIn(folder, [], async (redis) => {
+      await fill(redis);
+      await redis.run("SAVE");
+      return await stateOf(redis);
+    });
+    await withMemdb(`${folder}/dump.rdb`, async (memdb) => {
+      assertEquals(await stateOf(memdb), expected);
+      assertMatch(await memdb.run("INFO persistence"), /rdb_last_load_keys_loaded:24\r\n/);
+      await memdb.run("RPUSH list:packed more");
+    });
+    await withMemdb(`${folder}/dump.rdb`, async (memdb) => {
+      assertEquals(await memdb.run("LINDEX list:packed -1"), "$4\r\nmore\r\n");
+    });
+  }));
+
+redisTest(
+  "what MemDB does not have is named and left out by import, and stops a server",
+  () =>
+    inFolder(async (folder) => {
+      await withRedisIn(folder, [], async (redis) => {
+        await redis.run("SET kept value");
+        await redis.run("XADD events * a 1");
+        await redis.run("XGROUP CREATE events readers 0");
+        await redis.run("XREADGROUP GROUP readers one STREAMS events >");
+        await redis.command(
+          "FUNCTION",
+          "LOAD",
+          "#!lua name=lib\nredis.register_function('f', function() return 1 end)",
+        );
+        await redis.run("SAVE");
+      });
+      const said = await migrate(runImport, [`${folder}/dump.rdb`, "--aofpath", `${folder}/memdb.aof`]);
+      assertEquals(said, [
+        `Left out of ${folder}/dump.rdb: a library of functions`,
+        `Left out of ${folder}/dump.rdb: the key "events" in database 0: a stream`,
+      ]);
+      await withMemdb(`${folder}/memdb.aof`, async (memdb) => assertEquals(await memdb.run("DBSIZE"), ":1\r\n"));
+      const before = Deno.readFileSync(`${folder}/dump.rdb`);
+      let message = "";
+      await withMemdb(`${folder}/dump.rdb`, () => Promise.resolve()).catch((error) => message = error.message);
+      assertMatch(message, /holds what MemDB cannot keep \(2 times\), first a library of functions/);
+      assertEquals(Deno.readFileSync(`${folder}/dump.rdb`), before);
+    }),
+);
+
+Deno.test("a file of PyMemDB is imported", () =>
+  inFolder(async (folder) => {
+    const commands = [["set", "name", "Ada"], ["set", "count", "41"], ["incr", "count"], ["rpush", "l", "a", "b"], [
+      "del",
+      "name",
+    ]];
+    const text = commands.map((words) =>
+      `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join("")}`
+    );
+    Deno.writeTextFileSync(`${folder}/py.aof`, text.join(""));
+    await migrate(runImport, [`${folder}/py.aof`, "--aofpath", `${folder}/memdb.aof`]);
+    await withMemdb(`${folder}/memdb.aof`, async (memdb) => {
+      assertEquals(await memdb.run("MGET name count"), "*2\r\n$-1\r\n$2\r\n42\r\n");
+      assertEquals(await memdb.run("LRANGE l 0 -1"), "*2\r\n$1\r\na\r\n$1\r\nb\r\n");
+    });
+  }));
+
+Deno.test("import and export say in one line what is wrong", () =>
+  inFolder(async (folder) => {
+    const failure = async (run: typeof runImport, ...args: string[]) => {
+      const lines: string[] = [];
+      const status = await run(args, { out: () => {}, error: (line) => lines.push(line) });
+      return `${status} ${lines.join(" / ").replaceAll(folder, "F")}`;
+    };
+    Deno.writeTextFileSync(`${folder}/old.aof`, "*1\r\n$4\r\nPING\r\n");
+    Deno.writeTextFileSync(`${folder}/bad.rdb`, "REDIS0010\xff");
+    Deno.mkdirSync(`${folder}/empty`);
+    Deno.mkdirSync(`${folder}/parts`);
+    Deno.writeTextFileSync(`${folder}/parts/x.manifest`, "file ../x seq 1 type b\n");
+    const target = ["--aofpath", `${folder}/new.aof`];
+    assertEquals(await failure(runImport), "2 memdb import: which file or folder?; see memdb import --help");
+    assertEquals(
+      await failure(runImport, "a", "--word", "x"),
+      "2 memdb import: unknown flag --word; see memdb import --help",
+    );
+    assertEquals(await failure(runImport, `${folder}/none`, ...target), "1 memdb import: there is no F/none");
+    assertEquals(
+      await failure(runImport, `${folder}/empty`, ...target),
+      "1 memdb import: F/empty has no manifest (*.manifest)",
+    );
+    assertEquals(
+      await failure(runImport, `${folder}/parts`, ...target),
+      "1 memdb import: F/parts/x.manifest, line 1: this is no part: file ../x seq 1 type b",
+    );
+    assertEquals(
+      await failure(runImport, `${folder}/old.aof`, "--aofpath", `${folder}/old.aof`),
+      "1 memdb import: F/old.aof is there already: move it away, or name another",
+    );
+    assertMatch(
+      await failure(runImport, `${folder}/bad.rdb`, ...target),
+      /^1 memdb import: the snapshot in F\/bad.rdb is damaged at byte \d+/,
+    );
+    assertEquals(
+      await failure(runExport, "--to", "csv", "x"),
+      "2 memdb export: --to must be one of rdb, redis; see memdb export --help",
+    );
+    assertEquals(
+      await failure(runExport, "--to", "rdb"),
+      "2 memdb export: where to? one file; see memdb export --help",
+    );
+    assertEquals(
+      await failure(runExport, "--to", "rdb", `${folder}/old.aof`),
+      "1 memdb export: F/old.aof is there already: move it away, or name another",
+    );
+    assertEquals(
+      await failure(runExport, "--to", "rdb", `${folder}/out`, "--aofpath", `${folder}/none`),
+      "1 memdb export: there is no F/none",
+    );
+  }));
