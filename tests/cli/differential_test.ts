@@ -151,7 +151,7 @@ acl getuser default
 function help
 geoadd g 13.36 38.11 p
 geopos g p nosuch
-scan 0
+scan 0 match l
 client getname
 select 3
 get a

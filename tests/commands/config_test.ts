@@ -132,7 +132,7 @@ function freePort(): number {
   return (listener.addr as Deno.NetAddr).port;
 }
 
-const OWN_SETTINGS = new Set(["host", "aofpath", "restoredb", "startexpiryloop"]);
+const OWN_SETTINGS = new Set(["host", "sockets", "seed", "aofpath", "restoredb", "startexpiryloop"]);
 
 Deno.test({
   name: "CONFIG answers as Redis does, name by name and value by value",

@@ -268,18 +268,8 @@ function openList(server: TestServer, key: string): List | undefined {
   return list;
 }
 
-/** Number of nodes of a list in several; 0 for any other. */
-function nodeCount(server: TestServer, key: string): number {
-  const list = openList(server, key);
-  return list === undefined || list.encoding !== Encoding.QUICKLIST ? 0 : list.nodeCount;
-}
-
-async function nodeCountInRedis(pair: Pair, key: string): Promise<number> {
-  return Number(/ql_nodes:(\d+)/.exec(await pair.redis.run(`DEBUG OBJECT ${key}`))?.[1] ?? 0);
-}
-
 for (const limit of ["-2", "-1", "3", "40"]) {
-  differential(`random commands on lists with the limit ${limit} do what they do in Redis`, async (pair, server) => {
+  differential(`random commands on lists with the limit ${limit} do what they do in Redis`, async (pair) => {
     await property(1, async (random) => {
       await pair.same("FLUSHALL");
       let growing = true;
@@ -290,7 +280,6 @@ for (const limit of ["-2", "-1", "3", "40"]) {
         for (const key of ["a", "b"]) {
           await pair.same("OBJECT", "ENCODING", key);
           await pair.same("LRANGE", key, 0, -1);
-          assertEquals(nodeCount(server, key), await nodeCountInRedis(pair, key));
         }
       }
     });
