@@ -19,8 +19,11 @@ const LINE = /^#CRC:(0|[1-9a-f][0-9a-f]{0,12}):([0-9a-f]{8})\r\n$/;
 export const SEAL_START = fromLatin1("#CRC:");
 /** Length of the longest seal, in bytes. */
 export const SEAL_BYTES_MAX = 29;
+const CRC_DIGITS = 8;
 /** The crc and the line's end, which the crc does not cover. */
-const UNCOVERED_BYTES = 10;
+const UNCOVERED_BYTES = CRC_DIGITS + 2;
+const CR = 13, LF = 10, COLON = 58;
+const HEX = fromLatin1("0123456789abcdef");
 
 /** The running checksum of a file that is read or written. */
 export class Checksum {
@@ -43,9 +46,16 @@ export class Checksum {
 
   /** The line that seals what came since the last one. Begins the next group. */
   seal(unsyncedBytes: number): Uint8Array {
-    const text = `#CRC:${unsyncedBytes.toString(16)}:`;
-    const crc = crc32(text, this.value).toString(16).padStart(8, "0");
-    const line = fromLatin1(`${text}${crc}\r\n`);
+    let digits = 1;
+    for (let rest = unsyncedBytes; rest >= 16; rest = Math.floor(rest / 16)) digits++;
+    const covered = SEAL_START.length + digits + 1;
+    const line = new Uint8Array(covered + UNCOVERED_BYTES);
+    line.set(SEAL_START);
+    writeHex(line, covered - 2, unsyncedBytes, digits);
+    line[covered - 1] = COLON;
+    writeHex(line, covered + CRC_DIGITS - 1, crc32(line.subarray(0, covered), this.value), CRC_DIGITS);
+    line[covered + CRC_DIGITS] = CR;
+    line[covered + CRC_DIGITS + 1] = LF;
     this.begin(this.offset + line.length);
     return line;
   }
@@ -55,6 +65,11 @@ export class Checksum {
     this.offset = offset;
     this.value = offset >>> 0;
   }
+}
+
+/** Writes the last `digits` hexadecimal digits of a number that end at index `at`. */
+function writeHex(into: Uint8Array, at: number, value: number, digits: number): void {
+  for (let i = 0; i < digits; i++, value = Math.floor(value / 16)) into[at - i] = HEX[value % 16];
 }
 
 export interface Seal {

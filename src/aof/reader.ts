@@ -12,7 +12,7 @@ const ARGUMENTS_MAX = 1024 * 1024;
 const BULK_BYTES_MAX = 0x7fffffff;
 const TIMESTAMP = /^#TS:(\d{1,12})\r\n$/;
 const ANNOTATION_BYTES_MAX = 128;
-const ROOM_BYTES = 128 * 1024;
+const ROOM_BYTES_FIRST = 4 * 1024, ROOM_BYTES = 128 * 1024;
 
 /** Results of #number that are no number. */
 const INCOMPLETE = -1, INVALID = -2;
@@ -54,7 +54,7 @@ export class AofReader {
   /** Where to stop, in bytes from the start of the file. */
   readonly #limit: number;
   readonly #checksum: Checksum;
-  #buffer = new Uint8Array(ROOM_BYTES);
+  #buffer = new Uint8Array(ROOM_BYTES_FIRST);
   /** Offset in the file of the buffer's first byte. */
   #base = 0;
   #at = 0; // first byte of the next item
@@ -100,17 +100,20 @@ export class AofReader {
       this.#end -= this.#at;
       this.#at = this.#summed = 0;
     }
-    if (this.#end > this.#buffer.length >>> 1) {
-      const grown = new Uint8Array(this.#buffer.length * 2);
-      grown.set(this.#buffer.subarray(0, this.#end));
-      this.#buffer = grown;
-    }
+    if (this.#end > this.#buffer.length >>> 1) this.#grow(this.#buffer.length * 2);
+    else if (this.#base > 0 && this.#buffer.length < ROOM_BYTES) this.#grow(ROOM_BYTES);
     const room = Math.min(this.#buffer.length, this.#limit - this.#base);
     if (this.#end >= room) return false;
     const count = this.#source.readSync(this.#buffer.subarray(this.#end, room));
     if (count === null) return false;
     this.#end += count;
     return true;
+  }
+
+  #grow(length: number): void {
+    const grown = new Uint8Array(length);
+    grown.set(this.#buffer.subarray(0, this.#end));
+    this.#buffer = grown;
   }
 
   /** Finds the next item. Throws Damage. */

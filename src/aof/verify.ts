@@ -52,9 +52,11 @@ export interface VerifyOptions {
 }
 
 /** Bytes of a file that are searched at once. */
-const PIECE_BYTES = 256 * 1024;
+const PIECE_BYTES = 256 * 1024, PIECE_BYTES_MIN = 4 * 1024;
 /** Places that are tried when a command is looked for behind damage. */
 const TRIES_MAX = 1000;
+/** How long it may be there. */
+const LOOKED_AT_BYTES = 64 * 1024;
 const SHOWN_BYTES = 40;
 
 /** A place between two commands that are no part of one transaction, and the last seal before it. */
@@ -193,8 +195,8 @@ function isWord({ argc, bytes, start, end }: Request, word: string): boolean {
  * item at `from` may be a damaged seal: then the next group begins somewhere within its length.
  */
 function laterFloor(file: SeekableSource, from: number): number {
+  const piece = pieceFor(file, from);
   file.seekSync(from, Deno.SeekMode.Start);
-  const piece = Buffer.allocUnsafe(PIECE_BYTES);
   let groups: Checksum[] = Array.from({ length: SEAL_BYTES_MAX }, (_, i) => new Checksum(from + 1 + i));
   let floor = -1;
   let base = from, length = 0;
@@ -223,9 +225,15 @@ function laterFloor(file: SeekableSource, from: number): number {
   return floor;
 }
 
+/** Room for the file from an offset on, or for a piece of it. */
+function pieceFor(file: SeekableSource, from: number): Buffer {
+  const left = file.seekSync(0, Deno.SeekMode.End) - from;
+  return Buffer.allocUnsafe(Math.max(PIECE_BYTES_MIN, Math.min(left + 1, PIECE_BYTES)));
+}
+
 /** Whether somewhere behind `from` stands a whole command of a known name, as in no value but one that holds commands. */
 function wholeCommandFollows(file: SeekableSource, from: number, knows: VerifyOptions["knows"]): boolean {
-  const piece = Buffer.allocUnsafe(PIECE_BYTES);
+  const piece = pieceFor(file, from);
   let tries = 0;
   for (let base = from + 1;; base += piece.length - 3) {
     file.seekSync(base, Deno.SeekMode.Start);
@@ -233,16 +241,16 @@ function wholeCommandFollows(file: SeekableSource, from: number, knows: VerifyOp
     if (length <= 3) return false;
     for (let at = piece.indexOf("\r\n*"); at >= 0 && at + 2 < length; at = piece.indexOf("\r\n*", at + 1)) {
       if (++tries > TRIES_MAX) return false;
-      const request = requestAt(file, base + at + 2);
+      const request = requestAt(file, base + at + 2, LOOKED_AT_BYTES);
       if (request !== undefined && knows(request)) return true;
     }
   }
 }
 
-/** The whole command at `offset`, if there is one. */
-function requestAt(file: SeekableSource, offset: number): Request | undefined {
+/** The whole command at `offset`, if there is one of at most so many bytes. */
+function requestAt(file: SeekableSource, offset: number, bytesMax = Infinity): Request | undefined {
   file.seekSync(offset, Deno.SeekMode.Start);
-  const reader = new AofReader(file, Infinity, offset);
+  const reader = new AofReader(file, offset + bytesMax, offset);
   try {
     while (reader.fill()) {
       for (let item = reader.next(); item !== Item.MORE; item = reader.next()) {
@@ -266,6 +274,7 @@ function commandAt(file: SeekableSource, offset: number): string {
 /** The running checksum at a boundary. */
 function checksumOf(file: SeekableSource, { offset, sealEnd }: Boundary): number {
   const checksum = new Checksum(sealEnd);
+  if (sealEnd === offset) return checksum.value;
   const piece = new Uint8Array(PIECE_BYTES);
   file.seekSync(sealEnd, Deno.SeekMode.Start);
   for (let at = sealEnd; at < offset;) {

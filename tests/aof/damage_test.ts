@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { ManualClock } from "../../src/core/clock.ts";
 import type { SeededRandom } from "../../src/core/random.ts";
+import { realDisk } from "../../src/aof/disk.ts";
 import { openAof } from "../../src/aof/open.ts";
 import { AofError } from "../../src/aof/replay.ts";
 import { type Verdict, verify } from "../../src/aof/verify.ts";
@@ -228,9 +229,9 @@ async function load(
     engine.log = (_, text) => log.push(text);
     let error: Error | undefined;
     try {
-      const aof = await openAof(engine, new Executor(engine, commandTable), { path, restore: true, append: true });
+      const options = { path, restore: true, append: true };
+      const aof = await openAof(engine, new Executor(engine, commandTable), options, realDisk);
       engine.effects.command(0, ["SET", "after", "the start"]);
-      aof!.write();
       await aof!.close();
     } catch (thrown) {
       if (!(thrown instanceof AofError)) throw thrown;
