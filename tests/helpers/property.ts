@@ -4,6 +4,8 @@
  *
  *     MEMDB_TEST_SEED=123       the first seed, and no other unless MEMDB_TEST_RUNS says so
  *     MEMDB_TEST_RUNS=1000      how many seeds
+ *     MEMDB_TEST_BASE=1         the first seed of as many as usual: what continuous integration runs, so that a failure
+ *                               there comes from the change; other runs begin anywhere and look for new ones
  *     deno test --seed=1 …      fixes the hash function's key too, which the seed of a property does not reach
  */
 import { SeededRandom } from "../../src/core/random.ts";
@@ -28,7 +30,7 @@ export async function property(
   body: (random: SeededRandom, seed: number) => void | Promise<void>,
 ): Promise<void> {
   const fixed = setting("MEMDB_TEST_SEED");
-  const first = fixed ?? Math.floor(Math.random() * 1e9);
+  const first = fixed ?? setting("MEMDB_TEST_BASE") ?? Math.floor(Math.random() * 1e9);
   const count = setting("MEMDB_TEST_RUNS") ?? (fixed === undefined ? runs : 1);
   for (let seed = first; seed < first + count; seed++) {
     try {
