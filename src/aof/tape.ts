@@ -139,7 +139,7 @@ export class Tape {
       this.#length =
       this.#sealed =
         0;
-    this.#checksum.value = 0;
+    this.#checksum.begin(0);
     this.#db = -1;
   }
 
