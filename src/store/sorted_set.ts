@@ -1,8 +1,8 @@
 /**
- * The sorted set: one packed block of member, score, member, score … in order (LISTPACK) while it is small, else a
- * dictionary of records, member and score, with an ordered index over them (SKIPLIST, as Redis calls what it has there).
- * This file owns the conversion, at Redis's thresholds, and makes both look alike: elements have ranks, and every range,
- * by rank, score or member, is a range of ranks.
+ * The sorted set: one packed block of pairs (LISTPACK) while it is small, else a dictionary of records, member and score,
+ * with an ordered index over them (SKIPLIST, as Redis calls what it has there). This file owns the conversion, at Redis's
+ * thresholds, and makes both look alike: elements have ranks, and every range, by rank, score or member, is a range of
+ * ranks.
  *
  *     large body   +0 dictionary · +4 ordered index (0 once it is freed)
  *
@@ -12,25 +12,21 @@
  * stands only between a write and the deletion of its key.
  */
 import { invariant } from "../core/assert.ts";
-import { compareBytes, latin1, NO_BYTES } from "../core/bytes.ts";
-import { formatDouble, writeDecimal } from "../core/numbers.ts";
+import { NO_BYTES } from "../core/bytes.ts";
+import { formatDouble } from "../core/numbers.ts";
 import type { Random } from "../core/random.ts";
 import { type Arena, CHUNK_SHIFT, GRANULE_MASK } from "./arena.ts";
 import type { Dict } from "./dict.ts";
 import { hashBytes } from "./hash.ts";
 import { Encoding } from "./keyspace.ts";
 import { Ordered } from "./ordered.ts";
-import { Packed } from "./packed.ts";
 import { createRecord, keyLength, keyStart, NUMBER, scoreOf, setScore } from "./record.ts";
 import { sortByScore } from "./score_sort.ts";
+import { ScoredPairs } from "./scored_pairs.ts";
 import { type CommandWriter, ELEMENTS_PER_COMMAND, type ValueType } from "./store.ts";
 
 const DICT = 0, INDEX = 1;
 const BODY_BYTES = 8;
-/** Whole scores up to this size stand in a packed block as integers, so that -0 becomes 0 there. */
-const PACKED_INTEGER_MAX = 2 ** 52;
-const SCORE_TEXT_MAX = 32;
-
 /** Called with a member and its score; the bytes are valid during the call. */
 export type ScoreVisitor = (bytes: Uint8Array, start: number, end: number, score: number) => void;
 
@@ -51,8 +47,7 @@ export class SortedSet implements ValueType {
   readonly #arena: Arena;
   readonly #dict: Dict;
   readonly #ordered: Ordered;
-  readonly #packed: Packed;
-  readonly #scoreText = new Uint8Array(SCORE_TEXT_MAX);
+  readonly #pairs: ScoredPairs;
   // What find found: a record or a position, and the hash of what it looked for.
   #ref = 0;
   #position = 0;
@@ -64,7 +59,7 @@ export class SortedSet implements ValueType {
     this.#arena = arena;
     this.#dict = dict;
     this.#ordered = new Ordered(arena);
-    this.#packed = new Packed(arena);
+    this.#pairs = new ScoredPairs(arena);
   }
 
   /** Takes up a set. */
@@ -76,7 +71,7 @@ export class SortedSet implements ValueType {
   /** Takes up a new, empty set that will get about `count` elements, the first of them with `memberBytes`. */
   create(count: number, memberBytes: number): void {
     if (count <= this.maxPackedEntries && memberBytes <= this.maxPackedValueBytes) {
-      this.open(Encoding.LISTPACK, this.#packed.create());
+      this.open(Encoding.LISTPACK, this.#pairs.create());
     } else {
       this.open(Encoding.SKIPLIST, this.#createBody(this.#dict.create(), this.#ordered.create()));
     }
@@ -94,12 +89,9 @@ export class SortedSet implements ValueType {
   /** Looks for a member; leaves its score in `score`. Hot. */
   find(bytes: Uint8Array, start: number, end: number): boolean {
     if (this.encoding === Encoding.LISTPACK) {
-      const packed = this.#packed;
-      packed.encode(bytes, start, end);
-      this.#position = packed.find(this.body, packed.first(this.body), 2);
-      if (this.#position === 0) return false;
-      packed.read(this.body, packed.next(this.body, this.#position));
-      this.score = this.#readScore();
+      if (!this.#pairs.find(this.body, bytes, start, end)) return false;
+      this.#position = this.#pairs.position;
+      this.score = this.#pairs.score;
       return true;
     }
     this.#hash = hashBytes(bytes, start, end);
@@ -111,16 +103,15 @@ export class SortedSet implements ValueType {
 
   /** The rank of what `find` just found. */
   foundRank(): number {
-    if (this.encoding === Encoding.LISTPACK) return this.#packed.passed >>> 1;
+    if (this.encoding === Encoding.LISTPACK) return this.#pairs.rank;
     return this.#ordered.rankOf(this.#part(INDEX), this.#ref);
   }
 
   /** Adds the member that `find` just did not find. Hot. */
   insert(score: number, bytes: Uint8Array, start: number, end: number): void {
     if (this.encoding === Encoding.LISTPACK) {
-      const full = this.#packed.count(this.body) >>> 1 >= this.maxPackedEntries;
-      if (!full && end - start <= this.maxPackedValueBytes) {
-        this.#insertPacked(this.#placeOf(score, bytes, start, end), score, bytes, start, end);
+      if (this.#pairs.count(this.body) < this.maxPackedEntries && end - start <= this.maxPackedValueBytes) {
+        this.body = this.#pairs.insert(this.body, score, bytes, start, end);
         return;
       }
       this.#unpack();
@@ -135,8 +126,8 @@ export class SortedSet implements ValueType {
   /** Gives what `find` just found, `bytes[start, end)`, another score. Hot. */
   rescore(score: number, bytes: Uint8Array, start: number, end: number): void {
     if (this.encoding === Encoding.LISTPACK) {
-      this.body = this.#packed.remove(this.body, this.#position, 2);
-      this.#insertPacked(this.#placeOf(score, bytes, start, end), score, bytes, start, end);
+      this.body = this.#pairs.remove(this.body, this.#position, 1);
+      this.body = this.#pairs.insert(this.body, score, bytes, start, end);
     } else {
       this.#ordered.rescore(this.#part(INDEX), this.#ref, score);
     }
@@ -145,7 +136,7 @@ export class SortedSet implements ValueType {
   /** Removes what `find` just found. Hot. */
   remove(): void {
     if (this.encoding === Encoding.LISTPACK) {
-      this.body = this.#packed.remove(this.body, this.#position, 2);
+      this.body = this.#pairs.remove(this.body, this.#position, 1);
       return;
     }
     this.#dict.remove(this.#part(DICT));
@@ -156,7 +147,7 @@ export class SortedSet implements ValueType {
   /** Removes the `count` elements from a rank on; there must be so many. */
   removeRange(rank: number, count: number): void {
     if (this.encoding === Encoding.LISTPACK) {
-      this.body = this.#packed.remove(this.body, this.#packed.at(this.body, rank * 2), count * 2);
+      this.body = this.#pairs.remove(this.body, this.#pairs.at(this.body, rank), count);
       return;
     }
     const members = this.#part(DICT);
@@ -179,18 +170,9 @@ export class SortedSet implements ValueType {
   /** The number of elements with a score below `score` (not above it, if `after`). Puts the cursor behind them. Hot. */
   rankOfScore(score: number, after: boolean): number {
     if (this.encoding === Encoding.SKIPLIST) return this.#ordered.seekScore(this.#part(INDEX), score, after);
-    const packed = this.#packed, block = this.body;
-    const end = packed.end(block);
-    let rank = 0, position = packed.first(block);
-    while (position < end) {
-      packed.read(block, packed.next(block, position));
-      const own = this.#readScore();
-      if (own > score || (own === score && !after)) break;
-      position = packed.after;
-      rank++;
-    }
-    this.#cursor = position;
-    return rank;
+    this.#pairs.seekScore(this.body, score, after);
+    this.#cursor = this.#pairs.position;
+    return this.#pairs.rank;
   }
 
   /**
@@ -201,26 +183,15 @@ export class SortedSet implements ValueType {
     if (this.encoding === Encoding.SKIPLIST) {
       return this.#ordered.seekKey(this.#part(INDEX), bytes, start, end, after);
     }
-    const packed = this.#packed, block = this.body;
-    const blockEnd = packed.end(block);
-    let rank = 0, position = packed.first(block);
-    while (position < blockEnd) {
-      packed.read(block, position);
-      const scoreAt = packed.after;
-      packed.text();
-      const order = compareBytes(packed.bytes, packed.start, packed.start + packed.length, bytes, start, end);
-      if (order > 0 || (order === 0 && !after)) break;
-      position = packed.next(block, scoreAt);
-      rank++;
-    }
-    this.#cursor = position;
-    return rank;
+    this.#pairs.seekMember(this.body, bytes, start, end, after);
+    this.#cursor = this.#pairs.position;
+    return this.#pairs.rank;
   }
 
   /** Puts the cursor on the element with a rank from 0 to the length, which is the end. */
   seek(rank: number): void {
     if (this.encoding === Encoding.SKIPLIST) this.#ordered.seek(this.#part(INDEX), rank);
-    else this.#cursor = this.#packed.at(this.body, rank * 2);
+    else this.#cursor = this.#pairs.at(this.body, rank);
   }
 
   /** Prepares for reading up to `count` elements from the cursor on, or, if negative, back from it. Hot. */
@@ -244,10 +215,9 @@ export class SortedSet implements ValueType {
       this.#readRecord(this.#ordered.ref);
       this.#ordered.stepBack();
     } else {
-      const packed = this.#packed, position = this.#cursor;
+      const position = this.#cursor;
       this.#readPair(this.body, position);
-      const scoreAt = packed.previous(this.body, position);
-      this.#cursor = scoreAt === 0 ? 0 : packed.previous(this.body, scoreAt);
+      this.#cursor = this.#pairs.previous(this.body, position);
     }
   }
 
@@ -256,7 +226,7 @@ export class SortedSet implements ValueType {
     if (this.encoding === Encoding.SKIPLIST) {
       this.#readRecord(this.#dict.random(this.#part(DICT), random));
     } else {
-      this.#readPair(this.body, this.#packed.at(this.body, random.below(this.length) * 2));
+      this.#readPair(this.body, this.#pairs.at(this.body, random.below(this.length)));
     }
   }
 
@@ -278,26 +248,20 @@ export class SortedSet implements ValueType {
       this.#dict.each(this.#partOf(body, DICT), (ref) => this.#visitRecord(ref, visit));
       return;
     }
-    const packed = this.#packed;
-    const end = packed.end(body);
-    for (let position = packed.first(body); position < end;) {
+    const end = this.#pairs.endOf(body);
+    for (let position = this.#pairs.at(body, 0); position < end;) {
       position = this.#readPair(body, position);
       visit(this.bytes, this.start, this.end, this.score);
     }
   }
 
-  /** The score of a member of any set, NaN if it has none such. Touches no register but `score`. */
+  /** The score of a member of any set, NaN if it has none such. Leaves all registers as they are. */
   scoreIn(encoding: number, body: number, bytes: Uint8Array, start: number, end: number): number {
     if (encoding === Encoding.SKIPLIST) {
       const ref = this.#dict.find(this.#partOf(body, DICT), bytes, start, end, hashBytes(bytes, start, end));
       return ref === 0 ? NaN : scoreOf(this.#arena, ref);
     }
-    const packed = this.#packed;
-    packed.encode(bytes, start, end);
-    const position = packed.find(body, packed.first(body), 2);
-    if (position === 0) return NaN;
-    packed.read(body, packed.next(body, position));
-    return this.#readScore();
+    return this.#pairs.find(body, bytes, start, end) ? this.#pairs.score : NaN;
   }
 
   /**
@@ -334,10 +298,10 @@ export class SortedSet implements ValueType {
       this.open(Encoding.SKIPLIST, this.#createBody(members, index));
       return;
     }
-    this.open(Encoding.LISTPACK, this.#packed.create());
+    this.open(Encoding.LISTPACK, this.#pairs.create());
     for (let i = 0; i < count; i++) {
       this.#readRecord(sorted[i]);
-      this.#insertPacked(this.#packed.end(this.body), this.score, this.bytes, this.start, this.end);
+      this.body = this.#pairs.append(this.body, this.score, this.bytes, this.start, this.end);
       arena.free(sorted[i]);
     }
     dict.destroy(members);
@@ -360,7 +324,7 @@ export class SortedSet implements ValueType {
   }
 
   copy(encoding: number, body: number): number {
-    if (encoding === Encoding.LISTPACK) return this.#packed.copy(body);
+    if (encoding === Encoding.LISTPACK) return this.#pairs.copy(body);
     const arena = this.#arena, dict = this.#dict, ordered = this.#ordered;
     const members = dict.create(), index = ordered.create();
     const from = this.#partOf(body, INDEX);
@@ -396,7 +360,7 @@ export class SortedSet implements ValueType {
   }
 
   count(encoding: number, body: number): number {
-    if (encoding === Encoding.LISTPACK) return this.#packed.count(body) >>> 1;
+    if (encoding === Encoding.LISTPACK) return this.#pairs.count(body);
     return this.#dict.count(this.#partOf(body, DICT));
   }
 
@@ -433,7 +397,7 @@ export class SortedSet implements ValueType {
   check(encoding: number, body: number, reached: Set<number>): void {
     reached.add(body);
     if (encoding === Encoding.LISTPACK) {
-      this.#checkPacked(body);
+      this.#pairs.check(body);
       return;
     }
     const arena = this.#arena;
@@ -450,21 +414,6 @@ export class SortedSet implements ValueType {
       count++;
     });
     invariant(count === members.size, "the ordered index lacks a member");
-  }
-
-  #checkPacked(body: number): void {
-    const packed = this.#packed;
-    packed.check(body);
-    invariant(packed.count(body) % 2 === 0, "a member has no score");
-    let lastScore = -Infinity, last: Uint8Array | undefined;
-    for (let position = packed.first(body); position < packed.end(body);) {
-      position = this.#readPair(body, position);
-      const member = this.bytes.slice(this.start, this.end);
-      const order = last === undefined ? -1 : compareBytes(last, 0, last.length, member, 0, member.length);
-      invariant(lastScore < this.score || (lastScore === this.score && order < 0), "elements are out of order");
-      last = member;
-      lastScore = this.score;
-    }
   }
 
   #part(part: number): number {
@@ -487,8 +436,8 @@ export class SortedSet implements ValueType {
   #unpack(): void {
     const arena = this.#arena, dict = this.#dict, block = this.body;
     const members = dict.create(), index = this.#ordered.create();
-    const end = this.#packed.end(block);
-    for (let position = this.#packed.first(block); position < end;) {
+    const end = this.#pairs.endOf(block);
+    for (let position = this.#pairs.at(block, 0); position < end;) {
       position = this.#readPair(block, position);
       const hash = hashBytes(this.bytes, this.start, this.end);
       dict.find(members, this.bytes, this.start, this.end, hash);
@@ -525,64 +474,12 @@ export class SortedSet implements ValueType {
 
   /** Reads the pair at a position and returns the position behind it. */
   #readPair(block: number, position: number): number {
-    const packed = this.#packed;
-    packed.read(block, packed.next(block, position));
-    const { after } = packed;
-    this.score = this.#readScore();
-    packed.read(block, position);
-    packed.text();
-    this.bytes = packed.bytes;
-    this.start = packed.start;
-    this.end = packed.start + packed.length;
+    const pairs = this.#pairs;
+    const after = pairs.read(block, position);
+    this.bytes = pairs.bytes;
+    this.start = pairs.start;
+    this.end = pairs.end;
+    this.score = pairs.score;
     return after;
-  }
-
-  /** The score that was just read. */
-  #readScore(): number {
-    const packed = this.#packed;
-    if (packed.integer) return packed.value;
-    const text = latin1(packed.bytes, packed.start, packed.start + packed.length);
-    if (text === "inf") return Infinity;
-    return text === "-inf" ? -Infinity : Number(text);
-  }
-
-  /** Where an element belongs in the packed set at hand. */
-  #placeOf(score: number, bytes: Uint8Array, start: number, end: number): number {
-    const packed = this.#packed, block = this.body;
-    const blockEnd = packed.end(block);
-    let position = packed.first(block);
-    while (position < blockEnd) {
-      packed.read(block, packed.next(block, position));
-      const { after } = packed;
-      const own = this.#readScore();
-      if (own > score) return position;
-      if (own === score) {
-        packed.read(block, position);
-        packed.text();
-        if (compareBytes(packed.bytes, packed.start, packed.start + packed.length, bytes, start, end) > 0) {
-          return position;
-        }
-      }
-      position = after;
-    }
-    return position;
-  }
-
-  #insertPacked(position: number, score: number, bytes: Uint8Array, start: number, end: number): void {
-    const packed = this.#packed, text = this.#scoreText;
-    packed.encode(bytes, start, end);
-    this.body = packed.insert(this.body, position);
-    const scoreAt = packed.position + packed.encodedBytes;
-    packed.encode(text, 0, this.#writeScore(score));
-    this.body = packed.insert(this.body, scoreAt);
-  }
-
-  /** Writes a score as Redis stores it in a listpack; returns the length of the text. */
-  #writeScore(score: number): number {
-    const target = this.#scoreText;
-    if (Number.isInteger(score) && Math.abs(score) <= PACKED_INTEGER_MAX) return writeDecimal(target, 0, score + 0);
-    const text = formatDouble(score);
-    for (let i = 0; i < text.length; i++) target[i] = text.charCodeAt(i);
-    return text.length;
   }
 }
