@@ -3,11 +3,14 @@
  * subcommands are no commands of their own. It has those that can tell the truth here; what looks into structures that
  * MemDB does not have is unknown to it.
  */
+import { InvariantError } from "../core/assert.ts";
 import { fromUtf8, utf8 } from "../core/bytes.ts";
 import { fail, messages, shownText } from "../core/errors.ts";
 import { globMatch } from "../core/glob.ts";
 import { parseSafeInt } from "../core/numbers.ts";
 import { Notify } from "../engine/engine.ts";
+import { reloadFromFile, reloadThroughSnapshot } from "../rdb/reload.ts";
+import { snapshotPath } from "../rdb/save.ts";
 import { Encoding, NEVER, Type } from "../store/keyspace.ts";
 import type { List } from "../store/list.ts";
 import { encodingName } from "../store/names.ts";
@@ -100,7 +103,7 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     name: "RELOAD",
     argc: [2, Infinity],
     syntax: "[NOSAVE]",
-    summary: "Loads the append-only file again; without one, checks every structure of the store.",
+    summary: "Takes all data through a snapshot and back, or loads that of the last SAVE; checks every structure.",
     run: reload,
   },
   {
@@ -189,22 +192,30 @@ function loadAof({ engine, reply }: Call): void {
 }
 
 /**
- * Redis saves a snapshot and loads it, to prove that the data survives. The append-only file is what data survives in
- * here; without one there is nothing to load, and the proof is a check of the whole store, which does not return when
- * anything is wrong. A file cannot be loaded on top of other data, so NOFLUSH is refused.
+ * All data goes through a snapshot, or comes from the file of the last SAVE, and every structure is checked. A snapshot
+ * cannot be loaded on top of other data, so NOFLUSH is refused; and data of another file than the append-only file would
+ * be lost with the next start.
  */
 function reload(call: Call): void {
-  const { argc, engine, reply, store } = call;
-  let flush = true;
+  const { argc, engine, reply } = call;
+  let flush = true, save = true;
   for (let i = 2; i < argc; i++) {
     if (call.is(i, "noflush")) flush = false;
-    else if (!call.is(i, "merge") && !call.is(i, "nosave")) {
-      fail("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
-    }
+    else if (call.is(i, "nosave")) save = false;
+    else if (!call.is(i, "merge")) fail("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
   }
-  if (!flush) fail("ERR DEBUG RELOAD NOFLUSH is not possible: an append-only file is loaded into empty databases");
-  if (engine.reload !== undefined) engine.reload();
-  else store.check();
+  if (!flush) fail("ERR DEBUG RELOAD NOFLUSH is not possible: a snapshot is loaded into empty databases");
+  if (!save && engine.persistence.enabled) {
+    fail("ERR DEBUG RELOAD NOSAVE is not possible: the data would not be that of the append-only file");
+  }
+  try {
+    if (save) reloadThroughSnapshot(engine);
+    else reloadFromFile(engine, snapshotPath(engine));
+  } catch (error) {
+    if (error instanceof InvariantError) throw error;
+    engine.log("warning", `DEBUG RELOAD failed: ${(error as Error).message}`);
+    fail("ERR Error trying to load the RDB dump, check server logs.");
+  }
   reply.ok();
 }
 

@@ -3,7 +3,8 @@
  * of itself in figures is in info.ts and memory.ts.
  */
 import { fail, messages, shownText } from "../core/errors.ts";
-import { REDIS_VERSION } from "../engine/engine.ts";
+import { type Engine, REDIS_VERSION } from "../engine/engine.ts";
+import { save } from "../rdb/save.ts";
 import type { Call } from "./call.ts";
 import { subcommandHelp } from "./help.ts";
 import type { Command } from "./registry.ts";
@@ -173,10 +174,7 @@ function monitor({ engine, reply, session }: Call): void {
   reply.ok();
 }
 
-/**
- * Is not answered: the connection ends. SAVE asks for the data to be on disk, which without an append-only file it would
- * not be; FORCE stops all the same.
- */
+/** Is not answered: the connection ends. SAVE writes a snapshot first; FORCE stops even when that fails. */
 function shutdown(call: Call): void {
   const { argc, engine, session } = call;
   const asked = new Set<string>();
@@ -184,16 +182,24 @@ function shutdown(call: Call): void {
     const word = ["nosave", "save", "now", "force", "abort"].find((option) => call.is(i, option));
     asked.add(word ?? fail(messages.syntax));
   }
-  const save = asked.has("save");
-  if ((asked.has("abort") && asked.size > 1) || (save && asked.has("nosave"))) fail(messages.syntax);
+  if ((asked.has("abort") && asked.size > 1) || (asked.has("save") && asked.has("nosave"))) fail(messages.syntax);
   if (asked.has("abort")) fail("ERR No shutdown in progress.");
   const force = asked.has("force");
-  if (save && !engine.persistence.enabled && !force) {
-    engine.log("warning", "SHUTDOWN SAVE was refused: there is no append-only file that the data could be saved to");
-    fail("ERR Errors trying to SHUTDOWN. Check logs.");
-  }
+  if (asked.has("save")) saveLast(engine, force);
+  engine.snapshots.cancel?.();
   session.closing = true;
-  engine.shutdown({ save, now: asked.has("now"), force });
+  engine.shutdown({ save: asked.has("save"), now: asked.has("now"), force });
+}
+
+/** Writes a snapshot before the end. Without FORCE the server goes on when that fails. */
+function saveLast(engine: Engine, force: boolean): void {
+  engine.snapshots.cancel?.();
+  try {
+    save(engine);
+  } catch {
+    // The log has the reason.
+    if (!force) fail("ERR Errors trying to SHUTDOWN. Check logs.");
+  }
 }
 
 const SLOWLOG_COUNT = 10;

@@ -8,8 +8,7 @@
  * SWAPDB wait until the rest of it is taken.
  */
 import { dirname, join } from "node:path";
-import { type Engine, REDIS_VERSION } from "../engine/engine.ts";
-import type { KeyListener } from "../engine/engine.ts";
+import { type Engine, type KeyListener, REDIS_VERSION, type WriteListener } from "../engine/engine.ts";
 import { type KeptClock, RdbFileWriter } from "./file_writer.ts";
 import { RdbOutput } from "./output.ts";
 import { SnapshotWalk } from "./walk.ts";
@@ -52,6 +51,15 @@ export function saveNow(engine: Engine, path: string, options: SaveOptions = {})
   syncFolder(path);
 }
 
+/** A snapshot in memory. */
+export function snapshotImage(engine: Engine): Uint8Array {
+  const writer = createWriter(engine, {});
+  const walk = new SnapshotWalk(engine.store, (db, ref) => writer.key(db, ref));
+  while (!walk.done) walk.step();
+  writer.end();
+  return writer.output.bytes.subarray(0, writer.output.length);
+}
+
 /** SAVE: writes the snapshot file and counts it. Throws what Deno throws. */
 export function save(engine: Engine): void {
   const path = snapshotPath(engine);
@@ -83,6 +91,9 @@ class BackgroundSave {
   readonly #walk: SnapshotWalk;
   readonly #changes: number;
   #cancelled = false;
+  // What goes without a command (expired, evicted) is not in the snapshot if it was not written before.
+  readonly #listener: KeyListener = (db, _kind, _event, bytes, start, end) =>
+    this.#walk.beforeChange(db.index, bytes, start, end);
 
   constructor(engine: Engine, path: string) {
     this.#engine = engine;
@@ -100,38 +111,43 @@ class BackgroundSave {
     snapshots.startMs = engine.clock.nowMs();
     snapshots.keysWritten = 0;
     snapshots.keysTotal = engine.store.databases.reduce((sum, db) => sum + db.size, 0);
-    snapshots.cancel = () => this.#cancelled = true;
-    engine.beforeWrite = (db, name, request, keys) => {
-      const { bytes, start, end } = request;
-      if (name === "flushall") this.#cancelled = true;
-      if (this.#cancelled) return;
-      if (name === "flushdb" || name === "swapdb") { while (!this.#walk.done) this.#walk.step(); }
-      // These two reach into other databases.
-      const wide = name === "move" || name === "copy";
-      for (const i of keys) {
-        if (!wide) this.#walk.beforeChange(db, bytes, start[i], end[i]);
-        else engine.store.databases.forEach(({ index }) => this.#walk.beforeChange(index, bytes, start[i], end[i]));
-      }
-    };
-    // What goes without a command (expired, evicted) is not in the snapshot if it was not written before.
-    const listener: KeyListener = (db, _kind, _event, bytes, start, end) => {
-      if (!this.#cancelled) this.#walk.beforeChange(db.index, bytes, start, end);
-    };
-    engine.keyListeners.push(listener);
+    snapshots.cancel = () => this.#cancel();
+    engine.beforeWrite = (...change) => this.#beforeWrite(...change);
+    engine.keyListeners.push(this.#listener);
     try {
       await this.#write();
+      this.#leave();
       succeeded(engine, this.#changes, engine.clock.nowMs());
+      snapshots.lastSeconds = Math.floor((engine.clock.monotonicUs() - startUs) / 1e6);
       engine.log("notice", `Wrote the snapshot ${this.#path}: ${this.#writer.keys} keys`);
     } catch (error) {
-      snapshots.lastFailed = !this.#cancelled;
+      if (this.#cancelled) return;
+      this.#leave();
       discard(this.#temporary);
-      const reason = this.#cancelled ? "it was cancelled" : (error as Error).message;
-      engine.log("warning", `The snapshot ${this.#path} was not written: ${reason}`);
+      snapshots.lastFailed = true;
+      engine.log("warning", `Cannot write the snapshot ${this.#path}: ${(error as Error).message}`);
     } finally {
-      this.#stopListening(listener);
       this.#file.close();
-      snapshots.cancel = undefined;
-      snapshots.lastSeconds = Math.floor((engine.clock.monotonicUs() - startUs) / 1e6);
+    }
+  }
+
+  /** Ends it at once, as far as anybody can see. */
+  #cancel(): void {
+    this.#cancelled = true;
+    this.#leave();
+    discard(this.#temporary);
+    this.#engine.log("notice", `The snapshot ${this.#path} was given up`);
+  }
+
+  #beforeWrite(...[db, name, { bytes, start, end }, keys]: Parameters<WriteListener>): void {
+    const walk = this.#walk;
+    if (name === "flushall") return this.#cancel();
+    if (name === "flushdb" || name === "swapdb") { while (!walk.done) walk.step(); }
+    // These two reach into other databases.
+    const wide = name === "move" || name === "copy";
+    for (const i of keys) {
+      if (!wide) walk.beforeChange(db, bytes, start[i], end[i]);
+      else this.#engine.store.databases.forEach(({ index }) => walk.beforeChange(index, bytes, start[i], end[i]));
     }
   }
 
@@ -142,13 +158,12 @@ class BackgroundSave {
       this.#engine.snapshots.keysWritten = this.#writer.keys;
       flush(this.#file, output);
       await new Promise((resolve) => setTimeout(resolve));
-      if (this.#cancelled) throw new Error("cancelled");
+      if (this.#cancelled) throw new Error("given up");
     }
-    this.#engine.beforeWrite = undefined;
     this.#writer.end();
     flush(this.#file, output);
     await this.#file.sync();
-    if (this.#cancelled) throw new Error("cancelled");
+    if (this.#cancelled) throw new Error("given up");
     await Deno.rename(this.#temporary, this.#path);
     syncFolder(this.#path);
   }
@@ -164,10 +179,12 @@ class BackgroundSave {
     );
   }
 
-  #stopListening(listener: KeyListener): void {
-    const { keyListeners } = this.#engine;
+  #leave(): void {
+    const { keyListeners, snapshots } = this.#engine;
     this.#engine.beforeWrite = undefined;
-    keyListeners.splice(keyListeners.indexOf(listener), 1);
+    snapshots.cancel = undefined;
+    const i = keyListeners.indexOf(this.#listener);
+    if (i >= 0) keyListeners.splice(i, 1);
   }
 }
 
@@ -193,7 +210,7 @@ function succeeded({ snapshots }: Engine, changes: number, nowMs: number): void 
 }
 
 function temporaryPath(path: string): string {
-  return join(dirname(path), `temp-${Deno.pid}.rdb`);
+  return join(dirname(path), `temp-${Deno.pid}-${crypto.randomUUID().slice(0, 8)}.rdb`);
 }
 
 function flush(file: Deno.FsFile, output: RdbOutput): void {

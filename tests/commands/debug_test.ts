@@ -91,23 +91,52 @@ Deno.test("DEBUG SET-ACTIVE-EXPIRE stops the expiry cycle", () =>
     assertEquals(engine.activeExpiry, true);
   }));
 
-Deno.test("DEBUG RELOAD and LOADAOF load the file again; without one RELOAD checks the store and LOADAOF fails", () =>
-  withServer(async (client, { server: { engine } }) => {
-    await client.run("SET a b");
+Deno.test("DEBUG RELOAD takes all data through a snapshot and back", () =>
+  withServer(async (client, server) => {
+    await client.run("SET a b PX 1000");
+    await client.run("SET c d");
+    await client.run("SADD set 1 2 3");
+    await client.run("HSET hash a 1");
+    await client.run("HPEXPIRE hash 500 FIELDS 1 a");
+    await client.run("SELECT 3");
+    await client.run("RPUSH list a b");
+    const digest = await client.run("DEBUG DIGEST");
+    server.clock.advance(100);
     assertEquals(await client.run("DEBUG RELOAD"), "+OK\r\n");
-    assertEquals(await client.run("GET a"), "$1\r\nb\r\n");
+    assertEquals(await client.run("DEBUG DIGEST"), digest);
+    await client.run("SELECT 0");
+    assertEquals(await client.run("PTTL a"), ":900\r\n");
+    assertEquals(await client.run("HPTTL hash FIELDS 1 a"), "*1\r\n:400\r\n");
+    assertMatch(await client.run("DEBUG RELOAD NOFLUSH"), /^-ERR DEBUG RELOAD NOFLUSH is not possible/);
+  }));
+
+Deno.test("DEBUG RELOAD NOSAVE goes back to the last snapshot", async () => {
+  const folder = await Deno.makeTempDir();
+  await withServer(async (client) => {
+    await client.run("SET a b");
+    assertEquals(
+      await client.run("DEBUG RELOAD NOSAVE"),
+      "-ERR Error trying to load the RDB dump, check server logs.\r\n",
+    );
+    await client.run("SAVE");
+    await client.run("SET a changed");
+    await client.run("SET c d");
+    assertEquals(await client.run("DEBUG RELOAD NOSAVE"), "+OK\r\n");
+    assertEquals(await client.run("MGET a c"), "*2\r\n$1\r\nb\r\n$-1\r\n");
+  }, { settings: { dir: folder } });
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("DEBUG LOADAOF has the append-only file loaded again, if there is one", () =>
+  withServer(async (client, { server: { engine } }) => {
     assertEquals(
       await client.run("DEBUG LOADAOF"),
       "-ERR Error trying to load the AOF files, check server logs.\r\n",
     );
-    assertMatch(await client.run("DEBUG RELOAD NOFLUSH"), /^-ERR DEBUG RELOAD NOFLUSH is not possible/);
-    const { reload } = engine;
     let loads = 0;
     engine.reload = () => loads++;
-    await client.run("DEBUG RELOAD NOSAVE");
     await client.run("DEBUG LOADAOF");
-    assertEquals(loads, 2);
-    engine.reload = reload;
+    assertEquals(loads, 1);
   }));
 
 Deno.test("DEBUG POPULATE logs what it adds", () =>

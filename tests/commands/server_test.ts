@@ -11,7 +11,8 @@ Deno.test("TIME tells the clock's time", () =>
   }));
 
 Deno.test("SHUTDOWN asks the server to stop and is not answered", async () => {
-  await using server = await TestServer.start();
+  const folder = await Deno.makeTempDir();
+  await using server = await TestServer.start({ settings: { dir: folder } });
   const asked: unknown[] = [];
   server.server.engine.shutdown = (options) => asked.push(options);
   const client = await server.connect();
@@ -20,10 +21,22 @@ Deno.test("SHUTDOWN asks the server to stop and is not answered", async () => {
   assertEquals(asked, [{ save: false, now: true, force: false }]);
   const other = await server.connect();
   assertEquals(await other.run("EXISTS a"), ":0\r\n");
+  await Deno.remove(folder);
   assertEquals(await other.run("SHUTDOWN SAVE"), "-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
   await other.send("SHUTDOWN SAVE FORCE\r\n");
   assertEquals(await other.drain(), "");
   assertEquals(asked[1], { save: true, now: false, force: true });
+});
+
+Deno.test("SHUTDOWN SAVE writes a snapshot first", async () => {
+  const folder = await Deno.makeTempDir();
+  await using server = await TestServer.start({ settings: { dir: folder } });
+  const client = await server.connect();
+  await client.run("SET a b");
+  await client.send("SHUTDOWN SAVE\r\n");
+  assertEquals(await client.drain(), "");
+  assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["dump.rdb"]);
+  await Deno.remove(folder, { recursive: true });
 });
 
 Deno.test("the slow log keeps the newest entries, cut where they are long", () =>

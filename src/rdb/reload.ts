@@ -1,0 +1,34 @@
+/**
+ * What DEBUG RELOAD does: all data leaves the store as a snapshot and comes back from it, as a proof that nothing is lost on
+ * the way.
+ */
+import type { Engine } from "../engine/engine.ts";
+import { RdbInput } from "./input.ts";
+import { RdbLoader } from "./loader.ts";
+import { snapshotImage } from "./save.ts";
+
+/** Takes all data through a snapshot in memory, which needs room for it. The file that writes go to is not touched. */
+export function reloadThroughSnapshot(engine: Engine): void {
+  replaceAll(engine, snapshotImage(engine), true);
+}
+
+/** Puts what is in a snapshot in the place of all data. Throws what Deno throws; RdbError when it is damaged. */
+export function reloadFromFile(engine: Engine, path: string): void {
+  replaceAll(engine, Deno.readFileSync(path), false);
+}
+
+function replaceAll(engine: Engine, image: Uint8Array, keepExpired: boolean): void {
+  const { store, snapshots } = engine;
+  snapshots.cancel?.();
+  for (const db of store.databases) db.clear();
+  const { holdExpiry } = store;
+  store.holdExpiry = keepExpired;
+  try {
+    const { keys, expired } = new RdbLoader(store, RdbInput.of(image), { keepExpired }).run();
+    snapshots.loadedKeys = keys;
+    snapshots.loadedExpiredKeys = expired;
+  } finally {
+    store.holdExpiry = holdExpiry;
+  }
+  store.check();
+}
