@@ -121,6 +121,7 @@ export class Server {
     clearInterval(this.#timer);
     clearTimeout(this.#expiryTimer);
     for (const connection of [...this.#connections]) connection.close(true);
+    this.engine.snapshots.cancel?.();
     await this.#keeper.close();
     for (const connection of [...this.#connections]) connection.close(false);
     await this.#poller?.stop();
