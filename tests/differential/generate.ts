@@ -148,11 +148,13 @@ function damage(random: SeededRandom, spec: CommandSpec, words: string[]): void 
 
 /**
  * Whether Redis's own reply is not worth having: it stores what it sorted by equal weights in the order of its hash table,
- * and cuts the index of LSET to 32 bits.
+ * cuts the index of LSET to 32 bits, and reads behind the arguments of HGETEX and HSETEX when FIELDS is the last of them.
  */
 function isUnpredictable(words: readonly string[]): boolean {
   const has = (token: string) => words.some((word) => word.toUpperCase() === token);
-  return has("SORT") && has("BY") && has("STORE") || has("LSET") && Math.abs(Number(words[2])) >= 2 ** 31;
+  return has("SORT") && has("BY") && has("STORE") ||
+    has("LSET") && Math.abs(Number(words[2])) >= 2 ** 31 ||
+    (has("HGETEX") || has("HSETEX")) && words.at(-1)!.toUpperCase() === "FIELDS";
 }
 
 /** One command at random. */

@@ -20,21 +20,38 @@ if (!available) {
   console.error("there is no redis-server on the PATH");
   Deno.exit(1);
 }
+
+function protocolOf(seed: number): Protocol {
+  return seed % 2 === 0 ? 2 : 3;
+}
+
+/** Runs the commands of the current seed on both. */
+async function round(servers: Servers): Promise<void> {
+  const protocol = protocolOf(seed);
+  const difference = await duel(servers, protocol, randomCommands(new SeededRandom(seed), count));
+  if (difference === undefined) return;
+  const { commands, memdb, redis } = difference;
+  const topic = [commandName(commands.at(-1)!), memdb.slice(0, 20), redis.slice(0, 20)].join(" ");
+  if (shown.has(topic)) return;
+  shown.add(topic);
+  console.log(`seed ${seed}, ${describe(difference, protocol)}\n`);
+}
+
 const first = Number(flags.seed ?? Math.floor(Math.random() * 1e9));
 const until = Date.now() + minutes * 60_000;
 const shown = new Set<string>();
 let seed = first;
-{
+while (Date.now() < until) {
   await using servers = await Servers.start();
-  for (; Date.now() < until; seed++) {
-    const protocol: Protocol = seed % 2 === 0 ? 2 : 3;
-    const difference = await duel(servers, protocol, randomCommands(new SeededRandom(seed), count));
-    if (difference === undefined) continue;
-    const { commands, memdb, redis } = difference;
-    const topic = [commandName(commands.at(-1)!), memdb.slice(0, 20), redis.slice(0, 20)].join(" ");
-    if (shown.has(topic)) continue;
-    shown.add(topic);
-    console.log(`seed ${seed}, ${describe(difference, protocol)}\n`);
+  try {
+    for (; Date.now() < until; seed++) await round(servers);
+  } catch (error) {
+    // One of the two has ended. The next commands get new ones.
+    const protocol = protocolOf(seed);
+    const commands = randomCommands(new SeededRandom(seed), count);
+    console.log(`seed ${seed}: ${error}\n${describe({ commands, memdb: "", redis: "" }, protocol)}\n`);
+    shown.add(String(error));
+    seed++;
   }
 }
 console.log(`seeds ${first} to ${seed - 1}, ${count} commands each: ${shown.size} kinds of differences`);
