@@ -1,6 +1,6 @@
 /**
- * What the sorted set commands share: taking a set up and putting it back, events, bounds of ranges, and the forms in
- * which members and scores are replied.
+ * What the sorted set commands share: taking a set up and putting it back, events, bounds of ranges, popping, and the
+ * forms in which members and scores are replied.
  */
 import { latin1 } from "../core/bytes.ts";
 import { fail } from "../core/errors.ts";
@@ -132,4 +132,36 @@ export function replyElement(call: Call, set: SortedSet, withScores: boolean): v
 export function replyScore(call: Call, score: number): void {
   if (call.reply.version === 2 && Number.isSafeInteger(score) && !Object.is(score, -0)) call.reply.bulkInteger(score);
   else call.reply.double(score);
+}
+
+/**
+ * Removes up to `count` elements with the lowest or highest scores from the set of key argument i, and replies with them:
+ * member and score alone, a list whose form depends on the protocol, or an array of pairs. Returns how many there were.
+ * It stands apart from the commands that read its arguments, because the blocking forms do the same later.
+ */
+export function popElements(
+  call: Call,
+  ref: number,
+  i: number,
+  highest: boolean,
+  count: number,
+  form: "single" | "listed" | "pairs",
+): number {
+  const { reply } = call;
+  const set = openSet(call, ref);
+  const { length } = set;
+  const popped = Math.min(count, length);
+  const nested = form === "pairs" || (form === "listed" && reply.version === 3);
+  reply.array(nested ? popped : popped * 2);
+  set.seek(highest ? length - 1 : 0);
+  for (let k = 0; k < popped; k++) {
+    if (highest) set.back();
+    else set.next();
+    if (nested) reply.array(2);
+    reply.bulk(set.bytes, set.start, set.end);
+    replyScore(call, set.score);
+  }
+  set.removeRange(highest ? length - popped : 0, popped);
+  keepRemoved(call, ref, set, i, highest ? "zpopmax" : "zpopmin", popped);
+  return popped;
 }

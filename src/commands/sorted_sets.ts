@@ -1,9 +1,6 @@
 /**
  * The sorted set commands that add, remove, pop, look up and scan. Ranges are in sorted_set_ranges.ts, unions and the like
  * in sorted_set_algebra.ts; the array of all of them is here.
- *
- * Popping stands apart from the commands that read its arguments (`popElements`): the blocking forms do the same once
- * there is something to pop.
  */
 import { fail, messages } from "../core/errors.ts";
 import { formatDouble } from "../core/numbers.ts";
@@ -364,37 +361,6 @@ function pop(call: Call, highest: boolean): void {
     return;
   }
   popElements(call, ref, 1, highest, count, counted ? "listed" : "single");
-}
-
-/**
- * Removes up to `count` elements with the lowest or highest scores from the set of key argument i, and replies with them:
- * member and score alone, a list whose form depends on the protocol, or an array of pairs. Returns how many there were.
- */
-function popElements(
-  call: Call,
-  ref: number,
-  i: number,
-  highest: boolean,
-  count: number,
-  form: "single" | "listed" | "pairs",
-): number {
-  const { reply } = call;
-  const set = openSet(call, ref);
-  const { length } = set;
-  const popped = Math.min(count, length);
-  const nested = form === "pairs" || (form === "listed" && reply.version === 3);
-  reply.array(nested ? popped : popped * 2);
-  set.seek(highest ? length - 1 : 0);
-  for (let k = 0; k < popped; k++) {
-    if (highest) set.back();
-    else set.next();
-    if (nested) reply.array(2);
-    reply.bulk(set.bytes, set.start, set.end);
-    replyScore(call, set.score);
-  }
-  set.removeRange(highest ? length - popped : 0, popped);
-  keepRemoved(call, ref, set, i, highest ? "zpopmax" : "zpopmin", popped);
-  return popped;
 }
 
 function popFromFirst(call: Call): void {
