@@ -10,7 +10,16 @@ import type { SortedSet } from "../store/sorted_set.ts";
 import type { Call } from "./call.ts";
 import { matchesPattern, parseCursor, parseScanOptions } from "./scanning.ts";
 import { sortedSetAlgebraCommands } from "./sorted_set_algebra.ts";
-import { keepRemoved, keepSet, openSet, replyElement, replyHeader, replyScore, sortedSets } from "./sorted_set_call.ts";
+import {
+  keepRemoved,
+  keepSet,
+  openSet,
+  popElements,
+  replyElement,
+  replyHeader,
+  replyScore,
+  sortedSets,
+} from "./sorted_set_call.ts";
 import { sortedSetRangeCommands } from "./sorted_set_ranges.ts";
 import { type CommandSpec, keyAt, keyCount } from "./spec.ts";
 
