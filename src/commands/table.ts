@@ -1,6 +1,8 @@
 /**
  * The array of all commands. A family is one file with one table; this file puts them together.
  */
+import { bitfieldCommands } from "./bitfields.ts";
+import { bitmapCommands } from "./bitmaps.ts";
 import { configCommands } from "./config.ts";
 import { databaseCommands } from "./databases.ts";
 import { debugCommands } from "./debug.ts";
@@ -31,6 +33,8 @@ export const commandTable: readonly CommandSpec[] = [
   ...databaseCommands,
   ...configCommands,
   ...stringCommands,
+  ...bitmapCommands,
+  ...bitfieldCommands,
   ...listCommands,
   ...hashCommands,
   ...hashExpiryCommands,

@@ -1,0 +1,59 @@
+/**
+ * Runs of bits in bytes, four bytes at a time: counting, finding and combining them. Bit 0 is the highest of the first
+ * byte, as in SETBIT.
+ */
+
+/** Number of bits that are set in `bytes[start, end)`. */
+export function countBits(bytes: Uint8Array, start: number, end: number): number {
+  const view = viewOf(bytes);
+  let count = 0, i = start;
+  for (const stop = end - 3; i < stop; i += 4) count += onesOf(view.getInt32(i));
+  for (; i < end; i++) count += onesOf(bytes[i]);
+  return count;
+}
+
+/** Number of bits that are set in a 32-bit word. */
+export function onesOf(word: number): number {
+  word -= (word >>> 1) & 0x55555555;
+  word = (word & 0x33333333) + ((word >>> 2) & 0x33333333);
+  return Math.imul((word + (word >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
+/** Index of the first byte in `bytes[start, end)` that has a bit of value `bit`; `end` if none has. */
+export function findByte(bytes: Uint8Array, start: number, end: number, bit: number): number {
+  const without = bit === 1 ? 0 : -1;
+  const view = viewOf(bytes);
+  let i = start;
+  for (const stop = end - 3; i < stop && view.getInt32(i) === without; i += 4);
+  while (i < end && bytes[i] === (without & 0xff)) i++;
+  return i;
+}
+
+export type BitOperation = "and" | "or" | "xor" | "and not";
+
+/** Combines `target` with `source[start, end)`, which is zero beyond its end and no longer than the target. */
+export function combineBits(
+  target: Uint8Array,
+  source: Uint8Array,
+  start: number,
+  end: number,
+  operation: BitOperation,
+): void {
+  const to = viewOf(target), from = viewOf(source);
+  const length = end - start, words = length & ~3;
+  for (let i = 0; i < words; i += 4) {
+    to.setInt32(i, combined(to.getInt32(i), from.getInt32(start + i), operation));
+  }
+  for (let i = words; i < length; i++) target[i] = combined(target[i], source[start + i], operation);
+  if (operation === "and") target.fill(0, length);
+}
+
+function combined(a: number, b: number, operation: BitOperation): number {
+  if (operation === "and") return a & b;
+  if (operation === "or") return a | b;
+  return operation === "xor" ? a ^ b : a & ~b;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
