@@ -12,6 +12,7 @@ import type { Engine, NotifyClass } from "../engine/engine.ts";
 import type { Session } from "../engine/session.ts";
 import type { Reply } from "../resp/reply.ts";
 import type { Request } from "../resp/request.ts";
+import { hashBytes } from "../store/hash.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
 import type { Command, CommandTable } from "./registry.ts";
@@ -108,14 +109,22 @@ export class Call {
     return parseDouble(bytes, start[i], end[i]) ?? fail(message);
   }
 
+  /** The hash of key argument i. Of the first key it may be known already. */
+  hash(i: number): number {
+    const { bytes, start, end, keyHash } = this.request;
+    return i === 1 && keyHash !== 0 ? keyHash : hashBytes(bytes, start[i], end[i]);
+  }
+
   /** The record of key argument i for reading, 0 if missing. Counts the hit or miss. */
   lookup(i: number): number {
-    return this.db.lookup(this.request.bytes, this.request.start[i], this.request.end[i]);
+    const { bytes, start, end } = this.request;
+    return this.db.lookup(bytes, start[i], end[i], this.hash(i));
   }
 
   /** lookup for a command that only looks at the key: its clock stays. */
   peek(i: number): number {
-    const ref = this.db.find(this.request.bytes, this.request.start[i], this.request.end[i]);
+    const { bytes, start, end } = this.request;
+    const ref = this.db.find(bytes, start[i], end[i], this.hash(i));
     if (ref === 0) this.store.misses++;
     else this.store.hits++;
     return ref;
@@ -123,7 +132,8 @@ export class Call {
 
   /** The record of key argument i for writing, 0 if missing. */
   lookupWrite(i: number): number {
-    return this.db.lookupWrite(this.request.bytes, this.request.start[i], this.request.end[i]);
+    const { bytes, start, end } = this.request;
+    return this.db.lookupWrite(bytes, start[i], end[i], this.hash(i));
   }
 
   /** The record of key argument i, 0 if missing; WRONGTYPE if it holds another type. */

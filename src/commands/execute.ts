@@ -10,7 +10,10 @@
 import { latin1 } from "../core/bytes.ts";
 import { CommandError, messages, shownText } from "../core/errors.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { Request } from "../resp/request.ts";
+import type { RequestParser } from "../resp/parser.ts";
+import { Request } from "../resp/request.ts";
+import { APPROACH_MAX } from "../store/dict.ts";
+import { hashBytes } from "../store/hash.ts";
 import type { Call } from "./call.ts";
 import { keysOf } from "./key_positions.ts";
 import { feedMonitors } from "./monitor.ts";
@@ -25,12 +28,17 @@ const UNTIMED = -1;
 
 export class Executor {
   readonly table: CommandTable;
+  /** How many requests `run` has run, those of all sessions. */
+  requestCount = 0;
   readonly #engine: Engine;
   /** The run of brief commands that is being timed. */
   #run: Command | undefined;
   #runCalls = 0;
   #runStartUs = 0;
   #batch = 0;
+  /** Requests that were parsed ahead. */
+  readonly #requests = Array.from({ length: APPROACH_MAX }, () => new Request());
+  readonly #hashes = new Int32Array(APPROACH_MAX);
   // Copies of settings, for what runs once a command.
   #precise = false;
   #maxmemory = 0;
@@ -62,6 +70,38 @@ export class Executor {
   /** Ends a batch. */
   end(): void {
     if (this.#run !== undefined) this.#endRun();
+  }
+
+  /** Runs the requests that have arrived, until the session closes. Throws what the parser throws. */
+  run(call: Call, parser: RequestParser): void {
+    const { session } = call;
+    const requests = this.#requests;
+    while (!session.closing) {
+      const count = parser.parseAhead(requests);
+      if (count > 1) this.#approach(call, count);
+      for (let k = 0; k < count && !session.closing; k++) {
+        this.requestCount++;
+        this.execute(call, requests[k]);
+        requests[k].shrink();
+      }
+      if (count === 0) {
+        if (!parser.next()) return;
+        this.requestCount++;
+        this.execute(call, parser.request);
+      }
+    }
+  }
+
+  /** Before a pipeline runs: argument 1 of a request is most likely a key, and its hash will be needed anyway. */
+  #approach(call: Call, count: number): void {
+    const hashes = this.#hashes;
+    let keys = 0;
+    for (let k = 0; k < count; k++) {
+      const request = this.#requests[k];
+      if (request.argc < 2) continue;
+      hashes[keys++] = request.keyHash = hashBytes(request.bytes, request.start[1], request.end[1]);
+    }
+    call.db.approach(hashes, keys);
   }
 
   /** Runs one request and writes its reply. Throws only what is our own fault. */

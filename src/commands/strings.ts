@@ -7,6 +7,8 @@
 import { equalsWord } from "../core/bytes.ts";
 import { fail } from "../core/errors.ts";
 import { Notify } from "../engine/engine.ts";
+import { APPROACH_MAX } from "../store/dict.ts";
+import { hashBytes } from "../store/hash.ts";
 import { NEVER, Type } from "../store/keyspace.ts";
 import type { Request } from "../resp/request.ts";
 import type { Call } from "./call.ts";
@@ -175,10 +177,22 @@ function setKeys({ argc, bytes, start, end }: Request): KeyPosition[] {
   return [{ index: 1, flags: "OW UPDATE" }];
 }
 
+/** Hashes of the keys that `approach` was called for. */
+const hashes = new Int32Array(APPROACH_MAX);
+
+/** Says that the keys are needed that are every `step`-th argument from `from` on; returns of how many `hashes` tells. */
+function approach(call: Call, from: number, step: number): number {
+  const { argc, bytes, start, end } = call.request;
+  let n = 0;
+  for (let i = from; i < argc && n < APPROACH_MAX; i += step) hashes[n++] = hashBytes(bytes, start[i], end[i]);
+  call.db.approach(hashes, n);
+  return n;
+}
+
 /** Sets key argument i to value argument v. */
 function assign(call: Call, i: number, v: number, deadline: number): void {
   const { bytes, start, end } = call.request;
-  call.db.setString(bytes, start[i], end[i], bytes, start[v], end[v], deadline);
+  call.db.setString(bytes, start[i], end[i], bytes, start[v], end[v], deadline, call.hash(i));
   call.modified(Notify.STRING, "set", i);
 }
 
@@ -285,10 +299,14 @@ function setExpiring(call: Call, unit: number): void {
 
 function mget(call: Call): void {
   const { argc, db, reply } = call;
+  const { bytes, start, end } = call.request;
   reply.array(argc - 1);
-  for (let i = 1; i < argc; i++) {
-    const ref = call.lookup(i);
-    replyString(call, ref !== 0 && db.typeOf(ref) === Type.STRING ? ref : 0);
+  for (let from = 1; from < argc; from += APPROACH_MAX) {
+    const n = approach(call, from, 1);
+    for (let k = 0, i = from; k < n; k++, i++) {
+      const ref = db.lookup(bytes, start[i], end[i], hashes[k]);
+      replyString(call, ref !== 0 && db.typeOf(ref) === Type.STRING ? ref : 0);
+    }
   }
 }
 
@@ -298,8 +316,15 @@ function checkPairs(call: Call): void {
 
 function mset(call: Call): void {
   checkPairs(call);
-  const { argc } = call;
-  for (let i = 1; i < argc; i += 2) assign(call, i, i + 1, NEVER);
+  const { argc, db } = call;
+  const { bytes, start, end } = call.request;
+  for (let from = 1; from < argc; from += 2 * APPROACH_MAX) {
+    const n = approach(call, from, 2);
+    for (let k = 0, i = from; k < n; k++, i += 2) {
+      db.setString(bytes, start[i], end[i], bytes, start[i + 1], end[i + 1], NEVER, hashes[k]);
+      call.modified(Notify.STRING, "set", i);
+    }
+  }
   call.reply.ok();
 }
 

@@ -3,7 +3,7 @@
  * reads into. A request that is incomplete waits where it stands; no byte is looked at twice, but for moving. Room is made
  * for what has arrived, never for what a client announces.
  *
- * Hot: `next` runs once per request and allocates nothing once the arrays have their size.
+ * Hot: `#parse` runs once per request and allocates nothing once the arrays have their size.
  */
 import { ProtocolError } from "../core/errors.ts";
 import { latin1, NO_BYTES } from "../core/bytes.ts";
@@ -25,7 +25,8 @@ const SMALL_READ_BYTES = 256;
 const INCOMPLETE = -2, INVALID = -3;
 
 export class RequestParser {
-  readonly request = new Request();
+  /** The request that `next` completed, or the one that is half parsed. */
+  request = new Request();
   /** Largest bulk string that is accepted, in bytes (proto-max-bulk-len). */
   bulkBytesMax = 512 * 1024 * 1024;
   /** Before authentication the limits are narrow. */
@@ -80,10 +81,7 @@ export class RequestParser {
       this.#rebase(0);
       this.#buffer = NO_BYTES;
     }
-    if (this.request.start.length > 1024) {
-      this.request.start = new Int32Array(8);
-      this.request.end = new Int32Array(8);
-    }
+    this.request.shrink();
   }
 
   /** Whether nothing waits, so that the next bytes may be parsed where they are. */
@@ -114,14 +112,58 @@ export class RequestParser {
    * is good for nothing.
    */
   next(): boolean {
-    const request = this.request;
+    return this.#parse(this.request);
+  }
+
+  /**
+   * Parses the requests that have arrived, as many as `requests` has places, and returns how many; they take the places of
+   * those that were there. It stops before an inline request and before what is wrong, which `next` then meets, and does
+   * nothing for a client that is not trusted: the request before may change what it is allowed.
+   */
+  parseAhead(requests: Request[]): number {
+    let count = 0;
+    while (count < requests.length && this.trusted) {
+      if (this.#argsLeft === 0 && (this.#at >= this.#end || this.#buffer[this.#at] !== STAR)) break;
+      const { request } = this;
+      try {
+        if (!this.#parse(request)) break;
+      } catch (error) {
+        if (count === 0 || !(error instanceof ProtocolError)) throw error;
+        this.#restart();
+        break;
+      }
+      this.request = requests[count];
+      requests[count++] = request;
+    }
+    return count;
+  }
+
+  /** Goes back to the start of the current request. */
+  #restart(): void {
+    this.#at = this.#from;
+    this.#scanned = 0;
+    this.#argsLeft = 0;
+    this.#bulkLength = -1;
+  }
+
+  /** Parses on in `request`, which stays the same until it is complete: then it returns true. */
+  #parse(request: Request): boolean {
+    const buffer = this.#buffer, end = this.#end;
     while (this.#argsLeft === 0) {
-      this.#from = this.#at;
-      if (this.#at >= this.#end) return false;
-      if (this.#buffer[this.#at] !== STAR) {
-        if (!this.#inline()) return false;
+      const at = this.#from = this.#at;
+      if (at >= end) return false;
+      if (buffer[at] !== STAR) {
+        if (!this.#inline(request)) return false;
         if (request.argc > 0) return true;
         continue;
+      }
+      request.argc = 0;
+      // The usual case: one digit.
+      const digit = at + 4 <= end && buffer[at + 2] === CR ? buffer[at + 1] - ZERO : 0;
+      if (digit > 0 && digit <= 9) {
+        this.#argsLeft = digit;
+        this.#at = at + 4;
+        break;
       }
       const count = this.#number("mbulk");
       if (count === INCOMPLETE) return false;
@@ -129,43 +171,54 @@ export class RequestParser {
       if (count > ARGUMENTS_MAX_BEFORE_AUTH && !this.trusted) {
         throw new ProtocolError("unauthenticated multibulk length");
       }
-      request.argc = 0;
       if (count > 0) this.#argsLeft = count;
     }
-    const buffer = this.#buffer;
-    for (;;) {
-      let length = this.#bulkLength;
+    const count = request.argc + this.#argsLeft;
+    for (let i = request.argc; i < count; i++) {
+      let at = this.#at, length = this.#bulkLength;
       if (length < 0) {
-        if (this.#at >= this.#end) return false;
-        if (buffer[this.#at] !== DOLLAR) {
-          throw new ProtocolError(`expected '$', got '${latin1(buffer, this.#at, this.#at + 1)}'`);
-        }
-        length = this.#number("bulk");
-        if (length === INCOMPLETE) return false;
-        if (length < 0 || length > this.bulkBytesMax) throw new ProtocolError("invalid bulk length");
-        if (length > BULK_BYTES_MAX_BEFORE_AUTH && !this.trusted) {
-          throw new ProtocolError("unauthenticated bulk length");
+        length = at + 5 <= end && buffer[at] === DOLLAR ? shortLength(buffer, at + 1) : INVALID;
+        if (length >= 0) {
+          at += length < 10 ? 4 : 5;
+        } else {
+          length = this.#bulkHeader();
+          if (length < 0) return false;
+          at = this.#at;
         }
       }
-      const start = this.#at, end = start + length;
-      if (end + 2 > this.#end) {
+      const after = at + length;
+      if (after + 2 > end) {
+        this.#at = at;
         this.#bulkLength = length;
         return false;
       }
       this.#bulkLength = -1;
-      const i = request.argc;
       if (i === request.start.length) request.grow(i + 1);
-      request.start[i] = start;
-      request.end[i] = end;
+      request.start[i] = at;
+      request.end[i] = after;
       request.argc = i + 1;
-      this.#at = end + 2;
-      if (--this.#argsLeft === 0) {
-        request.bytes = buffer;
-        request.rawStart = this.#from;
-        request.rawEnd = this.#at;
-        return true;
-      }
+      this.#argsLeft--;
+      this.#at = after + 2;
     }
+    request.bytes = buffer;
+    request.rawStart = this.#from;
+    request.rawEnd = this.#at;
+    request.keyHash = 0;
+    return true;
+  }
+
+  /** Reads `$<length>\r\n` at #at and moves behind it. Returns INCOMPLETE while it is not all there. */
+  #bulkHeader(): number {
+    if (this.#at >= this.#end) return INCOMPLETE;
+    const buffer = this.#buffer;
+    if (buffer[this.#at] !== DOLLAR) {
+      throw new ProtocolError(`expected '$', got '${latin1(buffer, this.#at, this.#at + 1)}'`);
+    }
+    const length = this.#number("bulk");
+    if (length === INCOMPLETE) return INCOMPLETE;
+    if (length < 0 || length > this.bulkBytesMax) throw new ProtocolError("invalid bulk length");
+    if (length > BULK_BYTES_MAX_BEFORE_AUTH && !this.trusted) throw new ProtocolError("unauthenticated bulk length");
+    return length;
   }
 
   /** Reads `<mark><number>\r\n` at #at and moves behind it. -1 stands for every negative number. */
@@ -204,7 +257,7 @@ export class RequestParser {
   }
 
   /** Reads an inline request. Its arguments get bytes of their own, because quoting changes them. */
-  #inline(): boolean {
+  #inline(request: Request): boolean {
     const buffer = this.#buffer;
     const lf = buffer.indexOf(LF, Math.max(this.#at, this.#scanned));
     if (lf < 0 || lf >= this.#end) {
@@ -217,7 +270,6 @@ export class RequestParser {
     const args = splitArguments(buffer, this.#at, lineEnd);
     if (args === undefined) throw new ProtocolError("unbalanced quotes in request");
     this.#at = lf + 1;
-    const request = this.request;
     request.argc = args.length;
     if (args.length === 0) return true;
     if (args.length > request.start.length) request.grow(args.length);
@@ -232,6 +284,7 @@ export class RequestParser {
     }
     request.bytes = bytes;
     request.rawStart = -1;
+    request.keyHash = 0;
     return true;
   }
 
@@ -262,4 +315,13 @@ export class RequestParser {
       request.end[i] -= delta;
     }
   }
+}
+
+/** The number of one digit or two before a carriage return at `i`, where four bytes can be read; INVALID if it is none. */
+function shortLength(buffer: Uint8Array, i: number): number {
+  const a = buffer[i] - ZERO;
+  if (a < 0 || a > 9) return INVALID;
+  if (buffer[i + 1] === CR) return a;
+  const b = buffer[i + 1] - ZERO;
+  return a > 0 && b >= 0 && b <= 9 && buffer[i + 2] === CR ? a * 10 + b : INVALID;
 }

@@ -1,6 +1,8 @@
 /**
  * A request: the bytes it arrived in and where its arguments stand in them. Valid until the parser goes on.
  */
+const ARGUMENTS_KEPT = 1024;
+
 export class Request {
   bytes: Uint8Array;
   /** Number of arguments, the command's name included. */
@@ -11,6 +13,8 @@ export class Request {
   /** The request as it stands in RESP is `bytes[rawStart, rawEnd)`; rawStart is -1 for an inline request. */
   rawStart = -1;
   rawEnd = 0;
+  /** Hash of argument 1 if somebody needed it before the request ran, else 0. */
+  keyHash = 0;
 
   constructor(room = 8) {
     this.bytes = NOTHING;
@@ -63,6 +67,14 @@ export class Request {
     end.set(this.end);
     this.start = start;
     this.end = end;
+  }
+
+  /** Gives back the room of very many arguments. */
+  shrink(): void {
+    if (this.start.length <= ARGUMENTS_KEPT) return;
+    this.start = new Int32Array(8);
+    this.end = new Int32Array(8);
+    this.argc = 0;
   }
 }
 

@@ -100,12 +100,10 @@ export class Connection implements Transport, StreamOwner {
     executor.begin();
     session.lastActiveMs = engine.store.nowMs;
     const parser = this.#parser;
+    const requestsBefore = executor.requestCount;
     parser.bulkBytesMax = engine.settings.values.protoMaxBulkLen;
     try {
-      while (!session.closing && parser.next()) {
-        executor.execute(this.#call, parser.request);
-        this.#requests++;
-      }
+      executor.run(this.#call, parser);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.#reply.error(`ERR Protocol error: ${error.message}`);
@@ -113,6 +111,7 @@ export class Connection implements Transport, StreamOwner {
       session.closing = true;
     } finally {
       executor.end();
+      this.#requests += executor.requestCount - requestsBefore;
     }
     if (parser.pendingBytes > engine.settings.values.clientQueryBufferLimit) {
       engine.stats.queryLimitDisconnections++;

@@ -55,6 +55,8 @@ export const Encoding = {
 } as const;
 
 const BODY_LENGTH_BYTES = 8;
+/** From here on a database does not fit the processor's nearer caches. */
+const LARGE_KEYS = 1 << 14;
 /** No deadline. */
 export const NEVER = -1;
 
@@ -96,11 +98,11 @@ export class Keyspace {
 
   /**
    * The record of a key, 0 if there is none. An expired key is deleted, and announced to the store's listener, before it
-   * is found missing. Neither clock nor statistics change.
+   * is found missing. `hash`, here and below, is the key's hash if the caller has it. Neither clock nor statistics change.
    */
-  find(bytes: Uint8Array, start: number, end: number): number {
+  find(bytes: Uint8Array, start: number, end: number, hash = hashBytes(bytes, start, end)): number {
     const { store } = this;
-    const ref = store.dict.find(this.keys, bytes, start, end, hashBytes(bytes, start, end));
+    const ref = store.dict.find(this.keys, bytes, start, end, hash);
     if (ref !== 0 && this.isExpired(ref)) {
       this.expire(ref);
       return 0;
@@ -109,8 +111,8 @@ export class Keyspace {
   }
 
   /** find for a command that reads: counts the hit or miss and moves the key's clock. */
-  lookup(bytes: Uint8Array, start: number, end: number): number {
-    const ref = this.find(bytes, start, end);
+  lookup(bytes: Uint8Array, start: number, end: number, hash = hashBytes(bytes, start, end)): number {
+    const ref = this.find(bytes, start, end, hash);
     if (ref === 0) {
       this.store.misses++;
       return 0;
@@ -121,10 +123,18 @@ export class Keyspace {
   }
 
   /** find for a command that writes: moves the key's clock. */
-  lookupWrite(bytes: Uint8Array, start: number, end: number): number {
-    const ref = this.find(bytes, start, end);
+  lookupWrite(bytes: Uint8Array, start: number, end: number, hash = hashBytes(bytes, start, end)): number {
+    const ref = this.find(bytes, start, end, hash);
     if (ref !== 0) this.store.touch(ref);
     return ref;
+  }
+
+  /**
+   * Says that up to APPROACH_MAX keys with these hashes are about to be looked for: in a large database their cache misses
+   * then overlap, which saves a third of the time of GET and SET at a million keys.
+   */
+  approach(hashes: Int32Array, count: number): void {
+    if (count > 1 && this.size >= LARGE_KEYS) this.store.dict.approach(this.keys, hashes, count);
   }
 
   typeOf(ref: number): number {
@@ -187,10 +197,10 @@ export class Keyspace {
     vs: number,
     ve: number,
     deadline: number,
+    hash = hashBytes(bytes, ks, ke),
   ): number {
     const { store } = this;
     const { arena, dict } = store;
-    const hash = hashBytes(bytes, ks, ke);
     let old = dict.find(this.keys, bytes, ks, ke, hash);
     if (old !== 0 && this.isExpired(old)) {
       this.expire(old);

@@ -1,14 +1,15 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ProtocolError } from "../../src/core/errors.ts";
 import { RequestParser } from "../../src/resp/parser.ts";
+import { Request } from "../../src/resp/request.ts";
 import { encodeRequest, latin1 } from "../helpers/client.ts";
 import { concatBytes } from "../helpers/wire.ts";
 import { property } from "../helpers/property.ts";
 
 const bytes = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0));
 
-/** Puts bytes into a parser in pieces that end at `cuts`, and collects the requests. */
-function feed(parser: RequestParser, data: Uint8Array, cuts: readonly number[]): string[][] {
+/** Puts bytes into a parser in pieces that end at `cuts`, and collects the requests, some of them parsed `ahead`. */
+function feed(parser: RequestParser, data: Uint8Array, cuts: readonly number[], ahead: Request[] = []): string[][] {
   const requests: string[][] = [];
   let at = 0;
   for (const cut of [...cuts, data.length]) {
@@ -18,14 +19,19 @@ function feed(parser: RequestParser, data: Uint8Array, cuts: readonly number[]):
       room.set(data.subarray(at, at + count));
       parser.filled(count);
       at += count;
-      while (parser.next()) requests.push(argumentsOf(parser));
+      for (;;) {
+        const count = parser.parseAhead(ahead);
+        for (let i = 0; i < count; i++) requests.push(argumentsOf(ahead[i]));
+        if (count > 0) continue;
+        if (!parser.next()) break;
+        requests.push(argumentsOf(parser.request));
+      }
     }
   }
   return requests;
 }
 
-function argumentsOf(parser: RequestParser): string[] {
-  const { bytes, start, end, argc } = parser.request;
+function argumentsOf({ bytes, start, end, argc }: Request): string[] {
   return Array.from({ length: argc }, (_, i) => latin1(bytes.subarray(start[i], end[i])));
 }
 
@@ -64,9 +70,11 @@ Deno.test("random requests in random pieces come out as they went in", async () 
       ));
     const data = concatBytes(stream.map((args) => encodeRequest(args)));
     const cuts = Array.from({ length: random.below(50) }, () => random.below(data.length)).sort((a, b) => a - b);
-    const parser = new RequestParser();
-    assertEquals(feed(parser, data, cuts), stream);
-    assertEquals(parser.pendingBytes, 0);
+    for (const places of [0, 1, 5]) {
+      const parser = new RequestParser();
+      assertEquals(feed(parser, data, cuts, Array.from({ length: places }, () => new Request())), stream);
+      assertEquals(parser.pendingBytes, 0);
+    }
   });
 });
 
@@ -86,7 +94,7 @@ Deno.test("requests are understood in a borrowed buffer, and what waits is kept 
       if (parser.empty) {
         shared.set(piece);
         parser.borrow(shared, piece.length);
-        while (parser.next()) requests.push(argumentsOf(parser));
+        while (parser.next()) requests.push(argumentsOf(parser.request));
         parser.giveBack();
         shared.fill(0);
       } else {
@@ -96,6 +104,32 @@ Deno.test("requests are understood in a borrowed buffer, and what waits is kept 
     assertEquals(requests, stream);
     assertEquals(parser.pendingBytes, 0);
   });
+});
+
+Deno.test("parsing ahead stops before inline requests and before what is wrong", () => {
+  const parser = new RequestParser();
+  const ahead = Array.from({ length: 5 }, () => new Request());
+  const data = bytes(
+    "*1\r\n$4\r\nPING\r\nECHO a\r\n*2\r\n$4\r\nECHO\r\n$1\r\nb\r\n*1\r\n$4\r\nPING\r\n*2\r\n$1\r\nx\r\n:1\r\n",
+  );
+  parser.room().set(data);
+  parser.filled(data.length);
+  assertEquals(parser.parseAhead(ahead), 1);
+  assertEquals(parser.parseAhead(ahead), 0);
+  assertEquals([parser.next(), argumentsOf(parser.request)], [true, ["ECHO", "a"]]);
+  assertEquals(parser.parseAhead(ahead), 2);
+  assertEquals(ahead.slice(0, 2).map(argumentsOf), [["ECHO", "b"], ["PING"]]);
+  assertThrows(() => parser.next(), ProtocolError, "expected '$', got ':'");
+});
+
+Deno.test("nothing is parsed ahead for a client that is not trusted", () => {
+  const parser = new RequestParser();
+  const data = bytes("*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nPING\r\n");
+  parser.trusted = false;
+  parser.room().set(data);
+  parser.filled(data.length);
+  assertEquals(parser.parseAhead([new Request()]), 0);
+  assertEquals(parser.next(), true);
 });
 
 Deno.test("a request remembers the bytes that it came in", () => {
