@@ -14,6 +14,7 @@ import { hashExpiryCommands } from "./hash_expiry.ts";
 import { hashCommands } from "./hashes.ts";
 import { connectionCommands } from "./connection.ts";
 import { listCommands } from "./lists.ts";
+import { hyperLogLogCommands } from "./hyperloglogs.ts";
 import { infoCommands } from "./info.ts";
 import { introspectCommands } from "./introspect.ts";
 import { memoryCommands } from "./memory.ts";
@@ -52,4 +53,5 @@ export const commandTable: readonly CommandSpec[] = [
   ...persistenceCommands,
   ...serverCommands,
   ...snapshotCommands,
+  ...hyperLogLogCommands,
 ];
