@@ -42,6 +42,11 @@ export class AofKeeper {
     this.#engine = engine;
     this.#executor = executor;
     this.#disk = disk;
+    // Clients come as soon as the server listens. From before that until the file is open nobody sees data that is not
+    // all there, and no write is acknowledged that nobody would log.
+    const { appendonly, restoredb } = engine.settings.values;
+    engine.persistence.loading = appendonly || restoredb;
+    engine.persistence.loadingStartMs = engine.clock.nowMs();
     engine.settings.onChange("appendonly", (on) => this.#turn(on));
     engine.rewriteAof = () => void this.#start();
   }
@@ -59,6 +64,7 @@ export class AofKeeper {
     this.#log = await openAof(this.#engine, this.#executor, options, this.#disk);
     // What a crash left of a rewrite is worth nothing; the lock on the file says that it is nobody else's.
     if (this.#log !== undefined) await this.#disk.remove(newPath(aofpath));
+    this.#engine.persistence.loading = false;
   }
 
   /** Some times a second. */

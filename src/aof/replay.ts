@@ -110,13 +110,14 @@ export class Replay {
   /** Runs `body` while clients get -LOADING. */
   async #loading<T>(body: () => Promise<T>): Promise<T> {
     const { persistence, clock } = this.#engine;
-    if (!persistence.loading) persistence.loadingStartMs = clock.nowMs();
+    const before = persistence.loading;
+    if (!before) persistence.loadingStartMs = clock.nowMs();
     persistence.loading = true;
     this.#sliceStartUs = clock.monotonicUs();
     try {
       return await body();
     } finally {
-      persistence.loading = false;
+      persistence.loading = before;
     }
   }
 
