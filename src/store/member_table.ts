@@ -551,15 +551,22 @@ export class MemberTable {
     const target = this.#relocated(0, 0, 0, groupBytes(count) + used);
     const from = arena.u8[block >>> CHUNK_SHIFT], to = arena.u8[target >>> CHUNK_SHIFT];
     const fromBase = (block & GRANULE_MASK) << 3, base = (target & GRANULE_MASK) << 3;
-    let fromEnd = fromBase + ((info >>> GRANULES_SHIFT) << 3), end = base + (this.#granules << 3), slot = 0;
-    for (let i = 0; i < (info & COUNT_MASK); i++) {
-      const mark = fromBase + ((i >>> 2) << 3) + (i & 3);
-      const size = from[mark + 4] & INLINE_BYTES_MAX;
+    const members = info & COUNT_MASK, moves = this.#moves;
+    const fromView = arena.view[block >>> CHUNK_SHIFT], toView = arena.view[target >>> CHUNK_SHIFT];
+    let fromEnd = fromBase + ((info >>> GRANULES_SHIFT) << 3), end = base + (this.#granules << 3);
+    // Eight bytes at a time, from the end of a member down. What that writes too much is written again: by the next
+    // member, or by the groups, which have eight bytes at least and come last.
+    for (let i = 0; i < members; i++) {
+      const size = from[fromBase + ((i >>> 2) << 3) + (i & 3) + 4] & INLINE_BYTES_MAX;
+      if (moves[i] === which) {
+        for (let k = 8; k < size + 8; k += 8) toView.setBigInt64(end - k, fromView.getBigInt64(fromEnd - k));
+        end -= size;
+      }
       fromEnd -= size;
-      if (this.#moves[i] !== which) continue;
-      end -= size;
-      for (let k = 0; k < size; k++) to[end + k] = from[fromEnd + k];
-      const toMark = base + ((slot >>> 2) << 3) + (slot & 3);
+    }
+    for (let i = 0, slot = 0; i < members; i++) {
+      if (moves[i] !== which) continue;
+      const mark = fromBase + ((i >>> 2) << 3) + (i & 3), toMark = base + ((slot >>> 2) << 3) + (slot & 3);
       to[toMark] = from[mark];
       to[toMark + 4] = from[mark + 4];
       slot++;
