@@ -3,7 +3,7 @@
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { TestClient } from "../helpers/client.ts";
-import { Folder, memdb, run, ServerProcess, subject, testWith } from "./process.ts";
+import { Folder, memdb, run, ServerProcess, subject, testWith, unixTest } from "./process.ts";
 
 const SET_A = "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n";
 const SET_B = "*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$1\r\n2\r\n";
@@ -117,6 +117,30 @@ Deno.test(`${subject} loads a file that ends within a command, says what it drop
     assertEquals(/left out/.test(again.log), false);
     await Deno.remove(copy);
   }
+});
+
+unixTest(`${subject} answers -LOADING until all data is there`, async () => {
+  await using folder = new Folder();
+  const aof = folder.file("db.aof"), path = folder.file("memdb.sock");
+  const keys = 50_000;
+  let text = SELECT;
+  for (let i = 0; i < keys; i++) text += `*3\r\n$3\r\nSET\r\n$5\r\n${10_000 + i}\r\n$1\r\nv\r\n`;
+  await Deno.writeTextFile(aof, text);
+  const starting = ServerProcess.start(["--aofpath", aof, "--unixsocket", path]);
+  const replies = new Set<string>();
+  while (!replies.has(`:${keys}\r\n`)) {
+    try {
+      const client = new TestClient(await Deno.connect({ transport: "unix", path }));
+      replies.add(await client.command("DBSIZE"));
+      client.close();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+  replies.delete("-LOADING Redis is loading the dataset in memory\r\n");
+  assertEquals([...replies], [`:${keys}\r\n`]);
+  await using _ = await starting;
 });
 
 Deno.test(`${subject} refuses a file that is damaged in the middle, and names the byte`, async () => {
