@@ -6,6 +6,7 @@ import type { Executor } from "../commands/execute.ts";
 import type { Engine } from "../engine/engine.ts";
 import { MAGIC, RdbError } from "../rdb/format.ts";
 import { isRdb, type RdbLoadResult } from "../rdb/loader.ts";
+import { Checksum } from "./checksum.ts";
 import { type Disk, type DiskFile, identityOf } from "./disk.ts";
 import { AofLog, reasonOf } from "./log.ts";
 import { Progress } from "./progress.ts";
@@ -48,6 +49,12 @@ export async function openAof(
     if (!append) {
       file.close();
       return undefined;
+    }
+    if (size === 0) {
+      // A new file begins with a seal: from there on whatever has none is known to be torn.
+      const line = new Checksum().seal(0);
+      for (let at = 0; at < line.length;) at += file.writeSync(line.subarray(at));
+      size = checksum = line.length;
     }
     // What was there may still wait in the system's memory, the name of a new file as well; from here on all of it is safe.
     file.syncDataSync();

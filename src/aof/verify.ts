@@ -76,7 +76,9 @@ export async function verify(file: SeekableSource, options: VerifyOptions): Prom
     if (!(error instanceof Damage)) throw error;
     const later = laterFloor(file, error.offset);
     if (later >= 0) walk.isSealed = true;
-    fault = { offset: error.offset, reason: error.message, middle: !walk.isSealed || later > walk.sealEnd };
+    // What a power failure takes may read as zeros, which are nothing in any file.
+    const middle = walk.isSealed ? later > walk.sealEnd : !onlyZeros(file, error.offset);
+    fault = { offset: error.offset, reason: error.message, middle };
   }
   const end = walk.isSealed ? walk.sealed : walk.boundary;
   return {
@@ -223,6 +225,16 @@ function laterFloor(file: SeekableSource, from: number): number {
     length -= searchEnd;
   }
   return floor;
+}
+
+/** Whether nothing but zeros stands from an offset on. */
+function onlyZeros(file: SeekableSource, from: number): boolean {
+  const piece = pieceFor(file, from);
+  file.seekSync(from, Deno.SeekMode.Start);
+  for (let count = file.readSync(piece); count !== null; count = file.readSync(piece)) {
+    if (piece.subarray(0, count).some((byte) => byte !== 0)) return false;
+  }
+  return true;
 }
 
 /** Room for the file from an offset on, or for a piece of it. */

@@ -196,6 +196,31 @@ Deno.test("a length that swallows the rest of a file without seals is no cut", a
   assertEquals([damage!.middle, damage!.reason], [true, "a length is wrong"]);
 });
 
+Deno.test("zeros at the end of a file without seals are no commands, and are dropped", async () => {
+  const whole = commands("SET a 1", "SET b 2");
+  const verdict = await judge(concatBytes([whole, new Uint8Array(500)]));
+  assertEquals([verdict.wholeBytes, verdict.damage!.offset, verdict.damage!.middle], [
+    whole.length,
+    whole.length,
+    false,
+  ]);
+  assertEquals((await judge(new Uint8Array(20))).damage!.middle, false);
+});
+
+Deno.test("a new file begins with a seal, so that its first write may be torn in any way", async () => {
+  await load(new Uint8Array(0), async ({ path }) => {
+    const bytes = await Deno.readFile(path);
+    const first = bytes.indexOf(10) + 1;
+    assertStringIncludes(latin1(bytes.subarray(0, first)), "#CRC:0:");
+    for (let at = first; at < bytes.length; at++) {
+      const torn = bytes.slice();
+      torn.fill(0, at, at + 20);
+      const { wholeBytes, damage } = await judge(torn);
+      assertEquals([wholeBytes, damage!.middle], [first, false], `torn at ${at}`);
+    }
+  });
+});
+
 Deno.test("Redis's own annotations are skipped", async () => {
   const stamp = Uint8Array.from("#TS:1700000000\r\n", (c) => c.charCodeAt(0));
   const verdict = await judge(concatBytes([stamp, commands("SET a 1"), stamp, commands("SET b 2")]));
