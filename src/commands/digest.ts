@@ -9,7 +9,7 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { invariant } from "../core/assert.ts";
 import { utf8 } from "../core/bytes.ts";
-import { formatDouble } from "../core/numbers.ts";
+import { shortestText } from "../core/numbers.ts";
 import { CHUNK_SHIFT } from "../store/arena.ts";
 import type { HashTable } from "../store/hash_table.ts";
 import { type Keyspace, NEVER, Type } from "../store/keyspace.ts";
@@ -58,7 +58,7 @@ function addValue(digest: Digest, db: Keyspace, ref: number): void {
     sets.each(db.encodingOf(ref), db.bodyOf(ref), (bytes, start, end, score) => {
       const element = new Digest();
       element.mix(bytes.subarray(start, end));
-      element.mix(utf8(formatDouble(score)));
+      element.mix(utf8(shortestText(score)));
       digest.xor(element.bytes);
     });
   } else if (type === Type.HASH) {

@@ -87,17 +87,23 @@ export function writeDecimal(target: Uint8Array, at: number, value: number): num
 /** Redis prints whole numbers up to here with all their digits. */
 const PLAIN_INTEGER_MAX = 2 ** 62;
 
-/**
- * A double as Redis replies it. Whole numbers up to 2^62 with all digits; others with few digits that read back the
- * same, plain with up to seven zeros added behind them or before them, else with an exponent.
- */
+/** A double as Redis replies it: whole numbers up to 2^62 with all digits, others as `shortestText` has them. */
 export function formatDouble(value: number): string {
+  if (value === 0) return Object.is(value, -0) ? "-0" : "0";
+  if (Number.isSafeInteger(value)) return String(value);
+  if (Number.isInteger(value) && Math.abs(value) <= PLAIN_INTEGER_MAX) return String(BigInt(value));
+  return shortestText(value);
+}
+
+/**
+ * A double in few digits that read back the same, plain with up to seven zeros added behind them or before them, else with
+ * an exponent.
+ */
+export function shortestText(value: number): string {
   if (Number.isNaN(value)) return "nan";
   if (value === Infinity) return "inf";
   if (value === -Infinity) return "-inf";
   if (value === 0) return Object.is(value, -0) ? "-0" : "0";
-  if (Number.isSafeInteger(value)) return String(value);
-  if (Number.isInteger(value) && Math.abs(value) <= PLAIN_INTEGER_MAX) return String(BigInt(value));
   const sign = value < 0 ? "-" : "";
   const { digits, power: zeros } = grisuDigits(Math.abs(value));
   const exponent = zeros + digits.length - 1;

@@ -80,9 +80,10 @@ export class RdbLoader {
     this.#target = new StoreTarget(store);
   }
 
-  /** Loads everything at once. Throws RdbError; the store then holds what came before the damage. */
+  /** Loads all of the input at once. Throws RdbError; the store then holds what came before the damage. */
   run(): RdbLoadResult {
     for (const _ of this.steps());
+    if (this.#input.left > 0) this.#input.fail(`${this.#input.left} bytes follow the end`);
     return this.result;
   }
 
