@@ -165,7 +165,7 @@ class BackgroundSave {
     await this.#file.sync();
     if (this.#cancelled) throw new Error("given up");
     await Deno.rename(this.#temporary, this.#path);
-    syncFolder(this.#path);
+    await syncFolderLater(this.#path);
   }
 
   #slice(): void {
@@ -227,13 +227,25 @@ function discard(path: string): void {
   }
 }
 
-/** Makes a new name safe. Windows opens no folders and needs no such thing; some network file systems cannot. */
+/** Makes a new name safe. Windows opens no folders and needs no such thing. */
 function syncFolder(path: string): void {
   if (Deno.build.os === "windows") return;
   using folder = Deno.openSync(dirname(path), { read: true });
   try {
     folder.syncSync();
   } catch (error) {
-    if (!["EINVAL", "ENOTSUP", "EOPNOTSUPP"].includes((error as { code?: string }).code ?? "")) throw error;
+    excuse(error);
   }
+}
+
+/** `syncFolder` that nobody waits for. */
+async function syncFolderLater(path: string): Promise<void> {
+  if (Deno.build.os === "windows") return;
+  using folder = await Deno.open(dirname(path), { read: true });
+  await folder.sync().catch(excuse);
+}
+
+/** Some network file systems cannot sync a folder, and do it by themselves. */
+function excuse(error: unknown): void {
+  if (!["EINVAL", "ENOTSUP", "EOPNOTSUPP"].includes((error as { code?: string }).code ?? "")) throw error;
 }
