@@ -134,6 +134,13 @@ export class MemberTable {
 
   /** Adds the member that `find` just did not find. The bytes may lie anywhere in the arena. Hot. */
   insert(table: number, bytes: Uint8Array, start: number, end: number): void {
+    // Members that come in the order of their hashes, as a scan gave them, crowd one page. The table grows until they part.
+    for (;;) {
+      const at = this.#entry(table, this.page);
+      if ((this.#words[at + 1] & COUNT_MASK) < PAGE_MEMBERS_MAX) break;
+      this.#split(table);
+      this.find(table, bytes, start, end);
+    }
     const length = end - start;
     const outside = length > INLINE_BYTES_MAX;
     const record = outside ? createRecord(this.#arena, 0, bytes, start, end, 0) : 0;
