@@ -3,7 +3,6 @@
  * or seals it again, after a copy of it was made. It understands Redis's files too. It refuses to touch a file that a
  * server has open.
  */
-import { dirname, join } from "node:path";
 import type { Executor } from "../commands/execute.ts";
 import type { Engine } from "../engine/engine.ts";
 import { isRdb, RdbLoader } from "../rdb/loader.ts";
@@ -11,6 +10,7 @@ import { RdbError } from "../rdb/format.ts";
 import { RdbInput } from "../rdb/input.ts";
 import { Checksum } from "./checksum.ts";
 import { AofReader, Damage, Item, shownCommand } from "./reader.ts";
+import { partsOf } from "./manifest.ts";
 import { Replay } from "./replay.ts";
 import { type Verdict, verify } from "./verify.ts";
 
@@ -120,27 +120,14 @@ function parsePlace(text: string): { offset: number } | { ms: number } {
   return { ms };
 }
 
-/** The files behind a path: one, or those that the manifest of a folder names, in order. */
+/** The files behind a path, as partsOf finds them. */
 function filesOf(path: string): string[] {
-  let manifest = path;
   try {
-    if (Deno.statSync(path).isDirectory) {
-      const names = [...Deno.readDirSync(path)].map(({ name }) => name).filter((name) => name.endsWith(".manifest"));
-      if (names.length !== 1) throw new CheckError(`${path} has ${names.length} manifests, not one`);
-      manifest = join(path, names[0]);
-    }
-    if (!manifest.endsWith(".manifest")) return [path];
-    const parts = Deno.readTextFileSync(manifest).split("\n").filter((line) => line.startsWith("file ")).map((line) => {
-      const [, name, , sequence, , type] = line.split(" ");
-      return { name: name.replace(/^"(.*)"$/, "$1"), sequence: Number(sequence), type };
-    });
-    const inUse = parts.filter(({ type }) => type !== "h");
-    if (inUse.length === 0) throw new CheckError(`${manifest} names no files`);
-    const order = (part: typeof parts[0]) => part.type === "b" ? 0 : part.sequence;
-    return inUse.sort((a, b) => order(a) - order(b)).map(({ name }) => join(dirname(manifest), name));
+    return partsOf(path);
   } catch (error) {
-    if (error instanceof CheckError) throw error;
-    throw new CheckError(`cannot read ${path}: ${(error as Error).message}`);
+    throw new CheckError(
+      error instanceof AofError ? error.message : `cannot read ${path}: ${(error as Error).message}`,
+    );
   }
 }
 
