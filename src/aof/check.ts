@@ -125,9 +125,7 @@ function filesOf(path: string): string[] {
   try {
     return partsOf(path);
   } catch (error) {
-    throw new CheckError(
-      error instanceof AofError ? error.message : `cannot read ${path}: ${(error as Error).message}`,
-    );
+    throw new CheckError(`cannot check ${path}: ${(error as Error).message}`);
   }
 }
 
