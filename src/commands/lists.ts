@@ -385,9 +385,17 @@ function range(call: Call): void {
   }
   call.reply.array(count);
   list.seek(from);
-  for (let i = 0; i < count; i++) {
-    list.next();
-    replyElement(call, list);
+  const { packed } = list;
+  for (let left = count; left > 0;) {
+    const run = list.nextRun(left);
+    if (run > 0) {
+      call.reply.bulkViews(packed.view, packed.starts, packed.ends, run);
+      left -= run;
+    } else {
+      list.next();
+      replyElement(call, list);
+      left--;
+    }
   }
 }
 

@@ -201,7 +201,7 @@ function replyString(call: Call, ref: number): void {
   const { db, reply } = call;
   if (ref === 0) return reply.null();
   db.readString(ref);
-  reply.bulk(db.bytes, db.start, db.start + db.length);
+  reply.bulkView(db.view, db.start, db.start + db.length);
 }
 
 function get(call: Call): void {

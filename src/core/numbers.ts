@@ -58,30 +58,44 @@ export function decimalLength(value: number): number {
 
 /** Writes a safe integer in decimal at `at` and returns the index behind it. Hot. */
 export function writeDecimal(target: Uint8Array, at: number, value: number): number {
-  if (value >= 0 && value < 100) {
-    if (value >= 10) target[at++] = 48 + ((value / 10) | 0);
-    target[at] = 48 + value % 10;
-    return at + 1;
-  }
+  if (value >= 0 && value < 100) return writePair(target, at, value | 0);
   if (value < 0) {
     target[at++] = 45;
     value = -value;
   }
-  const end = at + decimalLength(value);
-  let i = end;
-  while (value > 0x7fffffff) {
-    const q = Math.floor(value / 10);
-    target[--i] = 48 + (value - q * 10);
-    value = q;
+  if (value > 0x7fffffff) {
+    // Six digits at a time leave a number of 31 bits behind them.
+    const high = Math.floor(value / 1000000);
+    at = writeDecimal(target, at, high);
+    writeDigits(target, at, at + 6, (value - high * 1000000) | 0);
+    return at + 6;
   }
-  let v = value | 0;
-  do {
-    const q = (v / 10) | 0;
-    target[--i] = 48 + (v - q * 10);
-    v = q;
-  } while (v > 0);
-  while (i > at) target[--i] = 48;
+  const v = value | 0;
+  let end = at + 2;
+  if (v >= 100) end++;
+  if (v >= 1000) end++;
+  if (v >= 10000) end++;
+  if (v >= 100000) end++;
+  if (v >= 1000000) end += v >= 10000000 ? v >= 100000000 ? v >= 1000000000 ? 4 : 3 : 2 : 1;
+  if (v < 10) end--;
+  writeDigits(target, at, end, v);
   return end;
+}
+
+/** Writes a number below 100. */
+function writePair(target: Uint8Array, at: number, value: number): number {
+  if (value >= 10) target[at++] = 48 + ((value / 10) | 0);
+  target[at] = 48 + value % 10;
+  return at + 1;
+}
+
+/** Fills `target[at, end)` with the digits of `value`, zeros first. */
+function writeDigits(target: Uint8Array, at: number, end: number, value: number): void {
+  while (end > at) {
+    const rest = (value / 10) | 0;
+    target[--end] = 48 + value - rest * 10;
+    value = rest;
+  }
 }
 
 /** Redis prints whole numbers up to here with all their digits. */

@@ -24,6 +24,9 @@ export function releaseChunk(chunk: Uint8Array): void {
 
 const NONE = new Uint8Array(0);
 const NO_VIEW = new DataView(NONE.buffer);
+/** What a bulk string takes beside its bytes, at most. */
+const BULK_ROOM_BYTES = 16;
+/** Beyond this length set(subarray) beats copying eight bytes at a time, which beats a byte loop from eight bytes on. */
 const VIEW_COPY_BYTES_MAX = 200;
 const CR = 13, LF = 10;
 
@@ -35,7 +38,7 @@ export class Reply {
   length = 0;
   /** Full chunks before it, as views of what was written. */
   readonly #full: Uint8Array[] = [];
-  /** The chunk of the last bulkView and a view on it; chunks begin where their buffers do. */
+  /** The chunk that was last written through a view, and the view. */
   #viewed: Uint8Array = NONE;
   #view: DataView = NO_VIEW;
   #fullBytes = 0;
@@ -160,34 +163,24 @@ export class Reply {
     this.length = i;
   }
 
-  /**
-   * bulk for bytes of the arena, given as a view on their chunk. Copies eight bytes at a time, which takes less than half
-   * the time of a byte loop from 32 bytes on, and beats set(subarray) to some 200. Hot.
-   */
+  /** bulk for bytes of the arena, given as a view on their chunk. Hot. */
   bulkView(view: DataView, start: number, end: number): void {
-    const size = end - start;
-    this.#ensure(size + 16);
-    const c = this.chunk;
-    if (this.#viewed !== c) {
-      this.#viewed = c;
-      this.#view = new DataView(c.buffer);
+    this.#ensure(end - start + BULK_ROOM_BYTES);
+    this.length = writeBulk(this.chunk, this.#viewOfChunk(), this.length, view, start, end);
+  }
+
+  /** `count` bulk strings, the k-th of them `view[starts[k], ends[k])`. Hot. */
+  bulkViews(view: DataView, starts: Int32Array, ends: Int32Array, count: number): void {
+    for (let k = 0; k < count;) {
+      this.#ensure(ends[k] - starts[k] + BULK_ROOM_BYTES);
+      const c = this.chunk, to = this.#viewOfChunk(), room = c.length - BULK_ROOM_BYTES;
+      let i = this.length;
+      while (k < count && i + ends[k] - starts[k] <= room) {
+        i = writeBulk(c, to, i, view, starts[k], ends[k]);
+        k++;
+      }
+      this.length = i;
     }
-    const to = this.#view;
-    let i = this.length;
-    c[i++] = 36;
-    i = writeDecimal(c, i, size);
-    c[i++] = CR;
-    c[i++] = LF;
-    if (size > VIEW_COPY_BYTES_MAX) {
-      c.set(new Uint8Array(view.buffer, view.byteOffset + start, size), i);
-      i += size;
-      start = end;
-    }
-    for (const stop = end - 7; start < stop; start += 8, i += 8) to.setBigInt64(i, view.getBigInt64(start));
-    while (start < end) c[i++] = view.getUint8(start++);
-    c[i++] = CR;
-    c[i++] = LF;
-    this.length = i;
   }
 
   /** A bulk string of text, in UTF-8. */
@@ -320,7 +313,52 @@ export class Reply {
     this.length = 0;
   }
 
+  /** A view on the current chunk; chunks begin where their buffers do. */
+  #viewOfChunk(): DataView {
+    if (this.#viewed !== this.chunk) {
+      this.#viewed = this.chunk;
+      this.#view = new DataView(this.chunk.buffer);
+    }
+    return this.#view;
+  }
+
   #chunkOf(view: Uint8Array): Uint8Array {
     return view.byteOffset === 0 ? new Uint8Array(view.buffer as ArrayBuffer) : view;
   }
+}
+
+/** The first four bytes of a bulk string's header by its length below 100: `$8\r\n`, `$88\r`. Low byte first. */
+const HEADERS = Int32Array.from({ length: 100 }, (_, n) => {
+  const [a, b, c, d] = utf8(`$${n}\r\n`);
+  return a | b << 8 | c << 16 | d << 24;
+});
+
+/** Writes `view[start, end)` as a bulk string at `i` of a chunk with room for it, and returns the index behind it. */
+function writeBulk(c: Uint8Array, to: DataView, i: number, view: DataView, start: number, end: number): number {
+  const size = end - start;
+  if (size < 100) {
+    to.setInt32(i, HEADERS[size], true);
+    i += 4;
+    if (size >= 10) c[i++] = LF;
+  } else {
+    c[i++] = 36;
+    i = writeDecimal(c, i, size);
+    c[i++] = CR;
+    c[i++] = LF;
+  }
+  if (size > VIEW_COPY_BYTES_MAX) {
+    c.set(new Uint8Array(view.buffer, view.byteOffset + start, size), i);
+    i += size;
+  } else if (size >= 8) {
+    for (const last = end - 8; start < last; start += 8, i += 8) to.setBigInt64(i, view.getBigInt64(start, true), true);
+    // The last eight bytes overlap those before them.
+    i += end - 8 - start;
+    to.setBigInt64(i, view.getBigInt64(end - 8, true), true);
+    i += 8;
+  } else {
+    while (start < end) c[i++] = view.getUint8(start++);
+  }
+  c[i] = CR;
+  c[i + 1] = LF;
+  return i + 2;
 }

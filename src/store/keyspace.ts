@@ -74,6 +74,7 @@ export class Keyspace {
   bytes: Uint8Array = new Uint8Array(0);
   start = 0;
   length = 0;
+  #chunk = 0;
 
   constructor(store: Store, index: number) {
     this.store = store;
@@ -170,16 +171,23 @@ export class Keyspace {
     this.length = keyLength(arena, ref);
   }
 
+  /** After readString: a view in which `start` and `length` hold as they do in `bytes`. */
+  get view(): DataView {
+    return this.store.arena.view[this.#chunk];
+  }
+
   /** Leaves the place of a string in the registers. */
   readString(ref: number): void {
     const { arena } = this.store;
     if ((flagsOf(arena, ref) & BODY) === 0) {
       this.bytes = arena.u8[ref >>> CHUNK_SHIFT];
+      this.#chunk = ref >>> CHUNK_SHIFT;
       this.start = valueStart(arena, ref);
       this.length = valueLength(arena, ref);
     } else {
       const body = bodyOf(arena, ref);
       this.bytes = arena.u8[body >>> CHUNK_SHIFT];
+      this.#chunk = body >>> CHUNK_SHIFT;
       this.start = ((body & GRANULE_MASK) << 3) + BODY_LENGTH_BYTES;
       this.length = arena.i32[body >>> CHUNK_SHIFT][(body & GRANULE_MASK) << 1];
     }
