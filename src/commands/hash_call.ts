@@ -91,6 +91,12 @@ export function findField(call: Call, hash: HashTable, i: number): boolean {
   return hash.find(bytes, start[i], end[i]);
 }
 
+/** Whether there is the field in argument i; does not read its value. Hot. */
+export function hasField(call: Call, hash: HashTable, i: number): boolean {
+  const { bytes, start, end } = call.request;
+  return hash.seek(bytes, start[i], end[i]);
+}
+
 /** Sets the field in argument i, which was just looked for, to argument i + 1. Hot. */
 export function setField(call: Call, hash: HashTable, i: number, keepDeadline = false): void {
   const { bytes, start, end } = call.request;

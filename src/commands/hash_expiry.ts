@@ -16,6 +16,7 @@ import {
   createHash,
   fieldCount,
   findField,
+  hasField,
   hashes,
   keepHash,
   keepOrDeleteHash,
@@ -462,14 +463,14 @@ function hsetex(call: Call): void {
   const hash = hashes(call);
   if (ref === 0 && condition === "fxx") return reply.integer(0);
   for (let i = first; i < argc && ref !== 0 && condition !== undefined; i += 2) {
-    if (findField(call, hash, i) === (condition === "fnx")) return reply.integer(0);
+    if (hasField(call, hash, i) === (condition === "fnx")) return reply.integer(0);
   }
   const past = unit !== undefined && isPast(call, deadline);
   if (ref === 0) createHash(call, hash, first);
   if (hash.packed) admitPairs(call, hash, first);
   if (unit !== undefined) hash.allowDeadlines();
   for (let i = first; i < argc; i += 2) {
-    findField(call, hash, i);
+    hasField(call, hash, i);
     setField(call, hash, i, keepTtl);
     if (unit === undefined) continue;
     findField(call, hash, i);

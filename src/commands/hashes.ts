@@ -23,6 +23,7 @@ import {
   changed,
   createHash,
   findField,
+  hasField,
   hashes,
   keepHash,
   keepOrDeleteHash,
@@ -142,7 +143,7 @@ export const hashCommands: readonly CommandSpec[] = [
     flags: ["readonly", "fast"],
     keys: keyAt(1, "RO"),
     syntax: "key field",
-    handler: (call) => call.reply.integer(openHash(call) !== 0 && findField(call, hashes(call), 2) ? 1 : 0),
+    handler: (call) => call.reply.integer(openHash(call) !== 0 && hasField(call, hashes(call), 2) ? 1 : 0),
   },
   {
     name: "hlen",
@@ -260,7 +261,7 @@ function setPairs(call: Call): number {
   if (hash.packed) admitPairs(call, hash, 2);
   let added = 0;
   for (let i = 2; i < argc; i += 2) {
-    if (!findField(call, hash, i)) added++;
+    if (!hasField(call, hash, i)) added++;
     setField(call, hash, i);
   }
   keepHash(call, ref, hash);
@@ -271,10 +272,10 @@ function setPairs(call: Call): number {
 function hsetnx(call: Call): void {
   const ref = openHashToWrite(call);
   const hash = hashes(call);
-  if (ref !== 0 && findField(call, hash, 2)) return call.reply.integer(0);
+  if (ref !== 0 && hasField(call, hash, 2)) return call.reply.integer(0);
   if (ref === 0) createHash(call, hash, 2);
   if (hash.packed) admitPairs(call, hash, 2);
-  findField(call, hash, 2);
+  hasField(call, hash, 2);
   setField(call, hash, 2);
   keepHash(call, ref, hash);
   changed(call, "hset", 1);
@@ -328,7 +329,7 @@ function hdel(call: Call): void {
   const hash = hashes(call);
   let count = 0;
   for (let i = 2; i < call.argc; i++) {
-    if (!findField(call, hash, i)) continue;
+    if (!hasField(call, hash, i)) continue;
     hash.remove();
     count++;
   }
@@ -375,7 +376,7 @@ function setNumber(call: Call, ref: number, hash: HashTable, text: Uint8Array, l
   const { bytes, start, end } = call.request;
   if (ref === 0) {
     hash.create();
-    findField(call, hash, 2);
+    hasField(call, hash, 2);
   }
   hash.set(bytes, start[2], end[2], text, 0, length, true);
   keepHash(call, ref, hash);

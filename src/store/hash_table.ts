@@ -4,9 +4,8 @@
  *
  *     LISTPACK      body: a packed block of field, value, field, value …
  *     LISTPACK_EX   body: a packed block of field, value, deadline …; by deadline, then those without, which say 0
- *     HASHTABLE     body: a dictionary of records (record.ts), the field their key, the value inline or in a block
+ *     HASHTABLE     body: a dictionary of records (field_record.ts)
  *     HASHTABLE_EX  body: +0 dictionary · +4 ordered index, 0 once it is freed, of the records that have a deadline
- *     block of a long value    +0 length:32 · +4 bytes
  *
  * A hash gets one of the two EX encodings with the first deadline and keeps it. A deadline is the record's score. A field
  * past its deadline is found by nothing but `expire`, which the caller runs before it works on a hash.
@@ -19,34 +18,28 @@ import { invariant } from "../core/assert.ts";
 import { NO_BYTES } from "../core/bytes.ts";
 import { writeDecimal } from "../core/numbers.ts";
 import type { Random } from "../core/random.ts";
-import { type Arena, CHUNK_SHIFT, copyBytes, GRANULE_MASK } from "./arena.ts";
+import { type Arena, CHUNK_SHIFT, GRANULE_MASK } from "./arena.ts";
 import type { Dict } from "./dict.ts";
 import { hashBytes } from "./hash.ts";
+import {
+  createField,
+  fieldSize,
+  freeField,
+  hasDeadline,
+  overwriteValue,
+  rebuildField,
+  valueBlock,
+  valueBytes,
+  valuePlace,
+} from "./field_record.ts";
 import { Encoding, NEVER } from "./keyspace.ts";
 import { Ordered } from "./ordered.ts";
 import { Packed } from "./packed.ts";
-import {
-  BODY,
-  bodyOf,
-  createRecord,
-  flagsOf,
-  headSize,
-  INLINE_BYTES_MAX,
-  keyLength,
-  keyStart,
-  NUMBER,
-  scoreOf,
-  setBody,
-  setScore,
-  setValueLength,
-  valueLength,
-  valueStart,
-} from "./record.ts";
+import { keyLength, keyStart, scoreOf, setScore } from "./record.ts";
 import { type CommandWriter, ELEMENTS_PER_COMMAND, type Store, type ValueType } from "./store.ts";
 
 const DICT = 0, INDEX = 1;
 const BODY_BYTES = 8;
-const LENGTH_BYTES = 4;
 /** What a packed hash says of a field that has no deadline. */
 const NO_DEADLINE = 0;
 const DEADLINE_TEXT_MAX = 20;
@@ -128,23 +121,34 @@ export class HashTable implements ValueType {
 
   /** Looks for a field; loads the registers with its value and deadline. Hot. */
   find(bytes: Uint8Array, start: number, end: number): boolean {
+    if (!this.seek(bytes, start, end)) return false;
+    if (this.packed) this.#readPackedValue(this.#fields.next(this.body, this.#position));
+    else this.#readValue(this.#ref);
+    return true;
+  }
+
+  /** `find` that reads no more than the deadline; it serves all writes but `setDeadline`. Hot. */
+  seek(bytes: Uint8Array, start: number, end: number): boolean {
+    this.deadline = NEVER;
     if (this.packed) {
       const fields = this.#fields, { body } = this;
       fields.encode(bytes, start, end);
       this.#position = fields.find(body, fields.first(body), this.#stride);
       if (this.#position === 0) return false;
+      if (this.encoding === Encoding.LISTPACK) return true;
       this.#readPackedValue(fields.next(body, this.#position));
     } else {
       this.#hash = hashBytes(bytes, start, end);
       this.#ref = this.#dict.find(this.#fieldDict(this.encoding, this.body), bytes, start, end, this.#hash);
       if (this.#ref === 0) return false;
-      this.#readValue(this.#ref);
+      if (this.encoding === Encoding.HASHTABLE) return true;
+      if (hasDeadline(this.#arena, this.#ref)) this.deadline = scoreOf(this.#arena, this.#ref);
     }
     return !this.#isExpired();
   }
 
   /**
-   * Sets the field `fb[fs, fe)`, which `find` just looked for, to `vb[vs, ve)`. Neither may lie in the arena. The field's
+   * Sets the field `fb[fs, fe)`, which `find` or `seek` just looked for, to `vb[vs, ve)`. Neither may lie in the arena. The field's
    * deadline goes unless it is kept; that of an expired field always goes. Hot.
    */
   set(
@@ -162,25 +166,24 @@ export class HashTable implements ValueType {
         return;
       }
       this.unpack();
-      this.find(fb, fs, fe);
+      this.seek(fb, fs, fe);
     }
     const old = this.#ref;
     const kept = old !== 0 && keepDeadline && this.deadline !== NEVER && !this.#isExpired();
-    const deadline = kept ? this.deadline : NEVER;
-    const flags = (kept ? NUMBER : 0) | (ve - vs > INLINE_BYTES_MAX ? BODY : 0);
-    if (old !== 0 && this.#overwrite(old, flags, fe - fs, vb, vs, ve)) return;
-    const ref = this.#createRecord(fb, fs, fe, flags, vb, vs, ve);
+    const { deadline } = this;
+    if (old !== 0 && overwriteValue(this.#arena, old, vb, vs, ve, kept)) return;
+    const ref = createField(this.#arena, fb, fs, fe, vb, vs, ve, kept);
     if (old === 0) {
       this.#dict.insert(this.#fieldDict(this.encoding, this.body), this.#hash, ref);
     } else {
       this.#dict.replace(ref);
       this.#unindex(old);
-      this.#freeRecord(old);
+      freeField(this.#arena, old);
     }
     if (kept) this.#index(ref, deadline);
   }
 
-  /** Removes the field that `find` just found. Hot. */
+  /** Removes the field that `find` or `seek` just found. Hot. */
   remove(): void {
     if (this.packed) {
       this.body = this.#fields.remove(this.body, this.#position, this.#stride);
@@ -188,7 +191,7 @@ export class HashTable implements ValueType {
     }
     this.#dict.remove(this.#fieldDict(this.encoding, this.body));
     this.#unindex(this.#ref);
-    this.#freeRecord(this.#ref);
+    freeField(this.#arena, this.#ref);
   }
 
   /** Gives the hash an encoding that has room for deadlines. */
@@ -217,22 +220,15 @@ export class HashTable implements ValueType {
       this.#movePacked(deadline);
       return;
     }
-    const arena = this.#arena, ref = this.#ref;
-    const flags = flagsOf(arena, ref);
-    if (deadline === NEVER ? (flags & NUMBER) === 0 : (flags & NUMBER) !== 0) {
-      if (deadline !== NEVER) this.#ordered.rescore(this.#part(this.body, INDEX), ref, deadline);
-      return;
+    const ref = this.#ref, indexed = hasDeadline(this.#arena, ref);
+    if (indexed && deadline !== NEVER) {
+      this.#ordered.rescore(this.#part(this.body, INDEX), ref, deadline);
+    } else if (indexed || deadline !== NEVER) {
+      this.#unindex(ref);
+      const to = rebuildField(this.#arena, ref, deadline !== NEVER);
+      this.#dict.replace(to);
+      if (deadline !== NEVER) this.#index(to, deadline);
     }
-    this.#unindex(ref);
-    const start = keyStart(arena, ref), length = valueLength(arena, ref);
-    const bytes = arena.u8[ref >>> CHUNK_SHIFT];
-    const to = createRecord(arena, flags ^ NUMBER, bytes, start, start + keyLength(arena, ref), length);
-    const from = valueStart(arena, ref);
-    copyBytes(bytes, from, from + length, arena.u8[to >>> CHUNK_SHIFT], valueStart(arena, to));
-    if ((flags & BODY) !== 0) setBody(arena, to, bodyOf(arena, ref));
-    this.#dict.replace(to);
-    arena.free(ref);
-    if (deadline !== NEVER) this.#index(to, deadline);
   }
 
   /**
@@ -265,7 +261,7 @@ export class HashTable implements ValueType {
         const found = this.#dict.locate(dict, this.#dict.hashOf(ref), ref);
         invariant(found, "a field with a deadline is not in its hash");
         this.#dict.remove(dict);
-        this.#freeRecord(ref);
+        freeField(this.#arena, ref);
       }
     }
     return count;
@@ -334,14 +330,14 @@ export class HashTable implements ValueType {
   emit(encoding: number, body: number, cursor: number, writer: CommandWriter): number {
     let room = 0;
     const write = () => {
-      const hasDeadline = this.deadline !== NEVER;
-      if (room-- === 0 || hasDeadline) {
+      const expires = this.deadline !== NEVER;
+      if (room-- === 0 || expires) {
         writer.command("HSET");
         room = ELEMENTS_PER_COMMAND - 1;
       }
       writer.bytes(this.fieldBytes, this.fieldStart, this.fieldEnd);
       writer.bytes(this.bytes, this.start, this.end);
-      if (!hasDeadline) return;
+      if (!expires) return;
       writer.command("HPEXPIREAT");
       writer.text(`${this.deadline}`);
       writer.text("FIELDS");
@@ -366,7 +362,7 @@ export class HashTable implements ValueType {
       const { fieldBytes, fieldStart, fieldEnd, bytes, start, end, deadline } = this;
       const hash = hashBytes(fieldBytes, fieldStart, fieldEnd);
       dict.find(copied, fieldBytes, fieldStart, fieldEnd, hash);
-      const copy = this.#createRecord(fieldBytes, fieldStart, fieldEnd, flagsOf(arena, ref), bytes, start, end);
+      const copy = createField(arena, fieldBytes, fieldStart, fieldEnd, bytes, start, end, deadline !== NEVER);
       dict.insert(copied, hash, copy);
       if (deadline === NEVER) return;
       setScore(arena, copy, deadline);
@@ -380,7 +376,7 @@ export class HashTable implements ValueType {
   }
 
   free(encoding: number, body: number, budget: number): number {
-    const release = (ref: number) => this.#freeRecord(ref);
+    const release = (ref: number) => freeField(this.#arena, ref);
     if (encoding === Encoding.HASHTABLE) return this.#dict.drain(body, budget, release);
     if (encoding === Encoding.HASHTABLE_EX) {
       const index = this.#part(body, INDEX);
@@ -410,7 +406,7 @@ export class HashTable implements ValueType {
     let looked = 0, sum = 0;
     const measure = (ref: number) => {
       looked++;
-      sum += arena.sizeOf(ref) + ((flagsOf(arena, ref) & BODY) === 0 ? 0 : arena.sizeOf(bodyOf(arena, ref)));
+      sum += fieldSize(arena, ref);
     };
     if (samples === 0 || samples >= count) this.#dict.each(dict, measure);
     else this.#dict.scan(dict, 0, samples, measure);
@@ -452,9 +448,8 @@ export class HashTable implements ValueType {
     this.#dict.check(this.#fieldDict(encoding, body), reached, (ref) => {
       invariant(!reached.has(ref), "a field belongs to two owners");
       reached.add(ref);
-      const flags = flagsOf(arena, ref);
-      if ((flags & NUMBER) !== 0) withDeadline.add(ref);
-      if ((flags & BODY) !== 0) reached.add(bodyOf(arena, ref));
+      reached.add(valueBlock(arena, ref));
+      if (hasDeadline(arena, ref)) withDeadline.add(ref);
     });
     let indexed = 0;
     if (encoding === Encoding.HASHTABLE_EX) {
@@ -510,14 +505,13 @@ export class HashTable implements ValueType {
     if (!this.packed) return;
     const withDeadlines = this.encoding === Encoding.LISTPACK_EX, block = this.body, dict = this.#dict;
     const large = dict.create(), index = withDeadlines ? this.#ordered.create() : 0;
-    const end = this.#fields.end(block);
-    for (let position = this.#fields.first(block); position < end;) {
+    const blockEnd = this.#fields.end(block);
+    for (let position = this.#fields.first(block); position < blockEnd;) {
       position = this.#readPacked(position);
-      const { fieldBytes, fieldStart, fieldEnd, deadline } = this;
+      const { fieldBytes, fieldStart, fieldEnd, bytes, start, end, deadline } = this;
       const hash = hashBytes(fieldBytes, fieldStart, fieldEnd);
       dict.find(large, fieldBytes, fieldStart, fieldEnd, hash);
-      const flags = deadline === NEVER ? 0 : NUMBER;
-      const ref = this.#createRecord(fieldBytes, fieldStart, fieldEnd, flags, this.bytes, this.start, this.end);
+      const ref = createField(this.#arena, fieldBytes, fieldStart, fieldEnd, bytes, start, end, deadline !== NEVER);
       dict.insert(large, hash, ref);
       if (deadline === NEVER) continue;
       // Fields with equal deadlines are packed in any order.
@@ -619,64 +613,13 @@ export class HashTable implements ValueType {
 
   /** Loads the registers with the value and the deadline of a record. Hot. */
   #readValue(ref: number): void {
-    const arena = this.#arena, flags = flagsOf(arena, ref);
-    this.deadline = (flags & NUMBER) === 0 ? NEVER : scoreOf(arena, ref);
-    let chunk = ref >>> CHUNK_SHIFT;
-    if ((flags & BODY) === 0) {
-      this.start = valueStart(arena, ref);
-      this.end = this.start + valueLength(arena, ref);
-    } else {
-      const block = bodyOf(arena, ref);
-      chunk = block >>> CHUNK_SHIFT;
-      const at = (block & GRANULE_MASK) << 1;
-      this.start = (at << 2) + LENGTH_BYTES;
-      this.end = this.start + arena.i32[chunk][at];
-    }
-    this.bytes = arena.u8[chunk];
-    this.view = arena.view[chunk];
-  }
-
-  /** Writes a value over the old one of a record if it fits in its place. Hot. */
-  #overwrite(ref: number, flags: number, fieldBytes: number, vb: Uint8Array, vs: number, ve: number): boolean {
     const arena = this.#arena;
-    if ((flags & BODY) !== 0 || flagsOf(arena, ref) !== flags) return false;
-    const head = headSize(flags, fieldBytes), length = ve - vs, oldLength = this.end - this.start;
-    if (length !== oldLength) {
-      if (arena.roundUp(head + length) !== arena.roundUp(head + oldLength)) return false;
-      setValueLength(arena, ref, length);
-    }
-    copyBytes(vb, vs, ve, arena.u8[ref >>> CHUNK_SHIFT], ((ref & GRANULE_MASK) << 3) + head);
-    return true;
-  }
-
-  #createRecord(
-    fb: Uint8Array,
-    fs: number,
-    fe: number,
-    flags: number,
-    vb: Uint8Array,
-    vs: number,
-    ve: number,
-  ): number {
-    const arena = this.#arena, length = ve - vs;
-    const inline = (flags & BODY) === 0;
-    const ref = createRecord(arena, flags, fb, fs, fe, inline ? length : 0);
-    if (inline) {
-      const at = ((ref & GRANULE_MASK) << 3) + headSize(flags, fe - fs);
-      copyBytes(vb, vs, ve, arena.u8[ref >>> CHUNK_SHIFT], at);
-      return ref;
-    }
-    const block = arena.alloc(LENGTH_BYTES + length);
-    setBody(arena, ref, block);
-    arena.i32[block >>> CHUNK_SHIFT][(block & GRANULE_MASK) << 1] = length;
-    copyBytes(vb, vs, ve, arena.u8[block >>> CHUNK_SHIFT], ((block & GRANULE_MASK) << 3) + LENGTH_BYTES);
-    return ref;
-  }
-
-  #freeRecord(ref: number): void {
-    const arena = this.#arena;
-    if ((flagsOf(arena, ref) & BODY) !== 0) arena.free(bodyOf(arena, ref));
-    arena.free(ref);
+    const block = valueBlock(arena, ref);
+    this.deadline = hasDeadline(arena, ref) ? scoreOf(arena, ref) : NEVER;
+    this.start = valuePlace(arena, ref, block);
+    this.end = this.start + valueBytes(arena, ref, block);
+    this.bytes = arena.u8[block >>> CHUNK_SHIFT];
+    this.view = arena.view[block >>> CHUNK_SHIFT];
   }
 
   #index(ref: number, deadline: number): void {
@@ -686,7 +629,7 @@ export class HashTable implements ValueType {
 
   /** Takes a record that is about to go out of the index, if it is in there. */
   #unindex(ref: number): void {
-    if ((flagsOf(this.#arena, ref) & NUMBER) !== 0) this.#ordered.remove(this.#part(this.body, INDEX), ref);
+    if (hasDeadline(this.#arena, ref)) this.#ordered.remove(this.#part(this.body, INDEX), ref);
   }
 
   #fieldDict(encoding: number, body: number): number {
