@@ -40,6 +40,8 @@ export async function serve(options: ServeOptions): Promise<number> {
     return EXIT_FAILURE;
   }
   for (const signal of signals()) Deno.addSignalListener(signal, () => stop(`${signal} arrived`));
+  // Listened to, a limit on the size of files makes writes fail, as a full disk does; otherwise it ends the process.
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGXFSZ", () => {});
   for (const line of banner(server)) logger.write("notice", line);
   logger.write("notice", `Stopping: ${await stopped}`);
   await server.stop();
