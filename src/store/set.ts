@@ -13,11 +13,10 @@ import type { Random } from "../core/random.ts";
 import type { Arena } from "./arena.ts";
 import { IntSet } from "./intset.ts";
 import { Encoding } from "./keyspace.ts";
-import { MemberTable, type MemberVisitor } from "./member_table.ts";
+import type { MemberVisitor } from "./member_page.ts";
+import { MemberTable } from "./member_table.ts";
 import { Packed } from "./packed.ts";
 import { type CommandWriter, ELEMENTS_PER_COMMAND, type ValueType } from "./store.ts";
-
-type Visitor = Parameters<NonNullable<ValueType["elements"]>>[3];
 
 /** Redis's own limits, whatever the settings say. */
 const INTSET_ENTRIES_MAX = 1 << 30;
@@ -210,7 +209,13 @@ export class MemberSet implements ValueType {
    * Visits the members of a set from `cursor` on as member_table.ts has it, and returns the next cursor. A set that is no
    * table is visited as a whole.
    */
-  scan(encoding: number, body: number, cursor: number, count: number, visit: MemberVisitor): number {
+  scan(
+    encoding: number,
+    body: number,
+    cursor: number,
+    count: number,
+    visit: (bytes: Uint8Array, start: number, end: number) => void,
+  ): number {
     if (encoding === Encoding.HASHTABLE) return this.#table.scan(body, cursor, count, visit);
     this.elements(encoding, body, false, (bytes, start, end) => {
       visit(bytes, start, end);
@@ -220,7 +225,7 @@ export class MemberSet implements ValueType {
   }
 
   /** `visit` may look at and change other sets. Walks do not nest. */
-  elements(encoding: number, body: number, _reverse: boolean, visit: Visitor): void {
+  elements(encoding: number, body: number, _reverse: boolean, visit: MemberVisitor): void {
     if (encoding === Encoding.HASHTABLE) this.#table.each(body, visit);
     else if (encoding === Encoding.INTSET) eachInteger(this.#walkedIntegers, body, visit);
     else eachPacked(this.#walkedPacked, body, visit);
@@ -299,7 +304,7 @@ export class MemberSet implements ValueType {
   #toTable(): void {
     const { encoding, body } = this;
     this.create(Encoding.HASHTABLE);
-    const add: Visitor = (bytes, start, end) => this.add(bytes, start, end);
+    const add: MemberVisitor = (bytes, start, end) => this.add(bytes, start, end);
     if (encoding === Encoding.INTSET) eachInteger(this.integers, body, add);
     else eachPacked(this.packed, body, add);
     this.#arena.free(body);
@@ -317,7 +322,7 @@ export class MemberSet implements ValueType {
   }
 }
 
-function eachInteger(integers: IntSet, set: number, visit: Visitor): void {
+function eachInteger(integers: IntSet, set: number, visit: MemberVisitor): void {
   const count = integers.count(set);
   for (let i = 0; i < count; i++) {
     integers.read(set, i);
@@ -325,7 +330,7 @@ function eachInteger(integers: IntSet, set: number, visit: Visitor): void {
   }
 }
 
-function eachPacked(packed: Packed, block: number, visit: Visitor): void {
+function eachPacked(packed: Packed, block: number, visit: MemberVisitor): void {
   const end = packed.end(block);
   for (let position = packed.first(block); position < end; position = packed.after) {
     packed.read(block, position);
