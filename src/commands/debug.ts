@@ -7,8 +7,8 @@ import { InvariantError } from "../core/assert.ts";
 import { fromUtf8, utf8 } from "../core/bytes.ts";
 import { fail, messages, shownText } from "../core/errors.ts";
 import { globMatch } from "../core/glob.ts";
-import { parseSafeInt } from "../core/numbers.ts";
 import { Notify } from "../engine/engine.ts";
+import { dumpValue } from "../rdb/payload.ts";
 import { reloadFromFile, reloadThroughSnapshot } from "../rdb/reload.ts";
 import { snapshotPath } from "../rdb/save.ts";
 import { Encoding, NEVER, Type } from "../store/keyspace.ts";
@@ -219,40 +219,27 @@ function reload(call: Call): void {
   reply.ok();
 }
 
-/** Bytes of a string in Redis's snapshot format, uncompressed: small integers in one, two or four bytes, else text. */
-function savedStringBytes(bytes: Uint8Array, start: number, end: number): number {
-  const value = parseSafeInt(bytes, start, end);
-  if (value >= -(2 ** 7) && value < 2 ** 7) return 2;
-  if (value >= -(2 ** 15) && value < 2 ** 15) return 3;
-  if (value >= -(2 ** 31) && value < 2 ** 31) return 5;
-  const length = end - start;
-  return length + (length < 64 ? 1 : length < 16384 ? 2 : 5);
-}
+/** A value in a snapshot is what DUMP returns without its type, version and checksum. */
+const PAYLOAD_FRAME_BYTES = 11;
 
-/** The line of DEBUG OBJECT. "serializedlength" is that of a string saved, of other values what they take in memory. */
+/** The line of DEBUG OBJECT. "serializedlength" is what the value takes in a snapshot. */
 function describeObject(call: Call): void {
-  const { bytes, db, reply, store } = call;
+  const { bytes, db, engine, reply, store } = call;
   const ref = db.find(bytes, call.start(2), call.end(2));
   if (ref === 0) fail(messages.noSuchKey);
   const encoding = encodingName(db, ref);
-  const type = db.typeOf(ref);
-  let savedBytes: number;
-  let extra = "";
-  if (type === Type.STRING) {
-    db.readString(ref);
-    savedBytes = savedStringBytes(db.bytes, db.start, db.start + db.length);
-  } else {
-    savedBytes = store.valueType(type).sizeBytes(db.encodingOf(ref), db.bodyOf(ref), 0);
-    if (db.encodingOf(ref) === Encoding.QUICKLIST) extra = quicklistText(call, ref, savedBytes);
-  }
+  const { rdbcompression } = engine.settings.values;
+  const savedBytes = dumpValue(store, db, ref, rdbcompression).length - PAYLOAD_FRAME_BYTES;
+  const extra = db.encodingOf(ref) === Encoding.QUICKLIST ? quicklistText(call, ref) : "";
   reply.simple(
     `Value at:0x${ref.toString(16)} refcount:1 encoding:${encoding} serializedlength:${savedBytes} ` +
       `lru:${store.clockOf(ref)} lru_seconds_idle:${store.idleSeconds(ref)}${extra}`,
   );
 }
 
-function quicklistText({ db, store }: Call, ref: number, bytes: number): string {
+function quicklistText({ db, store }: Call, ref: number): string {
   const lists = store.valueType(Type.LIST) as List;
+  const bytes = lists.sizeBytes(db.encodingOf(ref), db.bodyOf(ref), 0);
   lists.open(db.encodingOf(ref), db.bodyOf(ref));
   const { length, maxListpackSize, nodeCount } = lists;
   return ` ql_nodes:${nodeCount} ql_avg_node:${(length / nodeCount).toFixed(2)} ql_listpack_max:${maxListpackSize} ` +

@@ -67,7 +67,7 @@ Deno.test("DEBUG OBJECT describes how a value is kept", () =>
           `lru_seconds_idle:\\d+${more}\\r\\n$`,
       );
     assertMatch(await client.run("DEBUG OBJECT n"), line("int", "2"));
-    assertMatch(await client.run("DEBUG OBJECT s"), line("raw", "102"));
+    assertMatch(await client.run("DEBUG OBJECT s"), line("raw", "9"));
     assertMatch(await client.run("DEBUG OBJECT n"), /lru_seconds_idle:5/);
     await client.run("RPUSH l a b c");
     assertMatch(await client.run("DEBUG OBJECT l"), line("listpack", "\\d+"));

@@ -166,6 +166,33 @@ Deno.test("BGSAVE has the data of the moment when it was asked for, whatever is 
     engine.store.check();
   }));
 
+Deno.test("keys that expire while a snapshot is written do not disturb it", () =>
+  withFolder(async (client, server, folder) => {
+    const { engine } = server.server;
+    await client.run("DEBUG POPULATE 6000 key");
+    for (let i = 0; i < 1000; i++) await client.run(`PEXPIRE key:${i} 50`);
+    await client.run("BGSAVE");
+    server.clock.advance(100);
+    for (let i = 0; i < 1000 && engine.snapshots.cancel !== undefined; i++) await client.run(`GET key:${i}`);
+    await saved(engine);
+    assertEquals(loadFile(`${folder}/dump.rdb`, TEST_START_MS + 100).databases[0].size, 5000);
+  }));
+
+Deno.test("a snapshot and a rewrite of the append-only file go on at the same time", async () => {
+  const place = await Deno.makeTempDir();
+  await withFolder(async (client, server, folder) => {
+    const { engine } = server.server;
+    await client.run("DEBUG POPULATE 8000 key");
+    const random = new SeededRandom(7);
+    const expected = contentsOf(engine.store);
+    await client.run("BGREWRITEAOF");
+    await client.run("BGSAVE");
+    while (engine.snapshots.cancel !== undefined) await client.run(randomWrite(random));
+    assertEquals(contentsOf(loadFile(`${folder}/dump.rdb`)), expected);
+  }, { appendonly: "yes", aofpath: `${place}/memdb.aof` });
+  await Deno.remove(place, { recursive: true });
+});
+
 for (const command of ["FLUSHDB", "SWAPDB 0 1"]) {
   Deno.test(`${command} while a snapshot is written is not in it`, () =>
     withFolder(async (client, server, folder) => {
