@@ -347,6 +347,21 @@ Deno.test("random damage gives the state of a prefix, or a refusal that names th
   });
 });
 
+Deno.test("what may be dropped depends on the policy under which it was written", async () => {
+  for (const [policy, middle] of [["always", true], ["everysec", false], ["no", true]] as const) {
+    const folder = await Deno.makeTempDir();
+    const path = `${folder}/db.aof`;
+    // The clock stands still, so nothing is synced once a second.
+    await withServer(async (client) => {
+      for (const key of ["first", "second", "third"]) await client.run(`SET ${key} value`);
+    }, { settings: { appendonly: "yes", aofpath: path, appendfsync: policy } });
+    const bytes = await Deno.readFile(path);
+    await Deno.remove(folder, { recursive: true });
+    bytes[latin1(bytes).indexOf("first")] ^= 1;
+    assertEquals((await judge(bytes)).damage!.middle, middle, policy);
+  }
+});
+
 Deno.test("the program refuses a damaged file with one line and no stack trace", async () => {
   const folder = await Deno.makeTempDir();
   const file = sealedFile(ASSORTED, true);
