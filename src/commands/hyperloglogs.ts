@@ -1,7 +1,7 @@
 /**
  * HyperLogLog: PFADD, PFCOUNT, PFMERGE, and PFDEBUG and PFSELFTEST for tests. The values are strings.
  */
-import { fail, messages } from "../core/errors.ts";
+import { fail, messages, shownText } from "../core/errors.ts";
 import { SeededRandom } from "../core/random.ts";
 import { Notify } from "../engine/engine.ts";
 import {
@@ -206,7 +206,7 @@ function pfdebug(call: Call): void {
     if (convert) toDense(call);
     reply.integer(convert ? 1 : 0);
   } else {
-    fail(`ERR Unknown PFDEBUG subcommand '${call.text(1)}'`);
+    fail(`ERR Unknown PFDEBUG subcommand '${shownText(call.text(1))}'`);
   }
 }
 
