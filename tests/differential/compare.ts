@@ -28,6 +28,7 @@ const COMPARISONS: Readonly<Record<string, Comparison>> = {
   hkeys: "unordered",
   hvals: "unordered",
   "client|id": "kind",
+  "config|get": "unordered",
   // Words of its own.
   "command|docs": "kind",
   "command|list": "unordered",

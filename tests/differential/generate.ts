@@ -14,7 +14,7 @@ const LEFT_OUT = new RegExp(
   "^(shutdown|monitor|quit|hello|auth|reset|info|time|debug|config|slowlog|latency|memory|lolwut|role|acl|spop|" +
     "client\\|(kill|reply|pause|unpause|unblock|tracking|no-evict|no-touch|setname|setinfo)|bgsave|save|bgrewriteaof|" +
     "lastsave|replicaof|slaveof|sync|psync|replconf|failover|module|cluster|command|swapdb|migrate|wait|waitaof|" +
-    "dump|restore|restore-asking)(\\||$)",
+    "dump|restore|restore-asking|pfselftest)(\\||$)",
 );
 const GROUPS_LEFT_OUT: readonly string[] = ["pubsub", "scripting", "transactions"];
 
@@ -149,12 +149,14 @@ function damage(random: SeededRandom, spec: CommandSpec, words: string[]): void 
 /**
  * Whether Redis's own reply is not worth having: it stores what it sorted by equal weights in the order of its hash table,
  * cuts the index of LSET to 32 bits, and reads behind the arguments of HGETEX and HSETEX when FIELDS is the last of them.
+ * Some operations of BITOP are younger than Redis 8.0.
  */
 function isUnpredictable(words: readonly string[]): boolean {
   const has = (token: string) => words.some((word) => word.toUpperCase() === token);
   return has("SORT") && has("BY") && has("STORE") ||
     has("LSET") && Math.abs(Number(words[2])) >= 2 ** 31 ||
-    (has("HGETEX") || has("HSETEX")) && words.at(-1)!.toUpperCase() === "FIELDS";
+    (has("HGETEX") || has("HSETEX")) && words.at(-1)!.toUpperCase() === "FIELDS" ||
+    has("BITOP") && ["DIFF", "DIFF1", "ANDOR", "ONE"].some(has);
 }
 
 /** One command at random. */

@@ -53,7 +53,7 @@ Deno.test(`${subject} answers a client that has closed its half`, async () => {
 Deno.test(`${subject} cuts off a reader at its output limit, and others do not notice`, async () => {
   await using server = await ServerProcess.start(["--client-output-buffer-limit", "normal 8mb 0 0"]);
   const other = await server.connect();
-  await other.command("SET", "big", "x".repeat(1_000_000));
+  await other.command("SET", "big", "x".repeat(200_000));
   const slow = await server.connect();
   let writable = true;
   const flooding = (async () => {
@@ -71,7 +71,7 @@ Deno.test(`${subject} cuts off a reader at its output limit, and others do not n
   }
   writable = false;
   await flooding;
-  assertEquals(slowestMs < 500, true, `a PING took ${slowestMs} ms`);
+  assertEquals(slowestMs < 1000, true, `a PING took ${slowestMs} ms`);
   assertMatch(server.log, /unread replies exceed client-output-buffer-limit/);
 });
 
