@@ -13,6 +13,7 @@ import { ExpiryState, runExpiryCycle } from "../engine/expiry.ts";
 import type { Session } from "../engine/session.ts";
 import type { Settings } from "../engine/settings.ts";
 import { Store } from "../store/store.ts";
+import { seed } from "./seed.ts";
 import { createStore } from "./store_setup.ts";
 import { Connection } from "./connection.ts";
 import { Listeners } from "./listeners.ts";
@@ -89,6 +90,7 @@ export class Server {
       server.engine.port = server.#listeners.port;
       server.#poller?.run().catch((error) => server.fatal(error));
       await server.#keeper.open();
+      server.#seed();
     } catch (error) {
       await server.stop();
       throw error;
@@ -156,6 +158,16 @@ export class Server {
     const connection = new Connection(this, stream);
     this.#connections.add(connection);
     stream.start(connection);
+  }
+
+  /** Fills an empty server from the file that the setting names. */
+  #seed(): void {
+    const { settings, store, log } = this.engine;
+    const path = settings.values.seed;
+    if (path === "" || store.databases.some(({ size }) => size > 0)) return;
+    const commands = seed(this.engine, this.executor, path);
+    this.turn.settle();
+    log("notice", `Ran ${commands} commands of ${path}`);
   }
 
   #startTimer(): void {
