@@ -164,10 +164,13 @@ export class Server {
   #seed(): void {
     const { settings, store, log } = this.engine;
     const path = settings.values.seed;
-    if (path === "" || store.databases.some(({ size }) => size > 0)) return;
+    if (path === "") return;
+    if (store.databases.some(({ size }) => size > 0)) {
+      return log("notice", `There are keys already, so the seed ${path} was not read`);
+    }
     const commands = seed(this.engine, this.executor, path);
     this.turn.settle();
-    log("notice", `Ran ${commands} commands of ${path}`);
+    log("notice", `Ran ${commands} commands of the seed ${path}`);
   }
 
   #startTimer(): void {
