@@ -396,6 +396,64 @@ export class Arena {
   }
 }
 
+/** Up to here eight bytes at a time beat set(subarray). */
+const VIEW_COPY_BYTES_MAX = 200;
+/** Views are kept of arrays up to this size, so that a huge one is not held by its view. */
+const VIEWED_BYTES_MAX = 1 << 16;
+// The two arrays last viewed: a request's buffer, and the scratch that a number is written in.
+let viewed: Uint8Array = NO_BYTES, viewedBefore: Uint8Array = NO_BYTES;
+let view: DataView = NO_VIEW, viewBefore: DataView = NO_VIEW;
+
+/** Whether `viewOf` is worth its while for `length` bytes of an array. */
+function isViewable(bytes: Uint8Array, length: number): boolean {
+  return length >= 8 && length <= VIEW_COPY_BYTES_MAX && bytes.length <= VIEWED_BYTES_MAX;
+}
+
+/** A view of the array. Making one costs more than it saves, but the requests of a batch lie in one buffer. */
+function viewOf(bytes: Uint8Array): DataView {
+  if (bytes !== viewed) {
+    const found = bytes === viewedBefore ? viewBefore : new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    viewedBefore = viewed;
+    viewBefore = view;
+    viewed = bytes;
+    view = found;
+  }
+  return view;
+}
+
+/**
+ * Copies `source[start, end)`, which lies outside of the arena, to index `at` of a chunk. Hot: eight bytes at a time take
+ * 10 ns for 32 bytes, a byte loop 27.
+ */
+export function copyIn(arena: Arena, source: Uint8Array, start: number, end: number, chunk: number, at: number): void {
+  if (!isViewable(source, end - start)) return copyBytes(source, start, end, arena.u8[chunk], at);
+  const from = viewOf(source), to = arena.view[chunk];
+  for (const last = end - 8; start < last; start += 8, at += 8) to.setBigInt64(at, from.getBigInt64(start, true), true);
+  // The last eight bytes overlap those before them.
+  to.setBigInt64(at + end - 8 - start, from.getBigInt64(end - 8, true), true);
+}
+
+/** Whether `bytes[start, end)`, which lies outside of the arena, is what stands from index `at` of a chunk on. Hot. */
+export function equalsIn(
+  arena: Arena,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  chunk: number,
+  at: number,
+): boolean {
+  if (isViewable(bytes, end - start)) {
+    const a = viewOf(bytes), b = arena.view[chunk];
+    for (const last = end - 4; start < last; start += 4, at += 4) {
+      if (a.getInt32(start, true) !== b.getInt32(at, true)) return false;
+    }
+    return a.getInt32(end - 4, true) === b.getInt32(at + end - 4 - start, true);
+  }
+  const chunkBytes = arena.u8[chunk];
+  while (start < end) if (chunkBytes[at++] !== bytes[start++]) return false;
+  return true;
+}
+
 /**
  * Copies `source[start, end)` to `target[at, …)`; the ranges must not overlap within one array. Hot: a byte loop beats
  * set(subarray) below about 40 bytes, because a subarray costs an object.

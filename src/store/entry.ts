@@ -13,7 +13,7 @@
  * Whatever reads as a canonical 64-bit integer is stored as the shortest of the integers, so one text has one encoding:
  * two elements are equal when their bytes are.
  */
-import { copyBytes } from "./arena.ts";
+import { type Arena, copyIn } from "./arena.ts";
 
 export const INT13 = 0xc0, STRING12 = 0xe0, STRING32 = 0xf0, INT16 = 0xf1, INT24 = 0xf2, INT32 = 0xf3, INT64 = 0xf4;
 /** The longest text of a 64-bit integer. */
@@ -115,11 +115,12 @@ export class PendingEntry {
     return true;
   }
 
-  /** Writes the entry at index `i`. */
-  write(bytes: Uint8Array, i: number): void {
+  /** Writes the entry at index `i` of a chunk. */
+  write(arena: Arena, chunk: number, i: number): void {
+    const bytes = arena.u8[chunk];
     const code = this.#code, n = this.#codeLength;
     for (let k = 0; k < n; k++) bytes[i++] = code[k];
-    copyBytes(this.#source, this.#sourceStart, this.#sourceEnd, bytes, i);
+    copyIn(arena, this.#source, this.#sourceStart, this.#sourceEnd, chunk, i);
     i += this.#sourceEnd - this.#sourceStart;
     const length = this.#bodyBytes;
     if (length < 128) {

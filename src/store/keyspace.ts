@@ -10,7 +10,7 @@
  * `start` and `length`, valid until the next allocation or write.
  */
 import { invariant } from "../core/assert.ts";
-import { CHUNK_SHIFT, copyBytes, GRANULE_MASK } from "./arena.ts";
+import { CHUNK_SHIFT, copyBytes, copyIn, GRANULE_MASK } from "./arena.ts";
 import { hashBytes } from "./hash.ts";
 import {
   BODY,
@@ -220,7 +220,7 @@ export class Keyspace {
       const head = headSize(flags, ke - ks);
       const oldLength = valueLength(arena, old);
       if (length === oldLength || arena.roundUp(head + length) === arena.roundUp(head + oldLength)) {
-        copyBytes(value, vs, ve, arena.u8[old >>> CHUNK_SHIFT], ((old & GRANULE_MASK) << 3) + head);
+        copyIn(arena, value, vs, ve, old >>> CHUNK_SHIFT, ((old & GRANULE_MASK) << 3) + head);
         setValueLength(arena, old, length);
         setMeta(arena, old, store.freshClock(old));
         if (deadline !== NEVER) setNumber(arena, old, deadline);
@@ -230,7 +230,7 @@ export class Keyspace {
     const ref = createRecord(arena, flags, bytes, ks, ke, flags < BODY ? length : 0);
     if (flags < BODY) {
       const at = ((ref & GRANULE_MASK) << 3) + headSize(flags, ke - ks);
-      copyBytes(value, vs, ve, arena.u8[ref >>> CHUNK_SHIFT], at);
+      copyIn(arena, value, vs, ve, ref >>> CHUNK_SHIFT, at);
     } else {
       const body = this.#createStringBody(length, length);
       setBody(arena, ref, body);

@@ -317,7 +317,7 @@ export class Packed {
   /** Adds the encoded element before the one at `position`, or at the end. */
   insert(block: number, position: number): number {
     block = this.#open(block, position, this.#pending.size);
-    this.#pending.write(this.#arena.u8[block >>> CHUNK_SHIFT], ((block & GRANULE_MASK) << 3) + this.position);
+    this.#pending.write(this.#arena, block >>> CHUNK_SHIFT, ((block & GRANULE_MASK) << 3) + this.position);
     this.#arena.i32[block >>> CHUNK_SHIFT][((block & GRANULE_MASK) << 1) + COUNT]++;
     return block;
   }
@@ -329,7 +329,7 @@ export class Packed {
     this.position = position;
     if (more > 0) block = this.#open(block, position, more);
     else if (more < 0) block = this.#close(block, position, -more);
-    this.#pending.write(this.#arena.u8[block >>> CHUNK_SHIFT], ((block & GRANULE_MASK) << 3) + this.position);
+    this.#pending.write(this.#arena, block >>> CHUNK_SHIFT, ((block & GRANULE_MASK) << 3) + this.position);
     return block;
   }
 

@@ -11,7 +11,7 @@
  *
  * Hot: accessors are arithmetic on typed arrays and allocate nothing.
  */
-import { type Arena, CHUNK_SHIFT, copyBytes, GRANULE_MASK } from "./arena.ts";
+import { type Arena, CHUNK_SHIFT, copyIn, equalsIn, GRANULE_MASK } from "./arena.ts";
 
 export const META = 1;
 export const NUMBER = 2;
@@ -49,7 +49,7 @@ export function createRecord(
   const i = (ref & GRANULE_MASK) << 1;
   words[i] = word;
   if (length >= LONG_KEY) words[i + (at >>> 2) - 1] = length;
-  copyBytes(bytes, start, end, arena.u8[ref >>> CHUNK_SHIFT], (i << 2) + at);
+  copyIn(arena, bytes, start, end, ref >>> CHUNK_SHIFT, (i << 2) + at);
   return ref;
 }
 
@@ -86,9 +86,7 @@ export function keyEquals(arena: Arena, ref: number, bytes: Uint8Array, start: n
     if (keyLength(arena, ref) !== length) return false;
     at += 4;
   }
-  const chunkBytes = arena.u8[chunk];
-  for (let k = start; k < end; k++) if (chunkBytes[at++] !== bytes[k]) return false;
-  return true;
+  return equalsIn(arena, bytes, start, end, chunk, at);
 }
 
 /** Index of the value's first byte in its chunk. */
