@@ -14,7 +14,7 @@
  * over its elements makes up for what they find missing), pushes and pops move along, and anything else starts it anew
  * with twice the piece, so that it ends. This file knows no disk.
  */
-import { latin1 } from "../core/bytes.ts";
+import { equalsWord, latin1 } from "../core/bytes.ts";
 import { keysOf } from "../commands/key_positions.ts";
 import type { Command, CommandTable } from "../commands/registry.ts";
 import type { EffectListener } from "../engine/effects.ts";
@@ -30,6 +30,8 @@ import type { Tape } from "./tape.ts";
 const PIECE_BYTES = 256 * 1024;
 /** Homes that are visited between two looks at the clock: a few keys. */
 const HOMES_AT_ONCE = 8;
+/** How many times the usual time may go into keys that are awaited out of turn. */
+const LATE_FACTOR = 4;
 const HOME_BITS = Math.log2(HOMES);
 const FACTOR_MAX = 2 ** 20;
 
@@ -108,21 +110,25 @@ export class Rewrite implements EffectListener {
     this.#places = engine.store.databases.map(() => ({ prefix: 0, span: 0, home: 0 }));
   }
 
-  /** Writes keys for about `us` microseconds. Only between turns. */
+  /**
+   * Writes keys for about `us` microseconds, up to some times that if many are awaited out of turn. Only between turns.
+   *
+   * It always gets on, however many commands bring keys back: each step walks a little, and once the walk is over, only
+   * commands on keys that are still awaited can bring others back, so that they die out.
+   */
   step(us: number): void {
     const { clock, store } = this.#engine;
-    const untilUs = clock.monotonicUs() + us;
+    const startUs = clock.monotonicUs();
+    for (const late of this.#late.values()) {
+      this.#writeLate(late);
+      if (clock.monotonicUs() - startUs >= us * LATE_FACTOR) break;
+    }
     do {
-      if (this.done || this.stale) return;
-      const late = this.#late.values().next().value;
-      if (late !== undefined) {
-        this.#writeLate(late);
-        continue;
-      }
       const db = this.#places.findIndex(({ prefix }) => prefix < PREFIXES);
-      if (db < 0) this.done = true;
-      else this.#walk(store.databases[db], this.#places[db]);
-    } while (clock.monotonicUs() < untilUs);
+      if (db >= 0) this.#walk(store.databases[db], this.#places[db]);
+      else if (this.#late.size > 0) return;
+      else this.done = true;
+    } while (!this.done && clock.monotonicUs() - startUs < us);
   }
 
   #walk(db: Keyspace, place: Place): void {
@@ -238,6 +244,8 @@ export class Rewrite implements EffectListener {
       return;
     }
     const request = readEffect(this.#request, bytes, start, end);
+    // Until the new file is whole, nobody sees half a unit of it.
+    if (request.argc === 1 && (isName(request, "multi") || isName(request, "exec"))) return;
     let command = this.#table.find(bytes, request.start[0], request.end[0]);
     if (command !== undefined && command.subcommands.length > 0 && request.argc > 1) {
       command = command.subcommand(bytes, request.start[1], request.end[1]) ?? command;
@@ -298,10 +306,6 @@ export class Rewrite implements EffectListener {
   #several(db: number, command: Command, request: Request): void {
     const { name } = command.spec;
     switch (name) {
-      case "multi":
-      case "exec":
-        // Until the new file is whole, nobody sees half a unit of it.
-        return;
       case "flushall":
         this.stale = true;
         return;
@@ -435,6 +439,10 @@ export class Rewrite implements EffectListener {
 
 function lateName(db: number, bytes: Uint8Array, start: number, end: number): string {
   return `${db}:${latin1(bytes, start, end)}`;
+}
+
+function isName({ bytes, start, end }: Request, name: string): boolean {
+  return equalsWord(bytes, start[0], end[0], name);
 }
 
 function numberAt({ bytes, start, end }: Request, i: number): number {

@@ -1,0 +1,112 @@
+/**
+ * A server without sockets, for histories by the thousand: engine, executor, keeper and turns, on a disk of the test's
+ * choice, with a clock that only moves when it is looked at or told to.
+ */
+import { AofKeeper } from "../../src/aof/keeper.ts";
+import type { Disk } from "../../src/aof/disk.ts";
+import { Call } from "../../src/commands/call.ts";
+import { Executor } from "../../src/commands/execute.ts";
+import { commandTable } from "../../src/commands/table.ts";
+import { latin1 } from "../../src/core/bytes.ts";
+import type { Clock } from "../../src/core/clock.ts";
+import { Engine } from "../../src/engine/engine.ts";
+import { Session } from "../../src/engine/session.ts";
+import { Reply } from "../../src/resp/reply.ts";
+import { Request } from "../../src/resp/request.ts";
+import { Turn } from "../../src/server/turn.ts";
+import type { Connection } from "../../src/server/connection.ts";
+import { createEngine } from "../helpers/engine.ts";
+
+/** Every look at it takes some time, so that work in slices of time ends after so many steps. */
+export class SteppingClock implements Clock {
+  ms = Date.UTC(2026, 0, 1);
+  #us = 0;
+  readonly #stepUs: number;
+
+  constructor(stepUs = 200) {
+    this.#stepUs = stepUs;
+  }
+
+  nowMs(): number {
+    return this.ms;
+  }
+
+  monotonicUs(): number {
+    return this.#us += this.#stepUs;
+  }
+
+  advance(ms: number): void {
+    this.ms += ms;
+    this.#us += ms * 1000;
+  }
+}
+
+const encoder = new TextEncoder();
+
+/** A request of words, texts as UTF-8. */
+export function requestOf(words: readonly (string | number | Uint8Array)[]): Request {
+  return Request.of(words.map((word) => word instanceof Uint8Array ? word : encoder.encode(String(word))));
+}
+
+export class Node {
+  readonly engine: Engine;
+  readonly executor: Executor;
+  readonly keeper: AofKeeper;
+  readonly turn: Turn;
+  readonly clock: SteppingClock;
+  readonly #call: Call;
+  /** What the engine logged. */
+  readonly logged: string[] = [];
+
+  private constructor(disk: Disk, options: Record<string, string>, clock: SteppingClock) {
+    this.clock = clock;
+    this.engine = createEngine(clock, options);
+    this.engine.log = (_, text) => this.logged.push(text);
+    this.executor = new Executor(this.engine, commandTable);
+    this.keeper = new AofKeeper(this.engine, this.executor, disk);
+    this.turn = new Turn(this.engine, this.executor, this.keeper);
+    this.#call = new Call(this.engine, new Session(1, new Reply(), clock.nowMs()), this.executor.table);
+  }
+
+  /** Loads what is on the disk, and goes on with it. */
+  static async start(
+    disk: Disk,
+    options: Record<string, string> = {},
+    clock: SteppingClock = new SteppingClock(),
+  ): Promise<Node> {
+    const node = new Node(disk, { appendonly: "yes", aofpath: "/data/a.aof", ...options }, clock);
+    await node.keeper.open();
+    return node;
+  }
+
+  /** Runs one command outside of a turn; returns the reply. */
+  run(...words: (string | number | Uint8Array)[]): string {
+    const { reply } = this.#call;
+    this.executor.execute(this.#call, requestOf(words));
+    const text = latin1(reply.copySince(0));
+    reply.rewind(0);
+    return text;
+  }
+
+  /** Runs `body`, commands of one client, in a turn. Returns whether they were acknowledged. */
+  async inTurn(body: () => void): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const { session } = this.#call;
+    this.turn.enter();
+    this.executor.begin();
+    session.wrote = false;
+    body();
+    this.executor.end();
+    let refused = false;
+    const client = { session, refuse: () => refused = true, send: () => resolve(!refused) };
+    this.turn.add(client as unknown as Connection);
+    return await promise;
+  }
+
+  /** Runs several commands as one unit. */
+  unit(body: () => void): void {
+    this.engine.effects.begin();
+    body();
+    this.engine.effects.end();
+  }
+}

@@ -1,0 +1,173 @@
+import { assert, assertEquals } from "@std/assert";
+import { digestOfValue } from "../../src/commands/digest.ts";
+import { Rewrite } from "../../src/aof/rewrite.ts";
+import { Tape } from "../../src/aof/tape.ts";
+import type { SeededRandom } from "../../src/core/random.ts";
+import { SeededRandom as Seeded } from "../../src/core/random.ts";
+import type { Store } from "../../src/store/store.ts";
+import { latin1 } from "../../src/core/bytes.ts";
+import { oneIn, pick, property } from "../helpers/property.ts";
+import { SimulatedDisk } from "../helpers/simulated_disk.ts";
+import { Node } from "./node.ts";
+
+/** All keys with their deadlines and the digests of what they hold. */
+function contents(store: Store): Set<string> {
+  const lines = new Set<string>();
+  for (const db of store.databases) {
+    const refs: number[] = [];
+    store.dict.each(db.keys, (ref) => refs.push(ref));
+    for (const ref of refs) {
+      const digest = digestOfValue(db, ref);
+      db.readKey(ref);
+      lines.add(`${db.index} ${latin1(db.bytes, db.start, db.start + db.length)} ${db.deadlineOf(ref)} ${digest}`);
+    }
+  }
+  return lines;
+}
+
+const KEYS = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+
+/** Fills several databases with small values of all types, and some that are written in many pieces. */
+function fill(node: Node, random: SeededRandom): void {
+  for (const db of [0, 1]) {
+    node.run("SELECT", db);
+    for (let i = 0; i < 300; i++) node.run("SET", `k${i}`, `v${i}`, ...(oneIn(random, 4) ? ["EX", 50 + i] : []));
+    for (let i = 0; i < 40; i++) {
+      node.run("RPUSH", `l${i}`, ...numbers(1 + random.below(20)));
+      node.run("SADD", `s${i}`, ...numbers(1 + random.below(20)));
+      node.run("HSET", `h${i}`, ...numbers(2 * (1 + random.below(20))));
+      node.run("ZADD", `z${i}`, ...numbers(2 * (1 + random.below(20))));
+    }
+    for (const key of ["a", "b"]) node.run("RPUSH", `big-l-${key}`, ...numbers(2500 + random.below(2500)));
+    for (const key of ["a", "b"]) {
+      node.run(
+        "SADD",
+        `big-s-${key}`,
+        ...numbers(2500 + random.below(2500)).map((n) => `m${n}`),
+      );
+    }
+    for (const key of ["a", "b"]) node.run("HSET", `big-h-${key}`, ...numbers(2 * (2000 + random.below(1000))));
+    for (const key of ["a", "b"]) node.run("ZADD", `big-z-${key}`, ...numbers(2 * (2000 + random.below(1000))));
+    node.run("SET", "big-t-a", "x".repeat(700_000 + random.below(100_000)));
+    node.run("SETRANGE", "big-t-b", 900_000, "tail");
+    for (const key of ["big-l-a", "big-h-a", "big-t-b"]) node.run("PEXPIREAT", key, node.clock.ms + 1e6);
+  }
+  node.run("SELECT", 0);
+}
+
+function numbers(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i);
+}
+
+/** One random command, of a kind that may meet the rewrite anywhere. */
+function change(node: Node, random: SeededRandom): void {
+  const n = () => random.below(5000);
+  const key = (type: string) =>
+    oneIn(random, 2) ? `${type}${random.below(45)}` : `big-${type}-${pick(random, ["a", "b"])}`;
+  const text = () => oneIn(random, 3) ? `big-t-${pick(random, ["a", "b"])}` : `k${random.below(320)}`;
+  const any = () => pick(random, [key("l"), key("s"), key("h"), key("z"), text(), pick(random, KEYS)]);
+  const commands: (() => (string | number)[])[] = [
+    () => ["SET", text(), n()],
+    () => ["SET", text(), n(), "PX", 1 + random.below(500)],
+    () => ["INCR", pick(random, KEYS)],
+    () => ["APPEND", text(), "more"],
+    () => ["SETRANGE", text(), random.below(900_000), "xyz"],
+    () => ["GETDEL", text()],
+    () => ["RPUSH", key("l"), n(), n()],
+    () => ["LPUSH", key("l"), n(), n(), n()],
+    () => ["RPUSHX", key("l"), n()],
+    () => ["LPUSHX", key("l"), n()],
+    () => ["LPOP", key("l"), 1 + random.below(30)],
+    () => ["RPOP", key("l"), 1 + random.below(30)],
+    () => ["LPOP", key("l"), random.below(3000)],
+    () => ["LSET", key("l"), 0, n()],
+    () => ["LTRIM", key("l"), 1, -2],
+    () => ["LINSERT", key("l"), "BEFORE", 5, n()],
+    () => ["LREM", key("l"), 1, random.below(50)],
+    () => ["LMOVE", key("l"), key("l"), "LEFT", "RIGHT"],
+    () => ["SADD", key("s"), `m${n()}`, n()],
+    () => ["SREM", key("s"), `m${n()}`, `m${n()}`],
+    () => ["SPOP", key("s"), 1 + random.below(5)],
+    () => ["SMOVE", key("s"), key("s"), `m${n()}`],
+    () => ["SUNIONSTORE", key("s"), key("s"), key("s")],
+    () => ["SDIFFSTORE", key("s"), key("s"), key("s")],
+    () => ["HSET", key("h"), n(), n(), n(), n()],
+    () => ["HDEL", key("h"), n(), n()],
+    () => ["HINCRBY", key("h"), n(), 3],
+    () => ["HSETNX", key("h"), n(), 3],
+    () => ["HPEXPIRE", key("h"), 1 + random.below(2000), "FIELDS", 1, n()],
+    () => ["ZADD", key("z"), n(), n()],
+    () => ["ZADD", key("z"), pick(random, ["GT", "LT", "NX", "XX"]), n(), n(), n(), n()],
+    () => ["ZINCRBY", key("z"), 3, n()],
+    () => ["ZREM", key("z"), n(), n()],
+    () => ["ZPOPMIN", key("z"), 2],
+    () => ["ZREMRANGEBYSCORE", key("z"), n(), n()],
+    () => ["ZREMRANGEBYRANK", key("z"), 3, 5],
+    () => ["ZUNIONSTORE", key("z"), 2, key("z"), key("z")],
+    () => ["ZRANGESTORE", key("z"), key("z"), 0, 10],
+    () => ["SORT", key("l"), "STORE", key("l")],
+    () => ["MSET", text(), n(), pick(random, KEYS), n(), text(), n()],
+    () => ["MSETNX", pick(random, KEYS), n(), `new${n()}`, n()],
+    () => ["RENAME", any(), any()],
+    () => ["RENAMENX", any(), any()],
+    () => ["COPY", any(), any(), "REPLACE"],
+    () => ["COPY", any(), any(), "DB", random.below(3), "REPLACE"],
+    () => ["MOVE", any(), random.below(3)],
+    () => ["DEL", any(), any()],
+    () => ["UNLINK", any()],
+    () => ["EXPIRE", any(), random.below(100)],
+    () => ["PERSIST", any()],
+    () => ["GETEX", text(), "PX", 300],
+    () => ["SELECT", random.below(3)],
+  ];
+  if (oneIn(random, 400)) node.run("SWAPDB", random.below(3), random.below(3));
+  if (oneIn(random, 3000)) node.run("FLUSHDB");
+  if (oneIn(random, 10_000)) node.run("FLUSHALL");
+  if (oneIn(random, 10)) node.unit(() => commands.slice(0, 2).forEach((command) => node.run(...command())));
+  node.run(...pick(random, commands)());
+  if (oneIn(random, 20)) {
+    node.clock.advance(random.below(100));
+    node.executor.readClock();
+  }
+}
+
+Deno.test("a rewritten file holds what the store holds, whatever happens meanwhile", async () => {
+  await property(2, async (random, seed) => {
+    const source = await Node.start(new SimulatedDisk(new Seeded(seed)), {
+      appendonly: "no",
+      "set-max-intset-entries": "10",
+    });
+    fill(source, random);
+    const disk = new SimulatedDisk(new Seeded(seed));
+    const tape = new Tape(await disk.create("/data/a.aof"), 0, 0);
+    const begin = () => {
+      const rewrite = new Rewrite(source.engine, source.executor.table, tape);
+      source.engine.effects.listen(rewrite);
+      return rewrite;
+    };
+    let rewrite = begin();
+    let steps = 0;
+    while (!rewrite.done) {
+      if (rewrite.stale) {
+        source.engine.effects.unlisten(rewrite);
+        await tape.clear();
+        rewrite = begin();
+      }
+      rewrite.step(400);
+      for (let left = random.below(6); left > 0; left--) change(source, random);
+      if (oneIn(random, 10)) tape.write(true);
+      assert(++steps < 100_000, "the rewrite does not end");
+    }
+    for (let left = 50; left > 0; left--) change(source, random);
+    tape.write(true);
+    await tape.close();
+
+    const loaded = await Node.start(disk, {}, source.clock);
+    assertEquals(loaded.logged.filter((line) => /failed|damaged/.test(line)), []);
+    const actual = contents(loaded.engine.store), expected = contents(source.engine.store);
+    assertEquals([...actual].filter((line) => !expected.has(line)), [], "only in the file");
+    assertEquals([...expected].filter((line) => !actual.has(line)), [], "not in the file");
+    loaded.engine.store.check();
+    source.engine.store.check();
+  });
+});

@@ -1,0 +1,287 @@
+/**
+ * A disk in memory that can lose power. What was not synced is then dropped, torn, or there only in part, in any order:
+ * sectors of a file that never arrived read as zeros, and of two names that were changed the second may be there without
+ * the first. It can also fill up and fail.
+ */
+import type { Disk, DiskFile } from "../../src/aof/disk.ts";
+import type { Random } from "../../src/core/random.ts";
+
+const SECTOR_BYTES = 512;
+
+class Inode {
+  readonly id: number;
+  data = new Uint8Array(1024);
+  size = 0;
+  /** What a power failure leaves for certain, and where what follows may differ from it. */
+  safe = new Uint8Array(0);
+  /** Sizes that the file had since the last sync: where a write ended. */
+  ends: number[] = [];
+  locked = false;
+
+  constructor(id: number) {
+    this.id = id;
+  }
+
+  append(bytes: Uint8Array): void {
+    if (this.size + bytes.length > this.data.length) {
+      const grown = new Uint8Array(Math.max(this.data.length * 2, this.size + bytes.length));
+      grown.set(this.data.subarray(0, this.size));
+      this.data = grown;
+    }
+    this.data.set(bytes, this.size);
+    this.size += bytes.length;
+    this.ends.push(this.size);
+  }
+
+  truncate(size: number): void {
+    this.size = size;
+    this.ends.push(size);
+  }
+
+  bytes(): Uint8Array {
+    return this.data.subarray(0, this.size);
+  }
+}
+
+/** What is done to names, together or not at all. */
+type NameChange = [path: string, inode: Inode | undefined][];
+
+export interface DiskFaults {
+  /** Bytes that all files together may have. */
+  capacityBytes?: number;
+  /** The reason that every write or sync fails with. */
+  writeError?: string;
+  syncError?: string;
+  /** How many turns of the event loop a sync may take. */
+  syncTurnsMax?: number;
+  /** Planted mistakes: a file is synced only once it has its final name, or a folder never. */
+  syncsAfterRename?: boolean;
+  ignoresFolders?: boolean;
+}
+
+export class SimulatedDisk implements Disk {
+  readonly faults: DiskFaults;
+  readonly random: Random;
+  /** Syncs that were finished. */
+  syncs = 0;
+  #names = new Map<string, Inode>();
+  #safeNames = new Map<string, Inode>();
+  #changes: NameChange[] = [];
+  #nextId = 1;
+
+  constructor(random: Random, faults: DiskFaults = {}) {
+    this.random = random;
+    this.faults = faults;
+  }
+
+  openAppend(path: string): Promise<DiskFile> {
+    let inode = this.#names.get(path);
+    if (inode === undefined) {
+      inode = new Inode(this.#nextId++);
+      this.#change([[path, inode]]);
+    }
+    return Promise.resolve(new SimulatedFile(this, inode));
+  }
+
+  openRead(path: string): Promise<DiskFile | undefined> {
+    const inode = this.#names.get(path);
+    return Promise.resolve(inode && new SimulatedFile(this, inode));
+  }
+
+  create(path: string): Promise<DiskFile> {
+    this.#names.delete(path);
+    return this.openAppend(path);
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    const inode = this.#names.get(from);
+    if (inode === undefined) return Promise.reject(new Deno.errors.NotFound(from));
+    this.#change([[from, undefined], [to, inode]]);
+    return Promise.resolve();
+  }
+
+  remove(path: string): Promise<void> {
+    if (this.#names.has(path)) this.#change([[path, undefined]]);
+    return Promise.resolve();
+  }
+
+  async syncFolder(): Promise<void> {
+    const { length } = this.#changes;
+    await this.turns();
+    if (this.faults.ignoresFolders) return;
+    for (const change of this.#changes.splice(0, length)) apply(this.#safeNames, change);
+  }
+
+  identity(path: string): Promise<string> {
+    const inode = this.#names.get(path);
+    return Promise.resolve(inode === undefined ? "" : `1:${inode.id}`);
+  }
+
+  /** The contents of a file, undefined if there is none of that name. */
+  read(path: string): Uint8Array | undefined {
+    return this.#names.get(path)?.bytes().slice();
+  }
+
+  /** A disk with what is there if only the process dies. */
+  afterCrash(): SimulatedDisk {
+    const disk = new SimulatedDisk(this.random);
+    for (const [path, inode] of this.#names) disk.put(path, inode.bytes());
+    return disk;
+  }
+
+  /** A disk with what may be there when the power returns. */
+  afterPowerFailure(): SimulatedDisk {
+    const { random } = this;
+    const names = new Map(this.#safeNames);
+    const all = random.below(3) === 0;
+    for (const change of this.#changes) if (all || random.below(2) === 0) apply(names, change);
+    const disk = new SimulatedDisk(random);
+    for (const [path, inode] of names) disk.put(path, this.#survivor(inode));
+    return disk;
+  }
+
+  /** Makes a file that is safe. */
+  put(path: string, bytes: Uint8Array): void {
+    const inode = new Inode(this.#nextId++);
+    inode.append(bytes);
+    inode.safe = bytes.slice();
+    inode.ends = [];
+    this.#names.set(path, inode);
+    this.#safeNames.set(path, inode);
+  }
+
+  get usedBytes(): number {
+    let bytes = 0;
+    for (const { size } of this.#names.values()) bytes += size;
+    return bytes;
+  }
+
+  /** Whether a file is synced when it asks for it. */
+  isSynced(inode: Inode): boolean {
+    if (!this.faults.syncsAfterRename) return true;
+    return this.#names.get([...this.#names.keys()].find((path) => path.endsWith(".rewriting")) ?? "") !== inode;
+  }
+
+  async turns(): Promise<void> {
+    for (let left = this.random.below((this.faults.syncTurnsMax ?? 3) + 1); left > 0; left--) {
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+  }
+
+  #change(change: NameChange): void {
+    apply(this.#names, change);
+    this.#changes.push(change);
+  }
+
+  #survivor(inode: Inode): Uint8Array {
+    const { random } = this;
+    const { safe, ends } = inode;
+    if (ends.length === 0 || random.below(4) === 0) return safe;
+    // Some end since the last sync, and perhaps not quite that.
+    let size = ends[random.below(ends.length)];
+    if (random.below(2) === 0) size = Math.max(Math.min(size, safe.length), size - random.below(200));
+    const bytes = inode.data.slice(0, Math.min(size, inode.size));
+    if (random.below(2) === 0) return bytes;
+    for (let at = safe.length - (safe.length % SECTOR_BYTES); at < bytes.length; at += SECTOR_BYTES) {
+      if (random.below(3) === 0) bytes.fill(0, Math.max(at, safe.length), at + SECTOR_BYTES);
+    }
+    return bytes;
+  }
+}
+
+class SimulatedFile implements DiskFile {
+  readonly #disk: SimulatedDisk;
+  readonly #inode: Inode;
+  #at = 0;
+  #closed = false;
+  #lock = false;
+
+  constructor(disk: SimulatedDisk, inode: Inode) {
+    this.#disk = disk;
+    this.#inode = inode;
+  }
+
+  readSync(into: Uint8Array): number | null {
+    const { size, data } = this.#inode;
+    if (this.#at >= size) return null;
+    const count = Math.min(into.length, size - this.#at);
+    into.set(data.subarray(this.#at, this.#at + count));
+    this.#at += count;
+    return count;
+  }
+
+  seekSync(offset: number, whence: Deno.SeekMode): number {
+    return this.#at = whence === Deno.SeekMode.End ? this.#inode.size + offset : offset;
+  }
+
+  writeSync(bytes: Uint8Array): number {
+    const { faults, random, usedBytes } = this.#disk;
+    this.#check(faults.writeError);
+    const room = (faults.capacityBytes ?? Infinity) - usedBytes;
+    if (room <= 0) throw new Error("No space left on device (os error 28)");
+    const most = Math.min(bytes.length, room);
+    const count = most > 1 && random.below(8) === 0 ? 1 + random.below(most) : most;
+    this.#inode.append(bytes.subarray(0, count));
+    return count;
+  }
+
+  async write(bytes: Uint8Array): Promise<number> {
+    const copy = bytes.slice();
+    await this.#disk.turns();
+    return this.writeSync(copy);
+  }
+
+  truncateSync(size: number): void {
+    this.#check();
+    this.#inode.truncate(size);
+  }
+
+  async syncData(): Promise<void> {
+    const { size, ends } = this.#inode;
+    const done = ends.length;
+    this.#check(this.#disk.faults.syncError);
+    const bytes = this.#inode.data.slice(0, size);
+    await this.#disk.turns();
+    this.#check(this.#disk.faults.syncError);
+    if (!this.#disk.isSynced(this.#inode)) return;
+    this.#disk.syncs++;
+    this.#inode.safe = bytes;
+    this.#inode.ends.splice(0, done);
+  }
+
+  syncDataSync(): void {
+    this.#check(this.#disk.faults.syncError);
+    if (!this.#disk.isSynced(this.#inode)) return;
+    this.#disk.syncs++;
+    this.#inode.safe = this.#inode.bytes().slice();
+    this.#inode.ends = [];
+  }
+
+  statSync(): { size: number; dev: number; ino: number } {
+    this.#check();
+    return { size: this.#inode.size, dev: 1, ino: this.#inode.id };
+  }
+
+  tryLockSync(): boolean {
+    if (this.#inode.locked && !this.#lock) return false;
+    return this.#inode.locked = this.#lock = true;
+  }
+
+  close(): void {
+    this.#check();
+    this.#closed = true;
+    if (this.#lock) this.#inode.locked = false;
+  }
+
+  #check(fault?: string): void {
+    if (this.#closed) throw new Deno.errors.BadResource("the file is closed");
+    if (fault !== undefined) throw new Error(fault);
+  }
+}
+
+function apply(names: Map<string, Inode>, change: NameChange): void {
+  for (const [path, inode] of change) {
+    if (inode === undefined) names.delete(path);
+    else names.set(path, inode);
+  }
+}
