@@ -11,6 +11,9 @@ import type { Call } from "./call.ts";
 /** Expired fields that a command removes from the hash that it works on. */
 const EXPIRED_AT_ONCE = 64;
 
+/** Values up to here are copied byte by byte. */
+const SHORT_BYTES = 48;
+
 /** The store's hashes. */
 export function hashes(call: Call): HashTable {
   return call.store.valueType(Type.HASH) as HashTable;
@@ -105,8 +108,10 @@ export function setField(call: Call, hash: HashTable, i: number, keepDeadline = 
 
 /** Replies with the value that was read last. Hot. */
 export function replyValue(call: Call, hash: HashTable): void {
-  if (hash.view === undefined) call.reply.bulk(hash.bytes, hash.start, hash.end);
-  else call.reply.bulkView(hash.view, hash.start, hash.end);
+  // A view on the reply's chunk is made once a batch: one short value is not worth it.
+  if (hash.view === undefined || hash.end - hash.start <= SHORT_BYTES) {
+    call.reply.bulk(hash.bytes, hash.start, hash.end);
+  } else call.reply.bulkView(hash.view, hash.start, hash.end);
 }
 
 /** The number of fields in argument `at`, which must be that of the arguments behind it. Throws CommandError. */
