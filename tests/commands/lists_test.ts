@@ -3,10 +3,10 @@ import { assert, assertEquals } from "@std/assert";
 import { fromLatin1, latin1 } from "../../src/core/bytes.ts";
 import type { SeededRandom } from "../../src/core/random.ts";
 import { listCommands } from "../../src/commands/lists.ts";
-import { Encoding, Type } from "../../src/store/keyspace.ts";
+import { Type } from "../../src/store/keyspace.ts";
 import type { List } from "../../src/store/list.ts";
 import { pick, property } from "../helpers/property.ts";
-import { differential, type Pair } from "../helpers/redis.ts";
+import { differential } from "../helpers/redis.ts";
 import { type TestServer, withServer } from "../helpers/server.ts";
 
 Deno.test("elements come back in the order in which they were pushed", () =>
