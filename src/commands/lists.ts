@@ -244,8 +244,10 @@ function open(call: Call, ref: number): List {
 
 /** Puts the list at hand back into its record. */
 function keep(call: Call, ref: number, list: List): void {
-  call.db.setBody(ref, list.body);
-  call.db.setEncoding(ref, list.encoding);
+  const { db } = call;
+  if (db.bodyOf(ref) === list.body && db.encodingOf(ref) === list.encoding) return;
+  db.setBody(ref, list.body);
+  db.setEncoding(ref, list.encoding);
 }
 
 /** Announces one event of key argument i that stands for `count` changes. */

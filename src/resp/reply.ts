@@ -10,16 +10,22 @@ import { decimalLength, formatDouble, writeDecimal } from "../core/numbers.ts";
 
 const CHUNK_BYTES = 16 * 1024;
 const POOLED_CHUNKS_MAX = 256;
+/** What does not fit one chunk goes on in large ones: fewer writes. */
+const LARGE_CHUNK_BYTES = 64 * 1024;
+const POOLED_LARGE_CHUNKS_MAX = 64;
 const pool: Uint8Array[] = [];
+const largePool: Uint8Array[] = [];
 
-/** A chunk of at least `bytes`, from the pool when it has the usual size. Give it back with `releaseChunk`. */
+/** A chunk of at least `bytes`, from a pool when it has a usual size. Give it back with `releaseChunk`. */
 function takeChunk(bytes: number): Uint8Array {
-  if (bytes > CHUNK_BYTES) return new Uint8Array(bytes);
+  if (bytes > LARGE_CHUNK_BYTES) return new Uint8Array(bytes);
+  if (bytes > CHUNK_BYTES) return largePool.pop() ?? new Uint8Array(LARGE_CHUNK_BYTES);
   return pool.pop() ?? new Uint8Array(CHUNK_BYTES);
 }
 
 export function releaseChunk(chunk: Uint8Array): void {
   if (chunk.length === CHUNK_BYTES && pool.length < POOLED_CHUNKS_MAX) pool.push(chunk);
+  if (chunk.length === LARGE_CHUNK_BYTES && largePool.length < POOLED_LARGE_CHUNKS_MAX) largePool.push(chunk);
 }
 
 const NONE = new Uint8Array(0);
@@ -308,6 +314,7 @@ export class Reply {
     if (this.length > 0) {
       this.#full.push(this.chunk.subarray(0, this.length));
       this.#fullBytes += this.length;
+      bytes = Math.max(bytes, LARGE_CHUNK_BYTES);
     }
     this.chunk = takeChunk(bytes);
     this.length = 0;
