@@ -89,6 +89,8 @@ export class Executor {
         this.requestCount++;
         this.execute(call, parser.request);
       }
+      // Long replies to a long pipeline must not wait for its end to be held against the limit.
+      if (!call.reply.single) session.transport?.checkOutput();
     }
   }
 

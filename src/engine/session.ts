@@ -17,6 +17,8 @@ export interface Transport {
   close(afterReplies: boolean): void;
   /** Sends what the reply writer holds although no request is running: pushes, MONITOR. */
   wake(): void;
+  /** Ends the connection if its unsent replies exceed client-output-buffer-limit. */
+  checkOutput(): void;
   /** Tells the parser whether the client is let in: before that, requests must be small. */
   trust(trusted: boolean): void;
 }

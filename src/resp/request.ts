@@ -16,10 +16,11 @@ export class Request {
   /** Hash of argument 1 if somebody needed it before the request ran, else 0. */
   keyHash = 0;
 
-  constructor(room = 8) {
+  /** Without `room` the arrays come with the first argument: a connection that only waits needs none. */
+  constructor(room = 0) {
     this.bytes = NOTHING;
-    this.start = new Int32Array(room);
-    this.end = new Int32Array(room);
+    this.start = room === 0 ? NO_PLACES : new Int32Array(room);
+    this.end = room === 0 ? NO_PLACES : new Int32Array(room);
   }
 
   /** A request of its own bytes, for what does not come from a socket: replay, queues, the embedding API. */
@@ -60,7 +61,7 @@ export class Request {
 
   /** Makes room for at least `count` arguments; what is there stays. */
   grow(count: number): void {
-    let room = this.start.length;
+    let room = Math.max(this.start.length, ROOM_MIN);
     while (room < count) room *= 2;
     const start = new Int32Array(room), end = new Int32Array(room);
     start.set(this.start);
@@ -72,12 +73,13 @@ export class Request {
   /** Gives back the room of very many arguments. */
   shrink(): void {
     if (this.start.length <= ARGUMENTS_KEPT) return;
-    this.start = new Int32Array(8);
-    this.end = new Int32Array(8);
+    this.start = this.end = NO_PLACES;
     this.argc = 0;
   }
 }
 
+const ROOM_MIN = 8;
 const NOTHING = new Uint8Array(0);
+const NO_PLACES = new Int32Array(0);
 const CRLF = Uint8Array.of(13, 10);
 const encoder = new TextEncoder();

@@ -141,7 +141,7 @@ export class Connection implements Transport, StreamOwner {
     this.#queued = false;
     this.session.wrote = false;
     if (this.#sending || this.#closed) {
-      if (!this.#closed) this.#checkOutputLimit();
+      if (!this.#closed) this.checkOutput();
       return;
     }
     const reply = this.#reply;
@@ -242,11 +242,11 @@ export class Connection implements Transport, StreamOwner {
       this.#server.engine.log("verbose", `Closing idle client ${this.remote}`);
       this.close(false);
     } else {
-      this.#checkOutputLimit();
+      this.checkOutput();
     }
   }
 
-  #checkOutputLimit(): void {
+  checkOutput(): void {
     const { engine } = this.#server;
     const { hard, soft, seconds } = this.#server.outputLimit(this.session);
     const bytes = this.outputBytes();
