@@ -35,7 +35,9 @@ function beginOf({ begin }: KeySpec, request: Request): number | undefined {
   const { argc, bytes, start, end } = request;
   const word = begin.keyword.toLowerCase();
   const step = begin.from > 0 ? 1 : -1;
-  for (let i = begin.from > 0 ? begin.from : argc + begin.from; i > 0 && i < argc; i += step) {
+  // Forward, the last argument is not looked at: nothing can follow it.
+  const stop = begin.from > 0 ? argc - 1 : argc;
+  for (let i = begin.from > 0 ? begin.from : argc + begin.from; i > 0 && i < stop; i += step) {
     if (equalsWord(bytes, start[i], end[i], word)) return i + 1 < argc ? i + 1 : undefined;
   }
   return 0;

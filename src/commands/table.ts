@@ -10,6 +10,7 @@ import { dumpCommands } from "./dump.ts";
 import { expireCommands } from "./expire.ts";
 import { keyCommands } from "./keys.ts";
 import { clientCommands } from "./client.ts";
+import { geoCommands } from "./geo.ts";
 import { hashExpiryCommands } from "./hash_expiry.ts";
 import { hashCommands } from "./hashes.ts";
 import { connectionCommands } from "./connection.ts";
@@ -54,4 +55,5 @@ export const commandTable: readonly CommandSpec[] = [
   ...serverCommands,
   ...snapshotCommands,
   ...hyperLogLogCommands,
+  ...geoCommands,
 ];

@@ -1,0 +1,128 @@
+/**
+ * Areas on earth, circles and boxes around a place: whether a place is inside, and which ranges of geohashes cover all that
+ * is. Knows nothing of who stores those.
+ *
+ * The map is a grid of 2^step by 2^step cells, and a cell is one range of geohashes. An area is covered by a cell and its
+ * eight neighbours, as fine as that is possible: the columns wrap at the date line, the rows end at the upper and lower
+ * edge of the map.
+ */
+import {
+  BITS,
+  degrees,
+  distanceM,
+  EARTH_RADIUS_M,
+  interleave,
+  LATITUDE_MAX,
+  latitudeDistanceM,
+  LONGITUDE_MAX,
+  offsetOf,
+  radians,
+} from "./geohash.ts";
+
+/** Half of the map's side; Redis takes its cells' size from it. */
+const MAP_RADIUS_M = 20037726.37;
+/** From these latitudes on a degree of longitude is so short that cells must be one step larger, and another one. */
+const HIGH_LATITUDES = [66, 80];
+/** What the floating point may lose, in degrees and as part of one. */
+const TOLERANCE = 1e-9, NEARLY_ONE = 1 - 1e-6;
+/** Geohashes of places that lie exactly on the eastern or upper edge of the map. */
+const EDGE_FROM = 2 ** (2 * BITS), EDGE_TO = 2 ** (2 * BITS + 2);
+
+/** Neighbours as [columns east, rows north], in Redis's order: that of elements that nobody sorts depends on it. */
+const AROUND = [[0, 0], [0, 1], [0, -1], [1, 0], [-1, 0], [1, 1], [-1, 1], [1, -1], [-1, -1]];
+
+/** Geohashes from `from` to below `to`. */
+export interface HashRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+export class Area {
+  readonly #longitude: number;
+  readonly #latitude: number;
+  readonly #halfWidthM: number;
+  readonly #halfHeightM: number;
+  readonly #round: boolean;
+
+  /** A circle with a radius, or a box as high and, along every parallel, as wide as twice the halves. */
+  private constructor(longitude: number, latitude: number, halfWidthM: number, halfHeightM: number, round: boolean) {
+    this.#longitude = longitude;
+    this.#latitude = latitude;
+    this.#halfWidthM = halfWidthM;
+    this.#halfHeightM = halfHeightM;
+    this.#round = round;
+  }
+
+  static circle(longitude: number, latitude: number, radiusM: number): Area {
+    return new Area(longitude, latitude, radiusM, radiusM, true);
+  }
+
+  static box(longitude: number, latitude: number, widthM: number, heightM: number): Area {
+    return new Area(longitude, latitude, widthM / 2, heightM / 2, false);
+  }
+
+  /** The distance of a place from the middle; NaN if it is outside. Hot. */
+  distanceTo(longitude: number, latitude: number): number {
+    if (!this.#round) {
+      if (latitudeDistanceM(latitude, this.#latitude) > this.#halfHeightM) return NaN;
+      if (distanceM(longitude, latitude, this.#longitude, latitude) > this.#halfWidthM) return NaN;
+    }
+    const distance = distanceM(this.#longitude, this.#latitude, longitude, latitude);
+    return this.#round && distance > this.#halfWidthM ? NaN : distance;
+  }
+
+  /** Ranges that do not overlap and hold every place of the area. */
+  ranges(): HashRange[] {
+    const latitudes = Math.min(2 * LATITUDE_MAX, degrees(this.#halfHeightM / EARTH_RADIUS_M)) + TOLERANCE;
+    const longitudes = this.#longitudes(latitudes) + TOLERANCE;
+    const west = this.#longitude - longitudes, east = this.#longitude + longitudes;
+    const south = Math.max(-LATITUDE_MAX, this.#latitude - latitudes);
+    const north = Math.min(LATITUDE_MAX, this.#latitude + latitudes);
+
+    const first = this.#firstStep();
+    for (let step = first;; step--) {
+      const cells = 2 ** step, last = cells - 1;
+      const row = Math.min(last, offsetOf(this.#latitude, LATITUDE_MAX, cells));
+      const column = Math.min(last, offsetOf(this.#longitude, LONGITUDE_MAX, cells));
+      const rows = [offsetOf(south, LATITUDE_MAX, cells), Math.min(last, offsetOf(north, LATITUDE_MAX, cells))];
+      const columns = [offsetOf(west, LONGITUDE_MAX, cells), offsetOf(east, LONGITUDE_MAX, cells)];
+      const reached = rows[0] >= row - 1 && rows[1] <= row + 1 && columns[0] >= column - 1 && columns[1] <= column + 1;
+      // Redis never takes its first choice at the edge of the map.
+      const isEdge = step === first && (row === 0 || row === last || column === 0 || column === last);
+      if (step > 1 && (isEdge || !reached)) continue;
+
+      const numbers = new Set<number>();
+      for (const [columnsEast, rowsNorth] of AROUND) {
+        const x = column + columnsEast, y = row + rowsNorth;
+        if (y < rows[0] || y > rows[1] || x < columns[0] || x > columns[1]) continue;
+        numbers.add(interleave(y, (x + cells) % cells));
+      }
+      const size = 4 ** (BITS - step);
+      const ranges = [...numbers].map((number) => ({ from: number * size, to: (number + 1) * size }));
+      const meetsEdge = west <= -LONGITUDE_MAX || east >= LONGITUDE_MAX || north >= LATITUDE_MAX;
+      return meetsEdge ? [...ranges, { from: EDGE_FROM, to: EDGE_TO }] : ranges;
+    }
+  }
+
+  /**
+   * How far the area reaches to both sides, in degrees. Places at the latitudes a and b, `angle` apart, differ in longitude
+   * by at most 2 asin(sin(angle / 2) / sqrt(cos(a) cos(b))), and the cosines are at least that of the latitude that is
+   * nearest to a pole.
+   */
+  #longitudes(latitudes: number): number {
+    const highest = Math.abs(this.#latitude) + latitudes;
+    const angle = this.#halfWidthM / EARTH_RADIUS_M;
+    if (highest >= 90 || angle >= Math.PI) return 180;
+    const sine = Math.sin(angle / 2) / Math.cos(radians(highest));
+    return sine >= NEARLY_ONE ? 180 : degrees(2 * Math.asin(sine));
+  }
+
+  /** The step whose cells have about the size of the area. */
+  #firstStep(): number {
+    const radiusM = this.#round ? this.#halfWidthM : Math.hypot(this.#halfWidthM, this.#halfHeightM);
+    const halvings = radiusM === 0 ? Infinity : Math.max(0, Math.ceil(Math.log2(MAP_RADIUS_M / radiusM)));
+    if (halvings === Infinity) return BITS;
+    const larger = HIGH_LATITUDES.filter((latitude) => Math.abs(this.#latitude) > latitude).length;
+    return Math.max(1, Math.min(BITS, halvings - 1 - larger));
+  }
+}
