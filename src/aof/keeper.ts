@@ -8,9 +8,12 @@ import { SettingError } from "../engine/settings_kinds.ts";
 import { type Disk, type DiskFile, realDisk } from "./disk.ts";
 import { AofLog, reasonOf } from "./log.ts";
 import { openAof } from "./open.ts";
+import { Replay } from "./replay.ts";
 import { Rewrite } from "./rewrite.ts";
 import { Tape } from "./tape.ts";
 
+/** First byte of a snapshot; one of commands begins otherwise. */
+const RDB_MARK = 82;
 /** What keys are written for at once, between two turns of the event loop. */
 const SLICE_US = 1000;
 /** So many bytes are handed to the disk together, and so many may wait for it before writing keys pauses. */
@@ -49,6 +52,7 @@ export class AofKeeper {
     engine.persistence.loadingStartMs = engine.clock.nowMs();
     engine.settings.onChange("appendonly", (on) => this.#turn(on));
     engine.rewriteAof = () => void this.#start();
+    engine.reload = () => this.#reload();
   }
 
   /** The file that is kept, if one is. */
@@ -83,6 +87,23 @@ export class AofKeeper {
     this.#closing = this.#abandon = true;
     await this.#rewriting?.catch(() => {});
     await this.#drop();
+  }
+
+  /** DEBUG LOADAOF: what is in memory gives way to what the file says. False if there is no file of commands. */
+  #reload(): boolean {
+    const { aofpath } = this.#engine.settings.values;
+    if (this.#log === undefined || !this.#log.write()) return false;
+    const file = Deno.openSync(aofpath, { read: true });
+    try {
+      const head = new Uint8Array(1);
+      if (file.readSync(head) !== null && head[0] === RDB_MARK) return false;
+      for (const db of this.#engine.store.databases) db.clear();
+      const verdict = { startBytes: 0, wholeBytes: file.statSync().size };
+      new Replay(this.#engine, this.#executor).loadNow(file, verdict);
+      return true;
+    } finally {
+      file.close();
+    }
   }
 
   #hasGrown(): boolean {
@@ -211,6 +232,7 @@ export class AofKeeper {
       this.#log = log;
     }
     try {
+      tape.write(true);
       await tape.safe(tape.writtenBytes);
       await this.#disk.rename(from, path);
       await this.#disk.syncFolder(path);

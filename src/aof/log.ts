@@ -207,6 +207,8 @@ export class AofLog implements EffectListener {
     this.#nextError = "";
     this.#next = next;
     try {
+      // What the rewrite heard last, acknowledged long ago, may still wait.
+      next.write(true);
       await next.safe(next.writtenBytes);
       const found = await this.#disk.identity(this.path);
       if (found !== undefined && found !== "" && found !== identityOf(this.#tape.file)) throw new Error(REPLACED);

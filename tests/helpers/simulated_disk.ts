@@ -14,8 +14,10 @@ class Inode {
   size = 0;
   /** What a power failure leaves for certain, and where what follows may differ from it. */
   safe = new Uint8Array(0);
-  /** Sizes that the file had since the last sync: where a write ended. */
-  ends: number[] = [];
+  /** What was done to the file is numbered; how much of it is safe, and the sizes that the file had since. */
+  operations = 0;
+  #safeOperations = 0;
+  ends: { operation: number; size: number }[] = [];
   locked = false;
 
   constructor(id: number) {
@@ -30,12 +32,24 @@ class Inode {
     }
     this.data.set(bytes, this.size);
     this.size += bytes.length;
-    this.ends.push(this.size);
+    this.#ended();
   }
 
   truncate(size: number): void {
     this.size = size;
-    this.ends.push(size);
+    this.#ended();
+  }
+
+  /** The first `operations` are safe, and what they made is `bytes`. */
+  synced(operations: number, bytes: Uint8Array<ArrayBuffer>): void {
+    if (operations < this.#safeOperations) return;
+    this.#safeOperations = operations;
+    this.safe = bytes;
+    this.ends = this.ends.filter(({ operation }) => operation > operations);
+  }
+
+  #ended(): void {
+    this.ends.push({ operation: ++this.operations, size: this.size });
   }
 
   bytes(): Uint8Array {
@@ -62,8 +76,12 @@ export interface DiskFaults {
 export class SimulatedDisk implements Disk {
   readonly faults: DiskFaults;
   readonly random: Random;
-  /** Syncs that were finished. */
-  syncs = 0;
+  /** Called after everything that is done to the disk; `rare` when a name changed or became safe. */
+  moment: (rare: boolean) => void = () => {};
+  /** The time, for `longestSyncMs`. */
+  nowMs: () => number = () => 0;
+  readonly #syncStarts = new Set<{ ms: number }>();
+  #longestSyncMs = 0;
   #names = new Map<string, Inode>();
   #safeNames = new Map<string, Inode>();
   #changes: NameChange[] = [];
@@ -110,6 +128,7 @@ export class SimulatedDisk implements Disk {
     await this.turns();
     if (this.faults.ignoresFolders) return;
     for (const change of this.#changes.splice(0, length)) apply(this.#safeNames, change);
+    this.moment(true);
   }
 
   identity(path: string): Promise<string> {
@@ -144,10 +163,26 @@ export class SimulatedDisk implements Disk {
   put(path: string, bytes: Uint8Array): void {
     const inode = new Inode(this.#nextId++);
     inode.append(bytes);
-    inode.safe = bytes.slice();
-    inode.ends = [];
+    inode.synced(inode.operations, bytes.slice());
     this.#names.set(path, inode);
     this.#safeNames.set(path, inode);
+  }
+
+  /** How long a sync took at most, one that has not ended included. */
+  get longestSyncMs(): number {
+    return Math.max(this.#longestSyncMs, ...[...this.#syncStarts].map(({ ms }) => this.nowMs() - ms));
+  }
+
+  /** Measures a sync. */
+  async timed(sync: () => Promise<void>): Promise<void> {
+    const start = { ms: this.nowMs() };
+    this.#syncStarts.add(start);
+    try {
+      await sync();
+    } finally {
+      this.#longestSyncMs = this.longestSyncMs;
+      this.#syncStarts.delete(start);
+    }
   }
 
   get usedBytes(): number {
@@ -171,6 +206,7 @@ export class SimulatedDisk implements Disk {
   #change(change: NameChange): void {
     apply(this.#names, change);
     this.#changes.push(change);
+    this.moment(true);
   }
 
   #survivor(inode: Inode): Uint8Array {
@@ -178,7 +214,7 @@ export class SimulatedDisk implements Disk {
     const { safe, ends } = inode;
     if (ends.length === 0 || random.below(4) === 0) return safe;
     // Some end since the last sync, and perhaps not quite that.
-    let size = ends[random.below(ends.length)];
+    let { size } = ends[random.below(ends.length)];
     if (random.below(2) === 0) size = Math.max(Math.min(size, safe.length), size - random.below(200));
     const bytes = inode.data.slice(0, Math.min(size, inode.size));
     if (random.below(2) === 0) return bytes;
@@ -222,6 +258,7 @@ class SimulatedFile implements DiskFile {
     const most = Math.min(bytes.length, room);
     const count = most > 1 && random.below(8) === 0 ? 1 + random.below(most) : most;
     this.#inode.append(bytes.subarray(0, count));
+    this.#disk.moment(false);
     return count;
   }
 
@@ -237,24 +274,21 @@ class SimulatedFile implements DiskFile {
   }
 
   async syncData(): Promise<void> {
-    const { size, ends } = this.#inode;
-    const done = ends.length;
+    const { size, operations } = this.#inode;
     this.#check(this.#disk.faults.syncError);
     const bytes = this.#inode.data.slice(0, size);
-    await this.#disk.turns();
+    await this.#disk.timed(() => this.#disk.turns());
     this.#check(this.#disk.faults.syncError);
     if (!this.#disk.isSynced(this.#inode)) return;
-    this.#disk.syncs++;
-    this.#inode.safe = bytes;
-    this.#inode.ends.splice(0, done);
+    this.#inode.synced(operations, bytes);
+    this.#disk.moment(false);
   }
 
   syncDataSync(): void {
     this.#check(this.#disk.faults.syncError);
     if (!this.#disk.isSynced(this.#inode)) return;
-    this.#disk.syncs++;
-    this.#inode.safe = this.#inode.bytes().slice();
-    this.#inode.ends = [];
+    this.#inode.synced(this.#inode.operations, this.#inode.bytes().slice());
+    this.#disk.moment(false);
   }
 
   statSync(): { size: number; dev: number; ino: number } {
