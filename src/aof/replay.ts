@@ -17,6 +17,9 @@ import type { Executor } from "../commands/execute.ts";
 import { AofReader, Item } from "./reader.ts";
 import { type SeekableSource, type Verdict, verify } from "./verify.ts";
 
+/** Where the commands of a file are. */
+type Place = Pick<Verdict, "startBytes" | "wholeBytes">;
+
 /** A file that cannot be loaded. */
 export class AofError extends Error {
   override name = "AofError";
@@ -93,18 +96,41 @@ export class Replay {
 
   /** Loads the whole part of a file, its commands up to `verdict.wholeBytes`. `progress` is called between slices. */
   async load(file: SeekableSource, verdict: Verdict, progress: () => void): Promise<ReplayResult> {
-    const { persistence, store, effects } = this.#engine;
-    persistence.loadTotalBytes = verdict.wholeBytes;
-    store.holdExpiry = true;
-    const wasOpen = effects.open;
-    effects.open = false;
+    this.#engine.persistence.loadTotalBytes = verdict.wholeBytes;
+    const release = this.#hold();
     try {
       await this.#loading(() => this.#read(file, verdict, progress));
     } finally {
+      release();
+    }
+    return this.#result;
+  }
+
+  /** Loads a file of which this server wrote every byte, without giving anybody else a turn. */
+  loadNow(file: SeekableSource, verdict: Place): ReplayResult {
+    const release = this.#hold();
+    try {
+      for (const _ of this.#slices(file, verdict)) continue;
+    } finally {
+      release();
+    }
+    return this.#result;
+  }
+
+  get #result(): ReplayResult {
+    return { commands: this.#commands, failed: this.#failed, firstFailure: this.#firstFailure };
+  }
+
+  /** Until the function that it returns is called, nothing expires and nothing is logged. */
+  #hold(): () => void {
+    const { store, effects } = this.#engine;
+    const wasOpen = effects.open;
+    store.holdExpiry = true;
+    effects.open = false;
+    return () => {
       store.holdExpiry = false;
       effects.open = wasOpen;
-    }
-    return { commands: this.#commands, failed: this.#failed, firstFailure: this.#firstFailure };
+    };
   }
 
   /** Runs `body` while clients get -LOADING. */
@@ -134,7 +160,15 @@ export class Replay {
     );
   }
 
-  async #read(file: SeekableSource, { startBytes, wholeBytes }: Verdict, progress: () => void): Promise<void> {
+  async #read(file: SeekableSource, verdict: Verdict, progress: () => void): Promise<void> {
+    for (const _ of this.#slices(file, verdict)) {
+      const waiting = this.#pause(progress);
+      if (waiting !== undefined) await waiting;
+    }
+  }
+
+  /** Runs the commands of a file, as many at a time as one read brings. */
+  *#slices(file: SeekableSource, { startBytes, wholeBytes }: Place): Generator<void> {
     const { persistence } = this.#engine;
     file.seekSync(startBytes, Deno.SeekMode.Start);
     const reader = new AofReader(file, wholeBytes, startBytes);
@@ -147,8 +181,7 @@ export class Replay {
       this.#executor.end();
       persistence.loadedBytes = reader.readBytes;
       persistence.loadedKeys = this.#commands;
-      const waiting = this.#pause(progress);
-      if (waiting !== undefined) await waiting;
+      yield;
     }
   }
 

@@ -186,8 +186,7 @@ function stringMatch(call: Call): void {
 }
 
 function loadAof({ engine, reply }: Call): void {
-  if (engine.reload === undefined) fail("ERR Error trying to load the AOF files, check server logs.");
-  engine.reload();
+  if (!engine.reload?.()) fail("ERR Error trying to load the AOF files, check server logs.");
   reply.ok();
 }
 

@@ -151,7 +151,7 @@ export class Engine {
   /** Begins to rewrite the append-only file; set by aof. */
   rewriteAof: (() => void) | undefined;
   /** Empties the store and loads the append-only file again (DEBUG LOADAOF); set by aof. */
-  reload: (() => void) | undefined;
+  reload: (() => boolean) | undefined;
 
   constructor(store: Store, settings: Settings, clock: Clock, random: Random) {
     this.store = store;
