@@ -5,7 +5,6 @@ import { oneIn, pick, property } from "../helpers/property.ts";
 import { type DiskFaults, SimulatedDisk } from "../helpers/simulated_disk.ts";
 import { Node, SteppingClock } from "./node.ts";
 
-const PATH = "/data/a.aof";
 const KEYS = 7;
 /** The longest time between two ticks, in ms. */
 const TICK_MS = 120;
