@@ -39,6 +39,17 @@ const groupBytes = (count: number) => ((count + 3) >>> 2) << 3;
 /** Offset of a slot's tag; its length lies four bytes behind. */
 const tagOffset = (slot: number) => ((slot >>> 2) << 3) + (slot & 3);
 
+/**
+ * The hash of a member in a table. Each table mixes the hash with a salt of its own: members that come in the order of
+ * another table, as from a scan, would all meet in a few pages if both tables had the same order. Hot.
+ */
+export function memberHash(bytes: Uint8Array, start: number, end: number, salt: number): number {
+  let hash = hashBytes(bytes, start, end) ^ salt;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
+}
+
 export class MemberPages {
   /** After a write: the page's info. */
   info = 0;
@@ -132,6 +143,7 @@ export class MemberPages {
     const record = outside ? createRecord(this.#arena, 0, bytes, start, end, 0) : 0;
     const size = outside ? REF_BYTES : length;
     const count = info & COUNT_MASK;
+    invariant(count < MEMBERS_MAX, "a page holds too many members");
     const used = this.#dataBytes(block, count);
     block = this.#reserve(block, info, used, groupBytes(count + 1) + used + size);
     const data = this.#arena.u8[block >>> CHUNK_SHIFT], base = (block & GRANULE_MASK) << 3;
@@ -171,10 +183,10 @@ export class MemberPages {
   }
 
   /**
-   * Splits a page that is not empty: members whose hash has `bit` set move. Returns the block of what stays; what moves is
+   * Splits a page that is not empty, of a table with a salt: members whose hash has `bit` set move. Returns the block of what stays; what moves is
    * left in `other` and `otherInfo`.
    */
-  split(block: number, info: number, bit: number): number {
+  split(block: number, info: number, salt: number, bit: number): number {
     const data = this.#arena.u8[block >>> CHUNK_SHIFT], base = (block & GRANULE_MASK) << 3;
     const dataEnd = base + bytesOf(info), count = info & COUNT_MASK, moves = this.#moves;
     let moved = 0, movedBytes = 0, end = dataEnd;
@@ -183,10 +195,10 @@ export class MemberPages {
       const start = end - size;
       let hash = 0;
       if (length <= INLINE_BYTES_MAX) {
-        hash = hashBytes(data, start, end);
+        hash = memberHash(data, start, end, salt);
       } else {
         this.#readRecord(readRef(data, start));
-        hash = hashBytes(this.bytes, this.start, this.end);
+        hash = memberHash(this.bytes, this.start, this.end, salt);
       }
       moves[slot] = hash & bit ? 1 : 0;
       if (moves[slot] === 1) {
@@ -211,6 +223,7 @@ export class MemberPages {
     this.info = info;
     if (other === 0) return block;
     const kept = info & COUNT_MASK, added = otherInfo & COUNT_MASK;
+    invariant(kept + added <= MEMBERS_MAX, "a page holds too many members");
     const used = this.#dataBytes(block, kept), addedBytes = this.#dataBytes(other, added);
     block = this.#reserve(block, info, used, groupBytes(kept + added) + used + addedBytes);
     const from = this.#arena.u8[other >>> CHUNK_SHIFT], to = this.#arena.u8[block >>> CHUNK_SHIFT];
@@ -295,7 +308,6 @@ export class MemberPages {
   #reserve(block: number, info: number, used: number, needed: number): number {
     this.info = info;
     if (needed <= bytesOf(info)) return block;
-    invariant((info & COUNT_MASK) < MEMBERS_MAX, "a page holds too many members");
     // Room for some more: each step copies the page.
     const larger = this.#relocated(block, info, used, needed + (needed >>> 3));
     if (block !== 0) this.#arena.free(block);

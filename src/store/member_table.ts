@@ -3,7 +3,7 @@
  * (member_page.ts), whose overhead is two bytes a member. This file owns which member belongs to which page, and knows
  * nothing of sets.
  *
- *     header     +0 count · +4 pages · +8 mask · +12 directory · +16 peak
+ *     header     +0 count · +4 pages · +8 mask · +12 directory · +16 peak · +20 salt
  *     directory  for each page: its block, its info
  *
  * It is linear hashing: there are as many pages as members call for, the lower bits of the hash choose among them, and
@@ -21,11 +21,12 @@ import { invariant } from "../core/assert.ts";
 import { NO_BYTES } from "../core/bytes.ts";
 import type { Random } from "../core/random.ts";
 import { type Arena, CHUNK_SHIFT, GRANULE_MASK } from "./arena.ts";
-import { hashBytes } from "./hash.ts";
-import { MemberPages, membersOf, type MemberVisitor } from "./member_page.ts";
+import { memberHash, MemberPages, membersOf, type MemberVisitor } from "./member_page.ts";
 
-const COUNT = 0, PAGES = 1, MASK = 2, DIRECTORY = 3, PEAK = 4;
-const HEADER_BYTES = 20;
+const COUNT = 0, PAGES = 1, MASK = 2, DIRECTORY = 3, PEAK = 4, SALT = 5;
+const HEADER_BYTES = 24;
+/** What the salt grows by from table to table: an odd number, so that it takes all values. */
+const SALT_STEP = 0x9e3779b9;
 const ENTRY_BYTES = 8;
 const DIRECTORY_BYTES_MIN = 16;
 
@@ -33,7 +34,7 @@ const DIRECTORY_BYTES_MIN = 16;
 const GROW_ABOVE = 16;
 const SHRINK_BELOW = 8;
 
-/** A hash has 31 bits of use: the lowest is always set. */
+/** Pages are chosen by 31 bits of the hash, the lowest excepted. */
 const POSITIONS = 2 ** 31;
 
 export class MemberTable {
@@ -49,6 +50,7 @@ export class MemberTable {
   readonly #pages: MemberPages;
   /** After `find`: the hash of what it looked for. */
   #hash = 0;
+  #salt = 0;
   /** After #entry: the words of the directory's chunk. */
   #words: Int32Array = new Int32Array(0);
 
@@ -66,6 +68,7 @@ export class MemberTable {
     words[at + MASK] = 1;
     words[at + DIRECTORY] = this.#createDirectory(DIRECTORY_BYTES_MIN);
     words[at + PEAK] = 0;
+    words[at + SALT] = this.#salt = (this.#salt + SALT_STEP) | 0;
     return table;
   }
 
@@ -76,7 +79,8 @@ export class MemberTable {
 
   /** Whether `bytes[start, end)` is a member. Hot. */
   find(table: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const hash = hashBytes(bytes, start, end);
+    const salt = this.#arena.i32[table >>> CHUNK_SHIFT][((table & GRANULE_MASK) << 1) + SALT];
+    const hash = memberHash(bytes, start, end, salt);
     const page = this.#pageOf(table, hash);
     const entry = this.#entry(table, page);
     this.#hash = hash;
@@ -181,7 +185,7 @@ export class MemberTable {
     const copied = arena.i32[to >>> CHUNK_SHIFT], at = (to & GRANULE_MASK) << 1;
     arena.free(copied[at + DIRECTORY]);
     copied[at + DIRECTORY] = this.#createDirectory(words[head + PAGES] * ENTRY_BYTES);
-    for (const field of [COUNT, PAGES, MASK, PEAK]) copied[at + field] = words[head + field];
+    for (const field of [COUNT, PAGES, MASK, PEAK, SALT]) copied[at + field] = words[head + field];
     for (let page = 0; page < words[head + PAGES]; page++) {
       const entry = this.#entry(table, page);
       const copy = pages.copy(this.#words[entry], this.#words[entry + 1]);
@@ -301,7 +305,7 @@ export class MemberTable {
     words[head + PAGES] = count + 1;
     dir[to] = dir[to + 1] = 0;
     if (dir[from] !== 0) {
-      dir[from] = pages.split(dir[from], dir[from + 1], half << 1);
+      dir[from] = pages.split(dir[from], dir[from + 1], words[head + SALT], half << 1);
       dir[from + 1] = pages.info;
       dir[to] = pages.other;
       dir[to + 1] = pages.otherInfo;

@@ -185,3 +185,23 @@ Deno.test("a copy is equal and its own, and a table is freed in slices", () =>
     assertEquals(tables.drain(copy, 1e9), 0);
     assertEquals(arena.blockCount, 0);
   }));
+
+Deno.test("members may come in the order of another table, or of a scan of it", () => {
+  const tables = new MemberTable(new Arena());
+  const table = tables.create();
+  for (let i = 0; i < 20_000; i++) add(tables, table, `m${i}`);
+  const scanned = tables.create(), walked = tables.create(), copied = tables.copy(table);
+  const insert = (target: number, bytes: Uint8Array, start: number, end: number) => {
+    assert(!tables.find(target, bytes, start, end));
+    tables.insert(target, bytes, start, end);
+    return true;
+  };
+  tables.scan(copied, 0, Infinity, (bytes, start, end) => insert(scanned, bytes, start, end));
+  tables.each(copied, (bytes, start, end) => insert(walked, bytes, start, end));
+  const bytes = tables.sizeBytes(table, 0);
+  for (const target of [scanned, walked]) {
+    tables.check(target, new Set());
+    assertEquals(membersOf(tables, target).sort(), membersOf(tables, table).sort());
+    assert(Math.abs(tables.sizeBytes(target, 0) - bytes) < bytes / 10);
+  }
+});
