@@ -24,6 +24,11 @@ const notWithStore = "is not compatible with WITHDIST, WITHHASH and WITHCOORD op
 const complexity =
   "O(N+log(M)) with N members in the squares that cover the area and M in the set; sorting costs O(K*log(K)) for K found";
 
+/** How many hits beyond twice those that are wanted are kept before the worse ones go. */
+const SPARE_HITS = 1000;
+/** How many members are loaded at a time. */
+const WARMED = 16;
+
 const from = "<FROMMEMBER member | FROMLONLAT longitude latitude>";
 const units = "<M | KM | FT | MI>";
 // Redis's tree gives the words to the radius and the width alone.
@@ -173,8 +178,7 @@ function search(call: Call, source: number, middle: Middle, outcome: Outcome): v
   if (options.any && options.count === 0) fail(anyNeedsCount);
   const hits = ref === 0 || place === undefined || shape === undefined
     ? []
-    : find(call, ref, areaOf(place, shape), options.any ? options.count : 0);
-  arrange(hits, options);
+    : find(call, ref, areaOf(place, shape), options);
   const unitM = shape?.unitM ?? 1;
   if (options.destination !== 0) return storeHits(call, hits, options, unitM, middle);
   const extras = Number(options.withDistance) + Number(options.withHash) + Number(options.withPlace);
@@ -293,29 +297,39 @@ function areaOf([longitude, latitude]: readonly [number, number], { kind, widthM
   return kind === "circle" ? Area.circle(longitude, latitude, widthM) : Area.box(longitude, latitude, widthM, heightM);
 }
 
-/** The members inside an area; the first `limit` that come along, if it is not 0. */
-function find(call: Call, ref: number, area: Area, limit: number): Hit[] {
+/** The members inside an area: as many as the options want, in the order that they say. */
+function find(call: Call, ref: number, area: Area, options: Options): Hit[] {
+  const { count, any } = options;
   const set = openSet(call, ref);
   const hits: Hit[] = [];
+  // With many more hits than wanted only the best are kept; what is no better than all of those is left out.
+  const room = any || count === 0 ? Infinity : 2 * count + SPARE_HITS;
+  const sign = options.order === "desc" ? -1 : 1;
+  let bound = Infinity;
   for (const { from, to } of area.ranges()) {
     const behind = set.rankOfScore(to, false);
     for (let rank = set.rankOfScore(from, false); rank < behind; rank++) {
+      if (rank % WARMED === 0) set.warm(Math.min(behind - rank, WARMED));
       set.next();
       const { score } = set;
       const distanceM = area.distanceTo(longitudeOf(score), latitudeOf(score));
-      if (Number.isNaN(distanceM)) continue;
+      if (Number.isNaN(distanceM) || sign * distanceM >= bound) continue;
       hits.push({ bytes: set.bytes, start: set.start, end: set.end, hash: score, distanceM });
-      if (hits.length === limit) return hits;
+      if (any && hits.length === count) return arranged(hits, options);
+      if (hits.length < room) continue;
+      arranged(hits, options);
+      bound = sign * hits[count - 1].distanceM;
     }
   }
-  return hits;
+  return arranged(hits, options);
 }
 
 /** Sorts the hits as the options say, and cuts them off. */
-function arrange(hits: Hit[], { count, any, order }: Options): void {
+function arranged(hits: Hit[], { count, any, order }: Options): Hit[] {
   if (order === "desc") hits.sort((a, b) => b.distanceM - a.distanceM);
   else if (order === "asc" || (count > 0 && !any)) hits.sort((a, b) => a.distanceM - b.distanceM);
   if (count > 0 && hits.length > count) hits.length = count;
+  return hits;
 }
 
 function storeHits(call: Call, hits: readonly Hit[], options: Options, unitM: number, middle: Middle): void {
