@@ -50,7 +50,8 @@ export class MemberTable {
   readonly #pages: MemberPages;
   /** After `find`: the hash of what it looked for. */
   #hash = 0;
-  #salt = 0;
+  /** The salt of the last table. It begins anywhere, because stores in one process may pass members to each other. */
+  #salt = crypto.getRandomValues(new Int32Array(1))[0];
   /** After #entry: the words of the directory's chunk. */
   #words: Int32Array = new Int32Array(0);
 
