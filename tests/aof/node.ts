@@ -49,6 +49,8 @@ export function requestOf(words: readonly (string | number | Uint8Array)[]): Req
 }
 
 export class Node {
+  /** Two servers must not share their chances, or the one would put members just where the other had them. */
+  static #seed = 1;
   readonly engine: Engine;
   readonly executor: Executor;
   readonly keeper: AofKeeper;
@@ -60,7 +62,7 @@ export class Node {
 
   private constructor(disk: Disk, options: Record<string, string>, clock: SteppingClock) {
     this.clock = clock;
-    this.engine = createEngine(clock, options);
+    this.engine = createEngine(clock, options, Node.#seed++);
     this.engine.log = (_, text) => this.logged.push(text);
     this.executor = new Executor(this.engine, commandTable);
     this.keeper = new AofKeeper(this.engine, this.executor, disk);
