@@ -228,7 +228,8 @@ function readVariables(environment: Readonly<Record<string, string>>, warnings: 
     if (!variable.startsWith(VARIABLE_PREFIX)) continue;
     // Kubernetes describes a service named "memdb" to its neighbours by variables that look like ours.
     const isServiceLink = /^MEMDB_(SERVICE_|PORT_\d)/.test(variable) || /^(tcp|udp):\/\//.test(value);
-    if (isServiceLink) continue;
+    // MEMDB_TEST_… are the tests' own.
+    if (isServiceLink || variable.startsWith("MEMDB_TEST_")) continue;
     const name = byVariable.get(variable);
     if (name !== undefined) {
       addWish(wishes, findSetting(name)!, [value], variable);
