@@ -1,216 +1,225 @@
 /**
- * Cycles of a server that dies: it is started as a process, driven by clients that note every acknowledged write, killed
- * with SIGKILL at a random moment (under load, during a rewrite, while it starts), started again, and asked for what it
- * acknowledged. Half of a transaction, or of a command with several keys, must never be there.
+ * Cycles of a server that dies: it is started as a process on the file that the one before left, asked for everything
+ * that was acknowledged, driven by several clients, and killed with SIGKILL at a random moment: under load, during a
+ * rewrite, while it starts. What a single client's keys must be is in writer.ts; what holds for the keys that all share
+ * is here. A seed repeats what is sent and planned, not the moment at which the machine comes to it.
  */
+import type { TestClient } from "../helpers/client.ts";
 import { decode } from "../helpers/decode.ts";
+import { pick } from "../helpers/property.ts";
+import { commandLine, Folder, ServerProcess } from "../e2e/process.ts";
 import { SeededRandom } from "../../src/core/random.ts";
-import { type Argument, encodeRequest, TestClient } from "../helpers/client.ts";
+import { SHARED_COUNT, SHARED_GROUP, SHARED_LISTS, SHARED_SETS, TOKENS, Violation, Writer } from "./writer.ts";
 
 const CLIENTS = 4;
-const START_TRIES = 600;
-const FILLERS = 3000;
+const HUNG_MS = 60_000;
+const POLICIES = ["always", "everysec", "no"] as const;
+const MOMENTS = ["load", "rewrite", "start"] as const;
+const TOKEN_NAMES = Array.from({ length: TOKENS }, (_, i) => `token ${i}`).toSorted();
 
 export interface CrashOptions {
   cycles: number;
   seed: number;
-  /** Ports from here on are used. */
-  port: number;
-  /** Called after every cycle. */
-  progress?: (cycle: number, text: string) => void;
+  /** Told about every cycle when it is over. */
+  progress?: (line: string) => void;
 }
 
-/** What one client has sent: unit numbers, in order. Units up to `acknowledged` were; those up to `sent` may be there. */
-interface Writer {
-  readonly id: number;
+/** What the cycles met with. */
+export interface CrashCounts {
+  /** Operations that were acknowledged. */
   acknowledged: number;
-  sent: number;
+  /** Operations that were sent, not acknowledged, and are there all the same. */
+  unacknowledged: number;
+  /** Kills that left the unfinished file of a rewrite. */
+  amidRewrite: number;
+  /** Kills before the server was ready. */
+  amidStart: number;
+  /** Starts that dropped an unfinished tail. */
+  tails: number;
 }
 
-class Process {
-  readonly #child: Deno.ChildProcess;
-  readonly port: number;
-  readonly output: Promise<string>;
+/**
+ * Runs the cycles, and a last start. Throws an error that names the seed and the cycle, after which the file is kept for
+ * whoever looks into it; otherwise nothing is left behind.
+ */
+export async function crash(options: CrashOptions): Promise<CrashCounts> {
+  const harness = new Harness(options);
+  try {
+    await harness.run(options.cycles);
+  } catch (error) {
+    const copy = await Deno.makeTempDir({ prefix: "memdb-crash-" });
+    for (const { name } of Deno.readDirSync(harness.folder.path)) {
+      await Deno.copyFile(harness.folder.file(name), `${copy}/${name}`);
+    }
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `seed ${options.seed}, ${harness.place}: ${reason}\nThe file as it is now is in ${copy}\n` +
+        `Again: deno task test:crash --cycles ${options.cycles} --seed ${options.seed}`,
+      { cause: error },
+    );
+  } finally {
+    await harness.folder[Symbol.asyncDispose]();
+  }
+  return harness.counts;
+}
 
-  constructor(file: string, port: number, policy: string) {
-    this.port = port;
-    const main = new URL("../../main.ts", import.meta.url).pathname;
-    const config = new URL("../../deno.json", import.meta.url).pathname;
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: [
-        ...["run", "-q", "--no-check", "-P=serve", "--config", config, main, "serve"],
-        ...["--port", `${port}`, "--aofpath", file, "--appendfsync", policy, "--auto-aof-rewrite-min-size", "65536"],
-        ...["--auto-aof-rewrite-percentage", "50"],
-      ],
-      stdout: "null",
-      stderr: "piped",
-    }).spawn();
-    this.output = new Response(this.#child.stderr).text();
+class Harness {
+  readonly folder = new Folder();
+  readonly counts: CrashCounts = { acknowledged: 0, unacknowledged: 0, amidRewrite: 0, amidStart: 0, tails: 0 };
+  /** Where the harness is, for messages. */
+  place = "";
+  readonly #random: SeededRandom;
+  readonly #writers = Array.from({ length: CLIENTS }, (_, id) => new Writer(id));
+  readonly #progress: (line: string) => void;
+  #killedAt = 0;
+  /** How long a start takes, and a rewrite without load: kills are spread over a little more than that. */
+  #startMs = 500;
+  #rewriteMs = 100;
+  /** The shared keys when the server had started last. */
+  #group: string | null = null;
+  #count = 0;
+
+  constructor({ seed, progress }: CrashOptions) {
+    this.#random = new SeededRandom(seed);
+    this.#progress = progress ?? (() => {});
   }
 
-  /** A client, as soon as one is let in. Undefined if the process ends first. */
-  async connect(): Promise<TestClient | undefined> {
-    let ended = false;
-    void this.#child.status.then(() => ended = true);
-    for (let tries = 0; tries < START_TRIES && !ended; tries++) {
+  async run(cycles: number): Promise<void> {
+    for (let cycle = 0; cycle <= cycles; cycle++) {
+      const policy = pick(this.#random, POLICIES);
+      const moment = pick(this.#random, MOMENTS);
+      const begun = performance.now();
+      this.place = `cycle ${cycle} of ${cycles} (appendfsync ${policy}, killed during ${moment})`;
+      if (cycle > 0 && moment === "start") await this.#killWhileStarting(policy);
+      const starting = performance.now();
+      await using server = await ServerProcess.start(this.#flags(policy));
+      this.#startMs = performance.now() - starting;
+      if (/left out/.test(server.log)) this.counts.tails++;
+      // A server that hangs must not hang the test: without it, every wait for a reply ends.
+      const hung = setTimeout(() => void server.stop("SIGKILL"), HUNG_MS);
       try {
-        const client = await TestClient.connect(this.port);
-        for (;;) {
-          const reply = await client.command("PING");
-          if (reply === "+PONG\r\n") return client;
-          await pause(5);
-        }
-      } catch {
-        await pause(10);
+        const client = await server.connect();
+        if (cycle === 0) await this.#prepare(client);
+        else await this.#check(client);
+        if (cycle < cycles) await this.#driveAndKill(server, client, cycle > 0 && moment === "rewrite");
+      } catch (error) {
+        throw new Error(`${(error as Error).message}\nThe server said:\n${server.log}`, { cause: error });
+      } finally {
+        clearTimeout(hung);
+      }
+      const acknowledged = this.#writers.reduce((sum, writer) => sum + writer.acknowledged, 0);
+      this.counts.acknowledged += acknowledged;
+      this.#progress(`${this.place}: ${acknowledged} operations, ${Math.round(performance.now() - begun)} ms`);
+    }
+  }
+
+  #flags(policy: string): string[] {
+    return [
+      ...["--aofpath", this.folder.file("db.aof"), "--appendfsync", policy],
+      ...["--auto-aof-rewrite-min-size", "4mb", "--auto-aof-rewrite-percentage", "100"],
+    ];
+  }
+
+  async #killWhileStarting(policy: string): Promise<void> {
+    const [program, ...first] = commandLine();
+    const child = new Deno.Command(program, {
+      args: [...first, "serve", ...this.#flags(policy), "--port", "0"],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    await pause(this.#random.below(Math.ceil(this.#startMs)));
+    child.kill("SIGKILL");
+    await child.status;
+    this.counts.amidStart++;
+  }
+
+  /** Fills a new server, and learns how long a rewrite takes. */
+  async #prepare(client: TestClient): Promise<void> {
+    const transactions = await client.command("MULTI") === "+OK\r\n";
+    if (transactions) await client.command("DISCARD");
+    for (const writer of this.#writers) {
+      writer.transactions = transactions;
+      await writer.fill(client, this.#random);
+    }
+    await client.command("RPUSH", SHARED_LISTS[0], ...TOKEN_NAMES);
+    await client.command("SADD", SHARED_SETS[0], ...TOKEN_NAMES);
+    const begun = performance.now();
+    await client.command("BGREWRITEAOF");
+    while (/aof_rewrite_in_progress:1/.test(await client.command("INFO", "persistence"))) await pause(2);
+    this.#rewriteMs = performance.now() - begun;
+  }
+
+  async #driveAndKill(server: ServerProcess, client: TestClient, rewriting: boolean): Promise<void> {
+    const driven = await Promise.all(this.#writers.map(async (writer) => {
+      const connection = await server.connect();
+      return { writer, connection, random: new SeededRandom(this.#random.below(2 ** 31)) };
+    }));
+    let violated: unknown;
+    const driving = driven.map(({ writer, connection, random }) =>
+      writer.drive(connection, random).catch((error) => violated = error)
+    );
+    await pause(this.#random.below(rewriting ? 100 : 500));
+    if (rewriting) {
+      const reply = await client.command("BGREWRITEAOF");
+      if (!/rewriting started|already in progress/.test(reply)) violated = new Violation(`BGREWRITEAOF: ${reply}`);
+      // Under load it takes longer than without.
+      await pause(this.#random.below(Math.ceil(this.#rewriteMs * 3)));
+    }
+    await server.stop("SIGKILL");
+    this.#killedAt = Date.now();
+    await Promise.all(driving);
+    if (violated !== undefined) throw violated;
+    if ([...Deno.readDirSync(this.folder.path)].some(({ name }) => name.endsWith(".rewriting"))) {
+      this.counts.amidRewrite++;
+    }
+  }
+
+  /** Compares what is there with what every client knows, and begins anew from there. Throws Violation. */
+  async #check(client: TestClient): Promise<void> {
+    let least = this.#count, most = this.#count;
+    const last = new Set<string>();
+    let unset = true;
+    for (const writer of this.#writers) {
+      const fitting = await writer.explain(client, this.#killedAt);
+      const { sent, acknowledged } = writer;
+      this.counts.unacknowledged += fitting[0] - acknowledged;
+      const values = fitting.map((count) => lastOfGroup(writer, count));
+      for (const value of values) if (value !== undefined) last.add(value);
+      unset &&= values.includes(undefined);
+      const counted = (count: number) =>
+        sent.slice(0, count).flatMap(({ commands }) => commands).filter(([, key]) => key === SHARED_COUNT).length;
+      least += counted(fitting[0]);
+      most += counted(fitting.at(-1)!);
+      writer.forget();
+    }
+    const ask = async (...args: string[]) => decode(await client.command(...args));
+    const count = Number(await ask("GET", SHARED_COUNT));
+    if (count < least || count > most) throw new Violation(`${SHARED_COUNT} is ${count}, not ${least} to ${most}`);
+    const group = await ask("MGET", ...SHARED_GROUP) as (string | null)[];
+    if (new Set(group).size > 1) throw new Violation(`half of an MSET is there: ${JSON.stringify(group)}`);
+    const [value] = group;
+    if (value === this.#group ? !unset && !last.has(value ?? "") : !last.has(value ?? "")) {
+      throw new Violation(`the shared group is ${value}, which is no client's last: ${[...last].join(", ")}`);
+    }
+    for (const [reading, keys] of [[["LRANGE", "0", "-1"], SHARED_LISTS], [["SMEMBERS"], SHARED_SETS]] as const) {
+      const [name, ...rest] = reading;
+      const tokens: string[] = [];
+      for (const key of keys) tokens.push(...await ask(name, key, ...rest) as string[]);
+      if (tokens.toSorted().join() !== TOKEN_NAMES.join()) {
+        throw new Violation(`half of a move is there: ${keys.join(" and ")} have ${tokens.join(", ")}`);
       }
     }
+    this.#group = value;
+    this.#count = count;
   }
+}
 
-  async kill(): Promise<void> {
-    try {
-      this.#child.kill("SIGKILL");
-    } catch {
-      // It is gone already.
-    }
-    await this.#child.status;
-  }
+/** What a client's first `count` operations gave the shared group last; undefined when they did not touch it. */
+function lastOfGroup({ sent }: Writer, count: number): string | undefined {
+  return sent.slice(0, count).flatMap(({ commands }) => commands).findLast(([, key]) => key === SHARED_GROUP[0])?.[2];
 }
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** One unit: the number goes to a list, two keys that must agree, and a set that must have as many members. */
-function unit({ id }: Writer, n: number, random: SeededRandom): Argument[][] {
-  const words = [
-    ["RPUSH", `order:${id}`, n],
-    ["MSET", `a:${id}`, n, `b:${id}`, n],
-    ["SADD", `set:${id}`, `m${n}`],
-    ["ZADD", `z:${id}`, n, `m${n}`],
-    ["HSET", `h:${id}`, `f${n % 5}`, n, "last", n],
-    ["SET", `filler:${random.below(FILLERS)}`, "x".repeat(random.below(200))],
-  ];
-  return words;
-}
-
-/** Writes units until the connection breaks: as transactions, or where there are none one command after the other. */
-async function drive(writer: Writer, port: number, random: SeededRandom, whole: boolean): Promise<void> {
-  let client: TestClient | undefined;
-  try {
-    client = await TestClient.connect(port);
-    for (;;) {
-      const n = writer.sent++;
-      const words = unit(writer, n, random);
-      const commands = whole ? [["MULTI"], ...words, ["EXEC"]] : words;
-      for (const command of commands) await client.send(encodeRequest(command));
-      let replies = "";
-      for (let i = 0; i < commands.length; i++) replies += await client.receive();
-      if (/(^|\r\n)-/.test(replies)) throw new Error(`unit ${n} of ${writer.id} failed: ${replies}`);
-      writer.acknowledged = n + 1;
-    }
-  } catch (error) {
-    if (error instanceof Error && /^unit /.test(error.message)) throw error;
-  } finally {
-    client?.close();
-  }
-}
-
-/** Whether the server has transactions. */
-async function hasTransactions(client: TestClient): Promise<boolean> {
-  return await client.command("MULTI") === "+OK\r\n" && await client.command("DISCARD") === "+OK\r\n";
-}
-
-/** Checks what is there against what a writer knows, and corrects the writer to it. Throws what is wrong. */
-async function check(client: TestClient, writer: Writer, whole: boolean): Promise<void> {
-  const { id } = writer;
-  const ask = async (...args: Argument[]) => decode(await client.command(...args));
-  const order = await ask("LRANGE", `order:${id}`, 0, -1) as string[];
-  const count = order.length;
-  const wrong = (what: string) => {
-    throw new Error(`client ${id}, ${writer.acknowledged} units acknowledged, ${writer.sent} sent: ${what}`);
-  };
-  order.forEach((n, i) => {
-    if (n !== `${i}`) wrong(`unit ${n} stands in place ${i}`);
-  });
-  if (count < writer.acknowledged) wrong(`only ${count} are there`);
-  if (count > writer.sent) wrong(`${count} are there`);
-  if (!whole && count > 0) {
-    // The end of the last unit may be missing, but no other, and no half of a command.
-    const [a, b] = await ask("MGET", `a:${id}`, `b:${id}`) as (string | null)[];
-    if (a !== b || Number(a ?? -1) < count - 2) wrong(`the two keys are ${a} and ${b}`);
-    for (const words of unit(writer, count - 1, new SeededRandom(0)).slice(1)) await ask(...words);
-  }
-  const last = count === 0 ? null : `${count - 1}`;
-  const values = await ask("MGET", `a:${id}`, `b:${id}`) as (string | null)[];
-  if (values[0] !== last || values[1] !== last) wrong(`the two keys are ${values}, not ${last}`);
-  if (await ask("SCARD", `set:${id}`) !== count) wrong("the set has another number of members");
-  if (await ask("ZCARD", `z:${id}`) !== count) wrong("the sorted set has another number of members");
-  if (await ask("HGET", `h:${id}`, "last") !== last) wrong("the hash has another last unit");
-  writer.acknowledged = writer.sent = count;
-}
-
-/** Runs the cycles. Throws an error that names the seed and the cycle. */
-export async function crash({ cycles, seed, port, progress }: CrashOptions): Promise<void> {
-  const random = new SeededRandom(seed);
-  const folder = await Deno.makeTempDir({ prefix: "memdb-crash-" });
-  const file = `${folder}/a.aof`;
-  const writers: Writer[] = Array.from({ length: CLIENTS }, (_, id) => ({ id, acknowledged: 0, sent: 0 }));
-  let output: Promise<string> = Promise.resolve("");
-  try {
-    for (let cycle = 1; cycle <= cycles; cycle++) {
-      const policy = ["always", "everysec", "no"][random.below(3)];
-      const moment = ["load", "load", "rewrite", "start"][random.below(4)];
-      try {
-        if (moment === "start") {
-          const early = new Process(file, port, policy);
-          await pause(random.below(600));
-          await early.kill();
-        }
-        const process = new Process(file, port, policy);
-        output = process.output;
-        try {
-          const client = await process.connect();
-          if (client === undefined) throw new Error("the server does not start");
-          const whole = await hasTransactions(client);
-          for (const writer of writers) await check(client, writer, whole);
-          const seeds = writers.map(() => random.below(2 ** 31));
-          const driving = writers.map((writer, i) => drive(writer, port, new SeededRandom(seeds[i]), whole));
-          if (moment === "rewrite") {
-            await pause(random.below(200));
-            await client.command("BGREWRITEAOF");
-            await pause(random.below(60));
-          } else {
-            await pause(random.below(500));
-          }
-          await process.kill();
-          client.close();
-          await Promise.all(driving);
-        } finally {
-          await process.kill();
-        }
-        const units = writers.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
-        progress?.(cycle, `${policy}, killed during ${moment}, ${units} units so far`);
-      } catch (error) {
-        const said = (await Promise.race([output, pause(2000)])) ?? "";
-        throw new Error(
-          `seed ${seed}, cycle ${cycle} (${policy}, ${moment}): ${
-            (error as Error).message
-          }\nThe file is ${file}\n${said}`,
-        );
-      }
-    }
-    const process = new Process(file, port, "everysec");
-    try {
-      const client = await process.connect();
-      if (client === undefined) throw new Error(`seed ${seed}: the server does not start at the end`);
-      const whole = await hasTransactions(client);
-      for (const writer of writers) await check(client, writer, whole);
-      client.close();
-    } finally {
-      await process.kill();
-    }
-    await Deno.remove(folder, { recursive: true });
-  } finally {
-    await output;
-  }
 }

@@ -1,0 +1,212 @@
+/**
+ * A client of the crash tests: sends random operations in pipelines until the server is gone, remembers what it sent and
+ * what was acknowledged, and says afterwards which beginnings of what it sent explain what the server has. An operation
+ * is a command, or several in a transaction. It does not start or kill anything.
+ */
+import { encodeRequest, type TestClient } from "../helpers/client.ts";
+import { concatBytes } from "../helpers/wire.ts";
+import { decode, type Value } from "../helpers/decode.ts";
+import { pick } from "../helpers/property.ts";
+import type { SeededRandom } from "../../src/core/random.ts";
+import { BIG, FILLERS, Impossible, Model, readActual } from "./model.ts";
+
+export const SHARED_GROUP = Array.from({ length: 6 }, (_, i) => `shared:group:${i}`);
+export const SHARED_COUNT = "shared:count";
+export const SHARED_LISTS = ["shared:list:0", "shared:list:1"] as const;
+export const SHARED_SETS = ["shared:set:0", "shared:set:1"] as const;
+export const TOKENS = 40;
+const MOST_IN_A_BATCH = 24;
+const MOST_IN_A_TRANSACTION = 4;
+
+export interface Operation {
+  readonly commands: readonly (readonly string[])[];
+  /** Point in time before it was sent. */
+  readonly at: number;
+}
+
+/** Something that must never be. */
+export class Violation extends Error {}
+
+export class Writer {
+  #model: Model;
+  #number = 0;
+  /** Whether the server has transactions; without them every operation is one command. */
+  transactions = false;
+  /** What was sent since the server started, in order. */
+  readonly sent: Operation[] = [];
+  /** How many of these were acknowledged. */
+  acknowledged = 0;
+
+  constructor(readonly id: number) {
+    this.#model = new Model(id);
+  }
+
+  /** Gives all keys that others are beside their first value, and waits until that is acknowledged. */
+  async fill(client: TestClient, random: SeededRandom): Promise<void> {
+    const commands: string[][] = [];
+    const many = (count: number, each: (i: number) => string[]) =>
+      Array.from({ length: count }, (_, i) => each(i)).flat();
+    for (let i = 0; i < FILLERS; i += 500) {
+      commands.push(["MSET", ...many(500, (j) => [this.#key(`fill:${i + j}`), "v".repeat(20 + random.below(100))])]);
+    }
+    commands.push(["RPUSH", this.#key("biglist"), ...many(BIG, (i) => [`element ${i}`])]);
+    commands.push(["HSET", this.#key("bighash"), ...many(BIG, (i) => [`field ${i}`, `${i}`])]);
+    const operations = commands.map((command) => ({ commands: [command], at: Date.now() }));
+    await this.#send(client, operations);
+    await this.#receive(client, operations);
+  }
+
+  /** Sends operations until the connection breaks. Throws Violation for a reply that is not the right one. */
+  async drive(client: TestClient, random: SeededRandom): Promise<void> {
+    try {
+      let before: Operation[] = [];
+      for (;;) {
+        const batch = Array.from({ length: 1 + random.below(MOST_IN_A_BATCH) }, () => this.#operation(random));
+        await this.#send(client, batch);
+        await this.#receive(client, before);
+        before = batch;
+      }
+    } catch (error) {
+      if (error instanceof Violation) throw error;
+    }
+  }
+
+  /**
+   * How many operations, at least those that were acknowledged, explain the values that this client's keys have now:
+   * every number that does. Throws Violation if there is none.
+   */
+  async explain(client: TestClient, killedAt: number): Promise<number[]> {
+    const actual = await readActual(client, this.#model);
+    const trial = this.#model.clone();
+    const fitting: number[] = [];
+    let first = "";
+    try {
+      for (let count = this.acknowledged;; count++) {
+        const difference = trial.difference(actual);
+        if (difference === undefined) fitting.push(count);
+        else first ||= difference;
+        if (count === this.sent.length) break;
+        const { commands, at } = this.sent[count];
+        for (const command of commands) if (isOwn(command)) trial.apply(command, { actual }, at, killedAt);
+      }
+    } catch (error) {
+      if (!(error instanceof Impossible)) throw error;
+    }
+    if (fitting.length === 0) {
+      const recent = this.sent.slice(Math.max(0, this.acknowledged - 3), this.acknowledged + 3);
+      throw new Violation(
+        `client ${this.id}: ${this.acknowledged} operations were acknowledged and ${this.sent.length} sent, ` +
+          `and no such number explains its keys; after the acknowledged ones ${first}; around there it sent\n` +
+          recent.map(({ commands }) => `  ${JSON.stringify(commands)}`).join("\n"),
+      );
+    }
+    const kept = fitting[0];
+    for (const { commands, at } of this.sent.slice(this.acknowledged, kept)) {
+      for (const command of commands) if (isOwn(command)) this.#model.apply(command, { actual }, at, killedAt);
+    }
+    return fitting;
+  }
+
+  /** Begins to count anew. */
+  forget(): void {
+    this.sent.length = 0;
+    this.acknowledged = 0;
+  }
+
+  async #send(client: TestClient, operations: readonly Operation[]): Promise<void> {
+    this.sent.push(...operations);
+    const requests = operations.flatMap(({ commands }) =>
+      commands.length === 1 ? commands : [["MULTI"], ...commands, ["EXEC"]]
+    );
+    await client.send(concatBytes(requests.map((request) => encodeRequest(request))));
+  }
+
+  async #receive(client: TestClient, operations: readonly Operation[]): Promise<void> {
+    for (const { commands, at } of operations) {
+      if (commands.length > 1) { for (let i = 0; i <= commands.length; i++) await client.receive(); }
+      const reply = decode(await client.receive());
+      const replies = commands.length === 1 ? [reply] : reply as Value[];
+      commands.forEach((command, i) => this.#acknowledge(command, replies[i], at));
+      this.acknowledged++;
+    }
+  }
+
+  #acknowledge(command: readonly string[], reply: Value, at: number): void {
+    const refused = typeof reply === "string" && reply.startsWith("-");
+    let wanted: Value | undefined = refused ? null : undefined;
+    try {
+      if (isOwn(command)) wanted = this.#model.apply(command, { reply }, at, Date.now());
+    } catch (error) {
+      if (error instanceof Impossible) throw new Violation(`client ${this.id}: ${error.message}`);
+      throw error;
+    }
+    if (wanted === undefined || JSON.stringify(wanted) === JSON.stringify(reply)) return;
+    throw new Violation(
+      `client ${this.id}: ${command.slice(0, 6).join(" ")} was answered with ${JSON.stringify(reply)}` +
+        (isOwn(command) ? `, not with ${JSON.stringify(wanted)}` : ""),
+    );
+  }
+
+  #key(name: string): string {
+    return `${this.id}:${name}`;
+  }
+
+  #operation(random: SeededRandom): Operation {
+    const count = this.transactions && random.below(6) === 0 ? 2 + random.below(MOST_IN_A_TRANSACTION - 1) : 1;
+    return { commands: Array.from({ length: count }, () => this.#command(random)), at: Date.now() };
+  }
+
+  /** A random command; `value` is another one each time, so that one state is seldom taken for another. */
+  #command(random: SeededRandom): string[] {
+    const key = (name: string) => this.#key(name);
+    const value = `${this.id}-${this.#number++}`;
+    const list = key(`list:${random.below(2)}`), other = key(`list:${random.below(2)}`);
+    const set = key(`set:${random.below(2)}`), field = `f${random.below(40)}`, small = `${random.below(100)}`;
+    const side = () => pick(random, ["LEFT", "RIGHT"]);
+    const [from, to] = pick(random, [[0, 1], [1, 0]] as const);
+    const far = `${100_000_000 + random.below(1000)}`;
+    return pick<() => string[]>(random, [
+      () => ["INCR", key("count")],
+      () => ["INCR", key("count")],
+      () => ["SET", key("text"), value],
+      () => ["APPEND", key("text"), value],
+      () => ["MSET", ...[0, 1, 2, 3].flatMap((i) => [key(`pair:${i}`), value])],
+      () => ["RENAME", key(`pair:${random.below(4)}`), key(`pair:${random.below(4)}`)],
+      () => ["SET", key("lease"), value, "PX", `${1 + random.below(4000)}`],
+      () => ["RPUSH", list, value, `${value}+`],
+      () => ["LPUSH", list, value, `${value}+`],
+      () => ["LPOP", list],
+      () => ["LMOVE", list, other, side(), side()],
+      () => ["LTRIM", list, "-50", "-1"],
+      () => ["RENAME", key(`list:${from}`), key(`list:${to}`)],
+      () => ["SADD", set, small, value],
+      () => ["SREM", set, small],
+      () => ["SMOVE", key(`set:${from}`), key(`set:${to}`), small],
+      () => ["SUNIONSTORE", key(`set:${from}`), key(`set:${to}`), key(`set:${to}`)],
+      () => ["DEL", set],
+      () => ["SADD", key("pool"), value, `${value}+`],
+      () => ["SPOP", key("pool"), `${1 + random.below(4)}`],
+      () => ["HSET", key("hash"), field, value, "last", value],
+      () => ["HINCRBY", key("hash"), "sum", small],
+      () => ["HDEL", key("hash"), field],
+      () => ["ZADD", key("zset"), small, field],
+      () => ["ZINCRBY", key("zset"), small, field],
+      () => ["ZREM", key("zset"), field],
+      () => ["PEXPIRE", pick(random, [list, set, key("hash"), key("zset"), key("text"), key("pair:0")]), far],
+      () => ["PERSIST", pick(random, [list, set, key("hash"), key("zset"), key("text"), key("pair:0")])],
+      () => ["DEL", key("zset")],
+      () => ["HSET", key("bighash"), `field ${random.below(BIG)}`, value],
+      () => ["LSET", key("biglist"), `${random.below(BIG)}`, value],
+      () => ["SET", key(`fill:${random.below(FILLERS)}`), value],
+      () => ["MSET", ...[0, 1, 2].flatMap(() => [key(`fill:${random.below(FILLERS)}`), value])],
+      () => ["MSET", ...SHARED_GROUP.flatMap((name) => [name, value])],
+      () => ["INCR", SHARED_COUNT],
+      () => ["LMOVE", SHARED_LISTS[from], SHARED_LISTS[to], side(), side()],
+      () => ["SMOVE", SHARED_SETS[from], SHARED_SETS[to], `token ${random.below(TOKENS)}`],
+    ])();
+  }
+}
+
+function isOwn(command: readonly string[]): boolean {
+  return !command[1].startsWith("shared:");
+}
