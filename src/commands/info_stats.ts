@@ -2,7 +2,6 @@
  * The sections of INFO that measure: memory, work done, processor time, and what is counted per command, error and
  * database.
  */
-import process from "node:process";
 import type { Call } from "./call.ts";
 import { memoryReport, ratio } from "./memory_report.ts";
 
@@ -145,7 +144,7 @@ export function statsFields({ engine }: Call): Field[] {
 
 /** Deno does not tell the threads of the process apart: the main thread has no figures of its own. */
 export function cpuFields(): Field[] {
-  const { system, user } = process.cpuUsage();
+  const { system, user } = globalThis.process.cpuUsage();
   return [
     ["used_cpu_sys", (system / 1e6).toFixed(6)],
     ["used_cpu_user", (user / 1e6).toFixed(6)],
