@@ -4,8 +4,6 @@
  * of its business, and it knows nothing of files and processes.
  */
 import type { TestClient } from "../helpers/client.ts";
-import { encodeRequest } from "../helpers/client.ts";
-import { concatBytes } from "../helpers/wire.ts";
 import { decode, type Value } from "../helpers/decode.ts";
 
 /** How many small strings a client has: what makes a rewrite take its time. */
@@ -270,21 +268,38 @@ export async function readActual(client: TestClient, model: Model): Promise<Actu
   const fillers = keys.splice(SMALL.length + FEW.length + LARGE.length);
   const requests: string[][] = keys.flatMap((key) => [["PEXPIRETIME", key], reading(key)]);
   for (let i = 0; i < fillers.length; i += READ_AT_ONCE) requests.push(["MGET", ...fillers.slice(i, i + READ_AT_ONCE)]);
-  const sent = client.send(concatBytes(requests.map(encodeRequest)));
+  const sent = client.send(encode(requests));
   for (const key of keys) {
     const deadline = decode(await client.receive()) as number;
-    const value = decode(await client.receive());
+    const value = valueOf(await client.receive());
     if (typeof value === "string" && value.startsWith("-")) throw new Error(`${key}: ${value}`);
     if (value === null || (Array.isArray(value) && value.length === 0)) continue;
     const content = contentOf(key, value);
     values.set(key, { text: render(content), deadline, members: content instanceof Set ? content : undefined });
   }
   for (let i = 0; i < fillers.length; i += READ_AT_ONCE) {
-    const texts = decode(await client.receive()) as (string | null)[];
+    const texts = valueOf(await client.receive()) as (string | null)[];
     texts.forEach((text, j) => text === null || values.set(fillers[i + j], { text, deadline: -1 }));
   }
   await sent;
   return { values, at };
+}
+
+const encoder = new TextEncoder();
+
+/** Requests of ASCII text, at once: the clients shall be faster than the server. */
+export function encode(requests: readonly (readonly string[])[]): Uint8Array {
+  const text = (args: readonly string[]) =>
+    `*${args.length}\r\n` + args.map((a) => `$${a.length}\r\n${a}\r\n`).join("");
+  return encoder.encode(requests.map(text).join(""));
+}
+
+/** As `decode`, but fast for long arrays of texts; none of the texts here has a line break. */
+function valueOf(reply: string): Value {
+  if (!reply.startsWith("*")) return decode(reply);
+  const lines = reply.split("\r\n"), items: (string | null)[] = [];
+  for (let i = 1; i < lines.length - 1; i++) items.push(lines[i] === "$-1" ? null : lines[++i]);
+  return items;
 }
 
 function reading(key: string): string[] {

@@ -3,12 +3,11 @@
  * what was acknowledged, and says afterwards which beginnings of what it sent explain what the server has. An operation
  * is a command, or several in a transaction. It does not start or kill anything.
  */
-import { encodeRequest, type TestClient } from "../helpers/client.ts";
-import { concatBytes } from "../helpers/wire.ts";
+import type { TestClient } from "../helpers/client.ts";
 import { decode, type Value } from "../helpers/decode.ts";
 import { pick } from "../helpers/property.ts";
 import type { SeededRandom } from "../../src/core/random.ts";
-import { BIG, FILLERS, Impossible, Model, readActual } from "./model.ts";
+import { BIG, encode, FILLERS, Impossible, Model, readActual } from "./model.ts";
 
 export const SHARED_GROUP = Array.from({ length: 6 }, (_, i) => `shared:group:${i}`);
 export const SHARED_COUNT = "shared:count";
@@ -118,7 +117,7 @@ export class Writer {
     const requests = operations.flatMap(({ commands }) =>
       commands.length === 1 ? commands : [["MULTI"], ...commands, ["EXEC"]]
     );
-    await client.send(concatBytes(requests.map((request) => encodeRequest(request))));
+    await client.send(encode(requests));
   }
 
   async #receive(client: TestClient, operations: readonly Operation[]): Promise<void> {
