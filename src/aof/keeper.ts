@@ -18,7 +18,7 @@ const RDB_MARK = 82;
 const SLICE_US = 1000;
 /** So many bytes are handed to the disk together, and so many may wait for it before writing keys pauses. */
 const WRITE_BYTES = 256 * 1024;
-const WAIT_BYTES = 8 * 1024 * 1024;
+const WAIT_BYTES = 2 * 1024 * 1024;
 /** The new file is synced every so many bytes, and takes over when no more than the second figure waits. */
 const SYNC_BYTES = 32 * 1024 * 1024;
 const TAIL_BYTES = 256 * 1024;

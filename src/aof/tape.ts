@@ -27,6 +27,8 @@ export class Tape {
   #db = -1;
   #syncing: Promise<void> | undefined;
   #writing: Promise<void> | undefined;
+  /** What `writeLater` handed out last and got back. */
+  #spare: Uint8Array<ArrayBuffer> | undefined;
   #closed = false;
 
   /** Takes over an open, synced file that stands at its end; `checksum` is the running checksum there. */
@@ -90,10 +92,15 @@ export class Tape {
     if (this.#writing !== undefined) return this.#writing;
     if (this.#length === 0) return Promise.resolve();
     this.#seal(true);
-    const bytes = this.#buffer.subarray(0, this.#length);
-    this.#buffer = new Uint8Array(this.#buffer.length);
+    const full = this.#buffer;
+    const bytes = full.subarray(0, this.#length);
+    this.#buffer = this.#spare ?? new Uint8Array(full.length);
+    this.#spare = undefined;
     this.#length = this.#sealed = 0;
-    this.#writing = this.#writeAll(bytes).finally(() => this.#writing = undefined);
+    this.#writing = this.#writeAll(bytes).finally(() => {
+      this.#writing = undefined;
+      if (full.length <= BUFFER_BYTES_MAX) this.#spare = full;
+    });
     return this.#writing;
   }
 
