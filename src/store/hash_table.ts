@@ -43,6 +43,8 @@ const BODY_BYTES = 8;
 /** What a packed hash says of a field that has no deadline. */
 const NO_DEADLINE = 0;
 const DEADLINE_TEXT_MAX = 20;
+/** Tables from here on do not fit into the processor's nearer caches. */
+const LARGE_FIELDS = 1 << 12;
 /** Tries to meet a field that is not expired before all are looked at. */
 const RANDOM_TRIES = 64;
 
@@ -119,16 +121,22 @@ export class HashTable implements ValueType {
     return this.count(this.encoding, this.body) - this.#expiredCount();
   }
 
-  /** Looks for a field; loads the registers with its value and deadline. Hot. */
-  find(bytes: Uint8Array, start: number, end: number): boolean {
-    if (!this.seek(bytes, start, end)) return false;
+  approach(encoding: number, body: number, hashes: Int32Array, count: number): void {
+    if (encoding === Encoding.LISTPACK || encoding === Encoding.LISTPACK_EX) return;
+    const dict = this.#fieldDict(encoding, body);
+    if (this.#dict.count(dict) >= LARGE_FIELDS) this.#dict.approach(dict, hashes, count);
+  }
+
+  /** Looks for a field, whose hash is `hash`, or 0; loads the registers with its value and deadline. Hot. */
+  find(bytes: Uint8Array, start: number, end: number, hash = 0): boolean {
+    if (!this.seek(bytes, start, end, hash)) return false;
     if (this.packed) this.#readPackedValue(this.#fields.next(this.body, this.#position));
     else this.#readValue(this.#ref);
     return true;
   }
 
   /** `find` that reads no more than the deadline; it serves all writes but `setDeadline`. Hot. */
-  seek(bytes: Uint8Array, start: number, end: number): boolean {
+  seek(bytes: Uint8Array, start: number, end: number, hash = 0): boolean {
     this.deadline = NEVER;
     if (this.packed) {
       const fields = this.#fields, { body } = this;
@@ -138,7 +146,7 @@ export class HashTable implements ValueType {
       if (this.encoding === Encoding.LISTPACK) return true;
       this.#readPackedValue(fields.next(body, this.#position));
     } else {
-      this.#hash = hashBytes(bytes, start, end);
+      this.#hash = hash || hashBytes(bytes, start, end);
       this.#ref = this.#dict.find(this.#fieldDict(this.encoding, this.body), bytes, start, end, this.#hash);
       if (this.#ref === 0) return false;
       if (this.encoding === Encoding.HASHTABLE) return true;

@@ -25,6 +25,8 @@ const GRANULES_SHIFT = 8;
 const INLINE_BYTES_MAX = 127;
 const OUTSIDE = 0x80;
 const REF_BYTES = 4;
+/** Bytes that are loaded of a member before it is read. */
+const INLINE_LOADED = 20;
 /** Pages from here on are cut down when they are half empty. */
 const SHRINKING_BYTES_MIN = 128;
 
@@ -40,11 +42,12 @@ const groupBytes = (count: number) => ((count + 3) >>> 2) << 3;
 const tagOffset = (slot: number) => ((slot >>> 2) << 3) + (slot & 3);
 
 /**
- * The hash of a member in a table. Each table mixes the hash with a salt of its own: members that come in the order of
- * another table, as from a scan, would all meet in a few pages if both tables had the same order. Hot.
+ * The hash of a member in a table, from what hashBytes has for it. Each table mixes that with a salt of its own: members
+ * that come in the order of another table, as from a scan, would all meet in a few pages if both tables had the same
+ * order. Hot.
  */
-export function memberHash(bytes: Uint8Array, start: number, end: number, salt: number): number {
-  let hash = hashBytes(bytes, start, end) ^ salt;
+export function salted(hash: number, salt: number): number {
+  hash ^= salt;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return hash ^ (hash >>> 16);
@@ -100,6 +103,30 @@ export class MemberPages {
       }
     }
     return -1;
+  }
+
+  /** Loads what `find` reads of a page before it compares bytes. Returns what means nothing. Hot. */
+  approachTags(block: number, info: number): number {
+    const words = this.#arena.i32[block >>> CHUNK_SHIFT], base = (block & GRANULE_MASK) << 1;
+    // The lines of a page of the usual size; data that is read here without need does no harm.
+    return words[base] ^ words[base + ((info & COUNT_MASK) >>> 2 << 1)];
+  }
+
+  /** Loads the data of the first member whose tag is that of `hash`. Returns what means nothing. Hot. */
+  approachData(block: number, info: number, hash: number): number {
+    const words = this.#arena.i32[block >>> CHUNK_SHIFT], base = (block & GRANULE_MASK) << 1;
+    const pattern = Math.imul(hash >>> 24, 0x01010101);
+    const count = info & COUNT_MASK;
+    for (let first = 0, i = base; first < count; first += 4, i += 2) {
+      const difference = words[i] ^ pattern;
+      const hits = (difference - 0x01010101) & ~difference & 0x80808080;
+      if (hits === 0) continue;
+      const slot = Math.min(first + ((31 - Math.clz32(hits & -hits)) >>> 3), count - 1);
+      const end = (base << 2) + bytesOf(info) - dataBefore(words, base, slot);
+      // A member of the usual size lies in at most two lines.
+      return words[(end - 1) >>> 2] ^ words[Math.max(base, (end - INLINE_LOADED) >>> 2)];
+    }
+    return 0;
   }
 
   /** Reads the member in a slot. */
@@ -195,10 +222,10 @@ export class MemberPages {
       const start = end - size;
       let hash = 0;
       if (length <= INLINE_BYTES_MAX) {
-        hash = memberHash(data, start, end, salt);
+        hash = salted(hashBytes(data, start, end), salt);
       } else {
         this.#readRecord(readRef(data, start));
-        hash = memberHash(this.bytes, this.start, this.end, salt);
+        hash = salted(hashBytes(this.bytes, this.start, this.end), salt);
       }
       moves[slot] = hash & bit ? 1 : 0;
       if (moves[slot] === 1) {

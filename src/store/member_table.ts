@@ -21,7 +21,9 @@ import { invariant } from "../core/assert.ts";
 import { NO_BYTES } from "../core/bytes.ts";
 import type { Random } from "../core/random.ts";
 import { type Arena, CHUNK_SHIFT, GRANULE_MASK } from "./arena.ts";
-import { memberHash, MemberPages, membersOf, type MemberVisitor } from "./member_page.ts";
+import { APPROACH_MAX } from "./dict.ts";
+import { hashBytes } from "./hash.ts";
+import { MemberPages, membersOf, type MemberVisitor, salted } from "./member_page.ts";
 
 const COUNT = 0, PAGES = 1, MASK = 2, DIRECTORY = 3, PEAK = 4, SALT = 5;
 const HEADER_BYTES = 24;
@@ -33,6 +35,9 @@ const DIRECTORY_BYTES_MIN = 16;
 /** Members to a page on average: above the first the table grows, below the second it shrinks. */
 const GROW_ABOVE = 16;
 const SHRINK_BELOW = 8;
+
+/** Tables from here on do not fit into the processor's nearer caches. */
+const LARGE_MEMBERS = 1 << 12;
 
 /** Pages are chosen by 31 bits of the hash, the lowest excepted. */
 const POSITIONS = 2 ** 31;
@@ -50,6 +55,12 @@ export class MemberTable {
   readonly #pages: MemberPages;
   /** After `find`: the hash of what it looked for. */
   #hash = 0;
+  // What `approach` is about to visit.
+  readonly #hashes = new Int32Array(APPROACH_MAX);
+  readonly #blocks = new Int32Array(APPROACH_MAX);
+  readonly #infos = new Int32Array(APPROACH_MAX);
+  /** Means nothing; without a use of them the loads of `approach` would be left out. */
+  #loaded = 0;
   /** The salt of the last table. It begins anywhere, because stores in one process may pass members to each other. */
   #salt = crypto.getRandomValues(new Int32Array(1))[0];
   /** After #entry: the words of the directory's chunk. */
@@ -78,10 +89,31 @@ export class MemberTable {
     return this.#arena.i32[table >>> CHUNK_SHIFT][((table & GRANULE_MASK) << 1) + COUNT];
   }
 
-  /** Whether `bytes[start, end)` is a member. Hot. */
-  find(table: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const salt = this.#arena.i32[table >>> CHUNK_SHIFT][((table & GRANULE_MASK) << 1) + SALT];
-    const hash = memberHash(bytes, start, end, salt);
+  /**
+   * Loads the lines of up to APPROACH_MAX members of a large table, given by their hashes, into the processor's caches.
+   * Found one by one each costs three misses in a row; here those of all members overlap. Hot.
+   */
+  approach(table: number, hashes: Int32Array, count: number): void {
+    const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
+    if (words[head + COUNT] < LARGE_MEMBERS) return;
+    const pages = this.#pages, own = this.#hashes, blocks = this.#blocks, infos = this.#infos;
+    const salt = words[head + SALT];
+    let sum = 0;
+    for (let k = 0; k < count; k++) {
+      const hash = own[k] = salted(hashes[k], salt);
+      const entry = this.#entry(table, this.#pageOf(table, hash));
+      blocks[k] = this.#words[entry];
+      infos[k] = this.#words[entry + 1];
+    }
+    for (let k = 0; k < count; k++) sum ^= pages.approachTags(blocks[k], infos[k]);
+    for (let k = 0; k < count; k++) sum ^= pages.approachData(blocks[k], infos[k], own[k]);
+    this.#loaded = sum;
+  }
+
+  /** Whether `bytes[start, end)`, whose hash is `known`, or 0 if nobody knows it yet, is a member. Hot. */
+  find(table: number, bytes: Uint8Array, start: number, end: number, known = 0): boolean {
+    const unsalted = known === 0 ? hashBytes(bytes, start, end) : known;
+    const hash = salted(unsalted, this.#arena.i32[table >>> CHUNK_SHIFT][((table & GRANULE_MASK) << 1) + SALT]);
     const page = this.#pageOf(table, hash);
     const entry = this.#entry(table, page);
     this.#hash = hash;

@@ -99,18 +99,25 @@ export class MemberSet implements ValueType {
     return this.count(this.encoding, this.body);
   }
 
-  /** Whether `bytes[start, end)` is a member of a set. Hot. */
-  has(encoding: number, body: number, bytes: Uint8Array, start: number, end: number): boolean {
-    if (encoding === Encoding.HASHTABLE) return this.#table.find(body, bytes, start, end);
+  approach(encoding: number, body: number, hashes: Int32Array, count: number): void {
+    if (encoding === Encoding.HASHTABLE) this.#table.approach(body, hashes, count);
+  }
+
+  /** Whether `bytes[start, end)` is a member of a set; `hash` is its hash, or 0. Hot. */
+  has(encoding: number, body: number, bytes: Uint8Array, start: number, end: number, hash = 0): boolean {
+    if (encoding === Encoding.HASHTABLE) return this.#table.find(body, bytes, start, end, hash);
     if (encoding === Encoding.INTSET) return this.integers.take(bytes, start, end) && this.integers.find(body);
     this.packed.encode(bytes, start, end);
     return this.packed.find(body, this.packed.first(body), 1) !== 0;
   }
 
-  /** Adds `bytes[start, end)`; false if it is a member already. The bytes must not lie in this set. Hot. */
-  add(bytes: Uint8Array, start: number, end: number): boolean {
+  /**
+   * Adds `bytes[start, end)`, whose hash is `hash`, or 0; false if it is a member already. The bytes must not
+   * lie in this set. Hot.
+   */
+  add(bytes: Uint8Array, start: number, end: number, hash = 0): boolean {
     if (this.encoding === Encoding.HASHTABLE) {
-      if (this.#table.find(this.body, bytes, start, end)) return false;
+      if (this.#table.find(this.body, bytes, start, end, hash)) return false;
       this.#table.insert(this.body, bytes, start, end);
       return true;
     }
@@ -132,10 +139,10 @@ export class MemberSet implements ValueType {
     return this.add(bytes, start, end);
   }
 
-  /** Removes `bytes[start, end)`; false if it is no member. Hot. */
-  remove(bytes: Uint8Array, start: number, end: number): boolean {
+  /** Removes `bytes[start, end)`, whose hash is `hash`, or 0; false if it is no member. Hot. */
+  remove(bytes: Uint8Array, start: number, end: number, hash = 0): boolean {
     if (this.encoding === Encoding.HASHTABLE) {
-      if (!this.#table.find(this.body, bytes, start, end)) return false;
+      if (!this.#table.find(this.body, bytes, start, end, hash)) return false;
       this.#table.remove(this.body);
       return true;
     }
