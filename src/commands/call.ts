@@ -115,6 +115,11 @@ export class Call {
     return i === 1 && keyHash !== 0 ? keyHash : hashBytes(bytes, start[i], end[i]);
   }
 
+  /** The hash of argument i, the command's first element, if it is known already, else 0. */
+  elementHash(i: number): number {
+    return i === this.command.element ? this.request.elementHash : 0;
+  }
+
   /** The record of key argument i for reading, 0 if missing. Counts the hit or miss. */
   lookup(i: number): number {
     const { bytes, start, end } = this.request;

@@ -38,6 +38,7 @@ export class Executor {
   #batch = 0;
   /** Requests that were parsed ahead. */
   readonly #requests = Array.from({ length: APPROACH_MAX }, () => new Request());
+  readonly #commands: (Command | undefined)[] = new Array(APPROACH_MAX).fill(undefined);
   readonly #hashes = new Int32Array(APPROACH_MAX);
   // Copies of settings, for what runs once a command.
   #precise = false;
@@ -78,10 +79,10 @@ export class Executor {
     const requests = this.#requests;
     while (!session.closing) {
       const count = parser.parseAhead(requests);
-      if (count > 1) this.#approach(call, count);
+      this.#approach(call, count);
       for (let k = 0; k < count && !session.closing; k++) {
         this.requestCount++;
-        this.execute(call, requests[k]);
+        this.execute(call, requests[k], this.#commands[k]);
         requests[k].shrink();
       }
       if (count === 0) {
@@ -94,24 +95,53 @@ export class Executor {
     }
   }
 
-  /** Before a pipeline runs: argument 1 of a request is most likely a key, and its hash will be needed anyway. */
+  /** Before a pipeline runs: finds the commands, and has their keys and elements looked for together. */
   #approach(call: Call, count: number): void {
-    const hashes = this.#hashes;
-    let keys = 0;
+    const requests = this.#requests, commands = this.#commands, hashes = this.#hashes;
+    let keys = 0, elements = 0;
     for (let k = 0; k < count; k++) {
-      const request = this.#requests[k];
-      if (request.argc < 2) continue;
+      const request = requests[k];
+      const command = commands[k] = this.table.find(request.bytes, request.start[0], request.end[0]);
+      if (count === 1 || request.argc < 2) continue;
+      // Argument 1 is most likely a key, and its hash will be needed anyway.
       hashes[keys++] = request.keyHash = hashBytes(request.bytes, request.start[1], request.end[1]);
+      if (command !== undefined && command.element > 0) elements++;
     }
-    call.db.approach(hashes, keys);
+    if (keys > 0) call.db.approach(hashes, keys);
+    if (elements > 1) this.#approachElements(call, count);
   }
 
-  /** Runs one request and writes its reply. Throws only what is our own fault. */
-  execute(call: Call, request: Request): void {
+  /** Looks together for the elements that requests in a row name of the same large collection. */
+  #approachElements(call: Call, count: number): void {
+    const { db } = call;
+    const requests = this.#requests, hashes = this.#hashes;
+    for (let k = 0; k < count;) {
+      const first = k, { keyHash, bytes, start, end } = requests[first];
+      // What has the same hash is most likely the same key; nothing but speed depends on it.
+      do k++; while (k < count && requests[k].keyHash === keyHash);
+      if (k - first < 2 || keyHash === 0) continue;
+      const ref = db.peek(bytes, start[1], end[1], keyHash);
+      if (ref === 0 || !db.isHashed(ref)) continue;
+      let elements = 0;
+      for (let i = first; i < k; i++) {
+        const request = requests[i], element = this.#commands[i]?.element ?? 0;
+        if (element === 0 || element >= request.argc) continue;
+        const hash = hashBytes(request.bytes, request.start[element], request.end[element]);
+        hashes[elements++] = request.elementHash = hash;
+      }
+      db.approachElements(ref, hashes, elements);
+    }
+  }
+
+  /** Runs one request and writes its reply; `command` is what it names. Throws only what is our own fault. */
+  execute(
+    call: Call,
+    request: Request,
+    command = this.table.find(request.bytes, request.start[0], request.end[0]),
+  ): void {
     const { reply, session } = call;
     const engine = this.#engine;
     call.request = request;
-    let command = this.table.find(request.bytes, request.start[0], request.end[0]);
     if (command !== undefined && command.subcommands.length > 0) command = this.#subcommand(command, request);
     engine.stats.commands++;
     session.commandCount++;

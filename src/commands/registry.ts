@@ -36,6 +36,8 @@ export class Command {
   readonly fullName: string;
   readonly bits: number;
   readonly arity: number;
+  /** Index of the argument that names an element, 0 if none does. */
+  readonly element: number;
   readonly handler: Handler | undefined;
   readonly parent: Command | undefined;
   readonly subcommands: readonly Command[];
@@ -49,6 +51,7 @@ export class Command {
     for (const flag of spec.flags) bits |= BITS[flag] ?? 0;
     this.bits = bits;
     this.arity = spec.arity;
+    this.element = spec.element ?? 0;
     this.handler = spec.handler;
     this.subcommands = (spec.subcommands ?? []).map((sub) => new Command(sub, this));
   }

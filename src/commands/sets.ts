@@ -35,6 +35,7 @@ export const setCommands: readonly CommandSpec[] = [
     arity: -3,
     flags: ["write", "denyoom", "fast"],
     keys: keyAt(1, "RW INSERT"),
+    element: 2,
     syntax: membersSyntax,
     handler: add,
   },
@@ -47,6 +48,7 @@ export const setCommands: readonly CommandSpec[] = [
     arity: -3,
     flags: ["write", "fast"],
     keys: keyAt(1, "RW DELETE"),
+    element: 2,
     syntax: membersSyntax,
     handler: remove,
   },
@@ -71,6 +73,7 @@ export const setCommands: readonly CommandSpec[] = [
     arity: 3,
     flags: ["readonly", "fast"],
     keys: keyAt(1, "RO"),
+    element: 2,
     syntax: "key member",
     handler: isMember,
   },
@@ -83,6 +86,7 @@ export const setCommands: readonly CommandSpec[] = [
     arity: -3,
     flags: ["readonly", "fast"],
     keys: keyAt(1, "RO ACCESS"),
+    element: 2,
     syntax: membersSyntax,
     handler: areMembers,
   },
@@ -268,7 +272,7 @@ function pop(call: Call): void {
   const sets = openSet(call, ref);
   sets.random(call.store.random);
   call.reply.bulk(sets.bytes, sets.start, sets.end);
-  call.logInstead("SREM", call.view(1), copyForLog(call, sets));
+  if (call.engine.effects.open) call.logInstead("SREM", call.view(1), copyForLog(call, sets));
   sets.removeChosen();
   changed(call, "spop", 1, 1);
   keepOrDelete(call, ref, sets, 1);

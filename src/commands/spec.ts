@@ -104,6 +104,11 @@ export interface CommandSpec {
   /** Redis's hints for clients and proxies, for example "nondeterministic_output". */
   readonly tips?: readonly string[];
   readonly keys?: readonly KeySpec[];
+  /**
+   * The first argument that names an element of the collection at argument 1, if the command looks for one: a member, a
+   * field. Pipelined requests then look for theirs together.
+   */
+  readonly element?: number;
   /** Finds the keys where `keys` cannot say all: flags that depend on arguments, keys behind a word that may stand anywhere. */
   readonly findKeys?: (request: Request) => KeyPosition[];
   /**

@@ -203,7 +203,7 @@ export class RequestParser {
     request.bytes = buffer;
     request.rawStart = this.#from;
     request.rawEnd = this.#at;
-    request.keyHash = 0;
+    request.keyHash = request.elementHash = 0;
     return true;
   }
 
@@ -284,7 +284,7 @@ export class RequestParser {
     }
     request.bytes = bytes;
     request.rawStart = -1;
-    request.keyHash = 0;
+    request.keyHash = request.elementHash = 0;
     return true;
   }
 

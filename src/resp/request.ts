@@ -15,6 +15,8 @@ export class Request {
   rawEnd = 0;
   /** Hash of argument 1 if somebody needed it before the request ran, else 0. */
   keyHash = 0;
+  /** Likewise of the argument that names an element of the key's collection. */
+  elementHash = 0;
 
   /** Without `room` the arrays come with the first argument: a connection that only waits needs none. */
   constructor(room = 0) {

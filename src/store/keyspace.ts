@@ -111,6 +111,11 @@ export class Keyspace {
     return ref;
   }
 
+  /** `find` that changes nothing: the record may be expired. */
+  peek(bytes: Uint8Array, start: number, end: number, hash: number): number {
+    return this.store.dict.find(this.keys, bytes, start, end, hash);
+  }
+
   /** find for a command that reads: counts the hit or miss and moves the key's clock. */
   lookup(bytes: Uint8Array, start: number, end: number, hash = hashBytes(bytes, start, end)): number {
     const ref = this.find(bytes, start, end, hash);
@@ -136,6 +141,17 @@ export class Keyspace {
    */
   approach(hashes: Int32Array, count: number): void {
     if (count > 1 && this.size >= LARGE_KEYS) this.store.dict.approach(this.keys, hashes, count);
+  }
+
+  /** Whether a key's value is of an encoding that is searched by hash; `approachElements` is for those. */
+  isHashed(ref: number): boolean {
+    const encoding = this.encodingOf(ref);
+    return encoding === Encoding.HASHTABLE || encoding === Encoding.SKIPLIST || encoding === Encoding.HASHTABLE_EX;
+  }
+
+  /** `approach` for elements of one collection. */
+  approachElements(ref: number, hashes: Int32Array, count: number): void {
+    this.store.valueType(this.typeOf(ref)).approach?.(this.encodingOf(ref), this.bodyOf(ref), hashes, count);
   }
 
   typeOf(ref: number): number {

@@ -45,6 +45,11 @@ export interface ValueType {
    * left is good for nothing but the next call.
    */
   free(encoding: number, body: number, budget: number): number;
+  /**
+   * Says that up to APPROACH_MAX elements, given by their hashes (hashBytes), are about to be looked for, so that their
+   * cache misses overlap. Changes nothing. Only encodings that are searched by hash.
+   */
+  approach?(encoding: number, body: number, hashes: Int32Array, count: number): void;
   /** Number of elements. */
   count(encoding: number, body: number): number;
   /** Bytes of the arena that the body takes, estimated from `samples` elements (0: from all). */
