@@ -4,7 +4,7 @@
  */
 import { latin1 } from "../core/bytes.ts";
 import { fail } from "../core/errors.ts";
-import { parseSafeInt } from "../core/numbers.ts";
+import { parsePlainDouble } from "../core/numbers.ts";
 import { Notify } from "../engine/engine.ts";
 import { Type } from "../store/keyspace.ts";
 import type { SortedSet } from "../store/sorted_set.ts";
@@ -67,10 +67,10 @@ export function isExclusive(call: Call, i: number): boolean {
   return call.end(i) > call.start(i) && call.bytes[call.start(i)] === OPEN;
 }
 
-/** The score that the bound in argument i names. Throws CommandError. Hot for whole numbers. */
+/** The score that the bound in argument i names. Throws CommandError. Hot. */
 export function boundScore(call: Call, i: number): number {
   const start = call.start(i) + (isExclusive(call, i) ? 1 : 0);
-  const score = parseSafeInt(call.bytes, start, call.end(i));
+  const score = parsePlainDouble(call.bytes, start, call.end(i));
   return Number.isNaN(score) ? readBound(call.bytes, start, call.end(i)) : score;
 }
 

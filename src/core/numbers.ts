@@ -11,6 +11,8 @@ export const INT64_MAX = 2n ** 63n - 1n;
 
 /** Result of parseSafeInt for what is no integer of at most 15 digits. */
 export const NOT_SAFE = NaN;
+/** So many digits make a number of 31 bits. */
+const SHORT_DIGITS = 9;
 
 /**
  * The integer in `bytes[start, end)` if it is canonical (no sign but a minus, no leading zero, no space) and has at most
@@ -23,13 +25,60 @@ export function parseSafeInt(bytes: Uint8Array, start: number, end: number): num
   if (negative) i++;
   const digits = end - i;
   if (digits > 15 || digits === 0) return NOT_SAFE;
-  let value = bytes[i] - 48;
-  if (value === 0 ? digits > 1 || negative : value < 0 || value > 9) return NOT_SAFE;
-  for (i++; i < end; i++) {
+  const first = bytes[i] - 48;
+  if (first === 0 ? digits > 1 || negative : first < 0 || first > 9) return NOT_SAFE;
+  const value = readDigits(bytes, i, end);
+  return negative ? -value : value;
+}
+
+/** The number that the digits `bytes[start, end)` make, NaN if there is anything else. Exact below 2^53. Hot. */
+function readDigits(bytes: Uint8Array, start: number, end: number): number {
+  let i = start, short = 0;
+  for (const stop = Math.min(end, start + SHORT_DIGITS); i < stop; i++) {
     const d = bytes[i] - 48;
-    if (d < 0 || d > 9) return NOT_SAFE;
+    if (d < 0 || d > 9) return NaN;
+    short = (short * 10 + d) | 0;
+  }
+  if (i === end) return short;
+  let value = short;
+  for (; i < end; i++) {
+    const d = bytes[i] - 48;
+    if (d < 0 || d > 9) return NaN;
     value = value * 10 + d;
   }
+  return value;
+}
+
+/** Powers of ten that are doubles. */
+const EXACT_POWERS = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
+const MANTISSA_END = 2 ** 53;
+
+/**
+ * The double in `bytes[start, end)` if it stands there with a sign, digits and a point alone, and the digits make a whole
+ * number of 53 bits: then one division rounds it as strtod does. NaN for all else. Hot.
+ */
+export function parsePlainDouble(bytes: Uint8Array, start: number, end: number): number {
+  let i = start;
+  const negative = i < end && bytes[i] === 45;
+  if (negative || (i < end && bytes[i] === 43)) i++;
+  const first = i;
+  while (i < end && bytes[i] === 48) i++;
+  let point = i;
+  while (point < end && bytes[point] !== 46) point++;
+  let value = readDigits(bytes, i, point);
+  let digits = point - first, places = 0;
+  if (point < end) {
+    places = end - point - 1;
+    digits += places;
+    if (places >= EXACT_POWERS.length) return NaN;
+    for (i = point + 1; i < end; i++) {
+      const d = bytes[i] - 48;
+      if (d < 0 || d > 9) return NaN;
+      value = value * 10 + d;
+    }
+  }
+  if (digits === 0 || !(value < MANTISSA_END)) return NaN;
+  if (places > 0) value /= EXACT_POWERS[places];
   return negative ? -value : value;
 }
 
@@ -141,8 +190,8 @@ const DECIMAL = /^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
  * and what is too large, or so small that it rounds to zero.
  */
 export function parseDouble(bytes: Uint8Array, start: number, end: number): number | undefined {
-  const integer = parseSafeInt(bytes, start, end);
-  if (!Number.isNaN(integer)) return integer;
+  const plain = parsePlainDouble(bytes, start, end);
+  if (!Number.isNaN(plain)) return plain;
   if (end - start > DOUBLE_TEXT_MAX) return undefined;
   const text = latin1(bytes, start, end);
   if (DECIMAL.test(text)) {

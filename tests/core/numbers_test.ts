@@ -141,6 +141,17 @@ Deno.test("doubles are read as strtod reads them", () => {
   for (const [text, value] of cases) assertStrictEquals(within(parseDouble, text), value, text);
 });
 
+Deno.test("plain decimals of any length are read as the nearest double", () =>
+  property(20, (random) => {
+    const digits = (count: number) => Array.from({ length: count }, () => random.below(10)).join("");
+    for (let i = 0; i < 500; i++) {
+      const sign = pick(random, ["", "-", "+"]), zeros = "0".repeat(pick(random, [0, 0, 3, 20]));
+      const whole = digits(random.below(pick(random, [8, 18]))), fraction = digits(random.below(pick(random, [4, 28])));
+      const text = sign + zeros + whole + pick(random, ["", `.${fraction}`]);
+      if (/[0-9]/.test(text)) assertStrictEquals(within(parseDouble, text), Number(text), text);
+    }
+  }));
+
 Deno.test("what is no number, or beyond doubles, is no float", () => {
   const texts = ["", " 1", "1 ", "1e", "1e+", ".", "-", "nan", "infin", "0x", "0x.p1", "0x1p", "1_0", "1,5", "1\0"];
   texts.push("1e400", "-1e400", "1e-400", "0x1p-1075", "0x1p1024", "0x1p99999999999", "1e99999999999", "--1", "1.2.3");
