@@ -1,6 +1,7 @@
 /**
- * The record of one field of a large hash: the field is the key, the value lies behind it or, if it is long, in a block of
- * its own; the deadline is the score. This file owns that use of record.ts, and knows nothing of hashes.
+ * The record of an entry of a page table that does not lie in its page, because it is long or, as the field of a hash, has
+ * a deadline. The value lies behind the key or, if it is long, in a block of its own; the deadline is the score. A member
+ * of a set has an empty value. This file owns that use of record.ts, and knows nothing of hashes and sets.
  *
  *     block of a long value    +0 length:32 · +4 bytes
  */
@@ -15,7 +16,9 @@ import {
   keyLength,
   keyStart,
   NUMBER,
+  scoreOf,
   setBody,
+  setScore,
   setValueLength,
   valueLength,
   valueStart,
@@ -82,6 +85,16 @@ export function rebuildField(arena: Arena, ref: number, hasDeadline: boolean): n
   if ((flags & BODY) !== 0) setBody(arena, to, bodyOf(arena, ref));
   arena.free(ref);
   return to;
+}
+
+/** A deep copy of a record. */
+export function copyField(arena: Arena, ref: number): number {
+  const start = keyStart(arena, ref), end = start + keyLength(arena, ref);
+  const block = valueBlock(arena, ref), from = valuePlace(arena, ref, block);
+  const value = arena.u8[block >>> CHUNK_SHIFT], to = from + valueBytes(arena, ref, block);
+  const copy = createField(arena, arena.u8[ref >>> CHUNK_SHIFT], start, end, value, from, to, hasDeadline(arena, ref));
+  if (hasDeadline(arena, ref)) setScore(arena, copy, scoreOf(arena, ref));
+  return copy;
 }
 
 export function hasDeadline(arena: Arena, ref: number): boolean {

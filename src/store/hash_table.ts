@@ -1,14 +1,15 @@
 /**
- * The hash: a packed block while it is small, else a dictionary of records. This file owns the conversions, at Redis's
- * thresholds, and makes all forms look alike; what commands reply and announce is not its business.
+ * The hash: a packed block while it is small, else a table of pages. This file owns the conversions, at Redis's thresholds,
+ * and makes all forms look alike; what commands reply and announce is not its business.
  *
  *     LISTPACK      body: a packed block of field, value, field, value …
  *     LISTPACK_EX   body: a packed block of field, value, deadline …; by deadline, then those without, which say 0
- *     HASHTABLE     body: a dictionary of records (field_record.ts)
- *     HASHTABLE_EX  body: +0 dictionary · +4 ordered index, 0 once it is freed, of the records that have a deadline
+ *     HASHTABLE     body: a page table
+ *     HASHTABLE_EX  body: +0 page table · +4 ordered index, 0 once it is freed, of the fields that have a deadline
  *
- * A hash gets one of the two EX encodings with the first deadline and keeps it. A deadline is the record's score. A field
- * past its deadline is found by nothing but `expire`, which the caller runs before it works on a hash.
+ * A hash gets one of the two EX encodings with the first deadline and keeps it. In a table a field with a deadline is always
+ * a record (field_record.ts), whose score the deadline is. A field past its deadline is found by nothing but `expire`, which
+ * the caller runs before it works on a hash.
  *
  * One HashTable serves all hashes of a store. `open` takes a hash up; writes leave its encoding and body in the registers
  * `encoding` and `body`, for the caller to store. The registers of fields and values, and what `find` found, are valid
@@ -19,32 +20,22 @@ import { NO_BYTES } from "../core/bytes.ts";
 import { writeDecimal } from "../core/numbers.ts";
 import type { Random } from "../core/random.ts";
 import { type Arena, CHUNK_SHIFT, GRANULE_MASK } from "./arena.ts";
-import type { Dict } from "./dict.ts";
-import { hashBytes } from "./hash.ts";
-import {
-  createField,
-  fieldSize,
-  freeField,
-  hasDeadline,
-  overwriteValue,
-  rebuildField,
-  valueBlock,
-  valueBytes,
-  valuePlace,
-} from "./field_record.ts";
+import { createField, freeField, hasDeadline, overwriteValue, rebuildField, valueBlock } from "./field_record.ts";
 import { Encoding, NEVER } from "./keyspace.ts";
 import { Ordered } from "./ordered.ts";
 import { Packed } from "./packed.ts";
+import type { Entry } from "./page.ts";
+import { PageTable } from "./page_table.ts";
 import { keyLength, keyStart, scoreOf, setScore } from "./record.ts";
 import { type CommandWriter, ELEMENTS_PER_COMMAND, type Store, type ValueType } from "./store.ts";
 
-const DICT = 0, INDEX = 1;
+const TABLE = 0, INDEX = 1;
 const BODY_BYTES = 8;
 /** What a packed hash says of a field that has no deadline. */
 const NO_DEADLINE = 0;
 const DEADLINE_TEXT_MAX = 20;
-/** Tables from here on do not fit into the processor's nearer caches. */
-const LARGE_FIELDS = 1 << 12;
+/** In a page table a field's number is page * PLACES + slot. */
+const PLACES = 256;
 /** Tries to meet a field that is not expired before all are looked at. */
 const RANDOM_TRIES = 64;
 
@@ -71,21 +62,22 @@ export class HashTable implements ValueType {
 
   readonly #store: Store;
   readonly #arena: Arena;
-  readonly #dict: Dict;
+  readonly #table: PageTable;
+  /** The table's entry that was read last. */
+  readonly #entry: Entry;
   readonly #ordered: Ordered;
   // Two, because each holds one element: the field, and the value or the deadline.
   readonly #fields: Packed;
   readonly #values: Packed;
   readonly #deadlineText = new Uint8Array(DEADLINE_TEXT_MAX);
-  // What find found, be it expired or not: a record or a position, and the hash of what it looked for.
-  #ref = 0;
+  // What find found in a packed block, be it expired or not.
   #position = 0;
-  #hash = 0;
 
   constructor(store: Store) {
     this.#store = store;
     this.#arena = store.arena;
-    this.#dict = store.dict;
+    this.#table = new PageTable(store.arena, true);
+    this.#entry = this.#table.entry;
     this.#ordered = new Ordered(store.arena);
     this.#fields = new Packed(store.arena);
     this.#values = new Packed(store.arena);
@@ -123,15 +115,18 @@ export class HashTable implements ValueType {
 
   approach(encoding: number, body: number, hashes: Int32Array, count: number): void {
     if (encoding === Encoding.LISTPACK || encoding === Encoding.LISTPACK_EX) return;
-    const dict = this.#fieldDict(encoding, body);
-    if (this.#dict.count(dict) >= LARGE_FIELDS) this.#dict.approach(dict, hashes, count);
+    this.#table.approach(this.#tableOf(encoding, body), hashes, count);
   }
 
   /** Looks for a field, whose hash is `hash`, or 0; loads the registers with its value and deadline. Hot. */
   find(bytes: Uint8Array, start: number, end: number, hash = 0): boolean {
     if (!this.seek(bytes, start, end, hash)) return false;
-    if (this.packed) this.#readPackedValue(this.#fields.next(this.body, this.#position));
-    else this.#readValue(this.#ref);
+    if (this.packed) {
+      this.#readPackedValue(this.#fields.next(this.body, this.#position));
+    } else {
+      this.#table.readFound();
+      this.#readValue();
+    }
     return true;
   }
 
@@ -146,11 +141,9 @@ export class HashTable implements ValueType {
       if (this.encoding === Encoding.LISTPACK) return true;
       this.#readPackedValue(fields.next(body, this.#position));
     } else {
-      this.#hash = hash || hashBytes(bytes, start, end);
-      this.#ref = this.#dict.find(this.#fieldDict(this.encoding, this.body), bytes, start, end, this.#hash);
-      if (this.#ref === 0) return false;
+      if (!this.#table.find(this.#tableOf(this.encoding, this.body), bytes, start, end, hash)) return false;
       if (this.encoding === Encoding.HASHTABLE) return true;
-      if (hasDeadline(this.#arena, this.#ref)) this.deadline = scoreOf(this.#arena, this.#ref);
+      this.deadline = this.#deadlineOf(this.#entry.record);
     }
     return !this.#isExpired();
   }
@@ -176,19 +169,20 @@ export class HashTable implements ValueType {
       this.unpack();
       this.seek(fb, fs, fe);
     }
-    const old = this.#ref;
-    const kept = old !== 0 && keepDeadline && this.deadline !== NEVER && !this.#isExpired();
-    const { deadline } = this;
-    if (old !== 0 && overwriteValue(this.#arena, old, vb, vs, ve, kept)) return;
-    const ref = createField(this.#arena, fb, fs, fe, vb, vs, ve, kept);
-    if (old === 0) {
-      this.#dict.insert(this.#fieldDict(this.encoding, this.body), this.#hash, ref);
-    } else {
-      this.#dict.replace(ref);
+    const table = this.#tableOf(this.encoding, this.body), { deadline } = this;
+    if (deadline === NEVER) {
+      this.#table.put(table, fb, fs, fe, vb, vs, ve);
+      return;
+    }
+    const old = this.#entry.record;
+    if (!keepDeadline || this.#isExpired()) {
       this.#unindex(old);
+      this.#table.put(table, fb, fs, fe, vb, vs, ve);
+    } else if (!overwriteValue(this.#arena, old, vb, vs, ve, true)) {
+      this.#unindex(old);
+      this.#putIndexed(createField(this.#arena, fb, fs, fe, vb, vs, ve, true), deadline);
       freeField(this.#arena, old);
     }
-    if (kept) this.#index(ref, deadline);
   }
 
   /** Removes the field that `find` or `seek` just found. Hot. */
@@ -197,9 +191,8 @@ export class HashTable implements ValueType {
       this.body = this.#fields.remove(this.body, this.#position, this.#stride);
       return;
     }
-    this.#dict.remove(this.#fieldDict(this.encoding, this.body));
-    this.#unindex(this.#ref);
-    freeField(this.#arena, this.#ref);
+    this.#unindex(this.#entry.record);
+    this.#table.remove(this.#tableOf(this.encoding, this.body));
   }
 
   /** Gives the hash an encoding that has room for deadlines. */
@@ -215,10 +208,10 @@ export class HashTable implements ValueType {
       }
       this.open(Encoding.LISTPACK_EX, body);
     } else if (this.encoding === Encoding.HASHTABLE) {
-      const words = this.#arena.alloc(BODY_BYTES);
-      this.#setPart(words, DICT, this.body);
-      this.#setPart(words, INDEX, this.#ordered.create());
-      this.open(Encoding.HASHTABLE_EX, words);
+      const body = this.#arena.alloc(BODY_BYTES);
+      this.#setPart(body, TABLE, this.body);
+      this.#setPart(body, INDEX, this.#ordered.create());
+      this.open(Encoding.HASHTABLE_EX, body);
     }
   }
 
@@ -228,14 +221,23 @@ export class HashTable implements ValueType {
       this.#movePacked(deadline);
       return;
     }
-    const ref = this.#ref, indexed = hasDeadline(this.#arena, ref);
+    const arena = this.#arena, entry = this.#entry, index = this.#part(this.body, INDEX);
+    const old = entry.record, indexed = this.deadline !== NEVER;
     if (indexed && deadline !== NEVER) {
-      this.#ordered.rescore(this.#part(this.body, INDEX), ref, deadline);
-    } else if (indexed || deadline !== NEVER) {
-      this.#unindex(ref);
-      const to = rebuildField(this.#arena, ref, deadline !== NEVER);
-      this.#dict.replace(to);
-      if (deadline !== NEVER) this.#index(to, deadline);
+      this.#ordered.rescore(index, old, deadline);
+    } else if (deadline !== NEVER) {
+      const { bytes, start, end, valueChunk, valueStart, valueEnd } = entry;
+      const record = old === 0
+        ? createField(arena, bytes, start, end, arena.u8[valueChunk], valueStart, valueEnd, true)
+        : rebuildField(arena, old, true);
+      this.#putIndexed(record, deadline);
+    } else if (indexed) {
+      const { bytes, start, end, valueChunk, valueStart, valueEnd } = entry;
+      const table = this.#part(this.body, TABLE);
+      this.#unindex(old);
+      // A value with a block of its own changes hands; others are copied, most of them back into their page.
+      if (valueBlock(arena, old) !== old) this.#table.putRecord(table, rebuildField(arena, old, false));
+      else this.#table.put(table, bytes, start, end, arena.u8[valueChunk], valueStart, valueEnd);
     }
   }
 
@@ -258,18 +260,25 @@ export class HashTable implements ValueType {
       }
       if (count > 0) this.body = fields.removeRange(this.body, first, position, count * 3);
     } else if (this.encoding === Encoding.HASHTABLE_EX) {
-      const index = this.#part(this.body, INDEX), dict = this.#part(this.body, DICT);
+      const index = this.#part(this.body, INDEX), table = this.#part(this.body, TABLE);
       for (; count < limit && this.#ordered.count(index) > 0; count++) {
         this.#ordered.seek(index, 0);
         const { ref } = this.#ordered;
-        this.#readRecord(ref);
+        this.deadline = scoreOf(this.#arena, ref);
         if (!this.#isExpired()) break;
+        const start = keyStart(this.#arena, ref);
+        const found = this.#table.find(
+          table,
+          this.#arena.u8[ref >>> CHUNK_SHIFT],
+          start,
+          start + keyLength(this.#arena, ref),
+        );
+        invariant(found && this.#entry.record === ref, "a field with a deadline is not in its hash");
+        this.#table.readFound();
+        this.#readField();
         visit();
         this.#ordered.removeAt(index, 0);
-        const found = this.#dict.locate(dict, this.#dict.hashOf(ref), ref);
-        invariant(found, "a field with a deadline is not in its hash");
-        this.#dict.remove(dict);
-        freeField(this.#arena, ref);
+        this.#table.remove(table);
       }
     }
     return count;
@@ -285,25 +294,23 @@ export class HashTable implements ValueType {
       }
       return;
     }
-    let go = true;
-    this.#dict.each(this.#fieldDict(this.encoding, this.body), (ref) => {
-      if (!go) return;
-      this.#readRecord(ref);
-      if (!this.#isExpired()) go = visit() !== false;
+    this.#table.each(this.#tableOf(this.encoding, this.body), () => {
+      this.#readField();
+      return this.#isExpired() || visit() !== false;
     });
   }
 
   /**
    * Visits fields from `cursor` (0 starts) on, about `count` of them, and returns the cursor to go on with; 0 is the end.
-   * The guarantees are those of the dictionary's scan; a packed hash is visited whole.
+   * The guarantees are those of the page table's scan; a packed hash is visited whole.
    */
   scan(cursor: number, count: number, visit: () => void): number {
     if (this.packed) {
       this.each(visit);
       return 0;
     }
-    return this.#dict.scan(this.#fieldDict(this.encoding, this.body), cursor, count, (ref) => {
-      this.#readRecord(ref);
+    return this.#table.scan(this.#tableOf(this.encoding, this.body), cursor, count, () => {
+      this.#readField();
       if (!this.#isExpired()) visit();
     });
   }
@@ -319,20 +326,18 @@ export class HashTable implements ValueType {
       this.#readPacked(this.#fields.at(this.body, i * this.#stride));
       return i;
     }
-    const dict = this.#fieldDict(this.encoding, this.body);
+    const table = this.#tableOf(this.encoding, this.body), pages = this.#table;
     for (let tries = 0; tries < RANDOM_TRIES; tries++) {
-      const ref = this.#dict.random(dict, random);
-      this.#readRecord(ref);
-      if (!this.#isExpired()) return ref;
+      pages.random(table, random);
+      pages.read(table);
+      this.#readField();
+      if (!this.#isExpired()) return pages.page * PLACES + pages.slot;
     }
     // Nearly all are expired: of those that are not, the one that the dice choose.
-    let left = random.below(this.length), chosen = 0;
-    this.#dict.each(dict, (ref) => {
-      this.#readRecord(ref);
-      if (!this.#isExpired() && left-- === 0) chosen = ref;
-    });
-    this.#readRecord(chosen);
-    return chosen;
+    let left = random.below(this.length);
+    this.each(() => left-- > 0);
+    pages.find(table, this.fieldBytes, this.fieldStart, this.fieldEnd);
+    return pages.page * PLACES + pages.slot;
   }
 
   emit(encoding: number, body: number, cursor: number, writer: CommandWriter): number {
@@ -362,30 +367,12 @@ export class HashTable implements ValueType {
 
   copy(encoding: number, body: number): number {
     if (encoding === Encoding.LISTPACK || encoding === Encoding.LISTPACK_EX) return this.#fields.copy(body);
-    const arena = this.#arena, dict = this.#dict;
-    const copied = dict.create();
-    const index = encoding === Encoding.HASHTABLE_EX ? this.#ordered.create() : 0;
-    dict.each(this.#fieldDict(encoding, body), (ref) => {
-      this.#readRecord(ref);
-      const { fieldBytes, fieldStart, fieldEnd, bytes, start, end, deadline } = this;
-      const hash = hashBytes(fieldBytes, fieldStart, fieldEnd);
-      dict.find(copied, fieldBytes, fieldStart, fieldEnd, hash);
-      const copy = createField(arena, fieldBytes, fieldStart, fieldEnd, bytes, start, end, deadline !== NEVER);
-      dict.insert(copied, hash, copy);
-      if (deadline === NEVER) return;
-      setScore(arena, copy, deadline);
-      this.#ordered.insert(index, copy);
-    });
-    if (index === 0) return copied;
-    const to = arena.alloc(BODY_BYTES);
-    this.#setPart(to, DICT, copied);
-    this.#setPart(to, INDEX, index);
-    return to;
+    const table = this.#table.copy(this.#tableOf(encoding, body));
+    return encoding === Encoding.HASHTABLE ? table : this.#withIndex(table);
   }
 
   free(encoding: number, body: number, budget: number): number {
-    const release = (ref: number) => freeField(this.#arena, ref);
-    if (encoding === Encoding.HASHTABLE) return this.#dict.drain(body, budget, release);
+    if (encoding === Encoding.HASHTABLE) return this.#table.drain(body, budget);
     if (encoding === Encoding.HASHTABLE_EX) {
       const index = this.#part(body, INDEX);
       if (index !== 0) {
@@ -393,8 +380,8 @@ export class HashTable implements ValueType {
         this.#setPart(body, INDEX, rest);
         if (rest !== 0) return body;
       }
-      const rest = this.#dict.drain(this.#part(body, DICT), budget, release);
-      this.#setPart(body, DICT, rest);
+      const rest = this.#table.drain(this.#part(body, TABLE), budget);
+      this.#setPart(body, TABLE, rest);
       if (rest !== 0) return body;
     }
     this.#arena.free(body);
@@ -404,22 +391,13 @@ export class HashTable implements ValueType {
   count(encoding: number, body: number): number {
     if (encoding === Encoding.LISTPACK) return this.#fields.count(body) >>> 1;
     if (encoding === Encoding.LISTPACK_EX) return this.#fields.count(body) / 3;
-    return this.#dict.count(this.#fieldDict(encoding, body));
+    return this.#table.count(this.#tableOf(encoding, body));
   }
 
   sizeBytes(encoding: number, body: number, samples: number): number {
     const arena = this.#arena;
     if (encoding === Encoding.LISTPACK || encoding === Encoding.LISTPACK_EX) return arena.sizeOf(body);
-    const dict = this.#fieldDict(encoding, body), count = this.#dict.count(dict);
-    let looked = 0, sum = 0;
-    const measure = (ref: number) => {
-      looked++;
-      sum += fieldSize(arena, ref);
-    };
-    if (samples === 0 || samples >= count) this.#dict.each(dict, measure);
-    else this.#dict.scan(dict, 0, samples, measure);
-    const records = looked === 0 ? 0 : Math.round(sum / looked * count);
-    const own = this.#dict.sizeBytes(dict) + records;
+    const own = this.#table.sizeBytes(this.#tableOf(encoding, body), samples);
     if (encoding === Encoding.HASHTABLE) return own;
     return own + arena.sizeOf(body) + this.#ordered.sizeBytes(this.#part(body, INDEX));
   }
@@ -446,18 +424,16 @@ export class HashTable implements ValueType {
   }
 
   check(encoding: number, body: number, reached: Set<number>): void {
-    reached.add(body);
+    if (encoding !== Encoding.HASHTABLE) reached.add(body);
     if (encoding === Encoding.LISTPACK || encoding === Encoding.LISTPACK_EX) {
       this.#checkPacked(encoding, body);
       return;
     }
-    const arena = this.#arena;
+    const table = this.#tableOf(encoding, body);
     const withDeadline = new Set<number>();
-    this.#dict.check(this.#fieldDict(encoding, body), reached, (ref) => {
-      invariant(!reached.has(ref), "a field belongs to two owners");
-      reached.add(ref);
-      reached.add(valueBlock(arena, ref));
-      if (hasDeadline(arena, ref)) withDeadline.add(ref);
+    this.#table.check(table, reached);
+    this.#table.eachRecord(table, (ref) => {
+      if (hasDeadline(this.#arena, ref)) withDeadline.add(ref);
     });
     let indexed = 0;
     if (encoding === Encoding.HASHTABLE_EX) {
@@ -511,28 +487,35 @@ export class HashTable implements ValueType {
   /** Makes a packed hash large. */
   unpack(): void {
     if (!this.packed) return;
-    const withDeadlines = this.encoding === Encoding.LISTPACK_EX, block = this.body, dict = this.#dict;
-    const large = dict.create(), index = withDeadlines ? this.#ordered.create() : 0;
+    const withDeadlines = this.encoding === Encoding.LISTPACK_EX, block = this.body, arena = this.#arena;
+    const table = this.#table.create();
     const blockEnd = this.#fields.end(block);
     for (let position = this.#fields.first(block); position < blockEnd;) {
       position = this.#readPacked(position);
       const { fieldBytes, fieldStart, fieldEnd, bytes, start, end, deadline } = this;
-      const hash = hashBytes(fieldBytes, fieldStart, fieldEnd);
-      dict.find(large, fieldBytes, fieldStart, fieldEnd, hash);
-      const ref = createField(this.#arena, fieldBytes, fieldStart, fieldEnd, bytes, start, end, deadline !== NEVER);
-      dict.insert(large, hash, ref);
-      if (deadline === NEVER) continue;
-      // Fields with equal deadlines are packed in any order.
-      setScore(this.#arena, ref, deadline);
-      this.#ordered.insert(index, ref);
+      this.#table.find(table, fieldBytes, fieldStart, fieldEnd);
+      if (deadline === NEVER) {
+        this.#table.put(table, fieldBytes, fieldStart, fieldEnd, bytes, start, end);
+      } else {
+        const record = createField(arena, fieldBytes, fieldStart, fieldEnd, bytes, start, end, true);
+        setScore(arena, record, deadline);
+        this.#table.putRecord(table, record);
+      }
     }
-    this.#arena.free(block);
-    this.open(Encoding.HASHTABLE, large);
-    if (!withDeadlines) return;
-    const body = this.#arena.alloc(BODY_BYTES);
-    this.#setPart(body, DICT, large);
+    arena.free(block);
+    if (withDeadlines) this.open(Encoding.HASHTABLE_EX, this.#withIndex(table));
+    else this.open(Encoding.HASHTABLE, table);
+  }
+
+  /** The body of a table whose fields may have deadlines, and of an index of those that have one. */
+  #withIndex(table: number): number {
+    const body = this.#arena.alloc(BODY_BYTES), index = this.#ordered.create();
+    this.#setPart(body, TABLE, table);
     this.#setPart(body, INDEX, index);
-    this.open(Encoding.HASHTABLE_EX, body);
+    this.#table.eachRecord(table, (record) => {
+      if (hasDeadline(this.#arena, record)) this.#ordered.insert(index, record);
+    });
+    return body;
   }
 
   /** Sets the packed field that `find` looked for, which is still encoded. */
@@ -611,37 +594,45 @@ export class HashTable implements ValueType {
     return behind === 0 ? values.after : behind;
   }
 
-  #readRecord(ref: number): void {
-    const arena = this.#arena;
-    this.fieldBytes = arena.u8[ref >>> CHUNK_SHIFT];
-    this.fieldStart = keyStart(arena, ref);
-    this.fieldEnd = this.fieldStart + keyLength(arena, ref);
-    this.#readValue(ref);
+  /** Loads the registers with the table's entry that was read last. */
+  #readField(): void {
+    const entry = this.#entry;
+    this.fieldBytes = entry.bytes;
+    this.fieldStart = entry.start;
+    this.fieldEnd = entry.end;
+    this.deadline = this.#deadlineOf(entry.record);
+    this.#readValue();
   }
 
-  /** Loads the registers with the value and the deadline of a record. Hot. */
-  #readValue(ref: number): void {
-    const arena = this.#arena;
-    const block = valueBlock(arena, ref);
-    this.deadline = hasDeadline(arena, ref) ? scoreOf(arena, ref) : NEVER;
-    this.start = valuePlace(arena, ref, block);
-    this.end = this.start + valueBytes(arena, ref, block);
-    this.bytes = arena.u8[block >>> CHUNK_SHIFT];
-    this.view = arena.view[block >>> CHUNK_SHIFT];
+  /** Loads the registers with the value of the table's entry that was read last. Hot. */
+  #readValue(): void {
+    const { valueChunk, valueStart, valueEnd } = this.#entry;
+    this.bytes = this.#arena.u8[valueChunk];
+    this.view = this.#arena.view[valueChunk];
+    this.start = valueStart;
+    this.end = valueEnd;
   }
 
-  #index(ref: number, deadline: number): void {
-    setScore(this.#arena, ref, deadline);
-    this.#ordered.insert(this.#part(this.body, INDEX), ref);
+  /** The deadline of an entry that is a record, or inline if that is 0. */
+  #deadlineOf(record: number): number {
+    return record !== 0 && hasDeadline(this.#arena, record) ? scoreOf(this.#arena, record) : NEVER;
   }
 
-  /** Takes a record that is about to go out of the index, if it is in there. */
-  #unindex(ref: number): void {
-    if (hasDeadline(this.#arena, ref)) this.#ordered.remove(this.#part(this.body, INDEX), ref);
+  /** Makes the field that `find` or `seek` looked for a record with a deadline. */
+  #putIndexed(record: number, deadline: number): void {
+    setScore(this.#arena, record, deadline);
+    this.#table.putRecord(this.#part(this.body, TABLE), record);
+    this.#ordered.insert(this.#part(this.body, INDEX), record);
   }
 
-  #fieldDict(encoding: number, body: number): number {
-    return encoding === Encoding.HASHTABLE ? body : this.#part(body, DICT);
+  /** Takes an entry that is about to change or go out of the index, if it is in there. */
+  #unindex(record: number): void {
+    if (record === 0 || !hasDeadline(this.#arena, record)) return;
+    this.#ordered.remove(this.#part(this.body, INDEX), record);
+  }
+
+  #tableOf(encoding: number, body: number): number {
+    return encoding === Encoding.HASHTABLE ? body : this.#part(body, TABLE);
   }
 
   #part(body: number, part: number): number {

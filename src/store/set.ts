@@ -1,7 +1,7 @@
 /**
  * The set: sorted integers while all members are some (INTSET), one packed block while they are few and short (LISTPACK),
  * else a table (HASHTABLE). This file owns the choice between the three and the conversions, at Redis's thresholds; the
- * bytes are intset.ts's, packed.ts's and member_table.ts's.
+ * bytes are intset.ts's, packed.ts's and page_table.ts's.
  *
  * One MemberSet serves all sets of a store. `open` takes a set up; writes leave its encoding and body in the registers
  * `encoding` and `body`, for the caller to store. The member read last is in `bytes`, `start` and `end`, valid until the
@@ -13,9 +13,9 @@ import type { Random } from "../core/random.ts";
 import type { Arena } from "./arena.ts";
 import { IntSet } from "./intset.ts";
 import { Encoding } from "./keyspace.ts";
-import type { MemberVisitor } from "./member_page.ts";
-import { MemberTable } from "./member_table.ts";
 import { Packed } from "./packed.ts";
+import type { KeyVisitor } from "./page.ts";
+import { PageTable } from "./page_table.ts";
 import { type CommandWriter, ELEMENTS_PER_COMMAND, type ValueType } from "./store.ts";
 
 /** Redis's own limits, whatever the settings say. */
@@ -46,7 +46,7 @@ export class MemberSet implements ValueType {
 
   readonly integers: IntSet;
   readonly packed: Packed;
-  readonly #table: MemberTable;
+  readonly #table: PageTable;
   readonly #arena: Arena;
   // A walk has its own registers, so that what is visited may be looked up in other sets and added to them.
   readonly #walkedIntegers: IntSet;
@@ -56,7 +56,7 @@ export class MemberSet implements ValueType {
     this.#arena = arena;
     this.integers = new IntSet(arena);
     this.packed = new Packed(arena);
-    this.#table = new MemberTable(arena);
+    this.#table = new PageTable(arena, false);
     this.#walkedIntegers = new IntSet(arena);
     this.#walkedPacked = new Packed(arena);
   }
@@ -118,7 +118,7 @@ export class MemberSet implements ValueType {
   add(bytes: Uint8Array, start: number, end: number, hash = 0): boolean {
     if (this.encoding === Encoding.HASHTABLE) {
       if (this.#table.find(this.body, bytes, start, end, hash)) return false;
-      this.#table.insert(this.body, bytes, start, end);
+      this.#table.put(this.body, bytes, start, end, NO_BYTES, 0, 0);
       return true;
     }
     if (this.encoding === Encoding.LISTPACK) return this.#addPacked(bytes, start, end);
@@ -166,9 +166,9 @@ export class MemberSet implements ValueType {
       table.random(this.body, random);
       table.read(this.body);
       this.place = table.page * PLACES + table.slot;
-      this.bytes = table.bytes;
-      this.start = table.start;
-      this.end = table.end;
+      this.bytes = table.entry.bytes;
+      this.start = table.entry.start;
+      this.end = table.entry.end;
       return;
     }
     this.place = random.below(this.length);
@@ -213,7 +213,7 @@ export class MemberSet implements ValueType {
   }
 
   /**
-   * Visits the members of a set from `cursor` on as member_table.ts has it, and returns the next cursor. A set that is no
+   * Visits the members of a set from `cursor` on as page_table.ts has it, and returns the next cursor. A set that is no
    * table is visited as a whole.
    */
   scan(
@@ -232,7 +232,7 @@ export class MemberSet implements ValueType {
   }
 
   /** `visit` may look at and change other sets. Walks do not nest. */
-  elements(encoding: number, body: number, _reverse: boolean, visit: MemberVisitor): void {
+  elements(encoding: number, body: number, _reverse: boolean, visit: KeyVisitor): void {
     if (encoding === Encoding.HASHTABLE) this.#table.each(body, visit);
     else if (encoding === Encoding.INTSET) eachInteger(this.#walkedIntegers, body, visit);
     else eachPacked(this.#walkedPacked, body, visit);
@@ -311,7 +311,7 @@ export class MemberSet implements ValueType {
   #toTable(): void {
     const { encoding, body } = this;
     this.create(Encoding.HASHTABLE);
-    const add: MemberVisitor = (bytes, start, end) => this.add(bytes, start, end);
+    const add: KeyVisitor = (bytes, start, end) => this.add(bytes, start, end);
     if (encoding === Encoding.INTSET) eachInteger(this.integers, body, add);
     else eachPacked(this.packed, body, add);
     this.#arena.free(body);
@@ -329,7 +329,7 @@ export class MemberSet implements ValueType {
   }
 }
 
-function eachInteger(integers: IntSet, set: number, visit: MemberVisitor): void {
+function eachInteger(integers: IntSet, set: number, visit: KeyVisitor): void {
   const count = integers.count(set);
   for (let i = 0; i < count; i++) {
     integers.read(set, i);
@@ -337,7 +337,7 @@ function eachInteger(integers: IntSet, set: number, visit: MemberVisitor): void 
   }
 }
 
-function eachPacked(packed: Packed, block: number, visit: MemberVisitor): void {
+function eachPacked(packed: Packed, block: number, visit: KeyVisitor): void {
   const end = packed.end(block);
   for (let position = packed.first(block); position < end; position = packed.after) {
     packed.read(block, position);

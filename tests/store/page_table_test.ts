@@ -1,13 +1,13 @@
-/** The member table against a Set of strings, through growth and shrinking. */
+/** The page table against a Set of strings, through growth and shrinking. */
 import { assert, assertEquals } from "@std/assert";
-import { fromLatin1, latin1 } from "../../src/core/bytes.ts";
+import { fromLatin1, latin1, NO_BYTES } from "../../src/core/bytes.ts";
 import { SeededRandom } from "../../src/core/random.ts";
 import { Arena } from "../../src/store/arena.ts";
-import { MemberTable } from "../../src/store/member_table.ts";
+import { PageTable } from "../../src/store/page_table.ts";
 import { oneIn, pick, property } from "../helpers/property.ts";
 
 /** Throws unless the table holds exactly the model, and the arena nothing but the table. */
-function checkAll(arena: Arena, tables: MemberTable, table: number, model: Set<string>): void {
+function checkAll(arena: Arena, tables: PageTable, table: number, model: Set<string>): void {
   const reached = new Set<number>();
   tables.check(table, reached);
   const inUse = arena.check();
@@ -17,20 +17,20 @@ function checkAll(arena: Arena, tables: MemberTable, table: number, model: Set<s
   assertEquals(membersOf(tables, table).sort(), [...model].sort());
 }
 
-function membersOf(tables: MemberTable, table: number): string[] {
+function membersOf(tables: PageTable, table: number): string[] {
   const members: string[] = [];
   tables.each(table, (bytes, start, end) => members.push(latin1(bytes, start, end)) > 0);
   return members;
 }
 
-function add(tables: MemberTable, table: number, member: string): boolean {
+function add(tables: PageTable, table: number, member: string): boolean {
   const bytes = fromLatin1(member);
   if (tables.find(table, bytes, 0, bytes.length)) return false;
-  tables.insert(table, bytes, 0, bytes.length);
+  tables.put(table, bytes, 0, bytes.length, NO_BYTES, 0, 0);
   return true;
 }
 
-function remove(tables: MemberTable, table: number, member: string): boolean {
+function remove(tables: PageTable, table: number, member: string): boolean {
   const bytes = fromLatin1(member);
   if (!tables.find(table, bytes, 0, bytes.length)) return false;
   tables.remove(table);
@@ -46,7 +46,7 @@ function randomMember(random: SeededRandom, range: number): string {
 
 Deno.test("a table holds what a set holds, while it grows and shrinks", () =>
   property(30, (random) => {
-    const arena = new Arena(), tables = new MemberTable(arena);
+    const arena = new Arena(), tables = new PageTable(arena, false);
     const table = tables.create();
     const model = new Set<string>();
     const range = pick(random, [1, 30, 300, 3000]);
@@ -71,7 +71,7 @@ Deno.test("a table holds what a set holds, while it grows and shrinks", () =>
 
 Deno.test("popping at random empties a table and finds every member once", () =>
   property(10, (random) => {
-    const arena = new Arena(), tables = new MemberTable(arena);
+    const arena = new Arena(), tables = new PageTable(arena, false);
     const table = tables.create();
     const model = new Set<string>();
     for (let i = 0; i < 2000; i++) {
@@ -82,7 +82,7 @@ Deno.test("popping at random empties a table and finds every member once", () =>
     while (model.size > 0) {
       tables.random(table, random);
       tables.read(table);
-      assert(model.delete(latin1(tables.bytes, tables.start, tables.end)));
+      assert(model.delete(latin1(tables.entry.bytes, tables.entry.start, tables.entry.end)));
       tables.remove(table);
       if (model.size % 500 === 0) checkAll(arena, tables, table, model);
     }
@@ -91,7 +91,7 @@ Deno.test("popping at random empties a table and finds every member once", () =>
 Deno.test("every member is as likely as every other, at any size of the table", () => {
   const random = new SeededRandom(7);
   for (const size of [1, 3, 17, 40, 100, 129, 200]) {
-    const tables = new MemberTable(new Arena());
+    const tables = new PageTable(new Arena(), false);
     const table = tables.create();
     const counts = new Map<string, number>();
     for (let i = 0; i < size; i++) {
@@ -102,7 +102,7 @@ Deno.test("every member is as likely as every other, at any size of the table", 
     for (let i = 0; i < draws; i++) {
       tables.random(table, random);
       tables.read(table);
-      const member = latin1(tables.bytes, tables.start, tables.end);
+      const member = latin1(tables.entry.bytes, tables.entry.start, tables.entry.end);
       counts.set(member, counts.get(member)! + 1);
     }
     let chiSquare = 0;
@@ -114,7 +114,7 @@ Deno.test("every member is as likely as every other, at any size of the table", 
 
 Deno.test("a scan meets every member that stays, while the table grows and shrinks under it", () =>
   property(20, (random) => {
-    const arena = new Arena(), tables = new MemberTable(arena);
+    const arena = new Arena(), tables = new PageTable(arena, false);
     const table = tables.create();
     const staying = new Set<string>(), coming = new Set<string>();
     for (let i = 0; i < 300; i++) {
@@ -149,7 +149,7 @@ Deno.test("a scan meets every member that stays, while the table grows and shrin
   }));
 
 Deno.test("a scan of a table at rest meets every member once, and any number is a cursor", () => {
-  const tables = new MemberTable(new Arena());
+  const tables = new PageTable(new Arena(), false);
   const table = tables.create();
   for (let i = 0; i < 1000; i++) add(tables, table, `m${i}`);
   const seen: string[] = [];
@@ -164,7 +164,7 @@ Deno.test("a scan of a table at rest meets every member once, and any number is 
 
 Deno.test("a copy is equal and its own, and a table is freed in slices", () =>
   property(10, (random) => {
-    const arena = new Arena(), tables = new MemberTable(arena);
+    const arena = new Arena(), tables = new PageTable(arena, false);
     const table = tables.create();
     const model = new Set<string>();
     for (let i = 0; i < 1000; i++) {
@@ -187,13 +187,13 @@ Deno.test("a copy is equal and its own, and a table is freed in slices", () =>
   }));
 
 Deno.test("members may come in the order of another table, or of a scan of it", () => {
-  const tables = new MemberTable(new Arena());
+  const tables = new PageTable(new Arena(), false);
   const table = tables.create();
   for (let i = 0; i < 20_000; i++) add(tables, table, `m${i}`);
   const scanned = tables.create(), walked = tables.create(), copied = tables.copy(table);
   const insert = (target: number, bytes: Uint8Array, start: number, end: number) => {
     assert(!tables.find(target, bytes, start, end));
-    tables.insert(target, bytes, start, end);
+    tables.put(target, bytes, start, end, NO_BYTES, 0, 0);
     return true;
   };
   tables.scan(copied, 0, Infinity, (bytes, start, end) => insert(scanned, bytes, start, end));

@@ -1,40 +1,49 @@
 /**
- * The pages of a member table: some twenty byte strings side by side in one block, with one byte of each one's hash and one
- * of its length. This file owns that layout; which member belongs to which page is member_table.ts's business.
+ * The pages of a page table: some twenty entries side by side in one block, with one byte of each one's hash and one of its
+ * length. An entry is a key, or, in pages of pairs, a key with a value. This file owns that layout; which entry belongs to
+ * which page is page_table.ts's business.
  *
- *     page    groups of four members from the front: 4 tags, 4 lengths · room · data from the end, the first member last
- *     tag     the upper eight bits of the member's hash
- *     length  0 to 127 inline; 0x84: the data is the ref of a record (record.ts) whose key is the member
+ *     page    groups of four entries from the front: 4 tags, 4 lengths · room · data from the end, the first entry last
+ *     tag     the upper eight bits of the key's hash
+ *     length  0 to 127: the entry is inline; 0x84: its data is the ref of a record (field_record.ts) that is the entry
+ *     inline  the key; of a pair: length of the key:8 · key · value
  *     info    what the table keeps beside the block's ref:  count:8 | granules of the block:16
  *
- * An empty page has no block: both words are 0. Members have slots in the order in which they came, but one that goes
- * may move others. Registers: writes leave the page's new info in `info`; `read` leaves a member in `bytes`, `start` and
- * `end`. One MemberPages serves all pages of an arena.
+ * An empty page has no block: both words are 0. Entries have slots in the order in which they came, but one that goes
+ * may move others. Registers: writes leave the page's new info in `info`; `find` and `read` leave an entry in `entry`. One
+ * Pages serves all pages of an arena that hold pairs, or keys alone.
  */
 import { invariant } from "../core/assert.ts";
 import { NO_BYTES } from "../core/bytes.ts";
-import { type Arena, CHUNK_SHIFT, copyBytes, GRANULE_MASK } from "./arena.ts";
+import { type Arena, CHUNK_SHIFT, copyBytes, copyIn, equalsIn, GRANULE_MASK } from "./arena.ts";
+import {
+  copyField,
+  createField,
+  freeField,
+  overwriteValue,
+  valueBlock,
+  valueBytes,
+  valuePlace,
+} from "./field_record.ts";
 import { hashBytes } from "./hash.ts";
-import { createRecord, keyEquals, keyLength, keyStart } from "./record.ts";
+import { keyEquals, keyLength, keyStart } from "./record.ts";
 
 /** What a page may hold. With a mean of at most 32 the odds against more are astronomical. */
-const MEMBERS_MAX = 255;
+const ENTRIES_MAX = 255;
 const COUNT_MASK = 0xff;
 const GRANULES_SHIFT = 8;
 
 const INLINE_BYTES_MAX = 127;
 const OUTSIDE = 0x80;
 const REF_BYTES = 4;
-/** Bytes that are loaded of a member before it is read. */
-const INLINE_LOADED = 20;
 /** Pages from here on are cut down when they are half empty. */
 const SHRINKING_BYTES_MIN = 128;
 
 /** Returns false to end the walk. */
-export type MemberVisitor = (bytes: Uint8Array, start: number, end: number) => boolean;
+export type KeyVisitor = (bytes: Uint8Array, start: number, end: number) => boolean;
 
-/** Number of members of a page, from its info. */
-export const membersOf = (info: number) => info & COUNT_MASK;
+/** Number of entries of a page, from its info. */
+export const entriesOf = (info: number) => info & COUNT_MASK;
 const bytesOf = (info: number) => (info >>> GRANULES_SHIFT) << 3;
 /** Bytes of the groups that hold `count` tags and lengths. */
 const groupBytes = (count: number) => ((count + 3) >>> 2) << 3;
@@ -42,9 +51,8 @@ const groupBytes = (count: number) => ((count + 3) >>> 2) << 3;
 const tagOffset = (slot: number) => ((slot >>> 2) << 3) + (slot & 3);
 
 /**
- * The hash of a member in a table, from what hashBytes has for it. Each table mixes that with a salt of its own: members
- * that come in the order of another table, as from a scan, would all meet in a few pages if both tables had the same
- * order. Hot.
+ * The hash of a key in a table, from what hashBytes has for it. Each table mixes that with a salt of its own: keys that
+ * come in the order of another table, as from a scan, would all meet in a few pages if both tables had the same order. Hot.
  */
 export function salted(hash: number, salt: number): number {
   hash ^= salt;
@@ -53,33 +61,57 @@ export function salted(hash: number, salt: number): number {
   return hash ^ (hash >>> 16);
 }
 
-export class MemberPages {
+/** An entry that was read. The bytes are valid until the next write. */
+export class Entry {
+  /** The key. */
+  bytes: Uint8Array = NO_BYTES;
+  start = 0;
+  end = 0;
+  /** The value of a pair: indices in the chunk with this number. */
+  valueChunk = 0;
+  valueStart = 0;
+  valueEnd = 0;
+  /** The record that the entry is, 0 if it is inline. */
+  record = 0;
+}
+
+export class Pages {
   /** After a write: the page's info. */
   info = 0;
   /** After `split`: the page that took what moved, and its info. */
   other = 0;
   otherInfo = 0;
-  /** After `read`: the member. */
-  bytes: Uint8Array = NO_BYTES;
-  start = 0;
-  end = 0;
 
   readonly #arena: Arena;
+  readonly #pairs: boolean;
+  readonly #entry: Entry;
+  // After `find` and `read`, and where a write puts an entry: the chunk, the index of the entry's data in it, and its size.
+  #chunk = 0;
+  #at = 0;
+  #size = 0;
+  /** Means nothing; without a use of it a load would be left out. */
+  #loaded = 0;
   /** While a page splits: for each slot, whether it moves. */
-  readonly #moves = new Uint8Array(MEMBERS_MAX);
+  readonly #moves = new Uint8Array(ENTRIES_MAX);
 
-  constructor(arena: Arena) {
+  constructor(arena: Arena, pairs: boolean, entry: Entry) {
     this.#arena = arena;
+    this.#pairs = pairs;
+    this.#entry = entry;
   }
 
-  /** The slot of the member `bytes[start, end)`, whose hash is `hash`; -1 if the page has not got it. Hot. */
+  /**
+   * The slot of the entry whose key is `bytes[start, end)` and has the hash `hash`; -1 if the page has not got it. Leaves the
+   * entry's record, and with `readFound` all of it, in `entry`. Hot.
+   */
   find(block: number, info: number, hash: number, bytes: Uint8Array, start: number, end: number): number {
     const chunk = block >>> CHUNK_SHIFT, base = (block & GRANULE_MASK) << 1;
     const words = this.#arena.i32[chunk], data = this.#arena.u8[chunk];
-    const length = end - start;
+    const length = end - start, pairs = this.#pairs;
     const sought = length <= INLINE_BYTES_MAX ? length : OUTSIDE | REF_BYTES;
     const pattern = Math.imul(hash >>> 24, 0x01010101);
     const count = info & COUNT_MASK;
+    this.#entry.record = 0;
     for (let first = 0, i = base; first < count; first += 4, i += 2) {
       const difference = words[i] ^ pattern;
       // A byte that is zero gets its upper bit set; so may one above it, which the comparison sorts out.
@@ -87,104 +119,130 @@ export class MemberPages {
       for (; hits !== 0; hits &= hits - 1) {
         const slot = first + ((31 - Math.clz32(hits & -hits)) >>> 3);
         if (slot >= count) break;
-        if (data[(i << 2) + 4 + (slot & 3)] !== sought) continue;
+        const size = data[(i << 2) + 4 + (slot & 3)];
+        if (!pairs && size !== sought) continue;
         let at = (base << 2) + bytesOf(info) - dataBefore(words, base, slot + 1);
-        if (sought > INLINE_BYTES_MAX) {
-          if (!keyEquals(this.#arena, readRef(data, at), bytes, start, end)) continue;
-        } else {
-          let k = start;
-          while (k < end && data[at] === bytes[k]) {
-            at++;
-            k++;
-          }
-          if (k < end) continue;
+        this.#chunk = chunk;
+        this.#at = at;
+        this.#size = size;
+        if (size > INLINE_BYTES_MAX) {
+          const record = readRef(data, at);
+          if (!keyEquals(this.#arena, record, bytes, start, end)) continue;
+          this.#entry.record = record;
+          return slot;
         }
-        return slot;
+        if (pairs && data[at++] !== length) continue;
+        if (equalsIn(this.#arena, bytes, start, end, chunk, at)) return slot;
       }
     }
     return -1;
   }
 
-  /** Loads what `find` reads of a page before it compares bytes. Returns what means nothing. Hot. */
+  /** Loads what `find` reads of a page before it looks at an entry. Returns what means nothing. Hot. */
   approachTags(block: number, info: number): number {
     const words = this.#arena.i32[block >>> CHUNK_SHIFT], base = (block & GRANULE_MASK) << 1;
     // The lines of a page of the usual size; data that is read here without need does no harm.
     return words[base] ^ words[base + ((info & COUNT_MASK) >>> 2 << 1)];
   }
 
-  /** Loads the data of the first member whose tag is that of `hash`. Returns what means nothing. Hot. */
+  /** Loads the data of the first entry whose tag is that of `hash`. Returns its record, 0 if there is none. Hot. */
   approachData(block: number, info: number, hash: number): number {
     const words = this.#arena.i32[block >>> CHUNK_SHIFT], base = (block & GRANULE_MASK) << 1;
+    const data = this.#arena.u8[block >>> CHUNK_SHIFT];
     const pattern = Math.imul(hash >>> 24, 0x01010101);
     const count = info & COUNT_MASK;
     for (let first = 0, i = base; first < count; first += 4, i += 2) {
       const difference = words[i] ^ pattern;
       const hits = (difference - 0x01010101) & ~difference & 0x80808080;
       if (hits === 0) continue;
-      const slot = Math.min(first + ((31 - Math.clz32(hits & -hits)) >>> 3), count - 1);
-      const end = (base << 2) + bytesOf(info) - dataBefore(words, base, slot);
-      // A member of the usual size lies in at most two lines.
-      return words[(end - 1) >>> 2] ^ words[Math.max(base, (end - INLINE_LOADED) >>> 2)];
+      const slot = first + ((31 - Math.clz32(hits & -hits)) >>> 3);
+      if (slot >= count) break;
+      const size = data[(i << 2) + 4 + (slot & 3)];
+      const at = (base << 2) + bytesOf(info) - dataBefore(words, base, slot + 1);
+      if (size > INLINE_BYTES_MAX) return readRef(data, at);
+      // Most lie in two lines.
+      this.#loaded = data[at] ^ data[at + size - 1];
+      return 0;
     }
     return 0;
   }
 
-  /** Reads the member in a slot. */
-  read(block: number, info: number, slot: number): void {
-    const chunk = block >>> CHUNK_SHIFT, base = (block & GRANULE_MASK) << 1;
-    const data = this.#arena.u8[chunk];
-    const at = (base << 2) + bytesOf(info) - dataBefore(this.#arena.i32[chunk], base, slot + 1);
-    const length = data[(base << 2) + tagOffset(slot) + 4];
-    if (length <= INLINE_BYTES_MAX) {
-      this.bytes = data;
-      this.start = at;
-      this.end = at + length;
-    } else {
-      this.#readRecord(readRef(data, at));
-    }
+  /** Loads what `find` left to be read of the entry that it found. Hot. */
+  readFound(): void {
+    this.#load(this.#chunk, this.#at, this.#size);
   }
 
-  /** Visits the members of a page; false when `visit` said so. Hot. */
-  each(block: number, info: number, visit: MemberVisitor): boolean {
-    const data = this.#arena.u8[block >>> CHUNK_SHIFT], base = (block & GRANULE_MASK) << 3;
+  /** Reads the entry in a slot. */
+  read(block: number, info: number, slot: number): void {
+    const chunk = block >>> CHUNK_SHIFT, base = (block & GRANULE_MASK) << 1;
+    this.#chunk = chunk;
+    this.#at = (base << 2) + bytesOf(info) - dataBefore(this.#arena.i32[chunk], base, slot + 1);
+    this.#size = this.#arena.u8[chunk][(base << 2) + tagOffset(slot) + 4];
+    this.readFound();
+  }
+
+  /** Visits the keys of a page, with their entries in `entry`; false when `visit` said so. Hot. */
+  each(block: number, info: number, visit: KeyVisitor): boolean {
+    const chunk = block >>> CHUNK_SHIFT, base = (block & GRANULE_MASK) << 3;
+    const data = this.#arena.u8[chunk], entry = this.#entry;
     const count = info & COUNT_MASK;
     let end = base + bytesOf(info);
     for (let slot = 0; slot < count; slot++) {
-      const length = data[base + tagOffset(slot) + 4];
-      const start = end - (length & INLINE_BYTES_MAX);
-      if (length <= INLINE_BYTES_MAX) {
-        if (!visit(data, start, end)) return false;
-      } else {
-        this.#readRecord(readRef(data, start));
-        if (!visit(this.bytes, this.start, this.end)) return false;
-      }
-      end = start;
+      const size = data[base + tagOffset(slot) + 4];
+      end -= size & INLINE_BYTES_MAX;
+      this.#load(chunk, end, size);
+      if (!visit(entry.bytes, entry.start, entry.end)) return false;
     }
     return true;
   }
 
-  /** Adds a member that is not there; it may lie anywhere in the arena. Returns the page's new block. Hot. */
-  add(block: number, info: number, hash: number, bytes: Uint8Array, start: number, end: number): number {
-    const length = end - start;
-    const outside = length > INLINE_BYTES_MAX;
-    const record = outside ? createRecord(this.#arena, 0, bytes, start, end, 0) : 0;
-    const size = outside ? REF_BYTES : length;
-    const count = info & COUNT_MASK;
-    invariant(count < MEMBERS_MAX, "a page holds too many members");
-    const used = this.#dataBytes(block, count);
-    block = this.#reserve(block, info, used, groupBytes(count + 1) + used + size);
-    const data = this.#arena.u8[block >>> CHUNK_SHIFT], base = (block & GRANULE_MASK) << 3;
-    const at = base + bytesOf(this.info) - used - size;
-    if (outside) writeRef(data, at, record);
-    else copyBytes(bytes, start, end, data, at);
-    const tag = base + tagOffset(count);
-    data[tag] = hash >>> 24;
-    data[tag + 4] = outside ? OUTSIDE | REF_BYTES : length;
-    this.info++;
+  /**
+   * Gives the key `kb[ks, ke)`, which `find` just looked for in the page and found in `slot`, or not, the value
+   * `vb[vs, ve)`. Where it stood in a record that cannot take the value, that is freed. Both may lie anywhere but in the page.
+   * Returns the page's new block. Hot.
+   */
+  put(
+    block: number,
+    info: number,
+    slot: number,
+    hash: number,
+    kb: Uint8Array,
+    ks: number,
+    ke: number,
+    vb: Uint8Array,
+    vs: number,
+    ve: number,
+  ): number {
+    const arena = this.#arena, pairs = this.#pairs;
+    const old = this.#entry.record;
+    const size = pairs ? 1 + ke - ks + ve - vs : ke - ks;
+    this.info = info;
+    if (size > INLINE_BYTES_MAX) {
+      if (old !== 0 && overwriteValue(arena, old, vb, vs, ve, false)) return block;
+      block = this.putRecord(block, info, slot, hash, createField(arena, kb, ks, ke, vb, vs, ve, false));
+    } else if (slot >= 0 && size === this.#size) {
+      copyIn(arena, vb, vs, ve, this.#chunk, this.#at + 1 + ke - ks);
+      return block;
+    } else {
+      block = this.#place(block, info, slot, hash, size);
+      const chunk = this.#chunk;
+      let at = this.#at;
+      if (pairs) arena.u8[chunk][at++] = ke - ks;
+      copyIn(arena, kb, ks, ke, chunk, at);
+      if (pairs) copyIn(arena, vb, vs, ve, chunk, at + ke - ks);
+    }
+    if (old !== 0) freeField(arena, old);
     return block;
   }
 
-  /** Removes the member in a slot. Returns the page's new block. Hot. */
+  /** `put` for an entry that is a record already; one that it was before is the caller's to free. */
+  putRecord(block: number, info: number, slot: number, hash: number, record: number): number {
+    block = this.#place(block, info, slot, hash, OUTSIDE | REF_BYTES);
+    writeRef(this.#arena.u8[this.#chunk], this.#at, record);
+    return block;
+  }
+
+  /** Removes the entry in a slot, with its record if it is one. Returns the page's new block. Hot. */
   remove(block: number, info: number, slot: number): number {
     const chunk = block >>> CHUNK_SHIFT, base = (block & GRANULE_MASK) << 1;
     const words = this.#arena.i32[chunk], data = this.#arena.u8[chunk];
@@ -193,9 +251,9 @@ export class MemberPages {
     const tag = front + tagOffset(slot), lastTag = front + tagOffset(last);
     const size = data[tag + 4] & INLINE_BYTES_MAX;
     const before = dataBefore(words, base, slot), used = dataBefore(words, base, last + 1);
-    if (data[tag + 4] > INLINE_BYTES_MAX) this.#arena.free(readRef(data, end - before - size));
+    if (data[tag + 4] > INLINE_BYTES_MAX) freeField(this.#arena, readRef(data, end - before - size));
     if (data[lastTag + 4] === data[tag + 4]) {
-      // The last member is of the same size and takes the place.
+      // The last entry is of the same size and takes the place.
       for (let i = 0, to = end - before - size, from = end - used; i < size; i++) data[to + i] = data[from + i];
       data[tag] = data[lastTag];
     } else {
@@ -210,29 +268,23 @@ export class MemberPages {
   }
 
   /**
-   * Splits a page that is not empty, of a table with a salt: members whose hash has `bit` set move. Returns the block of what stays; what moves is
-   * left in `other` and `otherInfo`.
+   * Splits a page that is not empty, of a table with a salt: entries whose hash has `bit` set move. Returns the block of what
+   * stays; what moves is left in `other` and `otherInfo`.
    */
   split(block: number, info: number, salt: number, bit: number): number {
-    const data = this.#arena.u8[block >>> CHUNK_SHIFT], base = (block & GRANULE_MASK) << 3;
+    const chunk = block >>> CHUNK_SHIFT, base = (block & GRANULE_MASK) << 3;
+    const data = this.#arena.u8[chunk], entry = this.#entry;
     const dataEnd = base + bytesOf(info), count = info & COUNT_MASK, moves = this.#moves;
     let moved = 0, movedBytes = 0, end = dataEnd;
     for (let slot = 0; slot < count; slot++) {
       const length = data[base + tagOffset(slot) + 4], size = length & INLINE_BYTES_MAX;
-      const start = end - size;
-      let hash = 0;
-      if (length <= INLINE_BYTES_MAX) {
-        hash = salted(hashBytes(data, start, end), salt);
-      } else {
-        this.#readRecord(readRef(data, start));
-        hash = salted(hashBytes(this.bytes, this.start, this.end), salt);
-      }
-      moves[slot] = hash & bit ? 1 : 0;
+      end -= size;
+      this.#load(chunk, end, length);
+      moves[slot] = salted(hashBytes(entry.bytes, entry.start, entry.end), salt) & bit ? 1 : 0;
       if (moves[slot] === 1) {
         moved++;
         movedBytes += size;
       }
-      end = start;
     }
     this.other = this.otherInfo = 0;
     this.info = info;
@@ -245,18 +297,18 @@ export class MemberPages {
     return kept;
   }
 
-  /** Moves all members of another page, which may be empty, to a page. Returns its new block. */
+  /** Moves all entries of another page, which may be empty, to a page. Returns its new block. */
   join(block: number, info: number, other: number, otherInfo: number): number {
     this.info = info;
     if (other === 0) return block;
     const kept = info & COUNT_MASK, added = otherInfo & COUNT_MASK;
-    invariant(kept + added <= MEMBERS_MAX, "a page holds too many members");
+    invariant(kept + added <= ENTRIES_MAX, "a page holds too many entries");
     const used = this.#dataBytes(block, kept), addedBytes = this.#dataBytes(other, added);
     block = this.#reserve(block, info, used, groupBytes(kept + added) + used + addedBytes);
     const from = this.#arena.u8[other >>> CHUNK_SHIFT], to = this.#arena.u8[block >>> CHUNK_SHIFT];
     const fromBase = (other & GRANULE_MASK) << 3, base = (block & GRANULE_MASK) << 3;
     const fromEnd = fromBase + bytesOf(otherInfo), end = base + bytesOf(this.info) - used;
-    copyBytes(from, fromEnd - addedBytes, fromEnd, to, end - addedBytes);
+    copyBlock(from, fromEnd - addedBytes, fromEnd, to, end - addedBytes);
     for (let i = 0; i < added; i++) {
       const fromTag = fromBase + tagOffset(i), tag = base + tagOffset(kept + i);
       to[tag] = from[fromTag];
@@ -274,10 +326,7 @@ export class MemberPages {
     const count = info & COUNT_MASK, used = this.#dataBytes(block, count);
     const copy = this.#relocated(block, info, used, groupBytes(count) + used);
     const data = this.#arena.u8[copy >>> CHUNK_SHIFT];
-    this.#eachOutside(copy, this.info, (at) => {
-      this.#readRecord(readRef(data, at));
-      writeRef(data, at, createRecord(this.#arena, 0, this.bytes, this.start, this.end, 0));
-    });
+    this.#eachOutside(copy, this.info, (at) => writeRef(data, at, copyField(this.#arena, readRef(data, at))));
     return copy;
   }
 
@@ -285,16 +334,16 @@ export class MemberPages {
   free(block: number, info: number): number {
     if (block === 0) return 0;
     let blocks = 1;
-    this.eachRecord(block, info, (ref) => {
-      this.#arena.free(ref);
+    this.eachRecord(block, info, (record) => {
+      freeField(this.#arena, record);
       blocks++;
     });
     this.#arena.free(block);
     return blocks;
   }
 
-  /** Visits the records of the members that lie outside of the page. */
-  eachRecord(block: number, info: number, visit: (ref: number) => void): void {
+  /** Visits the entries that are records. */
+  eachRecord(block: number, info: number, visit: (record: number) => void): void {
     const data = this.#arena.u8[block >>> CHUNK_SHIFT];
     this.#eachOutside(block, info, (at) => visit(readRef(data, at)));
   }
@@ -313,10 +362,34 @@ export class MemberPages {
     return dataBefore(this.#arena.i32[block >>> CHUNK_SHIFT], (block & GRANULE_MASK) << 1, count);
   }
 
-  #readRecord(ref: number): void {
-    this.bytes = this.#arena.u8[ref >>> CHUNK_SHIFT];
-    this.start = keyStart(this.#arena, ref);
-    this.end = this.start + keyLength(this.#arena, ref);
+  /** Loads `entry` with what has its data at index `at` of a chunk, `size` bytes long. Hot. */
+  #load(chunk: number, at: number, size: number): void {
+    const entry = this.#entry;
+    const data = this.#arena.u8[chunk];
+    if (size > INLINE_BYTES_MAX) return this.#loadRecord(readRef(data, at));
+    entry.record = 0;
+    entry.bytes = data;
+    if (this.#pairs) {
+      entry.start = at + 1;
+      entry.end = entry.valueStart = at + 1 + data[at];
+      entry.valueChunk = chunk;
+      entry.valueEnd = at + size;
+    } else {
+      entry.start = at;
+      entry.end = at + size;
+    }
+  }
+
+  #loadRecord(record: number): void {
+    const arena = this.#arena, entry = this.#entry;
+    entry.record = record;
+    entry.bytes = arena.u8[record >>> CHUNK_SHIFT];
+    entry.start = keyStart(arena, record);
+    entry.end = entry.start + keyLength(arena, record);
+    const block = valueBlock(arena, record);
+    entry.valueChunk = block >>> CHUNK_SHIFT;
+    entry.valueStart = valuePlace(arena, record, block);
+    entry.valueEnd = entry.valueStart + valueBytes(arena, record, block);
   }
 
   /** Visits where in its chunk each ref of a record lies. */
@@ -329,6 +402,45 @@ export class MemberPages {
       at -= length & INLINE_BYTES_MAX;
       if (length > INLINE_BYTES_MAX) visit(at);
     }
+  }
+
+  /**
+   * Makes a place for data with a length of `length` in a slot, or, if that is -1, in a new one. Leaves where it is in #chunk
+   * and #at. Returns the page's new block. Hot.
+   */
+  #place(block: number, info: number, slot: number, hash: number, length: number): number {
+    const size = length & INLINE_BYTES_MAX;
+    const count = info & COUNT_MASK;
+    if (slot >= 0) return this.#resize(block, info, slot, length);
+    invariant(count < ENTRIES_MAX, "a page holds too many entries");
+    const used = this.#dataBytes(block, count);
+    block = this.#reserve(block, info, used, groupBytes(count + 1) + used + size);
+    const data = this.#arena.u8[block >>> CHUNK_SHIFT], base = (block & GRANULE_MASK) << 3;
+    const tag = base + tagOffset(count);
+    data[tag] = hash >>> 24;
+    data[tag + 4] = length;
+    this.#chunk = block >>> CHUNK_SHIFT;
+    this.#at = base + bytesOf(this.info) - used - size;
+    this.info++;
+    return block;
+  }
+
+  /** Makes a slot's data as long as `length` says, which moves what lies in front of it. */
+  #resize(block: number, info: number, slot: number, length: number): number {
+    const count = info & COUNT_MASK;
+    const through = this.#dataBytes(block, slot + 1), used = this.#dataBytes(block, count);
+    const tag = tagOffset(slot);
+    const old = this.#arena.u8[block >>> CHUNK_SHIFT][((block & GRANULE_MASK) << 3) + tag + 4];
+    const growth = (length & INLINE_BYTES_MAX) - (old & INLINE_BYTES_MAX);
+    block = this.#reserve(block, info, used, groupBytes(count) + used + growth);
+    const data = this.#arena.u8[block >>> CHUNK_SHIFT], base = (block & GRANULE_MASK) << 3;
+    const end = base + bytesOf(this.info);
+    data.copyWithin(end - used - growth, end - used, end - through);
+    data[base + tag + 4] = length;
+    if (growth < 0) block = this.#trim(block, this.info, used + growth);
+    this.#chunk = block >>> CHUNK_SHIFT;
+    this.#at = ((block & GRANULE_MASK) << 3) + bytesOf(this.info) - through - growth;
+    return block;
   }
 
   /** Sees to it that a page with `used` bytes of data has room for `needed` bytes. Returns its block. Hot. */
@@ -367,18 +479,18 @@ export class MemberPages {
     return block;
   }
 
-  /** A new page of those members of another whose move is `which`: `count` with `used` bytes of data. */
+  /** A new page of those entries of another whose move is `which`: `count` with `used` bytes of data. */
   #pick(block: number, info: number, which: number, count: number, used: number): number {
     const arena = this.#arena;
     const target = this.#relocated(0, count, 0, groupBytes(count) + used);
     const from = arena.u8[block >>> CHUNK_SHIFT], to = arena.u8[target >>> CHUNK_SHIFT];
     const fromBase = (block & GRANULE_MASK) << 3, base = (target & GRANULE_MASK) << 3;
-    const members = info & COUNT_MASK, moves = this.#moves;
+    const entries = info & COUNT_MASK, moves = this.#moves;
     const fromView = arena.view[block >>> CHUNK_SHIFT], toView = arena.view[target >>> CHUNK_SHIFT];
     let fromEnd = fromBase + bytesOf(info), end = base + bytesOf(this.info);
-    // Eight bytes at a time, from the end of a member down. What that writes too much is written again: by the next
-    // member, or by the groups, which have eight bytes at least and come last.
-    for (let i = 0; i < members; i++) {
+    // Eight bytes at a time, from the end of an entry down. What that writes too much is written again: by the next
+    // entry, or by the groups, which have eight bytes at least and come last.
+    for (let i = 0; i < entries; i++) {
       const size = from[fromBase + tagOffset(i) + 4] & INLINE_BYTES_MAX;
       if (moves[i] === which) {
         for (let k = 8; k < size + 8; k += 8) toView.setBigInt64(end - k, fromView.getBigInt64(fromEnd - k));
@@ -386,7 +498,7 @@ export class MemberPages {
       }
       fromEnd -= size;
     }
-    for (let i = 0, slot = 0; i < members; i++) {
+    for (let i = 0, slot = 0; i < entries; i++) {
       if (moves[i] !== which) continue;
       const fromTag = fromBase + tagOffset(i), tag = base + tagOffset(slot);
       to[tag] = from[fromTag];
@@ -403,7 +515,7 @@ function copyBlock(source: Uint8Array, start: number, end: number, target: Uint8
   else copyBytes(source, start, end, target, at);
 }
 
-/** Bytes of data of the first `slots` members of a page whose words begin at `base`. Hot: four lengths at a time. */
+/** Bytes of data of the first `slots` entries of a page whose words begin at `base`. Hot: four lengths at a time. */
 function dataBefore(words: Int32Array, base: number, slots: number): number {
   let sums = 0, i = base + 1;
   const whole = i + ((slots >>> 2) << 1);

@@ -1,58 +1,57 @@
 /**
- * The member table: a hash table of byte strings for large sets, built for density. Members lie in pages of some twenty
- * (member_page.ts), whose overhead is two bytes a member. This file owns which member belongs to which page, and knows
- * nothing of sets.
+ * The page table: a hash table for large sets and hashes, built for density. Entries, which are keys, or keys with values,
+ * lie in pages of some twenty (page.ts), whose overhead is two bytes an entry. This file owns which entry belongs to which
+ * page, and knows nothing of sets and hashes.
  *
  *     header     +0 count · +4 pages · +8 mask · +12 directory · +16 peak · +20 salt
  *     directory  for each page: its block, its info
  *
- * It is linear hashing: there are as many pages as members call for, the lower bits of the hash choose among them, and
- * when the table grows by one page that page takes its members from exactly one other. So a table grows and shrinks a
+ * It is linear hashing: there are as many pages as entries call for, the lower bits of the hash choose among them, and
+ * when the table grows by one page that page takes its entries from exactly one other. So a table grows and shrinks a
  * few hundred bytes at a time, without a moment of rehashing. `mask` covers the pages and would do so until they double;
- * a page number beyond the last means the page that will split into it. `peak` is no less than the members of the
+ * a page number beyond the last means the page that will split into it. `peak` is no less than the entries of the
  * fullest page, where those of a page that was split since the pages doubled last count twice.
  *
- * The hash, read from its lowest bit on, puts every member at a position that stays; a page covers an interval of
+ * The hash, read from its lowest bit on, puts every key at a position that stays; a page covers an interval of
  * positions, which splits and merges only halve and double. Such a position is the cursor of SCAN.
  *
- * Registers: `find` and `random` leave the member's page and slot; `read` leaves its bytes. Valid until the next write.
+ * Registers: `find` and `random` leave the page and slot of an entry; `entry` is the one that was read last, or found, of
+ * which `find` itself reads no more than the record. All are valid until the next write.
  */
 import { invariant } from "../core/assert.ts";
-import { NO_BYTES } from "../core/bytes.ts";
 import type { Random } from "../core/random.ts";
 import { type Arena, CHUNK_SHIFT, GRANULE_MASK } from "./arena.ts";
 import { APPROACH_MAX } from "./dict.ts";
+import { fieldSize, valueBlock } from "./field_record.ts";
 import { hashBytes } from "./hash.ts";
-import { MemberPages, membersOf, type MemberVisitor, salted } from "./member_page.ts";
+import { entriesOf, Entry, type KeyVisitor, Pages, salted } from "./page.ts";
 
 const COUNT = 0, PAGES = 1, MASK = 2, DIRECTORY = 3, PEAK = 4, SALT = 5;
 const HEADER_BYTES = 24;
 /** What the salt grows by from table to table: an odd number, so that it takes all values. */
 const SALT_STEP = 0x9e3779b9;
-const ENTRY_BYTES = 8;
+const CELL_BYTES = 8;
 const DIRECTORY_BYTES_MIN = 16;
 
-/** Members to a page on average: above the first the table grows, below the second it shrinks. */
+/** Entries to a page on average: above the first the table grows, below the second it shrinks. */
 const GROW_ABOVE = 16;
 const SHRINK_BELOW = 8;
 
 /** Tables from here on do not fit into the processor's nearer caches. */
-const LARGE_MEMBERS = 1 << 12;
+const LARGE_ENTRIES = 1 << 12;
 
 /** Pages are chosen by 31 bits of the hash, the lowest excepted. */
 const POSITIONS = 2 ** 31;
 
-export class MemberTable {
-  /** After `read`: the member. */
-  bytes: Uint8Array = NO_BYTES;
-  start = 0;
-  end = 0;
-  /** After `find` and `random`: where the member is. */
+export class PageTable {
+  /** The entry that was read last. */
+  readonly entry = new Entry();
+  /** After `find` and `random`: where the entry is; slot -1 if it is not there. */
   page = 0;
   slot = 0;
 
   readonly #arena: Arena;
-  readonly #pages: MemberPages;
+  readonly #pages: Pages;
   /** After `find`: the hash of what it looked for. */
   #hash = 0;
   // What `approach` is about to visit.
@@ -61,14 +60,15 @@ export class MemberTable {
   readonly #infos = new Int32Array(APPROACH_MAX);
   /** Means nothing; without a use of them the loads of `approach` would be left out. */
   #loaded = 0;
-  /** The salt of the last table. It begins anywhere, because stores in one process may pass members to each other. */
+  /** The salt of the last table. It begins anywhere, because stores in one process may pass entries to each other. */
   #salt = crypto.getRandomValues(new Int32Array(1))[0];
-  /** After #entry: the words of the directory's chunk. */
+  /** After #cell: the words of the directory's chunk. */
   #words: Int32Array = new Int32Array(0);
 
-  constructor(arena: Arena) {
+  /** `pairs`: entries have values. */
+  constructor(arena: Arena, pairs: boolean) {
     this.#arena = arena;
-    this.#pages = new MemberPages(arena);
+    this.#pages = new Pages(arena, pairs, this.entry);
   }
 
   /** An empty table. */
@@ -84,83 +84,102 @@ export class MemberTable {
     return table;
   }
 
-  /** Number of members. */
+  /** Number of entries. */
   count(table: number): number {
     return this.#arena.i32[table >>> CHUNK_SHIFT][((table & GRANULE_MASK) << 1) + COUNT];
   }
 
   /**
-   * Loads the lines of up to APPROACH_MAX members of a large table, given by their hashes, into the processor's caches.
-   * Found one by one each costs three misses in a row; here those of all members overlap. Hot.
+   * Loads the lines of up to APPROACH_MAX entries of a large table, given by their hashes, into the processor's caches.
+   * Found one by one each costs three misses in a row or more; here those of all entries overlap. Hot.
    */
   approach(table: number, hashes: Int32Array, count: number): void {
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
-    if (words[head + COUNT] < LARGE_MEMBERS) return;
+    if (words[head + COUNT] < LARGE_ENTRIES) return;
     const pages = this.#pages, own = this.#hashes, blocks = this.#blocks, infos = this.#infos;
     const salt = words[head + SALT];
     let sum = 0;
     for (let k = 0; k < count; k++) {
       const hash = own[k] = salted(hashes[k], salt);
-      const entry = this.#entry(table, this.#pageOf(table, hash));
-      blocks[k] = this.#words[entry];
-      infos[k] = this.#words[entry + 1];
+      const cell = this.#cell(table, this.#pageOf(table, hash));
+      blocks[k] = this.#words[cell];
+      infos[k] = this.#words[cell + 1];
     }
     for (let k = 0; k < count; k++) sum ^= pages.approachTags(blocks[k], infos[k]);
-    for (let k = 0; k < count; k++) sum ^= pages.approachData(blocks[k], infos[k], own[k]);
+    let records = 0;
+    for (let k = 0; k < count; k++) {
+      const record = pages.approachData(blocks[k], infos[k], own[k]);
+      if (record !== 0) blocks[records++] = record;
+    }
+    for (let k = 0; k < records; k++) {
+      sum ^= this.#arena.i32[blocks[k] >>> CHUNK_SHIFT][(blocks[k] & GRANULE_MASK) << 1];
+    }
     this.#loaded = sum;
   }
 
-  /** Whether `bytes[start, end)`, whose hash is `known`, or 0 if nobody knows it yet, is a member. Hot. */
+  /** Looks for the key `bytes[start, end)`, whose hash is `known`, or 0 if nobody knows it yet. Hot. */
   find(table: number, bytes: Uint8Array, start: number, end: number, known = 0): boolean {
     const unsalted = known === 0 ? hashBytes(bytes, start, end) : known;
     const hash = salted(unsalted, this.#arena.i32[table >>> CHUNK_SHIFT][((table & GRANULE_MASK) << 1) + SALT]);
     const page = this.#pageOf(table, hash);
-    const entry = this.#entry(table, page);
+    const cell = this.#cell(table, page);
     this.#hash = hash;
     this.page = page;
-    this.slot = this.#pages.find(this.#words[entry], this.#words[entry + 1], hash, bytes, start, end);
+    this.slot = this.#pages.find(this.#words[cell], this.#words[cell + 1], hash, bytes, start, end);
     return this.slot >= 0;
   }
 
-  /** Adds the member that `find` just did not find. The bytes may lie anywhere in the arena. Hot. */
-  insert(table: number, bytes: Uint8Array, start: number, end: number): void {
-    const entry = this.#entry(table, this.page);
-    const dir = this.#words, pages = this.#pages;
-    dir[entry] = pages.add(dir[entry], dir[entry + 1], this.#hash, bytes, start, end);
-    dir[entry + 1] = pages.info;
-    const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
-    this.#raisePeak(words, head, this.page, pages.info);
-    if (++words[head + COUNT] > words[head + PAGES] * GROW_ABOVE) this.#split(table);
+  /** Reads all of the entry that `find` just found. Hot. */
+  readFound(): void {
+    this.#pages.readFound();
   }
 
-  /** Removes the member that `find` or `random` just found. Hot. */
-  remove(table: number): void {
-    const entry = this.#entry(table, this.page);
+  /**
+   * Gives the key `kb[ks, ke)`, which `find` just looked for and found or not, the value `vb[vs, ve)`. An entry that is a
+   * record loses its deadline. The bytes may lie anywhere but in this table. Hot.
+   */
+  put(table: number, kb: Uint8Array, ks: number, ke: number, vb: Uint8Array, vs: number, ve: number): void {
+    const cell = this.#cell(table, this.page);
     const dir = this.#words, pages = this.#pages;
-    dir[entry] = pages.remove(dir[entry], dir[entry + 1], this.slot);
-    dir[entry + 1] = pages.info;
+    dir[cell] = pages.put(dir[cell], dir[cell + 1], this.slot, this.#hash, kb, ks, ke, vb, vs, ve);
+    dir[cell + 1] = pages.info;
+    if (this.slot < 0) this.#added(table);
+  }
+
+  /** `put` for an entry that is a record already (field_record.ts); one that it was before is the caller's to free. */
+  putRecord(table: number, record: number): void {
+    const cell = this.#cell(table, this.page);
+    const dir = this.#words, pages = this.#pages;
+    dir[cell] = pages.putRecord(dir[cell], dir[cell + 1], this.slot, this.#hash, record);
+    dir[cell + 1] = pages.info;
+    if (this.slot < 0) this.#added(table);
+  }
+
+  /** Removes the entry that `find` or `random` just found, with its record if it is one. Hot. */
+  remove(table: number): void {
+    const cell = this.#cell(table, this.page);
+    const dir = this.#words, pages = this.#pages;
+    dir[cell] = pages.remove(dir[cell], dir[cell + 1], this.slot);
+    dir[cell + 1] = pages.info;
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
     if (--words[head + COUNT] < words[head + PAGES] * SHRINK_BELOW && words[head + PAGES] > 1) this.#merge(table);
   }
 
-  /** Reads the member that `find` or `random` just found. */
+  /** Reads the entry that `random` just found. */
   read(table: number): void {
-    const entry = this.#entry(table, this.page), pages = this.#pages;
-    pages.read(this.#words[entry], this.#words[entry + 1], this.slot);
-    this.bytes = pages.bytes;
-    this.start = pages.start;
-    this.end = pages.end;
+    const cell = this.#cell(table, this.page);
+    this.#pages.read(this.#words[cell], this.#words[cell + 1], this.slot);
   }
 
-  /** Chooses a member uniformly, of a table that is not empty. */
+  /** Chooses an entry uniformly, of a table that is not empty. */
   random(table: number, random: Random): void {
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
     const mask = words[head + MASK], peak = words[head + PEAK];
-    invariant(words[head + COUNT] > 0, "a random member of an empty table");
+    invariant(words[head + COUNT] > 0, "a random entry of an empty table");
     for (;;) {
-      // A page that is not split yet answers to two numbers, one that is to one: its members count twice for it.
+      // A page that is not split yet answers to two numbers, one that is to one: its entries count twice for it.
       const page = this.#pageOf(table, random.below(mask + 1) << 1);
-      const count = membersOf(this.#words[this.#entry(table, page) + 1]);
+      const count = entriesOf(this.#words[this.#cell(table, page) + 1]);
       const shift = this.#isSplit(words, head, page) ? 1 : 0;
       // A part in millions from uniform, and without a division.
       const choice = Math.floor(random.below(2 ** 32) * peak * 2 ** -32);
@@ -171,18 +190,18 @@ export class MemberTable {
     }
   }
 
-  /** Calls `visit` with every member, until it returns false. It must not change this table, but may use any other. */
-  each(table: number, visit: MemberVisitor): void {
+  /** Calls `visit` with every key, and its entry in `entry`, until it returns false. It must not change this table, but may use any other. */
+  each(table: number, visit: KeyVisitor): void {
     const count = this.#arena.i32[table >>> CHUNK_SHIFT][((table & GRANULE_MASK) << 1) + PAGES];
     for (let page = 0; page < count; page++) {
-      const entry = this.#entry(table, page);
-      if (!this.#pages.each(this.#words[entry], this.#words[entry + 1], visit)) return;
+      const cell = this.#cell(table, page);
+      if (!this.#pages.each(this.#words[cell], this.#words[cell + 1], visit)) return;
     }
   }
 
   /**
-   * Visits the members from `cursor` (0 starts) until at least `count` were seen, and returns the cursor to go on with,
-   * 0 at the end. Every member that is there from the first call to the last is visited at least once, whatever comes and
+   * Visits the entries from `cursor` (0 starts) until at least `count` were seen, and returns the cursor to go on with,
+   * 0 at the end. Every entry that is there from the first call to the last is visited at least once, whatever comes and
    * goes between the calls. Any number is a cursor.
    */
   scan(
@@ -192,16 +211,16 @@ export class MemberTable {
     visit: (bytes: Uint8Array, start: number, end: number) => void,
   ): number {
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
-    const all: MemberVisitor = (bytes, start, end) => {
+    const all: KeyVisitor = (bytes, start, end) => {
       visit(bytes, start, end);
       return true;
     };
     let position = cursor % POSITIONS, seen = 0;
     for (;;) {
       const page = this.#pageOf(table, reversed(position) << 1);
-      const entry = this.#entry(table, page);
-      seen += membersOf(this.#words[entry + 1]);
-      this.#pages.each(this.#words[entry], this.#words[entry + 1], all);
+      const cell = this.#cell(table, page);
+      seen += entriesOf(this.#words[cell + 1]);
+      this.#pages.each(this.#words[cell], this.#words[cell + 1], all);
       const intervals = (words[head + MASK] + 1) / (this.#isSplit(words, head, page) ? 1 : 2);
       const width = POSITIONS / intervals;
       position += width - position % width;
@@ -217,12 +236,12 @@ export class MemberTable {
     const words = arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
     const copied = arena.i32[to >>> CHUNK_SHIFT], at = (to & GRANULE_MASK) << 1;
     arena.free(copied[at + DIRECTORY]);
-    copied[at + DIRECTORY] = this.#createDirectory(words[head + PAGES] * ENTRY_BYTES);
+    copied[at + DIRECTORY] = this.#createDirectory(words[head + PAGES] * CELL_BYTES);
     for (const field of [COUNT, PAGES, MASK, PEAK, SALT]) copied[at + field] = words[head + field];
     for (let page = 0; page < words[head + PAGES]; page++) {
-      const entry = this.#entry(table, page);
-      const copy = pages.copy(this.#words[entry], this.#words[entry + 1]);
-      const target = this.#entry(to, page);
+      const cell = this.#cell(table, page);
+      const copy = pages.copy(this.#words[cell], this.#words[cell + 1]);
+      const target = this.#cell(to, page);
       this.#words[target] = copy;
       this.#words[target + 1] = pages.info;
     }
@@ -234,30 +253,39 @@ export class MemberTable {
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
     for (let freed = 0; words[head + PAGES] > 0; words[head + PAGES]--) {
       if (freed >= budget) return table;
-      const entry = this.#entry(table, words[head + PAGES] - 1);
-      freed += this.#pages.free(this.#words[entry], this.#words[entry + 1]);
+      const cell = this.#cell(table, words[head + PAGES] - 1);
+      freed += this.#pages.free(this.#words[cell], this.#words[cell + 1]);
     }
     this.#arena.free(words[head + DIRECTORY]);
     this.#arena.free(table);
     return 0;
   }
 
-  /** Bytes of the arena that the table takes, from the pages of about `samples` members; 0: from all. */
+  /** Bytes of the arena that the table takes, from the pages of about `samples` entries; 0: from all. */
   sizeBytes(table: number, samples: number): number {
     const arena = this.#arena;
     const words = arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
     const count = words[head + PAGES];
-    let bytes = 0, members = 0, seen = 0;
-    for (; seen < count && (samples === 0 || members < samples); seen++) {
-      const entry = this.#entry(table, seen);
-      const block = this.#words[entry], info = this.#words[entry + 1];
+    let bytes = 0, entries = 0, seen = 0;
+    for (; seen < count && (samples === 0 || entries < samples); seen++) {
+      const cell = this.#cell(table, seen);
+      const block = this.#words[cell], info = this.#words[cell + 1];
       if (block === 0) continue;
-      members += membersOf(info);
+      entries += entriesOf(info);
       bytes += arena.sizeOf(block);
-      this.#pages.eachRecord(block, info, (ref) => bytes += arena.sizeOf(ref));
+      this.#pages.eachRecord(block, info, (record) => bytes += fieldSize(arena, record));
     }
-    const all = seen < count && members > 0 ? Math.round(bytes / members * words[head + COUNT]) : bytes;
+    const all = seen < count && entries > 0 ? Math.round(bytes / entries * words[head + COUNT]) : bytes;
     return all + arena.sizeOf(table) + arena.sizeOf(words[head + DIRECTORY]);
+  }
+
+  /** Visits the entries that are records. */
+  eachRecord(table: number, visit: (record: number) => void): void {
+    const count = this.#arena.i32[table >>> CHUNK_SHIFT][((table & GRANULE_MASK) << 1) + PAGES];
+    for (let page = 0; page < count; page++) {
+      const cell = this.#cell(table, page);
+      if (this.#words[cell] !== 0) this.#pages.eachRecord(this.#words[cell], this.#words[cell + 1], visit);
+    }
   }
 
   /** Checks all invariants and adds every block to `reached`. */
@@ -271,29 +299,34 @@ export class MemberTable {
     claim(table);
     claim(words[head + DIRECTORY]);
     invariant((mask & (mask + 1)) === 0 && pageCount <= mask && pageCount > mask >>> 1, "a table's mask is off");
-    invariant(this.#arena.sizeOf(words[head + DIRECTORY]) >= pageCount * ENTRY_BYTES, "a directory is too small");
+    invariant(this.#arena.sizeOf(words[head + DIRECTORY]) >= pageCount * CELL_BYTES, "a directory is too small");
     let count = 0;
     for (let page = 0; page < pageCount; page++) {
-      const entry = this.#entry(table, page);
-      const block = this.#words[entry], info = this.#words[entry + 1], members = membersOf(info);
+      const cell = this.#cell(table, page);
+      const block = this.#words[cell], info = this.#words[cell + 1], entries = entriesOf(info);
       pages.check(block, info);
       if (block === 0) continue;
-      count += members;
+      count += entries;
       claim(block);
-      pages.eachRecord(block, info, claim);
-      const weight = this.#isSplit(words, head, page) ? members * 2 : members;
+      pages.eachRecord(block, info, (record) => {
+        claim(record);
+        const value = valueBlock(this.#arena, record);
+        if (value !== record) claim(value);
+      });
+      const weight = this.#isSplit(words, head, page) ? entries * 2 : entries;
       invariant(weight <= words[head + PEAK], "a page is fuller than the fullest");
-      for (let slot = 0; slot < members; slot++) {
+      for (let slot = 0; slot < entries; slot++) {
         pages.read(block, info, slot);
-        invariant(this.find(table, pages.bytes, pages.start, pages.end), "a member cannot be found");
-        invariant(this.page === page && this.slot === slot, "a member is there twice");
+        const { bytes, start, end } = this.entry;
+        invariant(this.find(table, bytes, start, end), "an entry cannot be found");
+        invariant(this.page === page && this.slot === slot, "an entry is there twice");
       }
     }
-    invariant(count === words[head + COUNT], "the members of a table are miscounted");
+    invariant(count === words[head + COUNT], "the entries of a table are miscounted");
   }
 
   /** Index of a page's entry in `#words`. */
-  #entry(table: number, page: number): number {
+  #cell(table: number, page: number): number {
     const directory = this.#arena.i32[table >>> CHUNK_SHIFT][((table & GRANULE_MASK) << 1) + DIRECTORY];
     this.#words = this.#arena.i32[directory >>> CHUNK_SHIFT];
     return ((directory & GRANULE_MASK) << 1) + (page << 1);
@@ -312,16 +345,23 @@ export class MemberTable {
     return page >= half || page < words[head + PAGES] - half;
   }
 
+  /** After an entry was added to `page`. */
+  #added(table: number): void {
+    const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
+    this.#raisePeak(words, head, this.page, this.#pages.info);
+    if (++words[head + COUNT] > words[head + PAGES] * GROW_ABOVE) this.#split(table);
+  }
+
   /** Minds how full a page is. */
   #raisePeak(words: Int32Array, head: number, page: number, info: number): void {
-    const weight = this.#isSplit(words, head, page) ? membersOf(info) * 2 : membersOf(info);
+    const weight = this.#isSplit(words, head, page) ? entriesOf(info) * 2 : entriesOf(info);
     if (weight > words[head + PEAK]) words[head + PEAK] = weight;
   }
 
   /** Finds the fullest page anew: by now some may count half or twice as much as before. */
   #resetPeak(table: number): void {
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
-    const first = this.#entry(table, 0), dir = this.#words;
+    const first = this.#cell(table, 0), dir = this.#words;
     words[head + PEAK] = 0;
     for (let page = 0; page < words[head + PAGES]; page++) {
       this.#raisePeak(words, head, page, dir[first + (page << 1) + 1]);
@@ -333,7 +373,7 @@ export class MemberTable {
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
     const pages = this.#pages, count = words[head + PAGES], half = (words[head + MASK] + 1) >>> 1;
     this.#growDirectory(words, head, count + 1);
-    const from = this.#entry(table, count - half), to = from + (half << 1);
+    const from = this.#cell(table, count - half), to = from + (half << 1);
     const dir = this.#words;
     words[head + PAGES] = count + 1;
     dir[to] = dir[to + 1] = 0;
@@ -359,7 +399,7 @@ export class MemberTable {
     const halved = rest === words[head + MASK] >>> 1;
     if (halved) words[head + MASK] >>>= 1;
     const half = (words[head + MASK] + 1) >>> 1;
-    const last = this.#entry(table, rest), to = last - (half << 1);
+    const last = this.#cell(table, rest), to = last - (half << 1);
     const dir = this.#words;
     words[head + PAGES] = rest;
     dir[to] = pages.join(dir[to], dir[to + 1], dir[last], dir[last + 1]);
@@ -377,13 +417,13 @@ export class MemberTable {
   }
 
   #growDirectory(words: Int32Array, head: number, count: number): void {
-    const directory = words[head + DIRECTORY], bytes = count * ENTRY_BYTES;
+    const directory = words[head + DIRECTORY], bytes = count * CELL_BYTES;
     if (bytes <= this.#arena.sizeOf(directory)) return;
-    words[head + DIRECTORY] = this.#arena.realloc(directory, bytes - ENTRY_BYTES, bytes + (bytes >>> 2));
+    words[head + DIRECTORY] = this.#arena.realloc(directory, bytes - CELL_BYTES, bytes + (bytes >>> 2));
   }
 
   #shrinkDirectory(words: Int32Array, head: number, count: number): void {
-    const directory = words[head + DIRECTORY], bytes = count * ENTRY_BYTES;
+    const directory = words[head + DIRECTORY], bytes = count * CELL_BYTES;
     const size = this.#arena.sizeOf(directory);
     if (size <= DIRECTORY_BYTES_MIN || bytes > size >>> 1) return;
     words[head + DIRECTORY] = this.#arena.realloc(directory, bytes, bytes + (bytes >>> 2));
