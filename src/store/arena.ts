@@ -33,30 +33,35 @@ const RUNS_MAX = CHUNKS_MAX * RUNS_PER_CHUNK;
 const CLASSED_BYTES_MAX = 1 << 16;
 const SPAN_BYTES_MAX = CHUNK_BYTES / 2;
 
-/** Block sizes: every granule to 128 bytes, then four steps to each doubling, to 64 KiB. */
+const CLASS_NONE = 0; // a free run
+const CLASS_LARGE = 1; // one block of whole runs
+const CLASS_HUGE = 2; // one block in a chunk of its own
+const CLASS_FIRST = 3; // blocks of one size, as all that follow
+/**
+ * Block sizes: every granule to 256 bytes, then sixteen steps to each doubling to 4 KiB and four to 64 KiB. There are many
+ * small ones because a small collection is one block; a page of a run that no block has come to yet takes no memory.
+ */
 const CLASS_BYTES = classSizes();
 const CLASS_COUNT = CLASS_BYTES.length;
-const CLASS_LARGE = CLASS_COUNT; // one block of whole runs
-const CLASS_HUGE = CLASS_COUNT + 1; // one block in a chunk of its own
-const CLASS_NONE = CLASS_COUNT + 2; // a free run
 /** Size class of a block of so many granules. */
 const CLASS_OF = classOf();
 /** Runs in a span of each class: enough for eight blocks, so that the tail of a span wastes little. */
 const SPAN_RUNS = CLASS_BYTES.map((bytes) => Math.max(1, Math.ceil((bytes * 8) / RUN_BYTES)));
-const SPAN_BLOCKS = CLASS_BYTES.map((bytes, i) => Math.floor((SPAN_RUNS[i] * RUN_BYTES) / bytes));
+const SPAN_BLOCKS = CLASS_BYTES.map((bytes, i) => bytes === 0 ? 0 : Math.floor((SPAN_RUNS[i] * RUN_BYTES) / bytes));
 
 function classSizes(): Int32Array {
-  const sizes: number[] = [];
-  for (let bytes = 8; bytes <= 128; bytes += 8) sizes.push(bytes);
-  for (let base = 128; base < CLASSED_BYTES_MAX; base *= 2) {
-    for (let step = 1; step <= 4; step++) sizes.push(base + (base / 4) * step);
+  const sizes: number[] = new Array(CLASS_FIRST).fill(0);
+  for (let bytes = 8; bytes <= 256; bytes += 8) sizes.push(bytes);
+  for (let base = 256; base < CLASSED_BYTES_MAX; base *= 2) {
+    const steps = base < 4096 ? 16 : 4;
+    for (let step = 1; step <= steps; step++) sizes.push(base + (base / steps) * step);
   }
   return Int32Array.from(sizes);
 }
 
 function classOf(): Uint8Array {
   const table = new Uint8Array((CLASSED_BYTES_MAX >>> GRANULE_BITS) + 1);
-  let c = 0;
+  let c = CLASS_FIRST;
   for (let granules = 0; granules < table.length; granules++) {
     while (CLASS_BYTES[c] < granules << GRANULE_BITS) c++;
     table[granules] = c;
@@ -93,7 +98,7 @@ export class Arena {
 
   // Per run. Meaningful for the first run of a span, but #first, which leads every run of a span to it.
   readonly #first = new Int32Array(RUNS_MAX);
-  readonly #class = new Uint8Array(RUNS_MAX).fill(CLASS_NONE);
+  readonly #class = new Uint8Array(RUNS_MAX);
   readonly #runCount = new Int32Array(RUNS_MAX);
   readonly #freeHead = new Int32Array(RUNS_MAX);
   readonly #bump = new Int32Array(RUNS_MAX); // granule of the first block never used
@@ -142,7 +147,7 @@ export class Arena {
   free(ref: number): void {
     const run = this.#first[ref >>> RUN_SHIFT];
     const c = this.#class[run];
-    if (c >= CLASS_LARGE) {
+    if (c < CLASS_FIRST) {
       this.#freeLarge(run, c);
       return;
     }
@@ -163,7 +168,7 @@ export class Arena {
   sizeOf(ref: number): number {
     const run = this.#first[ref >>> RUN_SHIFT];
     const c = this.#class[run];
-    if (c < CLASS_LARGE) return CLASS_BYTES[c];
+    if (c >= CLASS_FIRST) return CLASS_BYTES[c];
     return c === CLASS_LARGE ? this.#runCount[run] * RUN_BYTES : this.u8[ref >>> CHUNK_SHIFT].length;
   }
 
@@ -224,7 +229,7 @@ export class Arena {
         }
         const runs = this.#runCount[run];
         for (let i = 0; i < runs; i++) invariant(this.#first[run + i] === run, "a run does not lead to its span");
-        if (c >= CLASS_LARGE) {
+        if (c < CLASS_FIRST) {
           if (run !== 0) {
             inUse.add((run << RUN_SHIFT) | 0);
             usedBytes += this.sizeOf(run << RUN_SHIFT);
@@ -430,6 +435,25 @@ export function copyIn(arena: Arena, source: Uint8Array, start: number, end: num
   const from = viewOf(source), to = arena.view[chunk];
   for (const last = end - 8; start < last; start += 8, at += 8) to.setBigInt64(at, from.getBigInt64(start, true), true);
   // The last eight bytes overlap those before them.
+  to.setBigInt64(at + end - 8 - start, from.getBigInt64(end - 8, true), true);
+}
+
+/** Copies `[start, end)` of a chunk to index `at` of another or the same; the ranges must not overlap. Hot. */
+export function copyBetween(
+  arena: Arena,
+  chunk: number,
+  start: number,
+  end: number,
+  toChunk: number,
+  at: number,
+): void {
+  const length = end - start;
+  if (length < 8 || length > VIEW_COPY_BYTES_MAX) {
+    copyBytes(arena.u8[chunk], start, end, arena.u8[toChunk], at);
+    return;
+  }
+  const from = arena.view[chunk], to = arena.view[toChunk];
+  for (const last = end - 8; start < last; start += 8, at += 8) to.setBigInt64(at, from.getBigInt64(start, true), true);
   to.setBigInt64(at + end - 8 - start, from.getBigInt64(end - 8, true), true);
 }
 

@@ -29,8 +29,8 @@ const ENTRY_ESTIMATE_BYTES = 8;
 const SHORT_ENTRY_BYTES = 2;
 /** Bytes of a listpack that merging saves. */
 const LISTPACK_BYTES = 7;
-/** Bytes of a packed block before its entries, which share the size limit so that a full node fills a size class. */
-const BLOCK_HEAD_BYTES = 12;
+/** What the head of a block takes of the size limit, so that a full node fills a size class. */
+const BLOCK_HEAD_BYTES = 16;
 
 export class List implements ValueType {
   readonly packed: Packed;
@@ -107,9 +107,10 @@ export class List implements ValueType {
     const { packed, body } = this;
     if (!this.#exceeds(packed.sizeOf(body) + bytes, packed.count(body) + count)) return;
     this.createLong();
-    if (packed.count(body) > 0) this.#insertNode(0, body);
+    const elements = packed.count(body);
+    if (elements > 0) this.#insertNode(0, body);
     else this.#arena.free(body);
-    this.#directory.addElements(this.body, packed.count(body));
+    this.#directory.addElements(this.body, elements);
   }
 
   /** Makes a directory with one node a block again when it is down to half of the limits. Call after removing. */
@@ -523,7 +524,7 @@ export class List implements ValueType {
    */
   #createNode(neighbour: number): number {
     const { packed } = this;
-    const room = neighbour === 0 ? 0 : Math.min(this.#arena.sizeOf(neighbour), this.#nodeBytes) - BLOCK_HEAD_BYTES;
+    const room = neighbour === 0 ? 0 : Math.min(packed.capacity(neighbour), this.#nodeBytes - BLOCK_HEAD_BYTES);
     return packed.append(packed.create(Math.max(room, packed.encodedBytes)));
   }
 

@@ -3,11 +3,13 @@
  * owns that layout; it serves small lists, hashes, sets and sorted sets and the nodes of large lists, and refuses to know
  * what the elements mean.
  *
- *     block     +0 first:32 · +4 end:32 · +8 count:32 · gap · entries in [first, end) · room
+ *     narrow    +0 first:11 | end:11 | count:10                         · gap · entries in [first, end) · room
+ *     wide      +0 0 · +4 first:32 · +8 end:32 · +12 count:32           · gap · entries in [first, end) · room
  *     listpack  bytes:32 · count:16 (65535: unknown) · entries · 0xFF      little endian; made on demand, see `image`
  *
- * The entries have room on both sides, which makes a push at the head as cheap as one at the tail; the thresholds of the
- * types count `sizeOf`, which is what the listpack alone would take.
+ * A block up to 1.5 KiB is narrow (the first entry is never at 0), because most blocks are a small collection each. The
+ * entries have room on both sides, which makes a push at the head as cheap as one at the tail; the thresholds of the types
+ * count `sizeOf`, which is what the listpack alone would take.
  *
  * A position is an entry's offset in its block; 0 is none. Operations that may move a block return its new ref and make
  * all positions in it invalid but the one they leave in `position`. One Packed serves all blocks of an arena; its
@@ -15,7 +17,7 @@
  */
 import { invariant } from "../core/assert.ts";
 import { writeDecimal } from "../core/numbers.ts";
-import { type Arena, CHUNK_SHIFT, copyBytes, GRANULE_MASK } from "./arena.ts";
+import { type Arena, CHUNK_SHIFT, copyBetween, copyBytes, GRANULE_MASK } from "./arena.ts";
 import {
   backLengthBytes,
   bodyBytes,
@@ -32,14 +34,22 @@ import {
   word,
 } from "./entry.ts";
 
-const FIRST = 0, END = 1, COUNT = 2;
-const HEAD_BYTES = 12;
+// Of a narrow head: its word. An entry takes two bytes at least, so a narrow block has at most 1021.
+const FIRST_MASK = 0x7ff, END_MASK = 0x7ff, END_SHIFT = 11, COUNT_SHIFT = 22;
+const NARROW_HEAD_BYTES = 4;
+/** Blocks made for more are wide; narrow ones must not reach 2 KiB when the arena rounds them up. */
+const NARROW_ENTRIES_BYTES_MAX = 1536 - NARROW_HEAD_BYTES;
+// Of a wide head: its words, the first of which is 0.
+const FIRST = 1, END = 2, COUNT = 3;
+const WIDE_HEAD_BYTES = 16;
 /** Bytes of a listpack that are no entries. */
 const LISTPACK_BYTES = 7;
 const LISTPACK_HEAD_BYTES = 6;
 const COUNT_UNKNOWN = 65535;
 const TERMINATOR = 0xff;
 
+/** Blocks up to this size have no more room than their size class happens to give: they are many, and soon copied. */
+const TIGHT_BYTES_MAX = 512;
 /** Blocks of this size and more do not grow while they have any room left: moving them is the cheaper evil. */
 const SETTLED_BYTES = 4096;
 /** Blocks below this size do not shrink. */
@@ -86,9 +96,14 @@ export class Packed {
 
   /** An empty block with room for `bytes` of entries. */
   create(bytes = 0): number {
-    const block = this.#arena.alloc(HEAD_BYTES + bytes);
-    this.#setHead(block, HEAD_BYTES, HEAD_BYTES, 0);
+    const block = this.#alloc(bytes), head = this.#headBytes(block);
+    this.#setHead(block, head, head, 0);
     return block;
+  }
+
+  /** Bytes of entries that the block has room for in all. */
+  capacity(block: number): number {
+    return this.#arena.sizeOf(block) - this.#headBytes(block);
   }
 
   /** A copy that is as large as it must be. */
@@ -98,39 +113,35 @@ export class Packed {
 
   /** A new block of the `count` entries in `[from, to)`. */
   copyRange(block: number, from: number, to: number, count: number): number {
-    const target = this.#arena.alloc(HEAD_BYTES + to - from);
-    const base = (block & GRANULE_MASK) << 3;
-    const at = ((target & GRANULE_MASK) << 3) + HEAD_BYTES;
-    copyBytes(
-      this.#arena.u8[block >>> CHUNK_SHIFT],
-      base + from,
-      base + to,
-      this.#arena.u8[target >>> CHUNK_SHIFT],
-      at,
-    );
-    this.#setHead(target, HEAD_BYTES, HEAD_BYTES + to - from, count);
+    const target = this.create(to - from), first = this.first(target);
+    const source = (block & GRANULE_MASK) << 3, at = ((target & GRANULE_MASK) << 3) + first;
+    const bytes = this.#arena.u8[target >>> CHUNK_SHIFT];
+    copyBytes(this.#arena.u8[block >>> CHUNK_SHIFT], source + from, source + to, bytes, at);
+    this.#setHead(target, first, first + to - from, count);
     return target;
   }
 
   /** Number of elements. */
   count(block: number): number {
-    return this.#arena.i32[block >>> CHUNK_SHIFT][((block & GRANULE_MASK) << 1) + COUNT];
+    const words = this.#arena.i32[block >>> CHUNK_SHIFT], h = (block & GRANULE_MASK) << 1;
+    return words[h] !== 0 ? words[h] >>> COUNT_SHIFT : words[h + COUNT];
   }
 
   /** Bytes that the listpack of these elements takes in Redis. */
   sizeOf(block: number): number {
-    const words = this.#arena.i32[block >>> CHUNK_SHIFT], i = (block & GRANULE_MASK) << 1;
-    return words[i + END] - words[i + FIRST] + LISTPACK_BYTES;
+    return this.end(block) - this.first(block) + LISTPACK_BYTES;
   }
 
   /** Position of the first element, `end` in an empty block. */
   first(block: number): number {
-    return this.#arena.i32[block >>> CHUNK_SHIFT][((block & GRANULE_MASK) << 1) + FIRST];
+    const words = this.#arena.i32[block >>> CHUNK_SHIFT], h = (block & GRANULE_MASK) << 1;
+    return words[h] !== 0 ? words[h] & FIRST_MASK : words[h + FIRST];
   }
 
   /** The position behind the last element. */
   end(block: number): number {
-    return this.#arena.i32[block >>> CHUNK_SHIFT][((block & GRANULE_MASK) << 1) + END];
+    const words = this.#arena.i32[block >>> CHUNK_SHIFT], h = (block & GRANULE_MASK) << 1;
+    return words[h] !== 0 ? (words[h] >>> END_SHIFT) & END_MASK : words[h + END];
   }
 
   /** The position behind an element's. */
@@ -150,15 +161,14 @@ export class Packed {
 
   /** Position of the element with an index from 0 to `count`, which gives `end`; walks from the nearer side. */
   at(block: number, index: number): number {
-    const words = this.#arena.i32[block >>> CHUNK_SHIFT], h = (block & GRANULE_MASK) << 1;
-    const count = words[h + COUNT];
+    const count = this.count(block);
     if (index <= count >>> 1) {
-      const bytes = this.#arena.u8[block >>> CHUNK_SHIFT], base = h << 2;
-      let i = base + words[h + FIRST];
+      const bytes = this.#arena.u8[block >>> CHUNK_SHIFT], base = (block & GRANULE_MASK) << 3;
+      let i = base + this.first(block);
       while (index-- > 0) i += entryBytes(bytes, i);
       return i - base;
     }
-    let position = words[h + END];
+    let position = this.end(block);
     for (let left = count - index; left > 0; left--) position = this.previous(block, position);
     return position;
   }
@@ -286,9 +296,8 @@ export class Packed {
    * the number of entries before it, or until the end, in `passed`. Hot.
    */
   find(block: number, position: number, stride: number): number {
-    const words = this.#arena.i32[block >>> CHUNK_SHIFT], h = (block & GRANULE_MASK) << 1;
     const bytes = this.#arena.u8[block >>> CHUNK_SHIFT];
-    const base = h << 2, end = base + words[h + END];
+    const base = (block & GRANULE_MASK) << 3, end = base + this.end(block);
     const code = this.#pending.code;
     let i = base + position;
     let passed = 0;
@@ -304,9 +313,9 @@ export class Packed {
     return 0;
   }
 
-  /** Adds the encoded element behind the last. */
-  append(block: number): number {
-    return this.insert(block, this.end(block));
+  /** Adds the encoded element behind the last; `more` is as in `insert`. */
+  append(block: number, more = 0): number {
+    return this.insert(block, this.end(block), more);
   }
 
   /** Adds the encoded element before the first. */
@@ -314,11 +323,13 @@ export class Packed {
     return this.insert(block, this.first(block));
   }
 
-  /** Adds the encoded element before the one at `position`, or at the end. */
-  insert(block: number, position: number): number {
-    block = this.#open(block, position, this.#pending.size);
+  /**
+   * Adds the encoded element before the one at `position`, or at the end. If the block must move, it gets room for `more`
+   * bytes that come next.
+   */
+  insert(block: number, position: number, more = 0): number {
+    block = this.#open(block, position, this.#pending.size, 1, more);
     this.#pending.write(this.#arena, block >>> CHUNK_SHIFT, ((block & GRANULE_MASK) << 3) + this.position);
-    this.#arena.i32[block >>> CHUNK_SHIFT][((block & GRANULE_MASK) << 1) + COUNT]++;
     return block;
   }
 
@@ -327,8 +338,8 @@ export class Packed {
     const old = this.next(block, position) - position;
     const more = this.#pending.size - old;
     this.position = position;
-    if (more > 0) block = this.#open(block, position, more);
-    else if (more < 0) block = this.#close(block, position, -more);
+    if (more > 0) block = this.#open(block, position, more, 0, 0);
+    else if (more < 0) block = this.#close(block, position, -more, 0);
     this.#pending.write(this.#arena, block >>> CHUNK_SHIFT, ((block & GRANULE_MASK) << 3) + this.position);
     return block;
   }
@@ -343,17 +354,15 @@ export class Packed {
 
   /** Removes the `count` elements in `[from, to)`. */
   removeRange(block: number, from: number, to: number, count: number): number {
-    this.#arena.i32[block >>> CHUNK_SHIFT][((block & GRANULE_MASK) << 1) + COUNT] -= count;
-    return this.#close(block, from, to - from);
+    return this.#close(block, from, to - from, count);
   }
 
   /** Adds all elements of another block behind the last; the other stays as it is. */
   appendAll(block: number, other: number): number {
     const first = this.first(other), end = this.end(other);
-    const to = this.#open(block, this.end(block), end - first);
+    const to = this.#open(block, this.end(block), end - first, this.count(other), 0);
     const from = (other & GRANULE_MASK) << 3, at = ((to & GRANULE_MASK) << 3) + this.position;
     copyBytes(this.#arena.u8[other >>> CHUNK_SHIFT], from + first, from + end, this.#arena.u8[to >>> CHUNK_SHIFT], at);
-    this.#arena.i32[to >>> CHUNK_SHIFT][((to & GRANULE_MASK) << 1) + COUNT] += this.count(other);
     return to;
   }
 
@@ -374,7 +383,7 @@ export class Packed {
   check(block: number): void {
     const first = this.first(block), end = this.end(block);
     invariant(
-      first >= HEAD_BYTES && first <= end && end <= this.#arena.sizeOf(block),
+      first >= this.#headBytes(block) && first <= end && end <= this.#arena.sizeOf(block),
       "a packed block's bounds are off",
     );
     let count = 0;
@@ -394,52 +403,91 @@ export class Packed {
     invariant(count === this.count(block), "the entries of a packed block are miscounted");
   }
 
-  #setHead(block: number, first: number, end: number, count: number): void {
-    const words = this.#arena.i32[block >>> CHUNK_SHIFT], i = (block & GRANULE_MASK) << 1;
-    words[i + FIRST] = first;
-    words[i + END] = end;
-    words[i + COUNT] = count;
+  /** A block with room for `bytes` of entries, whose first word says what head it has; the rest is not set. */
+  #alloc(bytes: number): number {
+    const arena = this.#arena;
+    const narrow = bytes <= NARROW_ENTRIES_BYTES_MAX;
+    const block = arena.alloc(bytes + (narrow ? NARROW_HEAD_BYTES : WIDE_HEAD_BYTES));
+    arena.i32[block >>> CHUNK_SHIFT][(block & GRANULE_MASK) << 1] = narrow ? NARROW_HEAD_BYTES : 0;
+    return block;
   }
 
-  /** Makes a hole of `size` bytes at `position`, moving the shorter side if it has room; the hole is at `position`. */
-  #open(block: number, position: number, size: number): number {
+  #headBytes(block: number): number {
+    return this.#arena.i32[block >>> CHUNK_SHIFT][(block & GRANULE_MASK) << 1] !== 0
+      ? NARROW_HEAD_BYTES
+      : WIDE_HEAD_BYTES;
+  }
+
+  #setHead(block: number, first: number, end: number, count: number): void {
     const words = this.#arena.i32[block >>> CHUNK_SHIFT], h = (block & GRANULE_MASK) << 1;
-    const first = words[h + FIRST], end = words[h + END];
+    if (words[h] !== 0) {
+      words[h] = first | (end << END_SHIFT) | (count << COUNT_SHIFT);
+      return;
+    }
+    words[h + FIRST] = first;
+    words[h + END] = end;
+    words[h + COUNT] = count;
+  }
+
+  /** Adds the differences, positive or negative, to what the head says. Hot. */
+  #adjustHead(words: Int32Array, h: number, first: number, end: number, count: number): void {
+    if (words[h] !== 0) {
+      // No part can overflow into the next: what it counts lies within the block.
+      words[h] += first + (end << END_SHIFT) + (count << COUNT_SHIFT);
+      return;
+    }
+    words[h + FIRST] += first;
+    words[h + END] += end;
+    words[h + COUNT] += count;
+  }
+
+  /**
+   * Makes a hole of `size` bytes for `count` entries at `position`, moving the shorter side if it has room; the hole is at
+   * `position`. A block that must move gets room for `more` bytes beside. Hot.
+   */
+  #open(block: number, position: number, size: number, count: number, more: number): number {
+    const words = this.#arena.i32[block >>> CHUNK_SHIFT], h = (block & GRANULE_MASK) << 1;
+    const word = words[h], base = h << 2;
+    const first = word !== 0 ? word & FIRST_MASK : words[h + FIRST];
+    const end = word !== 0 ? (word >>> END_SHIFT) & END_MASK : words[h + END];
     const front = position - first, back = end - position;
-    const base = h << 2;
     if (front < back) {
-      if (first - HEAD_BYTES < size) return this.#moveOpen(block, position, size);
+      if (first - (word !== 0 ? NARROW_HEAD_BYTES : WIDE_HEAD_BYTES) < size) {
+        return this.#moveOpen(block, position, size, count, more);
+      }
       move(this.#arena.u8[block >>> CHUNK_SHIFT], base + first, front, base + first - size);
-      words[h + FIRST] = first - size;
+      this.#adjustHead(words, h, -size, 0, count);
       this.position = position - size;
     } else {
-      if (this.#arena.sizeOf(block) - end < size) return this.#moveOpen(block, position, size);
+      if (this.#arena.sizeOf(block) - end < size) return this.#moveOpen(block, position, size, count, more);
       move(this.#arena.u8[block >>> CHUNK_SHIFT], base + position, back, base + position + size);
-      words[h + END] = end + size;
+      this.#adjustHead(words, h, 0, size, count);
       this.position = position;
     }
     return block;
   }
 
   /** `#open` where the shorter side has no room: brings all room there, in this block or a larger one. */
-  #moveOpen(block: number, position: number, size: number): number {
+  #moveOpen(block: number, position: number, size: number, count: number, more: number): number {
     const arena = this.#arena;
-    const first = this.first(block), end = this.end(block), count = this.count(block);
+    const first = this.first(block), end = this.end(block);
     const front = position - first, back = end - position;
-    const needed = HEAD_BYTES + end - first + size;
-    let target = block, capacity = arena.sizeOf(block);
+    const needed = end - first + size;
+    let target = block, capacity = this.capacity(block);
     const spare = capacity - needed;
-    if (spare < 0 || (capacity < SETTLED_BYTES && spare < needed >>> 3)) {
-      target = arena.alloc(growth(needed));
-      capacity = arena.sizeOf(target);
+    if (spare < 0 || (capacity > TIGHT_BYTES_MAX && capacity < SETTLED_BYTES && spare < needed >>> 3)) {
+      target = this.#alloc(growth(needed + more));
+      capacity = this.capacity(target);
     }
-    const newFirst = front < back ? HEAD_BYTES + capacity - needed : HEAD_BYTES;
+    const head = this.#headBytes(target);
+    const newFirst = front < back ? head + capacity - needed : head;
     const from = (block & GRANULE_MASK) << 3, to = (target & GRANULE_MASK) << 3;
     const newPosition = newFirst + front;
     if (target !== block) {
-      const source = arena.u8[block >>> CHUNK_SHIFT], bytes = arena.u8[target >>> CHUNK_SHIFT];
-      copyBytes(source, from + first, from + position, bytes, to + newFirst);
-      copyBytes(source, from + position, from + end, bytes, to + newPosition + size);
+      const source = block >>> CHUNK_SHIFT, chunk = target >>> CHUNK_SHIFT;
+      copyBetween(arena, source, from + first, from + position, chunk, to + newFirst);
+      copyBetween(arena, source, from + position, from + end, chunk, to + newPosition + size);
+      this.#setHead(target, newFirst, newPosition + size + back, this.count(block) + count);
       arena.free(block);
     } else {
       // The side that moves outwards moves first; the other then finds its place empty.
@@ -447,48 +495,55 @@ export class Packed {
       if (newFirst < first) move(bytes, to + first, front, to + newFirst);
       move(bytes, to + position, back, to + newPosition + size);
       if (newFirst > first) move(bytes, to + first, front, to + newFirst);
+      this.#setHead(target, newFirst, newPosition + size + back, this.count(block) + count);
     }
-    this.#setHead(target, newFirst, newPosition + size + back, count);
     this.position = newPosition;
     return target;
   }
 
-  /** Takes `size` bytes out at `position`, moving the shorter side, and gives back a block that is mostly empty. */
-  #close(block: number, position: number, size: number): number {
+  /** Takes `count` entries of `size` bytes out at `position`, moving the shorter side; a block mostly empty shrinks. Hot. */
+  #close(block: number, position: number, size: number, count: number): number {
     const words = this.#arena.i32[block >>> CHUNK_SHIFT], h = (block & GRANULE_MASK) << 1;
-    const first = words[h + FIRST], end = words[h + END];
+    const word = words[h], base = h << 2;
+    const first = word !== 0 ? word & FIRST_MASK : words[h + FIRST];
+    const end = word !== 0 ? (word >>> END_SHIFT) & END_MASK : words[h + END];
     const front = position - first, back = end - position - size;
-    const bytes = this.#arena.u8[block >>> CHUNK_SHIFT], base = h << 2;
+    const bytes = this.#arena.u8[block >>> CHUNK_SHIFT];
     if (front < back) {
       move(bytes, base + first, front, base + first + size);
-      words[h + FIRST] = first + size;
+      this.#adjustHead(words, h, size, 0, -count);
       this.position = position + size;
     } else {
       move(bytes, base + position + size, back, base + position);
-      words[h + END] = end - size;
+      this.#adjustHead(words, h, 0, -size, -count);
       this.position = position;
     }
-    const used = HEAD_BYTES + front + back;
-    const capacity = this.#arena.sizeOf(block);
-    return capacity >= SHRINKING_BYTES_MIN && used <= capacity >>> 2 ? this.#shrink(block, used) : block;
+    const used = front + back, room = this.#arena.sizeOf(block);
+    return room >= SHRINKING_BYTES_MIN && used <= room >>> 2 ? this.#shrink(block, used) : block;
   }
 
   #shrink(block: number, used: number): number {
     const arena = this.#arena;
     const first = this.first(block), end = this.end(block);
-    const target = arena.alloc(used + (used >>> 2));
-    this.#setHead(target, HEAD_BYTES, used, this.count(block));
-    const from = (block & GRANULE_MASK) << 3, to = ((target & GRANULE_MASK) << 3) + HEAD_BYTES;
+    const target = this.#alloc(used + (used >>> 2)), head = this.#headBytes(target);
+    this.#setHead(target, head, head + used, this.count(block));
+    const from = (block & GRANULE_MASK) << 3, to = ((target & GRANULE_MASK) << 3) + head;
     copyBytes(arena.u8[block >>> CHUNK_SHIFT], from + first, from + end, arena.u8[target >>> CHUNK_SHIFT], to);
     arena.free(block);
-    this.position += HEAD_BYTES - first;
+    this.position += head - first;
     return target;
   }
 }
 
-/** What to ask for where `needed` bytes no longer fit: a quarter more, but not past a power of two, where nodes are full. */
+/**
+ * Bytes of entries to make room for where `needed` no longer fit: no more while they are few, an eighth more in a narrow
+ * block and a quarter in a wide one, but there not past a power of two, where nodes are full.
+ */
 function growth(needed: number): number {
-  return Math.min(needed + (needed >>> 2), 2 ** (32 - Math.clz32(needed - 1)));
+  if (needed <= TIGHT_BYTES_MAX) return needed;
+  if (needed <= 1024) return needed + (needed >>> 3);
+  const bytes = needed + WIDE_HEAD_BYTES;
+  return Math.min(bytes + (bytes >>> 2), 2 ** (32 - Math.clz32(bytes - 1))) - WIDE_HEAD_BYTES;
 }
 
 /** Moves `length` bytes within an array, whatever the overlap. */

@@ -59,11 +59,11 @@ Deno.test("a block of every size holds what is asked for, and all of them come b
   assertEquals(arena.blockCount, 0);
 });
 
-Deno.test("size classes waste at most a quarter above 128 bytes and less than a granule below", () => {
+Deno.test("size classes waste less than a granule to 256 bytes, a sixteenth to 4 KiB and a quarter above", () => {
   const arena = new Arena();
   for (let size = 1; size <= 65536; size++) {
     const waste = arena.roundUp(size) - size;
-    assert(waste >= 0 && waste < (size <= 128 ? 8 : size / 4));
+    assert(waste >= 0 && waste < (size <= 256 ? 8 : size <= 4096 ? size / 16 : size / 4));
     assertEquals(arena.roundUp(size) % 8, 0);
   }
 });
