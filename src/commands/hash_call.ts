@@ -4,6 +4,7 @@
 import { fail } from "../core/errors.ts";
 import { Notify } from "../engine/engine.ts";
 import { expireFields, hasExpiredFields } from "../engine/field_expiry.ts";
+import { entriesBytes } from "../store/entry.ts";
 import type { HashTable } from "../store/hash_table.ts";
 import { Encoding, Type } from "../store/keyspace.ts";
 import type { Call } from "./call.ts";
@@ -78,11 +79,8 @@ export function admitPairs(call: Call, hash: HashTable, first: number): void {
 
 /** Takes up a new hash for the pairs from argument `first` on. */
 export function createHash(call: Call, hash: HashTable, first: number): void {
-  const { start, end, argc } = call.request;
-  // An entry takes two bytes more than its text, integers less.
-  let bytes = 0;
-  for (let i = first; i < argc; i++) bytes += end[i] - start[i] + 2;
-  hash.create(Math.min(bytes, PACKED_BYTES_MAX));
+  const { bytes, start, end, argc } = call.request;
+  hash.create(Math.min(entriesBytes(bytes, start, end, first, argc), PACKED_BYTES_MAX));
 }
 
 /** Room that a new packed hash gets at most; one with more to come will hardly stay packed. */

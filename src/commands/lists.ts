@@ -6,6 +6,7 @@
  */
 import { fail, messages } from "../core/errors.ts";
 import { Notify } from "../engine/engine.ts";
+import { entriesBytes } from "../store/entry.ts";
 import { Type } from "../store/keyspace.ts";
 import type { List } from "../store/list.ts";
 import type { Call } from "./call.ts";
@@ -303,7 +304,7 @@ function push(call: Call, tail: boolean, create: boolean, event: string): void {
   let total = 0;
   for (let i = 2; i < argc; i++) total += end[i] - start[i];
   const list = lists(call);
-  if (ref === 0) list.create(total, argc - 2);
+  if (ref === 0) list.create(entriesBytes(bytes, start, end, 2, argc));
   else list.open(db.encodingOf(ref), db.bodyOf(ref));
   list.growFor(total, argc - 2);
   for (let i = 2; i < argc; i++) {
@@ -600,7 +601,7 @@ function moveElement(call: Call, source: number, fromTail: boolean, target: numb
   else list.removeHead();
   keep(call, source, list);
 
-  if (target === 0) list.create(size, 1);
+  if (target === 0) list.create();
   else list.open(call.db.encodingOf(target), call.db.bodyOf(target));
   // An integer counts for nothing here, as in Redis.
   list.growFor(integer ? 0 : size, 1);

@@ -6,6 +6,7 @@ import { fail, messages } from "../core/errors.ts";
 import { INT64_MIN } from "../core/numbers.ts";
 import type { EffectArgument } from "../engine/effects.ts";
 import { Notify } from "../engine/engine.ts";
+import { entriesBytes } from "../store/entry.ts";
 import { Encoding, Type } from "../store/keyspace.ts";
 import type { MemberSet } from "../store/set.ts";
 import type { Call } from "./call.ts";
@@ -169,9 +170,7 @@ function add(call: Call): void {
   const ref = call.lookupTypeWrite(1, Type.SET);
   const sets = setsOf(call);
   if (ref === 0) {
-    let memberBytes = 0;
-    for (let i = 2; i < argc; i++) memberBytes += end[i] - start[i];
-    sets.createFor(argc - 2, bytes, start[2], end[2], memberBytes);
+    sets.createFor(argc - 2, bytes, start[2], end[2], entriesBytes(bytes, start, end, 2, argc));
   } else {
     sets.open(db.encodingOf(ref), db.bodyOf(ref));
     if (sets.encoding !== Encoding.HASHTABLE) sets.expect(argc - 2);

@@ -5,6 +5,7 @@
 import { fail, messages } from "../core/errors.ts";
 import { formatDouble } from "../core/numbers.ts";
 import { Notify } from "../engine/engine.ts";
+import { entriesBytes } from "../store/entry.ts";
 import { Type } from "../store/keyspace.ts";
 import type { SortedSet } from "../store/sorted_set.ts";
 import type { Call } from "./call.ts";
@@ -260,7 +261,8 @@ function addPairs(call: Call, options: number, first: number): void {
   }
   const set = sortedSets(call);
   if (ref === 0) {
-    set.create(pairs, end[first + 1] - start[first + 1]);
+    const memberBytes = end[first + 1] - start[first + 1];
+    set.create(pairs, memberBytes, pairs <= set.maxPackedEntries ? entriesBytes(bytes, start, end, first, argc) : 0);
   } else {
     set.open(db.encodingOf(ref), db.bodyOf(ref));
     if (increment && (options & NX) === 0) checkIncrement(call, set, score);

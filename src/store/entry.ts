@@ -60,6 +60,32 @@ export function entryBytes(bytes: Uint8Array, i: number): number {
   return length + backLengthBytes(length);
 }
 
+/**
+ * Bytes of the entries of `bytes[start[i], end[i])` for `i` in `[from, to)`, so that a block for all of them has the right
+ * size from the start.
+ */
+export function entriesBytes(
+  bytes: Uint8Array,
+  start: ArrayLike<number>,
+  end: ArrayLike<number>,
+  from: number,
+  to: number,
+): number {
+  let sum = 0;
+  for (let i = from; i < to; i++) {
+    const length = end[i] - start[i];
+    if (length > 0 && length < 64 && bytes[start[i]] > DIGIT_NINE) {
+      sum += length + 2;
+    } else {
+      measured.take(bytes, start[i], end[i]);
+      sum += measured.size;
+    }
+  }
+  return sum;
+}
+
+const DIGIT_NINE = 57;
+
 /** The element that is to be written or looked for: the code (of an integer, all of it), then the data of a string. */
 export class PendingEntry {
   /** Bytes of the whole entry. */
@@ -204,3 +230,6 @@ export class PendingEntry {
     return 5;
   }
 }
+
+/** For measuring only. */
+const measured = new PendingEntry();

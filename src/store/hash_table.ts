@@ -527,7 +527,7 @@ export class HashTable implements ValueType {
       this.body = values.replace(this.body, fields.next(this.body, this.#position));
     } else {
       if (found) this.body = fields.remove(this.body, this.#position, 3);
-      this.body = fields.append(this.body);
+      this.body = fields.append(this.body, values.encodedBytes);
       this.body = values.append(this.body);
       if (this.encoding === Encoding.LISTPACK_EX) this.#insertDeadline(fields.end(this.body), NEVER);
     }

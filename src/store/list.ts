@@ -25,8 +25,6 @@ const SAFE_NODE_BYTES = 8192;
 const NODE_ELEMENTS_MAX = 32767;
 /** What Redis adds to an element's length when it asks whether a node has room for it. */
 const ENTRY_ESTIMATE_BYTES = 8;
-/** Bytes of an entry beside the string in it, for the shortest of them. */
-const SHORT_ENTRY_BYTES = 2;
 /** Bytes of a listpack that merging saves. */
 const LISTPACK_BYTES = 7;
 /** What the head of a block takes of the size limit, so that a full node fills a size class. */
@@ -76,10 +74,9 @@ export class List implements ValueType {
     this.body = body;
   }
 
-  /** Takes up a new, empty list with room for `count` elements of `bytes` in all, if they are short strings. */
-  create(bytes = 0, count = 0): void {
-    const room = bytes + count * SHORT_ENTRY_BYTES;
-    this.open(Encoding.LISTPACK, this.packed.create(room <= this.#nodeBytes ? room : 0));
+  /** Takes up a new, empty list; `bytes` is what the entries of its first elements take, as far as that is known. */
+  create(bytes = 0): void {
+    this.open(Encoding.LISTPACK, this.packed.create(bytes <= this.#nodeBytes ? bytes : 0));
   }
 
   /** Takes up a new, empty list that is expected to be long; `settle` it at the end. */

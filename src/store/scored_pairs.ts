@@ -25,15 +25,19 @@ export class ScoredPairs {
   position = 0;
   rank = 0;
 
+  // Two, because each holds one element: the member, and the score that goes behind it.
   readonly #packed: Packed;
+  readonly #scores: Packed;
   readonly #scoreText = new Uint8Array(SCORE_TEXT_MAX);
 
   constructor(arena: Arena) {
     this.#packed = new Packed(arena);
+    this.#scores = new Packed(arena);
   }
 
-  create(): number {
-    return this.#packed.create();
+  /** An empty block with room for `bytes` of entries. */
+  create(bytes = 0): number {
+    return this.#packed.create(bytes);
   }
 
   copy(block: number): number {
@@ -185,12 +189,11 @@ export class ScoredPairs {
   }
 
   #insertAt(block: number, position: number, score: number, bytes: Uint8Array, start: number, end: number): number {
-    const packed = this.#packed;
+    const packed = this.#packed, scores = this.#scores;
     packed.encode(bytes, start, end);
-    block = packed.insert(block, position);
-    const scoreAt = packed.position + packed.encodedBytes;
-    packed.encode(this.#scoreText, 0, this.#writeScore(score));
-    return packed.insert(block, scoreAt);
+    scores.encode(this.#scoreText, 0, this.#writeScore(score));
+    block = packed.insert(block, position, scores.encodedBytes);
+    return scores.insert(block, packed.position + packed.encodedBytes);
   }
 
   /** Writes the text of a score; returns its length. */

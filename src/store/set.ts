@@ -22,7 +22,6 @@ import { type CommandWriter, ELEMENTS_PER_COMMAND, type ValueType } from "./stor
 const INTSET_ENTRIES_MAX = 1 << 30;
 const LISTPACK_BYTES_MAX = 1 << 30;
 /** Bytes of an entry of a packed block beside a short member. */
-const SHORT_ENTRY_BYTES = 2;
 /** A new packed block has room for what is about to come up to here. */
 const ROOM_BYTES_MAX = 8192;
 /** A table's places are page * PLACES + slot. */
@@ -75,15 +74,14 @@ export class MemberSet implements ValueType {
   }
 
   /**
-   * Takes up a new, empty set that will get up to `count` members, the first of them `bytes[start, end)`, and all of them
-   * together about `memberBytes` long.
+   * Takes up a new, empty set that will get up to `count` members, the first of them `bytes[start, end)`; `room` is what
+   * their entries take in all, as far as that is known.
    */
-  createFor(count: number, bytes: Uint8Array, start: number, end: number, memberBytes = count * (end - start)): void {
+  createFor(count: number, bytes: Uint8Array, start: number, end: number, room = end - start): void {
     if (count <= this.maxIntSetEntries && this.integers.take(bytes, start, end)) {
       this.create(Encoding.INTSET);
     } else if (count <= this.maxPackedEntries) {
-      const room = Math.min(memberBytes + count * SHORT_ENTRY_BYTES, ROOM_BYTES_MAX);
-      this.open(Encoding.LISTPACK, this.packed.create(room));
+      this.open(Encoding.LISTPACK, this.packed.create(Math.min(room, ROOM_BYTES_MAX)));
     } else {
       this.create(Encoding.HASHTABLE);
     }

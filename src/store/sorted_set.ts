@@ -68,10 +68,13 @@ export class SortedSet implements ValueType {
     this.body = body;
   }
 
-  /** Takes up a new, empty set that will get about `count` elements, the first of them with `memberBytes`. */
-  create(count: number, memberBytes: number): void {
+  /**
+   * Takes up a new, empty set that will get about `count` elements, the first of them with `memberBytes`; `bytes` is what
+   * the entries of all take, as far as that is known.
+   */
+  create(count: number, memberBytes: number, bytes = 0): void {
     if (count <= this.maxPackedEntries && memberBytes <= this.maxPackedValueBytes) {
-      this.open(Encoding.LISTPACK, this.#pairs.create());
+      this.open(Encoding.LISTPACK, this.#pairs.create(bytes));
     } else {
       this.open(Encoding.SKIPLIST, this.#createBody(this.#dict.create(), this.#ordered.create()));
     }
