@@ -1,0 +1,24 @@
+import { assertEquals } from "@std/assert";
+import { commandTable } from "../../src/commands/table.ts";
+import { commandName } from "./compare.ts";
+import { generatedNames } from "./generate.ts";
+import { readScripts } from "./scripts.ts";
+
+/** Commands that neither the generator nor a script sends. */
+const EXCEPTIONS: Readonly<Record<string, string>> = {
+  quit: "ends the connection",
+  "memory|doctor": "an opinion in sentences",
+  "memory|malloc-stats": "what the allocator says of itself",
+  "memory|stats": "the allocator's figures",
+};
+
+Deno.test("every command is compared with Redis, or there is a reason why not", () => {
+  const scripted = new Set(readScripts().flatMap(({ commands }) => commands.map(commandName)));
+  const names = commandTable.flatMap(({ name, handler, subcommands }) => [
+    ...handler === undefined ? [] : [name],
+    ...(subcommands ?? []).map((sub) => `${name}|${sub.name}`),
+  ]);
+  const compared = (name: string) => generatedNames.has(name) || scripted.has(name);
+  assertEquals(names.filter((name) => !compared(name) && !(name in EXCEPTIONS)), []);
+  assertEquals(Object.keys(EXCEPTIONS).filter((name) => compared(name) || !names.includes(name)), []);
+});

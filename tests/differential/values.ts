@@ -1,0 +1,117 @@
+/**
+ * The values of random commands, from pools that lie where commands change their mind: empty, negative, just beyond a limit,
+ * no number, binary; for geo sets, places near each other, at the edges of the map and beyond them.
+ */
+import type { CommandSpec } from "../../src/commands/spec.ts";
+import type { Argument } from "../../src/commands/syntax.ts";
+import type { SeededRandom } from "../../src/core/random.ts";
+import { oneIn, pick } from "../helpers/property.ts";
+
+const KEYS = "abcdef";
+// deno-fmt-ignore
+export const STRINGS = [
+  "", "a", "b", "abc", "hello world", "0", "1", "-1", "10", "3.5", "1e3", "9223372036854775807",
+  "-9223372036854775808", "\x00\xff\r\n", "caf\xc3\xa9", "x".repeat(70), "y".repeat(3000), " 1", "01", "nan",
+  "inf",
+];
+// deno-fmt-ignore
+const INTEGERS = [
+  "0", "1", "2", "3", "5", "-1", "-2", "-100", "100", "10000", "2147483648", "4294967296", "9223372036854775807",
+  "9223372036854775808", "-9223372036854775808", "-9223372036854775809", "", "a", "1.5", " 1", "+1", "007", "1e2",
+];
+/** Without -0: whether Redis keeps its sign depends on what happened to the set before. */
+// deno-fmt-ignore
+const DOUBLES = [
+  "0", "1", "-1", "1.5", "3.0e3", "inf", "-inf", "+inf", "nan", "1e400", "(1", "", "x", " 2", "1e-5",
+  "123456789.123456789",
+];
+const PATTERNS = ["*", "a*", "?", "[a-c]*", "", "*b", "[^a]", "\\*", "str:*"];
+/** Deadlines lie behind or far ahead: what expires meanwhile would expire on the two servers at two moments. */
+// deno-fmt-ignore
+const SECONDS = [
+  "0", "-1", "1000", "100000", "99999999999", "9223372036854775807", "-9223372036854775808", "abc", "", "1.5",
+];
+// deno-fmt-ignore
+const MILLISECONDS = [
+  "0", "-1", "1000000", "100000000", "9223372036854775807", "-9223372036854775808", "abc", "", "1.5",
+];
+/** The year 2100. */
+const FAR_S = "4102444800", FAR_MS = "4102444800000";
+const UNIX_SECONDS = ["0", "-1", "1", FAR_S, "99999999999999", "9223372036854775807", "abc", ""];
+const UNIX_MILLISECONDS = ["0", "-1", "1", FAR_MS, "9223372036854775807", "abc", ""];
+/** Where geo sets have members. Redis misses some at the edges of the map, far in the north, and in very large areas. */
+// deno-fmt-ignore
+const LONGITUDES = [
+  "13.361389", "15.087269", "12.496366", "13.4", "2.3522219", "0", "-0.1276474", "1e-5", "100", "-170", "180.5", "-181",
+];
+// deno-fmt-ignore
+const LATITUDES = [
+  "38.115556", "37.502669", "41.902782", "38.2", "48.856614", "0", "51.5072178", "1e-5", "-17.7", "-60", "85.06", "-90",
+];
+const PLACES = ["Palermo", "Catania", "Rome", "Paris", "London", "Suva", "a", ""];
+const SIZES = ["0", "1", "0.001", "10.5", "200", "500", "900.5", "20000", "1e5"];
+/** Names and offsets of BITFIELD's integers. */
+const INTEGER_TYPES = ["u1", "u8", "i8", "i16", "u31", "i64", "u63", "u64", "i65", "u0", "i0", "x8", "8", ""];
+const BIT_OFFSETS = ["0", "1", "7", "8", "100", "1000", "#0", "#1", "#20", "-1", "#-1", "#", "a", "4294967296"];
+const MEMBER_BOUNDS = ["-", "+", "[a", "(a", "[b", "(abc", "[x", "[", "(", "a", "", "[\x00", "+a"];
+/** Counts of elements of what follows. */
+const SMALL = ["1", "2", "3", "0", "-1", "x"];
+
+/** A key: mostly of the command's group, so that there is something of its type. */
+export function key(random: SeededRandom, spec: CommandSpec): string {
+  const groups = ["string", "list", "hash", "set", "sorted-set", "generic"];
+  const group = oneIn(random, 5) ? pick(random, groups) : spec.group === "generic" ? pick(random, groups) : spec.group;
+  return oneIn(random, 60) ? "" : `${group.slice(0, 3)}:${pick(random, [...KEYS])}`;
+}
+
+/** What an argument's name says better than its type does; nothing for most, and now and then for all. */
+function valueByName(random: SeededRandom, spec: CommandSpec, name: string): string | undefined {
+  if (oneIn(random, 8)) return undefined;
+  switch (name) {
+    case "longitude":
+      return pick(random, LONGITUDES);
+    case "latitude":
+      return pick(random, LATITUDES);
+    case "radius":
+    case "width":
+    case "height":
+      return pick(random, SIZES);
+    case "member":
+    case "member1":
+    case "member2":
+      return spec.group === "geo" ? pick(random, PLACES) : undefined;
+    case "encoding":
+      return pick(random, INTEGER_TYPES);
+    case "offset":
+      return spec.name.startsWith("bitfield") ? pick(random, BIT_OFFSETS) : undefined;
+    case "min":
+    case "max":
+    case "start":
+    case "stop":
+      return /lex|^zrange(store)?$/.test(spec.name) && oneIn(random, 2) ? pick(random, MEMBER_BOUNDS) : undefined;
+  }
+}
+
+export function value(random: SeededRandom, spec: CommandSpec, { name, type, token }: Argument): string {
+  const named = valueByName(random, spec, name);
+  if (named !== undefined) return named;
+  switch (type) {
+    case "key":
+      return key(random, spec);
+    case "integer":
+      if (/^(num|numkeys|numfields)/.test(name)) return pick(random, SMALL);
+      if (/second/.test(name) || token === "EX") return pick(random, /milli/.test(name) ? MILLISECONDS : SECONDS);
+      if (/milli|^ms$/.test(name) || token === "PX") return pick(random, MILLISECONDS);
+      return oneIn(random, 2) ? pick(random, SMALL) : pick(random, INTEGERS);
+    case "double":
+      return pick(random, DOUBLES);
+    case "unix-time":
+      // A string that is set with a deadline in the past stays until somebody comes by.
+      if (spec.group === "string") return pick(random, ["0", "-1", "abc", /milli/.test(name) ? FAR_MS : FAR_S]);
+      return pick(random, /milli/.test(name) ? UNIX_MILLISECONDS : UNIX_SECONDS);
+    case "pattern":
+      return pick(random, PATTERNS);
+    default:
+      return oneIn(random, 3) ? pick(random, INTEGERS) : pick(random, STRINGS);
+  }
+}
