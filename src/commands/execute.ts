@@ -100,14 +100,22 @@ export class Executor {
     const requests = this.#requests, commands = this.#commands, hashes = this.#hashes;
     let keys = 0, elements = 0;
     for (let k = 0; k < count; k++) {
-      const request = requests[k];
-      const command = commands[k] = this.table.find(request.bytes, request.start[0], request.end[0]);
+      const request = requests[k], { bytes, start, end } = request;
+      // Pipelines repeat themselves: a request often names the command and the key of the one before.
+      const before = k > 0 ? requests[k - 1] : undefined;
+      const command = commands[k] = before !== undefined && request.repeats(before, 0)
+        ? commands[k - 1]
+        : this.table.find(bytes, start[0], end[0]);
       if (count === 1 || request.argc < 2) continue;
-      // Argument 1 is most likely a key, and its hash will be needed anyway.
-      hashes[keys++] = request.keyHash = hashBytes(request.bytes, request.start[1], request.end[1]);
+      if (before !== undefined && request.repeats(before, 1)) {
+        request.keyHash = before.keyHash;
+      } else {
+        // Argument 1 is most likely a key, and its hash will be needed anyway.
+        hashes[keys++] = request.keyHash = hashBytes(bytes, start[1], end[1]);
+      }
       if (command !== undefined && command.element > 0) elements++;
     }
-    if (keys > 0) call.db.approach(hashes, keys);
+    call.db.approach(hashes, keys);
     if (elements > 1) this.#approachElements(call, count);
   }
 

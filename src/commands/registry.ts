@@ -118,10 +118,15 @@ function lower(c: number): number {
   return c >= 65 && c <= 90 ? c + 32 : c;
 }
 
+/** Looks at four letters: names are compared anyway. */
 function hashName(bytes: Uint8Array, start: number, end: number): number {
-  let h = end - start;
-  for (let i = start; i < end && i < start + 12; i++) h = (Math.imul(h, 31) + (bytes[i] | 32)) | 0;
-  return (h ^ (h >>> 12)) & (SLOTS - 1);
+  const length = end - start;
+  if (length === 0) return 0;
+  const middle = start + (length >>> 1);
+  let h = Math.imul(bytes[start] | 32, 31) + (bytes[end - 1] | 32);
+  h = Math.imul(h, 31) + (bytes[middle] | 32);
+  h = Math.imul(h, 31) + (bytes[start + (length >>> 2)] | 32) + Math.imul(length, 0x9e5);
+  return (h ^ (h >>> 11)) & (SLOTS - 1);
 }
 
 /** The name of an unknown command as the error shows it: at most 128 bytes. */

@@ -8,6 +8,7 @@
 import { fail, messages } from "../core/errors.ts";
 import { Notify } from "../engine/engine.ts";
 import { Encoding, Type } from "../store/keyspace.ts";
+import { MemberBatch } from "../store/member_batch.ts";
 import type { MemberSet } from "../store/set.ts";
 import type { Call } from "./call.ts";
 import { replyMembers, setsOf } from "./set_call.ts";
@@ -129,8 +130,6 @@ interface Source {
   readonly count: number;
 }
 
-type Keep = (bytes: Uint8Array, start: number, end: number) => boolean;
-
 /** The sets of key arguments [from, to), undefined where there is none. */
 function sourcesOf(call: Call, from: number, to: number): (Source | undefined)[] {
   const { db } = call;
@@ -150,19 +149,32 @@ function commonSources(call: Call, from: number, to: number): Source[] | undefin
   return sources.length < to - from ? undefined : sources.sort((a, b) => a.count - b.count);
 }
 
-/** Tells of a member of the first source whether all others have it. */
-function inAll(sets: MemberSet, [first, ...rest]: readonly Source[]): Keep {
-  const others = rest.filter((source) => source.body !== first.body);
-  return (bytes, start, end) => {
-    for (const { encoding, body } of others) if (!sets.has(encoding, body, bytes, start, end)) return false;
-    return true;
-  };
+/** The sources but the first and what is the same set. */
+function othersOf([first, ...rest]: readonly Source[]): readonly Source[] {
+  return rest.filter((source) => source.body !== first.body);
+}
+
+/**
+ * Calls `visit` with those members of a source, some at a time, that all others have, or, unless `wanted`, that none of
+ * them has; until it returns false.
+ */
+function eachKept(
+  sets: MemberSet,
+  source: Source,
+  others: readonly Source[],
+  wanted: boolean,
+  visit: (batch: MemberBatch) => boolean,
+): void {
+  new MemberBatch(sets).each(source.encoding, source.body, (batch) => {
+    for (const { encoding, body } of others) if (batch.count > 0) batch.sift(encoding, body, wanted);
+    return batch.count === 0 || visit(batch);
+  });
 }
 
 function replyIntersection(call: Call): void {
   const sources = commonSources(call, 1, call.argc);
   if (sources === undefined) return call.reply.set(0);
-  replyKept(call, sources[0], inAll(setsOf(call), sources));
+  replyKept(call, sources[0], othersOf(sources), true);
 }
 
 function countCommon(call: Call): void {
@@ -176,39 +188,30 @@ function countCommon(call: Call): void {
   const sets = setsOf(call);
   const sources = commonSources(call, 2, 2 + count);
   if (sources === undefined) return call.reply.integer(0);
-  const keep = inAll(sets, sources);
   let common = 0;
-  sets.elements(sources[0].encoding, sources[0].body, false, (bytes, start, end) => {
-    if (keep(bytes, start, end)) common++;
+  eachKept(sets, sources[0], othersOf(sources), true, (batch) => {
+    common += batch.count;
     return limit === 0 || common < limit;
   });
-  call.reply.integer(common);
+  call.reply.integer(limit === 0 ? common : Math.min(common, limit));
 }
 
-/** Replies with those members of a source that `keep` holds on to. Hot. */
-function replyKept(call: Call, source: Source, keep: Keep): void {
+/** Replies with those members of a source that all others have, or, unless `wanted`, that none of them has. Hot. */
+function replyKept(call: Call, source: Source, others: readonly Source[], wanted: boolean): void {
   const { reply } = call;
-  const sets = setsOf(call);
-  const marks = new Uint8Array((source.count + 7) >>> 3);
-  let i = 0, kept = 0;
-  sets.elements(source.encoding, source.body, false, (bytes, start, end) => {
-    if (keep(bytes, start, end)) {
-      marks[i >>> 3] |= 1 << (i & 7);
-      kept++;
+  // Where they are is noted, because their number is replied first. Those of a small set have no place that stays.
+  const arrays: Uint8Array[] = [], starts: number[] = [], ends: number[] = [];
+  const stay = source.encoding === Encoding.HASHTABLE;
+  eachKept(setsOf(call), source, others, wanted, ({ count, bytes, start, end }) => {
+    for (let i = 0; i < count; i++) {
+      arrays.push(stay ? bytes[i] : bytes[i].slice(start[i], end[i]));
+      starts.push(stay ? start[i] : 0);
+      ends.push(stay ? end[i] : end[i] - start[i]);
     }
-    i++;
     return true;
   });
-  reply.set(kept);
-  i = 0;
-  sets.elements(source.encoding, source.body, false, (bytes, start, end) => {
-    if ((marks[i >>> 3] >>> (i & 7)) & 1) {
-      reply.bulk(bytes, start, end);
-      kept--;
-    }
-    i++;
-    return kept > 0;
-  });
+  reply.set(arrays.length);
+  for (let i = 0; i < arrays.length; i++) reply.bulk(arrays[i], starts[i], ends[i]);
 }
 
 function storeIntersection(call: Call): void {
@@ -216,12 +219,11 @@ function storeIntersection(call: Call): void {
   const sources = commonSources(call, 2, call.argc);
   sets.create(sources?.[0].encoding === Encoding.INTSET ? Encoding.INTSET : Encoding.LISTPACK);
   if (sources !== undefined) {
-    const keep = inAll(sets, sources);
     let integersOnly = true;
-    sets.elements(sources[0].encoding, sources[0].body, false, (bytes, start, end) => {
-      if (!keep(bytes, start, end)) return true;
-      integersOnly &&= sets.integers.take(bytes, start, end);
-      sets.add(bytes, start, end);
+    eachKept(sets, sources[0], othersOf(sources), true, (batch) => {
+      const { count, bytes, start, end } = batch;
+      for (let i = 0; i < count && integersOnly; i++) integersOnly = sets.integers.take(bytes[i], start[i], end[i]);
+      batch.add();
       return true;
     });
     if (integersOnly && sets.length > 0) sets.toIntegers();
@@ -231,11 +233,16 @@ function storeIntersection(call: Call): void {
 
 /** Takes up a new set with the members of all sources. */
 function unite(sets: MemberSet, sources: readonly (Source | undefined)[], encoding: number): void {
-  sets.create(encoding);
+  // A copy of a large set is much cheaper than adding its members.
+  const largest = sources.reduce((a, b) => (b?.count ?? 0) > (a?.count ?? 0) ? b : a, undefined);
+  const copied = largest?.encoding === Encoding.HASHTABLE ? largest : undefined;
+  if (copied === undefined) sets.create(encoding);
+  else sets.open(copied.encoding, sets.copy(copied.encoding, copied.body));
+  const batch = new MemberBatch(sets);
   for (const source of sources) {
-    if (source === undefined) continue;
-    sets.elements(source.encoding, source.body, false, (bytes, start, end) => {
-      sets.add(bytes, start, end);
+    if (source === undefined || source === copied) continue;
+    batch.each(source.encoding, source.body, () => {
+      batch.add();
       return true;
     });
   }
@@ -261,19 +268,11 @@ function differenceOf(call: Call, from: number): Difference | undefined {
   return { first, others: removing ? others : others.sort((a, b) => b.count - a.count), removing };
 }
 
-/** Tells of a member whether no source has it. */
-function inNone(sets: MemberSet, others: readonly Source[]): Keep {
-  return (bytes, start, end) => {
-    for (const { encoding, body } of others) if (sets.has(encoding, body, bytes, start, end)) return false;
-    return true;
-  };
-}
-
 function replyDifference(call: Call): void {
   const difference = differenceOf(call, 1);
   if (difference === undefined) return call.reply.set(0);
   const { first, others, removing } = difference;
-  if (!removing) return replyKept(call, first, inNone(setsOf(call), others));
+  if (!removing) return replyKept(call, first, others, false);
   subtract(setsOf(call), difference, Encoding.HASHTABLE);
   replyResult(call);
 }
@@ -290,18 +289,18 @@ function storeDifference(call: Call): void {
 function subtract(sets: MemberSet, { first, others, removing }: Difference, encoding: number): void {
   if (removing) {
     unite(sets, [first], encoding);
+    const batch = new MemberBatch(sets);
     for (const other of others) {
-      sets.elements(other.encoding, other.body, false, (bytes, start, end) => {
-        if (sets.length > 0) sets.remove(bytes, start, end);
+      batch.each(other.encoding, other.body, () => {
+        batch.remove();
         return sets.length > 0;
       });
     }
     return;
   }
   sets.create(encoding);
-  const keep = inNone(sets, others);
-  sets.elements(first.encoding, first.body, false, (bytes, start, end) => {
-    if (keep(bytes, start, end)) sets.add(bytes, start, end);
+  eachKept(sets, first, others, false, (batch) => {
+    batch.add();
     return true;
   });
 }

@@ -176,7 +176,7 @@ function add(call: Call): void {
     if (sets.encoding !== Encoding.HASHTABLE) sets.expect(argc - 2);
   }
   let added = 0;
-  for (let i = 2; i < argc; i++) if (sets.add(bytes, start[i], end[i])) added++;
+  for (let i = 2; i < argc; i++) if (sets.add(bytes, start[i], end[i], call.elementHash(i))) added++;
   if (ref === 0) {
     db.add(bytes, start[1], end[1], Type.SET, sets.encoding, sets.body);
   } else {
@@ -194,7 +194,9 @@ function remove(call: Call): void {
   let removed = 0;
   if (ref !== 0) {
     const sets = openSet(call, ref);
-    for (let i = 2; i < call.argc && sets.length > 0; i++) if (sets.remove(bytes, start[i], end[i])) removed++;
+    for (let i = 2; i < call.argc && sets.length > 0; i++) {
+      if (sets.remove(bytes, start[i], end[i], call.elementHash(i))) removed++;
+    }
     if (removed > 0) {
       changed(call, "srem", 1, removed);
       keepOrDelete(call, ref, sets, 1);
@@ -229,7 +231,8 @@ function isMember(call: Call): void {
   const { db } = call;
   const { bytes, start, end } = call.request;
   const ref = call.lookupType(1, Type.SET);
-  const found = ref !== 0 && setsOf(call).has(db.encodingOf(ref), db.bodyOf(ref), bytes, start[2], end[2]);
+  const found = ref !== 0 &&
+    setsOf(call).has(db.encodingOf(ref), db.bodyOf(ref), bytes, start[2], end[2], call.elementHash(2));
   call.reply.integer(found ? 1 : 0);
 }
 
@@ -239,7 +242,8 @@ function areMembers(call: Call): void {
   const ref = call.lookupType(1, Type.SET);
   reply.array(argc - 2);
   for (let i = 2; i < argc; i++) {
-    const found = ref !== 0 && setsOf(call).has(db.encodingOf(ref), db.bodyOf(ref), bytes, start[i], end[i]);
+    const found = ref !== 0 &&
+      setsOf(call).has(db.encodingOf(ref), db.bodyOf(ref), bytes, start[i], end[i], call.elementHash(i));
     reply.integer(found ? 1 : 0);
   }
 }

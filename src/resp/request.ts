@@ -61,6 +61,16 @@ export class Request {
     return Request.of(args);
   }
 
+  /** Whether argument i is that of another request. Hot. */
+  repeats(other: Request, i: number): boolean {
+    if (i >= other.argc) return false;
+    let at = this.start[i], from = other.start[i];
+    const end = this.end[i];
+    if (end - at !== other.end[i] - from) return false;
+    while (at < end) if (this.bytes[at++] !== other.bytes[from++]) return false;
+    return true;
+  }
+
   /** Makes room for at least `count` arguments; what is there stays. */
   grow(count: number): void {
     let room = Math.max(this.start.length, ROOM_MIN);

@@ -20,6 +20,7 @@ import {
   headBytes,
   headSize,
   INLINE_BYTES_MAX,
+  keyEquals,
   keyLength,
   keyStart,
   META,
@@ -75,6 +76,9 @@ export class Keyspace {
   start = 0;
   length = 0;
   #chunk = 0;
+  /** The record that was found last, with its key's hash: many commands in a row often name one key. 0 once it has gone. */
+  #recent = 0;
+  #recentHash = 0;
 
   constructor(store: Store, index: number) {
     this.store = store;
@@ -102,8 +106,7 @@ export class Keyspace {
    * is found missing. `hash`, here and below, is the key's hash if the caller has it. Neither clock nor statistics change.
    */
   find(bytes: Uint8Array, start: number, end: number, hash = hashBytes(bytes, start, end)): number {
-    const { store } = this;
-    const ref = store.dict.find(this.keys, bytes, start, end, hash);
+    const ref = this.peek(bytes, start, end, hash);
     if (ref !== 0 && this.isExpired(ref)) {
       this.expire(ref);
       return 0;
@@ -113,7 +116,12 @@ export class Keyspace {
 
   /** `find` that changes nothing: the record may be expired. */
   peek(bytes: Uint8Array, start: number, end: number, hash: number): number {
-    return this.store.dict.find(this.keys, bytes, start, end, hash);
+    const { store } = this;
+    if (hash === this.#recentHash && this.#recent !== 0 && keyEquals(store.arena, this.#recent, bytes, start, end)) {
+      return this.#recent;
+    }
+    this.#recentHash = hash;
+    return this.#recent = store.dict.find(this.keys, bytes, start, end, hash);
   }
 
   /** find for a command that reads: counts the hit or miss and moves the key's clock. */
@@ -412,12 +420,21 @@ export class Keyspace {
   /** Deletes all keys. The caller has seen to it that they are announced. Values are freed in slices. */
   clear(): void {
     const { store } = this;
+    this.#recent = 0;
     store.reclaimKeyspace(this.keys);
     store.dict.destroy(this.expires);
     store.dict.destroy(this.fieldExpires);
     this.keys = store.dict.create();
     this.expires = store.dict.create();
     this.fieldExpires = store.dict.create();
+  }
+
+  /** Exchanges the contents with those of another database. */
+  exchange(other: Keyspace): void {
+    [this.keys, other.keys] = [other.keys, this.keys];
+    [this.expires, other.expires] = [other.expires, this.expires];
+    [this.fieldExpires, other.fieldExpires] = [other.fieldExpires, this.fieldExpires];
+    this.#recent = other.#recent = 0;
   }
 
   /** Bytes that the key and its value take in the arena. */
@@ -470,6 +487,7 @@ export class Keyspace {
   /** Puts `ref` in the slot where `find` just found `old`, and frees `old` with its value. */
   #displace(hash: number, old: number, ref: number): void {
     const { store } = this;
+    this.#recent = 0;
     store.dict.replace(ref);
     this.#unindex(hash, old);
     store.freeValue(old);
@@ -519,6 +537,7 @@ export class Keyspace {
     this.#unindex(hash, ref);
     const found = dict.locate(this.keys, hash, ref);
     invariant(found, "a record is not in its database");
+    this.#recent = 0;
     dict.remove(this.keys);
   }
 
@@ -557,6 +576,7 @@ export class Keyspace {
     const hash = dict.hashOf(ref);
     const found = dict.locate(this.keys, hash, ref);
     invariant(found, "a record is not in its database");
+    this.#recent = 0;
     dict.replace(to);
     if ((flags & oldFlags & NUMBER) !== 0 && dict.locate(this.expires, hash, ref)) dict.replace(to);
     if (this.encodingOf(ref) >= Encoding.LISTPACK_EX && dict.locate(this.fieldExpires, hash, ref)) dict.replace(to);

@@ -249,10 +249,7 @@ export class Store {
 
   /** Exchanges the contents of two databases. */
   swap(a: number, b: number): void {
-    const x = this.databases[a], y = this.databases[b];
-    [x.keys, y.keys] = [y.keys, x.keys];
-    [x.expires, y.expires] = [y.expires, x.expires];
-    [x.fieldExpires, y.fieldExpires] = [y.fieldExpires, x.fieldExpires];
+    this.databases[a].exchange(this.databases[b]);
   }
 
   /** Checks everything: all structures, and that every block in use is reached by exactly what owns it. */
