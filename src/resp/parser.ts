@@ -18,6 +18,12 @@ const ARGUMENTS_MAX_BEFORE_AUTH = 10;
 const BULK_BYTES_MAX_BEFORE_AUTH = 16384;
 const ROOM_MIN = 512;
 const ROOM_USUAL = 64 * 1024;
+/**
+ * Buffers of the usual size that no parser needs now. Without them a busy client would leave one behind with every few
+ * reads, and the collector, to which they look small, would let tens of MiB of them gather.
+ */
+const spareRooms: Uint8Array[] = [];
+const SPARE_ROOMS_MAX = 16;
 /** After a read of fewer bytes a small buffer is enough. */
 const SMALL_READ_BYTES = 256;
 
@@ -79,6 +85,7 @@ export class RequestParser {
     const usual = lastRead < SMALL_READ_BYTES ? ROOM_MIN : ROOM_USUAL;
     if (this.#buffer.length > usual) {
       this.#rebase(0);
+      releaseRoom(this.#buffer);
       this.#buffer = NO_BYTES;
     }
     this.request.shrink();
@@ -92,6 +99,7 @@ export class RequestParser {
   /** Parses `buffer[0, count)` in place of own memory. Only when empty; call `giveBack` before the buffer changes. */
   borrow(buffer: Uint8Array, count: number): void {
     this.#rebase(0);
+    releaseRoom(this.#buffer);
     this.#borrowed = true;
     this.#buffer = buffer;
     this.#end = count;
@@ -100,10 +108,16 @@ export class RequestParser {
   /** Ends a loan: what waits moves to own memory. */
   giveBack(): void {
     if (!this.#borrowed) return;
-    const waiting = this.#buffer.subarray(this.#from, this.#end);
-    this.#buffer = waiting.length === 0 ? NO_BYTES : new Uint8Array(Math.max(ROOM_MIN, waiting.length * 2));
     this.#borrowed = false;
-    this.#buffer.set(waiting);
+    const waiting = this.#buffer.subarray(this.#from, this.#end);
+    if (waiting.length === 0) {
+      this.#buffer = NO_BYTES;
+    } else {
+      // A full buffer says that more will come.
+      const full = this.#end === this.#buffer.length;
+      this.#buffer = takeRoom(Math.max(full ? ROOM_USUAL : ROOM_MIN, waiting.length * 2));
+      this.#buffer.set(waiting);
+    }
     this.#rebase(this.#from);
   }
 
@@ -290,8 +304,9 @@ export class RequestParser {
 
   #resize(length: number): void {
     const old = this.#buffer;
-    this.#buffer = new Uint8Array(length);
+    this.#buffer = takeRoom(length);
     this.#buffer.set(this.#from === 0 && this.#end === old.length ? old : old.subarray(this.#from, this.#end));
+    releaseRoom(old);
     this.#rebase(this.#from);
   }
 
@@ -324,4 +339,12 @@ function shortLength(buffer: Uint8Array, i: number): number {
   if (buffer[i + 1] === CR) return a;
   const b = buffer[i + 1] - ZERO;
   return a > 0 && b >= 0 && b <= 9 && buffer[i + 2] === CR ? a * 10 + b : INVALID;
+}
+
+function takeRoom(bytes: number): Uint8Array {
+  return (bytes === ROOM_USUAL ? spareRooms.pop() : undefined) ?? new Uint8Array(bytes);
+}
+
+function releaseRoom(buffer: Uint8Array): void {
+  if (buffer.length === ROOM_USUAL && spareRooms.length < SPARE_ROOMS_MAX) spareRooms.push(buffer);
 }

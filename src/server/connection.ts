@@ -55,26 +55,28 @@ export class Connection implements Transport, StreamOwner {
     this.#parser.filled(count);
     this.#process(count);
     if (this.#parser.empty) this.#parser.trim(count);
-    return !this.#closed && !this.session.closing;
+    return this.#open;
   }
 
   /** The stream's: bytes came into a buffer that all streams share. False when no more must be read. */
   receivedShared(buffer: Uint8Array, count: number): boolean {
     const parser = this.#parser;
-    if (!parser.empty) {
-      for (let at = 0; at < count;) {
-        const room = parser.room();
-        const size = Math.min(room.length, count - at);
-        room.set(buffer.subarray(at, at + size));
-        parser.filled(size);
-        at += size;
-      }
-    } else {
+    if (parser.empty) {
       parser.borrow(buffer, count);
+      this.#process(count);
+      parser.giveBack();
+      return this.#open;
     }
-    this.#process(count);
-    parser.giveBack();
-    return !this.#closed && !this.session.closing;
+    // What waits is completed with as much as there is room for at a time, so that the room need not grow.
+    for (let at = 0; at < count && this.#open;) {
+      const room = parser.room();
+      const size = Math.min(room.length, count - at);
+      room.set(buffer.subarray(at, at + size));
+      parser.filled(size);
+      at += size;
+      this.#process(size);
+    }
+    return this.#open;
   }
 
   /** The stream's: the client will send no more. */
@@ -85,6 +87,10 @@ export class Connection implements Transport, StreamOwner {
   /** The stream's: the connection is lost. */
   lost(): void {
     this.close(false);
+  }
+
+  get #open(): boolean {
+    return !this.#closed && !this.session.closing;
   }
 
   #process(count: number): void {
