@@ -89,13 +89,13 @@ const PACKED_BYTES_MAX = 4096;
 /** Looks for the field in argument i. Hot. */
 export function findField(call: Call, hash: HashTable, i: number): boolean {
   const { bytes, start, end } = call.request;
-  return hash.find(bytes, start[i], end[i]);
+  return hash.find(bytes, start[i], end[i], call.elementHash(i));
 }
 
 /** Whether there is the field in argument i; does not read its value. Hot. */
 export function hasField(call: Call, hash: HashTable, i: number): boolean {
   const { bytes, start, end } = call.request;
-  return hash.seek(bytes, start[i], end[i]);
+  return hash.seek(bytes, start[i], end[i], call.elementHash(i));
 }
 
 /** Sets the field in argument i, which was just looked for, to argument i + 1. Hot. */

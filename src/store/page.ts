@@ -36,6 +36,9 @@ const GRANULES_SHIFT = 8;
 const INLINE_BYTES_MAX = 127;
 const OUTSIDE = 0x80;
 const REF_BYTES = 4;
+/** Bits of an index in a chunk that holds pages. */
+const PLACE_BITS = 24;
+const PLACE_MASK = (1 << PLACE_BITS) - 1;
 /** Pages from here on are cut down when they are half empty. */
 const SHRINKING_BYTES_MIN = 128;
 
@@ -89,8 +92,6 @@ export class Pages {
   #chunk = 0;
   #at = 0;
   #size = 0;
-  /** Means nothing; without a use of it a load would be left out. */
-  #loaded = 0;
   /** While a page splits: for each slot, whether it moves. */
   readonly #moves = new Uint8Array(ENTRIES_MAX);
 
@@ -145,26 +146,37 @@ export class Pages {
     return words[base] ^ words[base + ((info & COUNT_MASK) >>> 2 << 1)];
   }
 
-  /** Loads the data of the first entry whose tag is that of `hash`. Returns its record, 0 if there is none. Hot. */
-  approachData(block: number, info: number, hash: number): number {
+  /**
+   * Where the data of the first entry is whose tag is that of `hash`, from nothing but tags and lengths: index in its chunk:24
+   * | length:8. The page itself if there is none. Hot.
+   */
+  likelyPlace(block: number, info: number, hash: number): number {
     const words = this.#arena.i32[block >>> CHUNK_SHIFT], base = (block & GRANULE_MASK) << 1;
-    const data = this.#arena.u8[block >>> CHUNK_SHIFT];
     const pattern = Math.imul(hash >>> 24, 0x01010101);
     const count = info & COUNT_MASK;
     for (let first = 0, i = base; first < count; first += 4, i += 2) {
       const difference = words[i] ^ pattern;
       const hits = (difference - 0x01010101) & ~difference & 0x80808080;
       if (hits === 0) continue;
-      const slot = first + ((31 - Math.clz32(hits & -hits)) >>> 3);
-      if (slot >= count) break;
-      const size = data[(i << 2) + 4 + (slot & 3)];
-      const at = (base << 2) + bytesOf(info) - dataBefore(words, base, slot + 1);
-      if (size > INLINE_BYTES_MAX) return readRef(data, at);
-      // Most lie in two lines.
-      this.#loaded = data[at] ^ data[at + size - 1];
-      return 0;
+      const within = (31 - Math.clz32(hits & -hits)) >>> 3;
+      if (first + within >= count) break;
+      const length = (words[i + 1] >>> (within << 3)) & 0xff;
+      return (base << 2) + bytesOf(info) - dataBefore(words, base, first + within + 1) | length << PLACE_BITS;
     }
-    return 0;
+    return base << 2 | 1 << PLACE_BITS;
+  }
+
+  /** Loads the data at a likely place in the chunk of `block`, which most have in one or two lines. Means nothing. Hot. */
+  approachData(block: number, place: number): number {
+    const data = this.#arena.u8[block >>> CHUNK_SHIFT], at = place & PLACE_MASK;
+    return data[at] ^ data[at + ((place >>> PLACE_BITS) & INLINE_BYTES_MAX) - 1];
+  }
+
+  /** Loads the record that the data at a likely place leads to, if it does. Means nothing. */
+  approachRecord(block: number, place: number): number {
+    if (place >= 0) return 0;
+    const record = readRef(this.#arena.u8[block >>> CHUNK_SHIFT], place & PLACE_MASK);
+    return this.#arena.i32[record >>> CHUNK_SHIFT][(record & GRANULE_MASK) << 1];
   }
 
   /** Loads what `find` left to be read of the entry that it found. Hot. */

@@ -54,7 +54,7 @@ export class PageTable {
   readonly #pages: Pages;
   /** After `find`: the hash of what it looked for. */
   #hash = 0;
-  // What `approach` is about to visit.
+  // What `approach` is about to visit: hashes, pages, and their infos or the places of their entries.
   readonly #hashes = new Int32Array(APPROACH_MAX);
   readonly #blocks = new Int32Array(APPROACH_MAX);
   readonly #infos = new Int32Array(APPROACH_MAX);
@@ -91,7 +91,8 @@ export class PageTable {
 
   /**
    * Loads the lines of up to APPROACH_MAX entries of a large table, given by their hashes, into the processor's caches.
-   * Found one by one each costs three misses in a row or more; here those of all entries overlap. Hot.
+   * Found one by one each costs three misses in a row or more; here those of all entries overlap, because each loop is so
+   * short that the processor is in all its rounds at once. Hot.
    */
   approach(table: number, hashes: Int32Array, count: number): void {
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
@@ -106,14 +107,10 @@ export class PageTable {
       infos[k] = this.#words[cell + 1];
     }
     for (let k = 0; k < count; k++) sum ^= pages.approachTags(blocks[k], infos[k]);
-    let records = 0;
-    for (let k = 0; k < count; k++) {
-      const record = pages.approachData(blocks[k], infos[k], own[k]);
-      if (record !== 0) blocks[records++] = record;
-    }
-    for (let k = 0; k < records; k++) {
-      sum ^= this.#arena.i32[blocks[k] >>> CHUNK_SHIFT][(blocks[k] & GRANULE_MASK) << 1];
-    }
+    let any = 0;
+    for (let k = 0; k < count; k++) any |= infos[k] = pages.likelyPlace(blocks[k], infos[k], own[k]);
+    for (let k = 0; k < count; k++) sum ^= pages.approachData(blocks[k], infos[k]);
+    for (let k = 0; k < count && any < 0; k++) sum ^= pages.approachRecord(blocks[k], infos[k]);
     this.#loaded = sum;
   }
 
