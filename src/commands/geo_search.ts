@@ -5,7 +5,7 @@
 import { fail, messages } from "../core/errors.ts";
 import { Area } from "../core/geo_area.ts";
 import { latitudeOf, longitudeOf } from "../core/geohash.ts";
-import { Type } from "../store/keyspace.ts";
+import { Encoding, Type } from "../store/keyspace.ts";
 import type { Call } from "./call.ts";
 import { metresIn, placeIn, replyDistance } from "./geo_call.ts";
 import { openSet, sortedSets, storeSet } from "./sorted_set_call.ts";
@@ -26,8 +26,6 @@ const complexity =
 
 /** How many hits beyond twice those that are wanted are kept before the worse ones go. */
 const SPARE_HITS = 1000;
-/** How many members are loaded at a time. */
-const WARMED = 16;
 
 const from = "<FROMMEMBER member | FROMLONLAT longitude latitude>";
 const units = "<M | KM | FT | MI>";
@@ -302,26 +300,31 @@ function find(call: Call, ref: number, area: Area, options: Options): Hit[] {
   const { count, any } = options;
   const set = openSet(call, ref);
   const hits: Hit[] = [];
+  const packed = set.encoding === Encoding.LISTPACK;
   // With many more hits than wanted only the best are kept; what is no better than all of those is left out.
   const room = any || count === 0 ? Infinity : 2 * count + SPARE_HITS;
   const sign = options.order === "desc" ? -1 : 1;
   let bound = Infinity;
   for (const { from, to } of area.ranges()) {
-    const behind = set.rankOfScore(to, false);
-    for (let rank = set.rankOfScore(from, false); rank < behind; rank++) {
-      if (rank % WARMED === 0) set.warm(Math.min(behind - rank, WARMED));
-      set.next();
-      const { score } = set;
+    const near = set.walkScores(from, false, to, false, false, set.length);
+    set.walk(near, false, (bytes, start, end, score) => {
       const distanceM = area.distanceTo(longitudeOf(score), latitudeOf(score));
-      if (Number.isNaN(distanceM) || sign * distanceM >= bound) continue;
-      hits.push({ bytes: set.bytes, start: set.start, end: set.end, hash: score, distanceM });
-      if (any && hits.length === count) return arranged(hits, options);
-      if (hits.length < room) continue;
+      if (Number.isNaN(distanceM) || sign * distanceM >= bound) return true;
+      hits.push({ ...(packed ? kept(bytes, start, end) : { bytes, start, end }), hash: score, distanceM });
+      if (any && hits.length === count) return false;
+      if (hits.length < room) return true;
       arranged(hits, options);
       bound = sign * hits[count - 1].distanceM;
-    }
+      return true;
+    });
+    if (any && hits.length === count) break;
   }
   return arranged(hits, options);
+}
+
+/** A copy: in a packed set the digits of an integer are only lent. */
+function kept(bytes: Uint8Array, start: number, end: number) {
+  return { bytes: bytes.slice(start, end), start: 0, end: end - start };
 }
 
 /** Sorts the hits as the options say, and cuts them off. */

@@ -7,7 +7,7 @@ import { parseDouble } from "../core/numbers.ts";
 import { Type } from "../store/keyspace.ts";
 import type { SortedSet } from "../store/sorted_set.ts";
 import type { Call } from "./call.ts";
-import { replyElement, replyHeader, sortedSets, storeSet } from "./sorted_set_call.ts";
+import { formOf, replyElements, replyHeader, sortedSets, storeSet } from "./sorted_set_call.ts";
 import { type CommandSpec, keyAt, keyCount } from "./spec.ts";
 
 const INT64_MAX = 2 ** 63;
@@ -281,12 +281,10 @@ function replyResult(call: Call, operation: Operation): void {
   const { withScores } = collect(call, 1, operation, false);
   const set = sortedSets(call);
   const { length, encoding, body } = set;
-  replyHeader(call, length, withScores);
+  const form = formOf(call, withScores);
+  replyHeader(call, length, form);
   set.seek(0);
-  for (let i = 0; i < length; i++) {
-    set.next();
-    replyElement(call, set, withScores);
-  }
+  replyElements(call, set, length, false, form);
   call.store.freeBody(Type.ZSET, encoding, body);
 }
 

@@ -111,56 +111,64 @@ export function fromStart(index: number, length: number): number {
   return index < 0 ? Math.max(0, index + length) : index;
 }
 
-/** Header of `count` elements, with their scores or without. */
-export function replyHeader(call: Call, count: number, withScores: boolean): void {
-  call.reply.array(withScores && call.reply.version === 2 ? count * 2 : count);
+/** How elements are replied: members alone, members and scores one after the other, or an array for each pair. */
+export type Form = "members" | "flat" | "pairs";
+
+/** Members alone, or with their scores as the protocol has them. */
+export function formOf(call: Call, withScores: boolean): Form {
+  if (!withScores) return "members";
+  return call.reply.version === 3 ? "pairs" : "flat";
 }
 
-/** Replies with the element that was read last. Hot. */
-export function replyElement(call: Call, set: SortedSet, withScores: boolean): void {
+/** Header of `count` elements. */
+export function replyHeader(call: Call, count: number, form: Form): void {
+  call.reply.array(form === "flat" ? count * 2 : count);
+}
+
+/** Replies with `count` elements from the cursor on, or back from it. Hot. */
+export function replyElements(call: Call, set: SortedSet, count: number, back: boolean, form: Form): void {
   const { reply } = call;
-  if (!withScores) {
-    reply.bulk(set.bytes, set.start, set.end);
-    return;
+  for (let left = count; left > 0;) {
+    const run = set.readRun(left, back);
+    if (run === 0) {
+      if (back) set.back();
+      else set.next();
+      replyElement(call, set, form);
+      left--;
+    } else if (form === "members") {
+      reply.bulksOf(set.views, set.chunks, set.starts, set.ends, run);
+      left -= run;
+    } else {
+      for (let k = 0; k < run; k++) {
+        if (form === "pairs") reply.array(2);
+        reply.bulkView(set.views[set.chunks[k]], set.starts[k], set.ends[k]);
+        reply.double(set.runScore(k));
+      }
+      left -= run;
+    }
   }
-  if (reply.version === 3) reply.array(2);
-  reply.bulk(set.bytes, set.start, set.end);
-  replyScore(call, set.score);
 }
 
-/** Replies with a score. Hot for whole numbers. */
-export function replyScore(call: Call, score: number): void {
-  if (call.reply.version === 2 && Number.isSafeInteger(score) && !Object.is(score, -0)) call.reply.bulkInteger(score);
-  else call.reply.double(score);
+/** Replies with the element that was read last. */
+export function replyElement(call: Call, set: SortedSet, form: Form): void {
+  const { reply } = call;
+  if (form === "pairs") reply.array(2);
+  reply.bulk(set.bytes, set.start, set.end);
+  if (form !== "members") reply.double(set.score);
 }
 
 /**
- * Removes up to `count` elements with the lowest or highest scores from the set of key argument i, and replies with them:
- * member and score alone, a list whose form depends on the protocol, or an array of pairs. Returns how many there were.
- * It stands apart from the commands that read its arguments, because the blocking forms do the same later.
+ * Removes up to `count` elements with the lowest or highest scores from the set of key argument i, and replies with
+ * them in an array. Returns how many there were. It stands apart from the commands that read its
+ * arguments, because the blocking forms do the same later.
  */
-export function popElements(
-  call: Call,
-  ref: number,
-  i: number,
-  highest: boolean,
-  count: number,
-  form: "single" | "listed" | "pairs",
-): number {
-  const { reply } = call;
+export function popElements(call: Call, ref: number, i: number, highest: boolean, count: number, form: Form): number {
   const set = openSet(call, ref);
   const { length } = set;
   const popped = Math.min(count, length);
-  const nested = form === "pairs" || (form === "listed" && reply.version === 3);
-  reply.array(nested ? popped : popped * 2);
+  replyHeader(call, popped, form);
   set.seek(highest ? length - 1 : 0);
-  for (let k = 0; k < popped; k++) {
-    if (highest) set.back();
-    else set.next();
-    if (nested) reply.array(2);
-    reply.bulk(set.bytes, set.start, set.end);
-    replyScore(call, set.score);
-  }
+  replyElements(call, set, popped, highest, form);
   set.removeRange(highest ? length - popped : 0, popped);
   keepRemoved(call, ref, set, i, highest ? "zpopmax" : "zpopmin", popped);
   return popped;

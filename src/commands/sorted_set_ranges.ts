@@ -9,13 +9,14 @@ import type { Call } from "./call.ts";
 import {
   boundScore,
   checkMemberBound,
+  formOf,
   fromStart,
   isExclusive,
   keepRemoved,
   memberRankFrom,
   memberRankTo,
   openSet,
-  replyElement,
+  replyElements,
   replyHeader,
   sortedSets,
   storeSet,
@@ -28,9 +29,6 @@ const noScoresByLex = "ERR syntax error, WITHSCORES not supported in combination
 const counting = "O(log(N)) with N elements in the sorted set";
 const reading = "O(log(N)+M) with N elements in the sorted set and M returned";
 const removing = "O(log(N)+M) with N elements in the sorted set and M removed";
-
-/** Elements that are loaded ahead while a range is read. */
-const WARMED = 16;
 
 /** What the two bounds of a range are. */
 type Bounds = "rank" | "score" | "member";
@@ -262,52 +260,57 @@ function range(call: Call, key: number, givenBounds: Bounds | undefined, givenRe
   // Backwards, bounds stand as the walk meets them; ranks count from the end.
   const swapped = reverse && bounds !== "rank";
   const low = swapped ? key + 2 : key + 1, high = swapped ? key + 1 : key + 2;
-  checkBounds(call, bounds, low, high);
+  let least = 0, greatest = 0;
+  if (bounds === "score") {
+    least = boundScore(call, low);
+    greatest = boundScore(call, high);
+  } else {
+    checkBounds(call, bounds, low, high);
+  }
   const ref = call.lookupType(key, Type.ZSET);
   if (ref === 0) {
-    if (stores) storeRange(call, 0, 0, 0, false, false);
+    if (stores) storeRange(call, 0, false, false);
     else call.reply.array(0);
     return;
   }
   const set = openSet(call, ref);
-  // In this order, so that the cursor is where a walk forwards begins.
-  const to = rankTo(call, set, bounds, high), from = rankFrom(call, set, bounds, low);
+  const { length } = set;
+  const most = limit < 0 || offset < 0 ? length : Math.min(length, offset + limit);
+  let count = 0;
+  if (bounds === "score") {
+    count = set.walkScores(least, isExclusive(call, low), greatest, !isExclusive(call, high), reverse, most);
+  } else {
+    const from = rankFrom(call, set, bounds, low), to = rankTo(call, set, bounds, high);
+    if (bounds === "member") set.seek(reverse ? to - 1 : from);
+    else set.seek(reverse ? length - 1 - from : from);
+    count = Math.min(Math.max(0, to - from), most);
+  }
   // A large set's negative offset counts from the end of the walk; a packed set has nothing there.
-  if (offset < 0 && set.encoding === Encoding.SKIPLIST) offset += Math.max(0, to - from);
-  const first = from + offset;
-  const left = offset < 0 ? 0 : Math.max(0, to - first);
-  const count = limit < 0 ? left : Math.min(left, limit);
-  const begin = reverse ? (bounds === "rank" ? set.length - from : to) - 1 - offset : first;
+  if (offset < 0 && set.encoding === Encoding.SKIPLIST) offset += count;
+  count = offset < 0 ? 0 : Math.max(0, count - offset);
+  if (limit >= 0) count = Math.min(count, limit);
+  if (offset > 0 && count > 0) set.skip(reverse ? -offset : offset);
   if (stores) {
-    storeRange(call, ref, begin, count, reverse, bounds === "rank");
+    storeRange(call, count, reverse, bounds === "rank");
     return;
   }
-  replyHeader(call, count, withScores);
-  if (count === 0) return;
-  if (reverse || bounds !== "score" || offset > 0) set.seek(begin);
-  for (let i = 0; i < count; i++) {
-    if (i % WARMED === 0) set.warm(reverse ? -Math.min(count - i, WARMED) : Math.min(count - i, WARMED));
-    if (reverse) set.back();
-    else set.next();
-    replyElement(call, set, withScores);
-  }
+  const form = formOf(call, withScores);
+  replyHeader(call, count, form);
+  replyElements(call, set, count, reverse, form);
 }
 
-/** Stores `count` elements of a record's set as key argument 1. `counted` is whether Redis knows their number before. */
-function storeRange(call: Call, ref: number, first: number, count: number, reverse: boolean, counted: boolean): void {
+/** Stores `count` elements from the cursor on, or back from it, as key argument 1. `counted` is whether Redis knows their number before. */
+function storeRange(call: Call, count: number, reverse: boolean, counted: boolean): void {
   const set = sortedSets(call);
   // Redis fills a packed set as long as it can, even if that becomes a large one; and in those -0 is 0.
   let packed = !counted || count <= set.maxPackedEntries;
   set.collect(true, (add) => {
-    if (count === 0) return;
-    openSet(call, ref);
-    set.seek(first);
-    for (let i = 0; i < count; i++) {
-      if (reverse) set.back();
-      else set.next();
-      if (i >= set.maxPackedEntries || set.end - set.start > set.maxPackedValueBytes) packed = false;
-      add(set.bytes, set.start, set.end, packed ? set.score + 0 : set.score);
-    }
+    let i = 0;
+    set.walk(count, reverse, (bytes, start, end, score) => {
+      if (i++ >= set.maxPackedEntries || end - start > set.maxPackedValueBytes) packed = false;
+      add(bytes, start, end, packed ? score + 0 : score);
+      return true;
+    });
   });
   storeSet(call, 1, set, "zrangestore");
 }

@@ -12,13 +12,14 @@ import type { Call } from "./call.ts";
 import { matchesPattern, parseCursor, parseScanOptions } from "./scanning.ts";
 import { sortedSetAlgebraCommands } from "./sorted_set_algebra.ts";
 import {
+  formOf,
   keepRemoved,
   keepSet,
   openSet,
   popElements,
   replyElement,
+  replyElements,
   replyHeader,
-  replyScore,
   sortedSets,
 } from "./sorted_set_call.ts";
 import { sortedSetRangeCommands } from "./sorted_set_ranges.ts";
@@ -51,6 +52,7 @@ export const sortedSetCommands: readonly CommandSpec[] = [
     arity: -4,
     flags: ["write", "denyoom", "fast"],
     keys: keyAt(1, "RW UPDATE"),
+    element: 3,
     syntax: "key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]",
     types: { score: "double" },
     handler: add,
@@ -64,6 +66,7 @@ export const sortedSetCommands: readonly CommandSpec[] = [
     arity: 4,
     flags: ["write", "denyoom", "fast"],
     keys: keyAt(1, "RW ACCESS UPDATE"),
+    element: 3,
     syntax: "key increment member",
     types: { increment: "integer" },
     handler: (call) => addPairs(call, INCR, 2),
@@ -77,6 +80,7 @@ export const sortedSetCommands: readonly CommandSpec[] = [
     arity: -3,
     flags: ["write", "fast"],
     keys: keyAt(1, "RW DELETE"),
+    element: 2,
     syntax: "key member [member ...]",
     handler: remove,
   },
@@ -104,6 +108,7 @@ export const sortedSetCommands: readonly CommandSpec[] = [
     arity: 3,
     flags: ["readonly", "fast"],
     keys: keyAt(1, "RO ACCESS"),
+    element: 2,
     syntax: "key member",
     handler: (call) => replyScoreOf(call, call.lookupType(1, Type.ZSET), 2),
   },
@@ -116,6 +121,7 @@ export const sortedSetCommands: readonly CommandSpec[] = [
     arity: -3,
     flags: ["readonly", "fast"],
     keys: keyAt(1, "RO ACCESS"),
+    element: 2,
     syntax: "key member [member ...]",
     handler: (call) => {
       const ref = call.lookupType(1, Type.ZSET);
@@ -132,6 +138,7 @@ export const sortedSetCommands: readonly CommandSpec[] = [
     arity: -3,
     flags: ["readonly", "fast"],
     keys: keyAt(1, "RO ACCESS"),
+    element: 2,
     syntax: "key member [WITHSCORE]",
     handler: (call) => rank(call, false),
   },
@@ -144,6 +151,7 @@ export const sortedSetCommands: readonly CommandSpec[] = [
     arity: -3,
     flags: ["readonly", "fast"],
     keys: keyAt(1, "RO ACCESS"),
+    element: 2,
     syntax: "key member [WITHSCORE]",
     handler: (call) => rank(call, true),
   },
@@ -273,7 +281,7 @@ function addPairs(call: Call, options: number, first: number): void {
     // A single score was read above.
     if (pairs > 1) score = call.double(i);
     const member = i + 1;
-    if (!set.find(bytes, start[member], end[member])) {
+    if (!set.find(bytes, start[member], end[member], call.elementHash(member))) {
       if ((options & XX) !== 0) {
         skipped++;
       } else {
@@ -301,13 +309,16 @@ function addPairs(call: Call, options: number, first: number): void {
   }
   if (!increment) call.reply.integer((options & CH) !== 0 ? added + updated : added);
   else if (skipped > 0) call.reply.null();
-  else replyScore(call, score);
+  else call.reply.double(score);
 }
 
 /** Throws CommandError if the last argument's score plus `score` is not a number. */
 function checkIncrement(call: Call, set: SortedSet, score: number): void {
   const i = call.argc - 1;
-  if (Math.abs(score) === Infinity && set.find(call.bytes, call.start(i), call.end(i)) && set.score === -score) {
+  if (
+    Math.abs(score) === Infinity && set.find(call.bytes, call.start(i), call.end(i), call.elementHash(i)) &&
+    set.score === -score
+  ) {
     fail(notANumber);
   }
 }
@@ -323,7 +334,7 @@ function remove(call: Call): void {
   const set = openSet(call, ref);
   let removed = 0;
   for (let i = 2; i < call.argc; i++) {
-    if (!set.find(bytes, start[i], end[i])) continue;
+    if (!set.find(bytes, start[i], end[i], call.elementHash(i))) continue;
     set.remove();
     removed++;
   }
@@ -335,8 +346,8 @@ function remove(call: Call): void {
 function replyScoreOf(call: Call, ref: number, i: number): void {
   if (ref !== 0) {
     const set = openSet(call, ref);
-    if (set.find(call.bytes, call.start(i), call.end(i))) {
-      replyScore(call, set.score);
+    if (set.find(call.bytes, call.start(i), call.end(i), call.elementHash(i))) {
+      call.reply.double(set.score);
       return;
     }
   }
@@ -350,7 +361,7 @@ function rank(call: Call, reverse: boolean): void {
   if (withScore && !call.is(3, "withscore")) fail(messages.syntax);
   const ref = call.lookupType(1, Type.ZSET);
   const set = sortedSets(call);
-  if (ref === 0 || !openSet(call, ref).find(call.bytes, call.start(2), call.end(2))) {
+  if (ref === 0 || !openSet(call, ref).find(call.bytes, call.start(2), call.end(2), call.elementHash(2))) {
     if (withScore) reply.nullArray();
     else reply.null();
     return;
@@ -358,7 +369,7 @@ function rank(call: Call, reverse: boolean): void {
   const place = reverse ? set.length - 1 - set.foundRank() : set.foundRank();
   if (withScore) reply.array(2);
   reply.integer(place);
-  if (withScore) replyScore(call, set.score);
+  if (withScore) call.reply.double(set.score);
 }
 
 /** Hot without a count. */
@@ -371,7 +382,7 @@ function pop(call: Call, highest: boolean): void {
     call.reply.array(0);
     return;
   }
-  popElements(call, ref, 1, highest, count, counted ? "listed" : "single");
+  popElements(call, ref, 1, highest, count, counted ? formOf(call, true) : "flat");
 }
 
 function popFromFirst(call: Call): void {
@@ -405,7 +416,7 @@ function randomMembers(call: Call): void {
     if (ref === 0) return reply.null();
     const set = openSet(call, ref);
     set.readRandom(engine.random);
-    return replyElement(call, set, false);
+    return replyElement(call, set, "members");
   }
   const count = call.integerIn(2, -INT64_MAX, INT64_MAX, countRange);
   if (count === -INT64_MAX && call.int64(2) === -(2n ** 63n)) fail(countRange);
@@ -415,27 +426,24 @@ function randomMembers(call: Call): void {
   const ref = call.lookupType(1, Type.ZSET);
   if (ref === 0 || count === 0) return reply.array(0);
   const set = openSet(call, ref);
-  const { length } = set;
+  const { length } = set, form = formOf(call, withScores);
   if (count < 0) {
-    replyHeader(call, -count, withScores);
+    replyHeader(call, -count, form);
     for (let i = 0; i < -count; i++) {
       set.readRandom(engine.random);
-      replyElement(call, set, withScores);
+      replyElement(call, set, form);
     }
   } else if (count >= length) {
     // All of them, which Redis walks from the end.
-    replyHeader(call, length, withScores);
+    replyHeader(call, length, form);
     set.seek(length - 1);
-    for (let i = 0; i < length; i++) {
-      set.back();
-      replyElement(call, set, withScores);
-    }
+    replyElements(call, set, length, true, form);
   } else {
-    replyHeader(call, count, withScores);
+    replyHeader(call, count, form);
     for (const place of distinctRanks(call, count, length)) {
       set.seek(place);
       set.next();
-      replyElement(call, set, withScores);
+      replyElement(call, set, form);
     }
   }
 }

@@ -32,6 +32,8 @@ const NONE = new Uint8Array(0);
 const NO_VIEW = new DataView(NONE.buffer);
 /** What a bulk string takes beside its bytes, at most. */
 const BULK_ROOM_BYTES = 16;
+/** A safe integer in decimal. */
+const DECIMAL_BYTES_MAX = 17;
 /** Beyond this length set(subarray) beats copying eight bytes at a time, which beats a byte loop from eight bytes on. */
 const VIEW_COPY_BYTES_MAX = 200;
 const CR = 13, LF = 10;
@@ -134,14 +136,7 @@ export class Reply {
   }
 
   integer(value: number): void {
-    this.#ensure(24);
-    const c = this.chunk;
-    let i = this.length;
-    c[i++] = 58;
-    i = writeDecimal(c, i, value);
-    c[i++] = CR;
-    c[i++] = LF;
-    this.length = i;
+    this.#header(58, value);
   }
 
   /** An integer that may be beyond 2^53. */
@@ -189,23 +184,49 @@ export class Reply {
     }
   }
 
+  /** `count` bulk strings, the k-th of them `views[chunks[k]]` from `starts[k]` to `ends[k]`. Hot. */
+  bulksOf(
+    views: readonly DataView[],
+    chunks: Int32Array,
+    starts: Int32Array,
+    ends: Int32Array,
+    count: number,
+  ): void {
+    for (let k = 0; k < count;) {
+      this.#ensure(ends[k] - starts[k] + BULK_ROOM_BYTES);
+      const c = this.chunk, to = this.#viewOfChunk(), room = c.length - BULK_ROOM_BYTES;
+      let i = this.length;
+      while (k < count && i + ends[k] - starts[k] <= room) {
+        i = writeBulk(c, to, i, views[chunks[k]], starts[k], ends[k]);
+        k++;
+      }
+      this.length = i;
+    }
+  }
+
   /** A bulk string of text, in UTF-8. */
   bulkText(text: string): void {
     this.bulk(utf8(text));
   }
 
-  /** A bulk string of an integer's digits. */
+  /** A bulk string of an integer's digits. Hot. */
   bulkInteger(value: number): void {
-    const size = decimalLength(value);
-    this.#ensure(size + 16);
+    this.#ensure(BULK_ROOM_BYTES + DECIMAL_BYTES_MAX);
+    const c = this.chunk;
+    // So few digits that their number is one digit: it can be written when they are.
+    const brief = value > -1e8 && value < 1e9;
     let i = this.length;
-    this.chunk[i++] = 36;
-    i = writeDecimal(this.chunk, i, size);
-    this.chunk[i++] = CR;
-    this.chunk[i++] = LF;
-    i = writeDecimal(this.chunk, i, value);
-    this.chunk[i++] = CR;
-    this.chunk[i++] = LF;
+    c[i++] = 36;
+    if (!brief) i = writeDecimal(c, i, decimalLength(value));
+    const at = i;
+    if (brief) i++;
+    c[i++] = CR;
+    c[i++] = LF;
+    const from = i;
+    i = writeDecimal(c, i, value);
+    if (brief) c[at] = 48 + i - from;
+    c[i++] = CR;
+    c[i++] = LF;
     this.length = i;
   }
 
@@ -247,11 +268,17 @@ export class Reply {
     this.#header(124, count);
   }
 
-  /** A double; in RESP2 a bulk string. */
+  /** A double; in RESP2 a bulk string. Hot for whole numbers. */
   double(value: number): void {
-    const text = formatDouble(value);
-    if (this.version === 3) this.#line(44, text);
-    else this.bulkText(text);
+    const whole = Number.isSafeInteger(value) && !Object.is(value, -0);
+    if (this.version !== 3) {
+      if (whole) this.bulkInteger(value);
+      else this.bulkText(formatDouble(value));
+    } else if (whole) {
+      this.#header(44, value);
+    } else {
+      this.#line(44, formatDouble(value));
+    }
   }
 
   /** A boolean; in RESP2 1 or 0. */
@@ -282,6 +309,7 @@ export class Reply {
     this.length += end - start;
   }
 
+  /** A mark, a safe integer and the line's end. */
   #header(mark: number, count: number): void {
     this.#ensure(24);
     const c = this.chunk;

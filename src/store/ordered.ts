@@ -44,6 +44,9 @@ function hintOf(score: number): number {
   return high ^ ((high >> 31) & 0x7fffffff);
 }
 
+/** What is further off than so many leaves is counted by its rank. */
+const COUNTED_LEAVES = 3;
+
 export class Ordered {
   leaf = 0;
   index = 0;
@@ -62,7 +65,6 @@ export class Ordered {
   #hintDecides = false;
   readonly #way = new Way();
   readonly #nodes: OrderedNodes;
-  #loaded = 0;
 
   constructor(arena: Arena) {
     this.#arena = arena;
@@ -123,26 +125,13 @@ export class Ordered {
   removeAt(tree: number, rank: number): number {
     this.seek(tree, rank);
     const { ref } = this;
-    this.removeHere(tree);
+    this.removeHere(tree, 1);
     return ref;
   }
 
-  /** Takes out the record where `seek` just put the cursor. Hot. */
-  removeHere(tree: number): void {
-    this.#nodes.take(tree, this.index, 1);
-  }
-
-  /** Takes out `count` records from a rank on, and hands each to `release`, which may free it. */
-  removeRange(tree: number, rank: number, count: number, release: (ref: number) => void): void {
-    while (count > 0) {
-      this.seek(tree, rank);
-      const { leaf, index } = this;
-      const words = this.#arena.i32[leaf >>> CHUNK_SHIFT], at = (leaf & GRANULE_MASK) << 1;
-      const taken = Math.min(count, words[at] - index);
-      for (let i = 0; i < taken; i++) release(words[at + REFS + index + i]);
-      this.#nodes.take(tree, index, taken);
-      count -= taken;
-    }
+  /** Takes out the `count` records of one leaf from where `seek` just put the cursor. Hot. */
+  removeHere(tree: number, count: number): void {
+    this.#nodes.take(tree, this.#way.entries[this.#way.depth], count);
   }
 
   /** Gives a record of the index another score. Hot: where the order stays, the record stays in its place. */
@@ -151,8 +140,15 @@ export class Ordered {
     const words = this.#arena.i32[this.leaf >>> CHUNK_SHIFT], at = (this.leaf & GRANULE_MASK) << 1;
     const i = this.index;
     const hint = hintOf(score);
-    const fits = (i > 0 ? this.#precedes(words[at + REFS + i - 1], ref, score) : words[at + PREVIOUS] === 0) &&
-      (i < words[at] - 1 ? !this.#precedes(words[at + REFS + i + 1], ref, score) : words[at + NEXT] === 0);
+    // The neighbours' records, which are likely not in the cache, are read only where hints are equal.
+    const before = words[at + HINTS + i - 1], behind = words[at + HINTS + i + 1];
+    const fits =
+      (i > 0
+        ? before < hint || (before === hint && this.#precedes(words[at + REFS + i - 1], ref, score))
+        : words[at + PREVIOUS] === 0) &&
+      (i < words[at] - 1
+        ? behind > hint || (behind === hint && !this.#precedes(words[at + REFS + i + 1], ref, score))
+        : words[at + NEXT] === 0);
     if (fits) {
       setScore(this.#arena, ref, score);
       words[at + HINTS + i] = hint;
@@ -166,15 +162,16 @@ export class Ordered {
   /** The rank of a record that is in the index, from 0. */
   rankOf(tree: number, ref: number): number {
     this.#find(tree, ref);
-    return this.#rank();
+    return this.rank();
   }
 
-  /** Puts the cursor on the record with a rank from 0 to the count, which is the end. */
+  /** Puts the cursor on the record with a rank from 0 to the count, which is the end. Hot. */
   seek(tree: number, rank: number): void {
-    const arena = this.#arena;
-    let node = arena.i32[tree >>> CHUNK_SHIFT][(tree & GRANULE_MASK) << 1];
+    const { i32 } = this.#arena;
+    const header = i32[tree >>> CHUNK_SHIFT], h = (tree & GRANULE_MASK) << 1;
+    let node = header[h + ROOT], total = header[h + SIZE];
     for (let depth = 0;; depth++) {
-      const words = arena.i32[node >>> CHUNK_SHIFT], at = (node & GRANULE_MASK) << 1;
+      const words = i32[node >>> CHUNK_SHIFT], at = (node & GRANULE_MASK) << 1;
       this.#way.nodes[depth] = node;
       if (words[at + LEVEL] === 0) {
         this.#way.entries[depth] = rank;
@@ -183,26 +180,109 @@ export class Ordered {
         this.index = rank;
         return;
       }
-      const last = words[at] - 1;
+      const counts = at + COUNTS, last = words[at] - 1;
+      // From the end that is nearer.
       let i = 0;
-      while (i < last && rank >= words[at + COUNTS + i]) rank -= words[at + COUNTS + i++];
+      if (rank <= total >>> 1) {
+        while (i < last && rank >= words[counts + i]) rank -= words[counts + i++];
+        total = words[counts + i];
+      } else {
+        let behind = total - rank;
+        i = last;
+        while (i > 0 && behind > words[counts + i]) behind -= words[counts + i--];
+        total = words[counts + i];
+        rank = total - behind;
+      }
       this.#way.entries[depth] = i;
       node = words[at + CHILDREN + i];
     }
   }
 
-  /**
-   * Puts the cursor on the first record with a score of at least `score` (above it, if `after`), and returns its rank,
-   * the count if there is none. Hot.
-   */
+  /** Puts the cursor on the first record with a score of at least `score` (above it, if `after`). Hot. */
+  seekForward(tree: number, score: number, after: boolean): void {
+    this.#aimAtScore(score, after);
+    this.#seekBound(tree);
+  }
+
+  /** `seekForward`, which returns the rank, the count if there is no such record. */
   seekScore(tree: number, score: number, after: boolean): number {
-    this.#hint = hintOf(score);
-    this.#score = score;
-    this.#byScore = true;
-    this.#byKey = false;
-    this.#after = after;
-    this.#hintDecides = !after && score >= 0 && hintWords[0] === 0;
-    return this.#seekBound(tree);
+    this.seekForward(tree, score, after);
+    return this.rank();
+  }
+
+  /** Puts the cursor on the last record with a score below `score` (not above it, if `after`). Hot. */
+  seekBack(tree: number, score: number, after: boolean): void {
+    this.#aimAtScore(score, after);
+    this.#descend(tree);
+    this.#way.entries[this.#way.depth]--;
+    this.stepBack();
+  }
+
+  /** The rank of the cursor where a method that seeks has put it: -1 before the first record, the count behind the last. */
+  rank(): number {
+    const { i32 } = this.#arena, { nodes, entries, depth } = this.#way;
+    let rank = entries[depth];
+    for (let d = 0; d < depth; d++) {
+      const node = nodes[d], entry = entries[d];
+      const words = i32[node >>> CHUNK_SHIFT], at = ((node & GRANULE_MASK) << 1) + COUNTS;
+      for (let i = 0; i < entry; i++) rank += words[at + i];
+    }
+    return rank;
+  }
+
+  /** Moves the cursor from where a method that seeks has put it by so many records, back if negative. */
+  skip(tree: number, by: number): void {
+    this.seek(tree, this.rank() + by);
+  }
+
+  /**
+   * How many of the records from the cursor on, where a method that seeks has put it, have a score below `score` (not
+   * above it, if `after`); at most `most`. The cursor stays. Hot: few records are counted leaf by leaf, because whoever
+   * asks will read these leaves; many by their ranks.
+   */
+  countTo(tree: number, score: number, after: boolean, most: number): number {
+    const { i32 } = this.#arena;
+    this.#aimAtScore(score, after);
+    let { leaf, index } = this, count = 0;
+    for (let leaves = 0; leaf !== 0 && count < most; leaves++) {
+      if (leaves === COUNTED_LEAVES) {
+        const rank = this.rank();
+        this.#descend(tree);
+        count = this.rank() - rank;
+        this.seek(tree, rank);
+        return Math.min(count, most);
+      }
+      const words = i32[leaf >>> CHUNK_SHIFT], at = (leaf & GRANULE_MASK) << 1;
+      const end = Math.min(words[at], index + most - count);
+      if (!this.#isEntryBelow(words, at, end - 1)) return count + this.#bound(words, at, index, end - 1) - index;
+      count += end - index;
+      leaf = words[at + NEXT];
+      index = 0;
+    }
+    return count;
+  }
+
+  /** `countTo` the other way: of the records from the cursor back, those that are not below. Hot. */
+  countBackTo(tree: number, score: number, after: boolean, most: number): number {
+    const { i32 } = this.#arena;
+    this.#aimAtScore(score, after);
+    let { leaf, index } = this, count = 0;
+    for (let leaves = 0; leaf !== 0 && count < most; leaves++) {
+      if (leaves === COUNTED_LEAVES) {
+        const rank = this.rank();
+        this.#descend(tree);
+        count = rank + 1 - this.rank();
+        this.seek(tree, rank);
+        return Math.min(count, most);
+      }
+      const words = i32[leaf >>> CHUNK_SHIFT], at = (leaf & GRANULE_MASK) << 1;
+      const first = Math.max(0, index + 1 - (most - count));
+      if (this.#isEntryBelow(words, at, first)) return count + index + 1 - this.#bound(words, at, first + 1, index + 1);
+      count += index + 1 - first;
+      leaf = words[at + PREVIOUS];
+      if (leaf !== 0) index = i32[leaf >>> CHUNK_SHIFT][(leaf & GRANULE_MASK) << 1] - 1;
+    }
+    return count;
   }
 
   /**
@@ -217,7 +297,8 @@ export class Ordered {
     this.#byKey = true;
     this.#after = after;
     this.#hintDecides = false;
-    return this.#seekBound(tree);
+    this.#seekBound(tree);
+    return this.rank();
   }
 
   /** The record under the cursor. */
@@ -242,30 +323,25 @@ export class Ordered {
   }
 
   /**
-   * Loads up to `count` records from the cursor on, or, if negative, before it, as far as its leaf has them, into the
-   * processor's cache: misses that do not wait for each other take the time of one. Hot.
+   * Copies the refs of up to `count` records from the cursor on, or, if `back`, back from it, to the head of `refs`, as far
+   * as its leaf has them, and moves the cursor behind them. Returns how many, 0 beyond either end. Hot.
    */
-  warm(count: number): void {
-    const { i32 } = this.#arena;
-    const words = i32[this.leaf >>> CHUNK_SHIFT], at = (this.leaf & GRANULE_MASK) << 1;
-    const first = count < 0 ? Math.max(0, this.index + count + 1) : this.index;
-    const end = at + REFS + (count < 0 ? this.index + 1 : Math.min(words[at], this.index + count));
-    let sum = 0;
-    for (let i = at + REFS + first; i < end; i++) {
-      sum ^= i32[words[i] >>> CHUNK_SHIFT][(words[i] & GRANULE_MASK) << 1];
+  readRefs(refs: Int32Array, count: number, back: boolean): number {
+    const { leaf, index } = this;
+    if (leaf === 0) return 0;
+    const words = this.#arena.i32[leaf >>> CHUNK_SHIFT], at = (leaf & GRANULE_MASK) << 1;
+    if (back) {
+      count = Math.min(count, index + 1);
+      for (let k = 0, from = at + REFS + index; k < count; k++) refs[k] = words[from - k];
+      this.index = index - count + 1;
+      this.stepBack();
+    } else {
+      count = Math.min(count, words[at] - index);
+      for (let k = 0, from = at + REFS + index; k < count; k++) refs[k] = words[from + k];
+      this.index = index + count - 1;
+      this.step();
     }
-    // Kept, so that the loads are not optimized away.
-    this.#loaded = sum;
-  }
-
-  /** `warm` for the records before and behind the cursor in its leaf. Hot. */
-  warmNeighbours(): void {
-    const { i32 } = this.#arena;
-    const words = i32[this.leaf >>> CHUNK_SHIFT], at = (this.leaf & GRANULE_MASK) << 1;
-    const refs = at + REFS, i = this.index;
-    const before = words[refs + (i > 0 ? i - 1 : i)], behind = words[refs + (i + 1 < words[at] ? i + 1 : i)];
-    this.#loaded = i32[before >>> CHUNK_SHIFT][(before & GRANULE_MASK) << 1] ^
-      i32[behind >>> CHUNK_SHIFT][(behind & GRANULE_MASK) << 1];
+    return count;
   }
 
   /** Bytes of the arena that the index takes, without the records. */
@@ -380,15 +456,23 @@ export class Ordered {
     invariant(this.index >= 0 && this.ref === ref, "a record is not in the ordered index");
   }
 
-  #seekBound(tree: number): number {
+  #aimAtScore(score: number, after: boolean): void {
+    this.#hint = hintOf(score);
+    this.#score = score;
+    this.#byScore = true;
+    this.#byKey = false;
+    this.#after = after;
+    this.#hintDecides = !after && score >= 0 && hintWords[0] === 0;
+  }
+
+  /** Puts the cursor on the first record that is not below what is searched for. */
+  #seekBound(tree: number): void {
     this.#descend(tree);
-    const rank = this.#rank();
     const words = this.#arena.i32[this.leaf >>> CHUNK_SHIFT], at = (this.leaf & GRANULE_MASK) << 1;
     if (this.index === words[at]) {
       this.leaf = words[at + NEXT];
       this.index = 0;
     }
-    return rank;
   }
 
   /** Puts the cursor behind all entries of one leaf that are below what is searched for, and keeps the way there. */
@@ -427,17 +511,6 @@ export class Ordered {
     }
   }
 
-  /** The rank that the way to the cursor leads to. */
-  #rank(): number {
-    let rank = this.index;
-    for (let depth = 0; depth < this.#way.depth; depth++) {
-      const node = this.#way.nodes[depth], entry = this.#way.entries[depth];
-      const words = this.#arena.i32[node >>> CHUNK_SHIFT], at = ((node & GRANULE_MASK) << 1) + COUNTS;
-      for (let i = 0; i < entry; i++) rank += words[at + i];
-    }
-    return rank;
-  }
-
   /** The first entry in [low, high) that is not below what is searched for. */
   #bound(words: Int32Array, at: number, low: number, high: number): number {
     const hint = this.#hint, hints = at + HINTS, byScore = this.#byScore, decides = this.#hintDecides;
@@ -448,6 +521,10 @@ export class Ordered {
       else high = middle;
     }
     return low;
+  }
+
+  #isEntryBelow(words: Int32Array, at: number, i: number): boolean {
+    return this.#bound(words, at, i, i + 1) > i;
   }
 
   #isBelow(ref: number): boolean {

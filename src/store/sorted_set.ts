@@ -16,17 +16,21 @@ import { NO_BYTES } from "../core/bytes.ts";
 import { formatDouble } from "../core/numbers.ts";
 import type { Random } from "../core/random.ts";
 import { type Arena, CHUNK_SHIFT, GRANULE_MASK } from "./arena.ts";
-import type { Dict } from "./dict.ts";
+import { APPROACH_MAX, type Dict } from "./dict.ts";
 import { hashBytes } from "./hash.ts";
 import { Encoding } from "./keyspace.ts";
 import { Ordered } from "./ordered.ts";
-import { createRecord, keyLength, keyStart, NUMBER, scoreOf, setScore } from "./record.ts";
+import { createRecord, flagsOf, keyLength, keyStart, NUMBER, scoreOf, setScore } from "./record.ts";
 import { sortByScore } from "./score_sort.ts";
 import { ScoredPairs } from "./scored_pairs.ts";
 import { type CommandWriter, ELEMENTS_PER_COMMAND, type ValueType } from "./store.ts";
 
 const DICT = 0, INDEX = 1;
 const BODY_BYTES = 8;
+/** The most elements that one call of `readRun` reads. */
+const RUN_MAX = 64;
+/** With fewer members what belongs to a set is likely in the processor's cache. */
+const LARGE = 1 << 12;
 /** Called with a member and its score; the bytes are valid during the call. */
 export type ScoreVisitor = (bytes: Uint8Array, start: number, end: number, score: number) => void;
 
@@ -43,6 +47,11 @@ export class SortedSet implements ValueType {
   start = 0;
   end = 0;
   score = 0;
+  /** The run read last: member k is `views[chunks[k]]` from `starts[k]` to `ends[k]`. */
+  readonly views: readonly DataView[];
+  readonly chunks = new Int32Array(RUN_MAX);
+  readonly starts = new Int32Array(RUN_MAX);
+  readonly ends = new Int32Array(RUN_MAX);
 
   readonly #arena: Arena;
   readonly #dict: Dict;
@@ -54,9 +63,18 @@ export class SortedSet implements ValueType {
   #hash = 0;
   // The cursor in a packed block; 0 is before the first.
   #cursor = 0;
+  readonly #run = new Int32Array(RUN_MAX);
+  // Records that are likely to be removed next, with their hashes, and for which set they were looked up.
+  readonly #refs = new Int32Array(APPROACH_MAX);
+  readonly #hashes = new Int32Array(APPROACH_MAX);
+  #looked = 0;
+  #lookedEnd = 0;
+  #lookedBody = 0;
+  #loaded = 0;
 
   constructor(arena: Arena, dict: Dict) {
     this.#arena = arena;
+    this.views = arena.view;
     this.#dict = dict;
     this.#ordered = new Ordered(arena);
     this.#pairs = new ScoredPairs(arena);
@@ -89,15 +107,21 @@ export class SortedSet implements ValueType {
     return this.count(this.encoding, this.body);
   }
 
-  /** Looks for a member; leaves its score in `score`. Hot. */
-  find(bytes: Uint8Array, start: number, end: number): boolean {
+  approach(encoding: number, body: number, hashes: Int32Array, count: number): void {
+    if (encoding === Encoding.SKIPLIST && this.count(encoding, body) >= LARGE) {
+      this.#dict.approach(this.#partOf(body, DICT), hashes, count);
+    }
+  }
+
+  /** Looks for a member; leaves its score in `score`. `hash` is hashBytes of it, 0 if not known. Hot. */
+  find(bytes: Uint8Array, start: number, end: number, hash = 0): boolean {
     if (this.encoding === Encoding.LISTPACK) {
       if (!this.#pairs.find(this.body, bytes, start, end)) return false;
       this.#position = this.#pairs.position;
       this.score = this.#pairs.score;
       return true;
     }
-    this.#hash = hashBytes(bytes, start, end);
+    this.#hash = hash === 0 ? hashBytes(bytes, start, end) : hash;
     this.#ref = this.#dict.find(this.#part(DICT), bytes, start, end, this.#hash);
     if (this.#ref === 0) return false;
     this.score = scoreOf(this.#arena, this.#ref);
@@ -147,27 +171,54 @@ export class SortedSet implements ValueType {
     this.#arena.free(this.#ref);
   }
 
-  /** Removes the `count` elements from a rank on; there must be so many. */
+  /** Removes the `count` elements from a rank on; there must be so many. Hot at either end. */
   removeRange(rank: number, count: number): void {
     if (this.encoding === Encoding.LISTPACK) {
       this.body = this.#pairs.remove(this.body, this.#pairs.at(this.body, rank), count);
       return;
     }
-    const members = this.#part(DICT);
+    const index = this.#part(INDEX);
     if (count === 1) {
-      // The next pop's record is loaded together with this one's slot of the dictionary.
-      this.#ordered.seek(this.#part(INDEX), rank);
-      const { ref } = this.#ordered;
-      const hash = this.#dict.hashOf(ref);
-      this.#ordered.warmNeighbours();
-      const found = this.#dict.locate(members, hash, ref);
-      invariant(found, "a record of the ordered index is no member");
-      this.#dict.remove(members);
-      this.#ordered.removeHere(this.#part(INDEX));
-      this.#arena.free(ref);
+      this.#ordered.seek(index, rank);
+      this.#removeSingle(rank > 0);
+      this.#ordered.removeHere(index, 1);
       return;
     }
-    this.#ordered.removeRange(this.#part(INDEX), rank, count, (ref) => this.#drop(members, ref));
+    for (let left = count; left > 0;) {
+      this.#ordered.seek(index, rank);
+      const taken = this.#look(Math.min(left, APPROACH_MAX), false);
+      for (let k = 0; k < taken; k++) this.#drop(this.#refs[k], this.#hashes[k]);
+      this.#ordered.removeHere(index, taken);
+      left -= taken;
+    }
+  }
+
+  /**
+   * Drops the record under the cursor. Whoever takes elements from one end one by one waits for the record and for its slot
+   * in the dictionary each time; so those of several are loaded together, and their hashes kept. They are a guess at what
+   * comes next and may be wrong when it comes.
+   */
+  #removeSingle(back: boolean): void {
+    const { ref } = this.#ordered;
+    if (this.#looked === this.#lookedEnd || this.#refs[this.#looked] !== ref) {
+      const again = this.#lookedBody === this.body;
+      this.#lookedBody = this.body;
+      this.#lookedEnd = this.#look(again && this.length >= LARGE ? APPROACH_MAX : 1, back);
+      this.#looked = 0;
+    }
+    this.#drop(ref, this.#hashes[this.#looked++]);
+  }
+
+  /** Reads up to `count` refs from the cursor on, or back, as far as its leaf goes, with their hashes. Returns how many. */
+  #look(count: number, back: boolean): number {
+    const found = this.#ordered.readRefs(this.#refs, count, back);
+    let sum = 0;
+    for (let k = 0; k < found; k++) sum ^= flagsOf(this.#arena, this.#refs[k]);
+    // Kept, so that the loads are not optimized away: misses that do not wait for each other take the time of one.
+    this.#loaded = sum;
+    for (let k = 0; k < found; k++) this.#hashes[k] = this.#dict.hashOf(this.#refs[k]);
+    if (found > 1) this.#dict.approach(this.#part(DICT), this.#hashes, found);
+    return found;
   }
 
   /** The number of elements with a score below `score` (not above it, if `after`). Puts the cursor behind them. Hot. */
@@ -197,9 +248,63 @@ export class SortedSet implements ValueType {
     else this.#cursor = this.#pairs.at(this.body, rank);
   }
 
-  /** Prepares for reading up to `count` elements from the cursor on, or, if negative, back from it. Hot. */
-  warm(count: number): void {
-    if (this.encoding === Encoding.SKIPLIST && this.#ordered.leaf !== 0) this.#ordered.warm(count);
+  /**
+   * Puts the cursor where a walk through the scores between two bounds begins, of which the lower one is the score below
+   * `low` (and `low` itself, if `afterLow`) and the upper one likewise; `back` walks from the upper to the lower one.
+   * Returns how many elements the walk meets, at most `most`. Hot.
+   */
+  walkScores(
+    low: number,
+    afterLow: boolean,
+    high: number,
+    afterHigh: boolean,
+    back: boolean,
+    most: number,
+  ): number {
+    if (this.encoding === Encoding.LISTPACK) {
+      const to = this.rankOfScore(high, afterHigh), from = this.rankOfScore(low, afterLow);
+      if (back) this.seek(to - 1);
+      return Math.min(Math.max(0, to - from), most);
+    }
+    const ordered = this.#ordered, index = this.#part(INDEX);
+    if (back) {
+      ordered.seekBack(index, high, afterHigh);
+      return ordered.countBackTo(index, low, afterLow, most);
+    }
+    ordered.seekForward(index, low, afterLow);
+    return ordered.countTo(index, high, afterHigh, most);
+  }
+
+  /** Moves the cursor from where a method that seeks has put it by so many elements, back if negative; they must be there. */
+  skip(by: number): void {
+    if (this.encoding === Encoding.SKIPLIST) {
+      this.#ordered.skip(this.#part(INDEX), by);
+    } else {
+      for (; by > 0; by--) this.next();
+      for (; by < 0; by++) this.back();
+    }
+  }
+
+  /**
+   * Reads up to `count` elements of a large set from the cursor on, or back from it, into `chunks`, `starts` and `ends`,
+   * and moves the cursor behind them. Returns how many; 0 for a packed set, whose elements are read one by one. Hot.
+   */
+  readRun(count: number, back: boolean): number {
+    if (this.encoding === Encoding.LISTPACK) return 0;
+    const arena = this.#arena, refs = this.#run, { starts, ends, chunks } = this;
+    const found = this.#ordered.readRefs(refs, Math.min(count, RUN_MAX), back);
+    for (let k = 0; k < found; k++) {
+      const ref = refs[k], start = keyStart(arena, ref);
+      chunks[k] = ref >>> CHUNK_SHIFT;
+      starts[k] = start;
+      ends[k] = start + keyLength(arena, ref);
+    }
+    return found;
+  }
+
+  /** The score of element k of the run that was read last. */
+  runScore(k: number): number {
+    return scoreOf(this.#arena, this.#run[k]);
   }
 
   /** Reads the element under the cursor and goes on to the next. Hot. */
@@ -221,6 +326,28 @@ export class SortedSet implements ValueType {
       const position = this.#cursor;
       this.#readPair(this.body, position);
       this.#cursor = this.#pairs.previous(this.body, position);
+    }
+  }
+
+  /** Visits up to `count` elements from the cursor on, or back from it, until `visit`, which must not write, says false. */
+  walk(
+    count: number,
+    back: boolean,
+    visit: (bytes: Uint8Array, start: number, end: number, score: number) => boolean,
+  ): void {
+    const { u8 } = this.#arena;
+    for (let left = count; left > 0;) {
+      const run = this.readRun(left, back);
+      if (run === 0) {
+        if (back) this.back();
+        else this.next();
+        if (!visit(this.bytes, this.start, this.end, this.score)) return;
+        left--;
+      }
+      for (let k = 0; k < run; k++) {
+        if (!visit(u8[this.chunks[k]], this.starts[k], this.ends[k], this.runScore(k))) return;
+      }
+      left -= run;
     }
   }
 
@@ -453,10 +580,10 @@ export class SortedSet implements ValueType {
     this.open(Encoding.SKIPLIST, this.#createBody(members, index));
   }
 
-  /** Takes a record that left the ordered index out of the dictionary, and frees it. */
-  #drop(members: number, ref: number): void {
-    const dict = this.#dict;
-    const found = dict.locate(members, dict.hashOf(ref), ref);
+  /** Takes a record that leaves the ordered index out of the dictionary, and frees it. `hash` is what is likely its hash. */
+  #drop(ref: number, hash: number): void {
+    const dict = this.#dict, members = this.#part(DICT);
+    const found = dict.locate(members, hash, ref) || dict.locate(members, dict.hashOf(ref), ref);
     invariant(found, "a record of the ordered index is no member");
     dict.remove(members);
     this.#arena.free(ref);

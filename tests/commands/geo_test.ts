@@ -19,6 +19,9 @@ Deno.test("members are found by distance, within circles and boxes", () =>
     assertEquals(await client.run("GEODIST s Palermo Catania km"), "$8\r\n166.2742\r\n");
     assertEquals(words(await client.run("GEOSEARCH s FROMLONLAT 15 37 BYRADIUS 200 km DESC")), ["Palermo", "Catania"]);
     assertEquals(words(await client.run("GEOSEARCH s FROMLONLAT 15 37 BYBOX 200 200 km ASC")), ["Catania"]);
+    // Members that a packed set keeps as integers.
+    await client.run("GEOADD n 13.361389 38.115556 1 15.087269 37.502669 2");
+    assertEquals(words(await client.run("GEOSEARCH n FROMLONLAT 15 37 BYRADIUS 200 km DESC")), ["1", "2"]);
     assertEquals(words(await client.run("GEOHASH s Palermo Catania")), ["sqc8b49rny0", "sqdtr74hyu0"]);
     assertEquals(await client.run("GEOPOS s none"), "*1\r\n*-1\r\n");
     await client.run("HELLO 3");

@@ -1,5 +1,5 @@
 /** The ordered index against a sorted array, and the sorting of many records. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../src/core/random.ts";
 import { compareBytes, fromLatin1, latin1 } from "../../src/core/bytes.ts";
 import { Arena, CHUNK_SHIFT } from "../../src/store/arena.ts";
@@ -48,6 +48,42 @@ function assertSame(records: Records, ordered: Ordered, tree: number, model: rea
   assertEquals(records.arena.check(), reached);
 }
 
+/** Walks through the scores between two bounds, both ways, against a filter of the model. */
+function assertWalks(
+  records: Records,
+  ordered: Ordered,
+  tree: number,
+  model: readonly number[],
+  low: number,
+  high: number,
+  after: boolean,
+  random: SeededRandom,
+): void {
+  const score = (ref: number) => scoreOf(records.arena, ref);
+  const within = model.filter((ref) =>
+    (after ? score(ref) > low : score(ref) >= low) && (after ? score(ref) <= high : score(ref) < high)
+  );
+  const most = pick(random, [1, 10, 100, model.length]);
+  const count = Math.min(most, within.length);
+  const by = count === 0 ? 0 : random.below(count);
+  const refs = new Int32Array(count);
+  for (const back of [false, true]) {
+    if (back) {
+      ordered.seekBack(tree, high, after);
+      assertEquals(ordered.countBackTo(tree, low, after, most), count);
+    } else {
+      ordered.seekForward(tree, low, after);
+      assertEquals(ordered.countTo(tree, high, after, most), count);
+    }
+    if (by > 0) ordered.skip(tree, back ? -by : by);
+    for (let i = by; i < count;) {
+      const read = ordered.readRefs(refs, 1 + random.below(count - i), back);
+      for (let k = 0; k < read; k++) assertEquals(refs[k], back ? within.at(-1 - i - k) : within[i + k]);
+      i += read;
+    }
+  }
+}
+
 Deno.test("the index does what a sorted array does, however it grows and shrinks", () =>
   property(6, (random) => {
     const records = new Records();
@@ -87,14 +123,17 @@ Deno.test("the index does what a sorted array does, however it grows and shrinks
           model.splice(below((other) => records.compare(other, ref) < 0), 0, ref);
         }
       }
-      if (oneIn(random, 3)) {
-        const from = random.below(model.length + 1), count = random.below(model.length - from + 1);
-        const released: number[] = [];
-        ordered.removeRange(tree, from, count, (ref) => {
-          released.push(ref);
+      const refs = new Int32Array(64);
+      if (model.length > 0 && oneIn(random, 3)) {
+        const from = random.below(model.length), wanted = 1 + random.below(64);
+        ordered.seek(tree, from);
+        const count = ordered.readRefs(refs, wanted, false);
+        assert(count > 0 && count <= wanted);
+        ordered.removeHere(tree, count);
+        for (const [i, ref] of model.splice(from, count).entries()) {
+          assertEquals(refs[i], ref);
           records.arena.free(ref);
-        });
-        assertEquals(released, model.splice(from, count));
+        }
       }
       assertSame(records, ordered, tree, model);
       for (let i = 0; i < 50; i++) {
@@ -105,6 +144,7 @@ Deno.test("the index does what a sorted array does, however it grows and shrinks
           below((ref) => scoreOf(records.arena, ref) < score || (after && scoreOf(records.arena, ref) === score)),
         );
         assertEquals(ordered.leaf === 0 ? undefined : ordered.ref, model[rank]);
+        if (i < 15) assertWalks(records, ordered, tree, model, score, randomScore(random, spread), after, random);
         if (model.length === 0) continue;
         const at = random.below(model.length);
         assertEquals(ordered.rankOf(tree, model[at]), at);
