@@ -2,11 +2,14 @@
  * SORT and SORT_RO over every type that lists its elements (`ValueType.elements`). This file owns the patterns of BY and
  * GET and the order; it refuses to know how a list, a set or a sorted set is stored.
  *
- * Elements and weights are latin1 strings, one character a byte, whose order is that of their bytes. As in Redis without
- * a locale, ALPHA compares bytes.
+ * Elements are copied before anything else happens, because following a pattern may delete a key that has expired. As in
+ * Redis without a locale, ALPHA compares bytes.
  */
-import { fromLatin1, latin1 } from "../core/bytes.ts";
+import { latin1, NO_BYTES } from "../core/bytes.ts";
 import { fail, messages } from "../core/errors.ts";
+import { parsePlainDouble } from "../core/numbers.ts";
+import { KeyedItems } from "../core/radix_sort.ts";
+import { Texts } from "../core/texts.ts";
 import { Notify } from "../engine/engine.ts";
 import type { Request } from "../resp/request.ts";
 import { type Keyspace, Type } from "../store/keyspace.ts";
@@ -14,7 +17,11 @@ import type { List } from "../store/list.ts";
 import type { Call } from "./call.ts";
 import { type CommandSpec, keyAt, type KeyPosition, type KeySpec } from "./spec.ts";
 
+const STAR = "*".charCodeAt(0), SELF = "#".charCodeAt(0);
+
 const badWeight = "ERR One or more scores can't be converted into double";
+
+const NO_ORDER = new Int32Array(0);
 
 const byAndGet = "[BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA]";
 const complexity = "O(N+M*log(M)) with N elements in the source and M returned; O(N) where nothing is sorted";
@@ -113,76 +120,112 @@ function readOptions(call: Call, mayStore: boolean): Options {
       options.offset = call.integer(++i);
       options.count = call.integer(++i);
     } else if (mayStore && call.is(i, "store") && follow >= 1) options.store = ++i;
-    else if (call.is(i, "by") && follow >= 1) options.by = new Pattern(call.text(++i));
-    else if (call.is(i, "get") && follow >= 1) options.get.push(new Pattern(call.text(++i)));
+    else if (call.is(i, "by") && follow >= 1) options.by = new Pattern(argument(call, ++i));
+    else if (call.is(i, "get") && follow >= 1) options.get.push(new Pattern(argument(call, ++i)));
     else fail(messages.syntax);
   }
   return options;
 }
 
+/** A view of argument i, valid as long as the command runs. */
+function argument(call: Call, i: number): Uint8Array {
+  return call.bytes.subarray(call.start(i), call.end(i));
+}
+
 /** A pattern of BY or GET: `#`, `prefix*suffix` or `prefix*suffix->field`. */
 class Pattern {
-  readonly #self: boolean;
+  readonly isSelf: boolean;
   /** Whether the pattern depends on the element. One that does not leads nowhere, and as BY says not to sort. */
   readonly varies: boolean;
-  readonly #prefix: string = "";
-  readonly #suffix: string = "";
-  readonly #field: Uint8Array | undefined;
+  /** What `follow` found, valid until the next write. */
+  bytes: Uint8Array = NO_BYTES;
+  start = 0;
+  end = 0;
 
-  constructor(text: string) {
-    this.#self = text === "#";
-    const star = text.indexOf("*");
-    this.varies = star >= 0;
-    if (!this.varies) return;
-    this.#prefix = text.slice(0, star);
-    const arrow = text.indexOf("->", star + 1);
-    const hasField = arrow >= 0 && arrow + 2 < text.length;
-    this.#suffix = hasField ? text.slice(star + 1, arrow) : text.slice(star + 1);
-    if (hasField) this.#field = fromLatin1(text.slice(arrow + 2));
+  readonly #star: number;
+  readonly #text: Uint8Array;
+  readonly #suffixEnd: number;
+  readonly #field: Uint8Array | undefined;
+  /** Room for the keys that elements lead to. */
+  #key: Uint8Array = NO_BYTES;
+
+  constructor(text: Uint8Array) {
+    this.#text = text;
+    this.isSelf = text.length === 1 && text[0] === SELF;
+    this.#star = text.indexOf(STAR);
+    this.varies = this.#star >= 0;
+    const arrow = latin1(text).indexOf("->", this.#star + 1);
+    const hasField = this.varies && arrow >= 0 && arrow + 2 < text.length;
+    this.#suffixEnd = hasField ? arrow : text.length;
+    if (hasField) this.#field = text.subarray(arrow + 2);
   }
 
-  /** What an element leads to, undefined where that is nothing. */
-  follow(db: Keyspace, element: string): string | undefined {
-    if (this.#self) return element;
-    if (!this.varies) return undefined;
-    const key = fromLatin1(this.#prefix + element + this.#suffix);
-    const ref = db.lookup(key, 0, key.length);
-    if (ref === 0) return undefined;
+  /** Leaves what an element leads to in the registers. False where that is nothing. */
+  follow(db: Keyspace, bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.isSelf) return this.#found(bytes, start, end);
+    if (!this.varies) return false;
+    const length = this.#writeKey(bytes, start, end);
+    const ref = db.lookup(this.#key, 0, length);
+    if (ref === 0) return false;
     const type = db.typeOf(ref), field = this.#field;
     if (field === undefined) {
-      if (type !== Type.STRING) return undefined;
+      if (type !== Type.STRING) return false;
       db.readString(ref);
-      return latin1(db.bytes, db.start, db.start + db.length);
+      return this.#found(db.bytes, db.start, db.start + db.length);
     }
-    if (type !== Type.HASH) return undefined;
+    if (type !== Type.HASH) return false;
     const hashes = db.store.valueType(type);
     const value = hashes.fieldValue?.(db.encodingOf(ref), db.bodyOf(ref), field, 0, field.length);
-    return value && latin1(value);
+    return value !== undefined && this.#found(value, 0, value.length);
+  }
+
+  #found(bytes: Uint8Array, start: number, end: number): boolean {
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+    return true;
+  }
+
+  /** Puts the element in the place of the star. Returns the length of the key. */
+  #writeKey(bytes: Uint8Array, start: number, end: number): number {
+    const star = this.#star, after = star + end - start;
+    const length = after + this.#suffixEnd - star - 1;
+    if (this.#key.length < length) {
+      this.#key = new Uint8Array(2 * length);
+      this.#key.set(this.#text.subarray(0, star));
+    }
+    this.#key.set(bytes.subarray(start, end), star);
+    this.#key.set(this.#text.subarray(star + 1, this.#suffixEnd), after);
+    return length;
   }
 }
 
 function sort(call: Call, mayStore: boolean): void {
   const options = readOptions(call, mayStore);
   const ref = call.lookup(1);
-  const elements = ref === 0 ? [] : sorted(call, ref, options);
+  const { elements, order } = ref === 0 ? { elements: new Texts(), order: NO_ORDER } : sorted(call, ref, options);
   if (options.store > 0) {
-    store(call, options, elements);
+    store(call, options, elements, order);
     return;
   }
   const { db, reply } = call;
-  reply.array(elements.length * Math.max(1, options.get.length));
-  for (const element of elements) {
-    if (options.get.length === 0) reply.bulk(fromLatin1(element));
+  reply.array(order.length * Math.max(1, options.get.length));
+  elements.each(order, (start, end) => {
+    if (options.get.length === 0) reply.bulk(elements.bytes, start, end);
     for (const pattern of options.get) {
-      const value = pattern.follow(db, element);
-      if (value === undefined) reply.null();
-      else reply.bulk(fromLatin1(value));
+      if (pattern.follow(db, elements.bytes, start, end)) reply.bulk(pattern.bytes, pattern.start, pattern.end);
+      else reply.null();
     }
-  }
+  });
 }
 
-/** The elements of a value that the options ask for, in order. */
-function sorted(call: Call, ref: number, options: Options): string[] {
+/** A copy of a value's elements, and which of them the options ask for, in order. */
+interface Sorted {
+  readonly elements: Texts;
+  readonly order: Int32Array;
+}
+
+function sorted(call: Call, ref: number, options: Options): Sorted {
   const { db } = call;
   const type = db.typeOf(ref), encoding = db.encodingOf(ref), body = db.bodyOf(ref);
   const source = type === Type.STRING ? undefined : call.store.valueType(type);
@@ -199,40 +242,77 @@ function sorted(call: Call, ref: number, options: Options): string[] {
   const length = source.count(encoding, body);
   const from = Math.min(Math.max(options.offset, 0), length);
   const to = options.count < 0 ? length : Math.min(from + options.count, length);
-  const all: string[] = [];
+  const elements = new Texts();
   source.elements(encoding, body, ordered && options.descending && !unordered, (bytes, start, end) => {
-    if (ordered && all.length >= to) return false;
-    all.push(latin1(bytes, start, end));
+    if (ordered && elements.count >= to) return false;
+    elements.add(bytes, start, end);
     return true;
   });
-  if (ordered) return all.slice(from, to);
-  const weighed = all.map((element) => {
-    const weight = by === undefined ? element : by.follow(db, element);
-    return { element, weight, score: alpha ? 0 : scoreOf(weight) };
-  });
-  const sign = options.descending ? -1 : 1;
-  weighed.sort((a, b) => {
-    if (!alpha) return sign * (compare(a.score, b.score) || compare(a.element, b.element));
-    return sign * (compareWeights(a.weight, b.weight) || (unordered ? compare(a.element, b.element) : 0));
-  });
-  return weighed.slice(from, to).map(({ element }) => element);
+  let order: Int32Array = Int32Array.from({ length: elements.count }, (_, i) => i);
+  const mask = options.descending ? -1 : 0;
+  if (!ordered) {
+    order = alpha
+      ? orderByText(db, elements, order, by, mask, unordered)
+      : orderByNumber(db, elements, order, by, mask);
+  }
+  return { elements, order: order.subarray(from, to) };
 }
 
-function compare<T extends number | string>(a: T, b: T): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+/** The order of elements by numbers, their own or those that they lead to; equal numbers are ordered by the elements. */
+function orderByNumber(db: Keyspace, elements: Texts, order: Int32Array, by: Pattern | undefined, mask: number) {
+  const keyed = new KeyedItems(order);
+  const { bytes, count } = elements;
+  for (let i = 0; i < count; i++) {
+    const start = elements.start(i), end = elements.end(i);
+    let score = 0;
+    if (by === undefined) score = scoreOf(bytes, start, end);
+    else if (by.follow(db, bytes, start, end)) score = scoreOf(by.bytes, by.start, by.end);
+    keyed.setDouble(i, score, mask);
+  }
+  keyed.sort();
+  keyed.eachTie((from, to) => elements.sort(keyed.items.subarray(from, to), mask));
+  return keyed.items;
 }
 
-/** Nothing comes before everything. */
-function compareWeights(a: string | undefined, b: string | undefined): number {
-  if (a === undefined || b === undefined) return Number(a !== undefined) - Number(b !== undefined);
-  return compare(a, b);
+/** The order of elements by bytes, their own or those that they lead to; those that lead nowhere come before all others. */
+function orderByText(
+  db: Keyspace,
+  elements: Texts,
+  order: Int32Array,
+  by: Pattern | undefined,
+  mask: number,
+  unordered: boolean,
+): Int32Array {
+  if (by === undefined || by.isSelf) {
+    elements.sort(order, mask);
+    return order;
+  }
+  const weights = new Texts();
+  const missing: number[] = [], present: number[] = [];
+  const { bytes, count } = elements;
+  for (let i = 0; i < count; i++) {
+    const found = by.follow(db, bytes, elements.start(i), elements.end(i));
+    (found ? present : missing).push(i);
+    if (found) weights.add(by.bytes, by.start, by.end);
+    else weights.add(NO_BYTES, 0, 0);
+  }
+  const first = Int32Array.from(missing), rest = Int32Array.from(present);
+  if (unordered) elements.sort(first, mask);
+  weights.sort(rest, mask, (from, to) => {
+    if (unordered) elements.sort(rest.subarray(from, to), mask);
+  });
+  order.set(mask === 0 ? first : rest);
+  order.set(mask === 0 ? rest : first, (mask === 0 ? first : rest).length);
+  return order;
 }
 
 const WEIGHT = /^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|(inf(?:inity)?))$/i;
 
 /** A weight up to its first NUL, as Redis reads it here: what is too large is infinite, nothing is 0, hex is no number. */
-function scoreOf(weight: string | undefined): number {
-  const text = (weight ?? "").split("\0", 1)[0];
+function scoreOf(bytes: Uint8Array, start: number, end: number): number {
+  const score = parsePlainDouble(bytes, start, end);
+  if (!Number.isNaN(score)) return score;
+  const text = latin1(bytes, start, end).split("\0", 1)[0];
   if (text === "") return 0;
   const match = WEIGHT.exec(text) ?? fail(badWeight);
   if (match[1] === undefined) return Number(text);
@@ -240,24 +320,30 @@ function scoreOf(weight: string | undefined): number {
 }
 
 /** Replaces a key by the list of what the elements lead to, and replies with its length. */
-function store(call: Call, options: Options, elements: string[]): void {
+function store(call: Call, options: Options, elements: Texts, order: Int32Array): void {
   const { db } = call;
   const { bytes, start, end } = call.request;
   const key = options.store;
-  const values = options.get.length === 0
-    ? elements
-    : elements.flatMap((element) => options.get.map((pattern) => pattern.follow(db, element) ?? ""));
+  const list = call.store.valueType(Type.LIST) as List;
+  list.createLong();
+  elements.each(order, (from, to) => {
+    if (options.get.length === 0) list.pushTail(elements.bytes, from, to);
+    for (const pattern of options.get) {
+      const found = pattern.follow(db, elements.bytes, from, to);
+      if (found) list.pushTail(pattern.bytes, pattern.start, pattern.end);
+      else list.pushTail(NO_BYTES, 0, 0);
+    }
+  });
   const existed = db.remove(bytes, start[key], end[key]);
-  if (values.length > 0) {
-    const list = call.store.valueType(Type.LIST) as List;
-    list.createLong();
-    for (const value of values) list.pushTail(fromLatin1(value), 0, value.length);
+  const { length } = list;
+  if (length > 0) {
     list.settle();
     db.add(bytes, start[key], end[key], Type.LIST, list.encoding, list.body);
     call.modified(Notify.LIST, "sortstore", key);
-    call.dirty += values.length - 1;
-  } else if (existed) {
-    call.modified(Notify.GENERIC, "del", key);
+    call.dirty += length - 1;
+  } else {
+    call.store.freeBody(Type.LIST, list.encoding, list.body);
+    if (existed) call.modified(Notify.GENERIC, "del", key);
   }
-  call.reply.integer(values.length);
+  call.reply.integer(length);
 }
