@@ -92,8 +92,13 @@ export class Pages {
   #chunk = 0;
   #at = 0;
   #size = 0;
-  /** While a page splits: for each slot, whether it moves. */
+  // While a page splits: for each slot, whether it moves; and for the page of what stays and that of what moves, where it
+  // begins in its chunk, where the data of its next entry ends, and how many it has.
   readonly #moves = new Uint8Array(ENTRIES_MAX);
+  readonly #targets: DataView[] = new Array(2).fill(new DataView(new ArrayBuffer(0)));
+  readonly #fronts = new Int32Array(2);
+  readonly #ends = new Int32Array(2);
+  readonly #counts = new Int32Array(2);
 
   constructor(arena: Arena, pairs: boolean, entry: Entry) {
     this.#arena = arena;
@@ -281,30 +286,34 @@ export class Pages {
 
   /**
    * Splits a page that is not empty, of a table with a salt: entries whose hash has `bit` set move. Returns the block of what
-   * stays; what moves is left in `other` and `otherInfo`.
+   * stays; what moves is left in `other` and `otherInfo`. Hot: inserting into a large table spends most of its time here.
    */
   split(block: number, info: number, salt: number, bit: number): number {
     const chunk = block >>> CHUNK_SHIFT, base = (block & GRANULE_MASK) << 3;
     const data = this.#arena.u8[chunk], entry = this.#entry;
-    const dataEnd = base + bytesOf(info), count = info & COUNT_MASK, moves = this.#moves;
-    let moved = 0, movedBytes = 0, end = dataEnd;
+    const count = info & COUNT_MASK, moves = this.#moves;
+    let moved = 0, movedBytes = 0, end = base + bytesOf(info);
+    const dataEnd = end;
     for (let slot = 0; slot < count; slot++) {
       const length = data[base + tagOffset(slot) + 4], size = length & INLINE_BYTES_MAX;
       end -= size;
       this.#load(chunk, end, length);
-      moves[slot] = salted(hashBytes(entry.bytes, entry.start, entry.end), salt) & bit ? 1 : 0;
-      if (moves[slot] === 1) {
-        moved++;
-        movedBytes += size;
-      }
+      // What follows from a hash does so without branches: they would be guessed wrong every other time.
+      const moving = salted(hashBytes(entry.bytes, entry.start, entry.end), salt) & bit ? 1 : 0;
+      moves[slot] = moving;
+      moved += moving;
+      movedBytes += -moving & size;
     }
     this.other = this.otherInfo = 0;
     this.info = info;
     if (moved === 0) return block;
-    this.other = this.#pick(block, info, 1, moved, movedBytes);
+    const keptBytes = dataEnd - end - movedBytes;
+    const kept = moved === count ? 0 : this.#createPage(0, count - moved, keptBytes);
+    const keptInfo = kept === 0 ? 0 : this.info;
+    this.other = this.#createPage(1, moved, movedBytes);
     this.otherInfo = this.info;
-    const kept = moved === count ? 0 : this.#pick(block, info, 0, count - moved, dataEnd - end - movedBytes);
-    if (kept === 0) this.info = 0;
+    this.info = keptInfo;
+    this.#distribute(chunk, base, dataEnd, count);
     this.#arena.free(block);
     return kept;
   }
@@ -491,33 +500,36 @@ export class Pages {
     return block;
   }
 
-  /** A new page of those entries of another whose move is `which`: `count` with `used` bytes of data. */
-  #pick(block: number, info: number, which: number, count: number, used: number): number {
-    const arena = this.#arena;
-    const target = this.#relocated(0, count, 0, groupBytes(count) + used);
-    const from = arena.u8[block >>> CHUNK_SHIFT], to = arena.u8[target >>> CHUNK_SHIFT];
-    const fromBase = (block & GRANULE_MASK) << 3, base = (target & GRANULE_MASK) << 3;
-    const entries = info & COUNT_MASK, moves = this.#moves;
-    const fromView = arena.view[block >>> CHUNK_SHIFT], toView = arena.view[target >>> CHUNK_SHIFT];
-    let fromEnd = fromBase + bytesOf(info), end = base + bytesOf(this.info);
+  /** A page for `count` entries with `used` bytes of data, and some room, which #distribute will fill as number `which`. */
+  #createPage(which: number, count: number, used: number): number {
+    const bytes = groupBytes(count) + used;
+    const block = this.#relocated(0, count, 0, bytes + (bytes >>> 3));
+    this.#targets[which] = this.#arena.view[block >>> CHUNK_SHIFT];
+    this.#fronts[which] = (block & GRANULE_MASK) << 3;
+    this.#ends[which] = this.#fronts[which] + bytesOf(this.info);
+    this.#counts[which] = 0;
+    return block;
+  }
+
+  /** Copies `count` entries of the page at `base` of a chunk, whose data ends at `end`, to the pages where they move. */
+  #distribute(chunk: number, base: number, end: number, count: number): void {
+    const data = this.#arena.u8[chunk], view = this.#arena.view[chunk];
+    const moves = this.#moves, targets = this.#targets, fronts = this.#fronts, ends = this.#ends, counts = this.#counts;
     // Eight bytes at a time, from the end of an entry down. What that writes too much is written again: by the next
     // entry, or by the groups, which have eight bytes at least and come last.
-    for (let i = 0; i < entries; i++) {
-      const size = from[fromBase + tagOffset(i) + 4] & INLINE_BYTES_MAX;
-      if (moves[i] === which) {
-        for (let k = 8; k < size + 8; k += 8) toView.setBigInt64(end - k, fromView.getBigInt64(fromEnd - k));
-        end -= size;
-      }
-      fromEnd -= size;
+    for (let slot = 0; slot < count; slot++) {
+      const size = data[base + tagOffset(slot) + 4] & INLINE_BYTES_MAX, which = moves[slot];
+      const target = targets[which], to = ends[which];
+      for (let k = 8; k < size + 8; k += 8) target.setBigInt64(to - k, view.getBigInt64(end - k));
+      ends[which] = to - size;
+      end -= size;
     }
-    for (let i = 0, slot = 0; i < entries; i++) {
-      if (moves[i] !== which) continue;
-      const fromTag = fromBase + tagOffset(i), tag = base + tagOffset(slot);
-      to[tag] = from[fromTag];
-      to[tag + 4] = from[fromTag + 4];
-      slot++;
+    for (let slot = 0; slot < count; slot++) {
+      const which = moves[slot], from = base + tagOffset(slot);
+      const target = targets[which], to = fronts[which] + tagOffset(counts[which]++);
+      target.setUint8(to, data[from]);
+      target.setUint8(to + 4, data[from + 4]);
     }
-    return target;
   }
 }
 
