@@ -13,9 +13,9 @@ import type { Engine } from "../engine/engine.ts";
 import type { RequestParser } from "../resp/parser.ts";
 import { Request } from "../resp/request.ts";
 import { APPROACH_MAX } from "../store/dict.ts";
-import { hashBytes } from "../store/hash.ts";
 import type { Call } from "./call.ts";
 import { keysOf } from "./key_positions.ts";
+import { Lookahead } from "./lookahead.ts";
 import { feedMonitors } from "./monitor.ts";
 import { type Command, CommandTable, Flag, shownName } from "./registry.ts";
 import type { CommandSpec } from "./spec.ts";
@@ -39,7 +39,7 @@ export class Executor {
   /** Requests that were parsed ahead. */
   readonly #requests = Array.from({ length: APPROACH_MAX }, () => new Request());
   readonly #commands: (Command | undefined)[] = new Array(APPROACH_MAX).fill(undefined);
-  readonly #hashes = new Int32Array(APPROACH_MAX);
+  readonly #lookahead: Lookahead;
   // Copies of settings, for what runs once a command.
   #precise = false;
   #maxmemory = 0;
@@ -47,6 +47,7 @@ export class Executor {
   constructor(engine: Engine, specs: readonly CommandSpec[]) {
     this.#engine = engine;
     this.table = new CommandTable(specs);
+    this.#lookahead = new Lookahead(this.table);
     const { settings } = engine;
     const copySettings = () => {
       const { slowlogLogSlowerThan, maxmemory } = settings.values;
@@ -76,13 +77,13 @@ export class Executor {
   /** Runs the requests that have arrived, until the session closes. Throws what the parser throws. */
   run(call: Call, parser: RequestParser): void {
     const { session } = call;
-    const requests = this.#requests;
+    const requests = this.#requests, commands = this.#commands;
     while (!session.closing) {
       const count = parser.parseAhead(requests);
-      this.#approach(call, count);
+      this.#lookahead.pipeline(call, requests, commands, count);
       for (let k = 0; k < count && !session.closing; k++) {
         this.requestCount++;
-        this.execute(call, requests[k], this.#commands[k]);
+        this.execute(call, requests[k], commands[k]);
         requests[k].shrink();
       }
       if (count === 0) {
@@ -92,52 +93,6 @@ export class Executor {
       }
       // Long replies to a long pipeline must not wait for its end to be held against the limit.
       if (!call.reply.single) session.transport?.checkOutput();
-    }
-  }
-
-  /** Before a pipeline runs: finds the commands, and has their keys and elements looked for together. */
-  #approach(call: Call, count: number): void {
-    const requests = this.#requests, commands = this.#commands, hashes = this.#hashes;
-    let keys = 0, elements = 0;
-    for (let k = 0; k < count; k++) {
-      const request = requests[k], { bytes, start, end } = request;
-      // Pipelines repeat themselves: a request often names the command and the key of the one before.
-      const before = k > 0 ? requests[k - 1] : undefined;
-      const command = commands[k] = before !== undefined && request.repeats(before, 0)
-        ? commands[k - 1]
-        : this.table.find(bytes, start[0], end[0]);
-      if (count === 1 || request.argc < 2) continue;
-      if (before !== undefined && request.repeats(before, 1)) {
-        request.keyHash = before.keyHash;
-      } else {
-        // Argument 1 is most likely a key, and its hash will be needed anyway.
-        hashes[keys++] = request.keyHash = hashBytes(bytes, start[1], end[1]);
-      }
-      if (command !== undefined && command.element > 0) elements++;
-    }
-    call.db.approach(hashes, keys);
-    if (elements > 1) this.#approachElements(call, count);
-  }
-
-  /** Looks together for the elements that requests in a row name of the same large collection. */
-  #approachElements(call: Call, count: number): void {
-    const { db } = call;
-    const requests = this.#requests, hashes = this.#hashes;
-    for (let k = 0; k < count;) {
-      const first = k, { keyHash, bytes, start, end } = requests[first];
-      // What has the same hash is most likely the same key; nothing but speed depends on it.
-      do k++; while (k < count && requests[k].keyHash === keyHash);
-      if (k - first < 2 || keyHash === 0) continue;
-      const ref = db.peek(bytes, start[1], end[1], keyHash);
-      if (ref === 0 || !db.isHashed(ref)) continue;
-      let elements = 0;
-      for (let i = first; i < k; i++) {
-        const request = requests[i], element = this.#commands[i]?.element ?? 0;
-        if (element === 0 || element >= request.argc) continue;
-        const hash = hashBytes(request.bytes, request.start[element], request.end[element]);
-        hashes[elements++] = request.elementHash = hash;
-      }
-      db.approachElements(ref, hashes, elements);
     }
   }
 

@@ -14,6 +14,7 @@ import { geoCommands } from "./geo.ts";
 import { hashExpiryCommands } from "./hash_expiry.ts";
 import { hashCommands } from "./hashes.ts";
 import { connectionCommands } from "./connection.ts";
+import { listEndCommands } from "./list_ends.ts";
 import { listCommands } from "./lists.ts";
 import { hyperLogLogCommands } from "./hyperloglogs.ts";
 import { infoCommands } from "./info.ts";
@@ -37,6 +38,7 @@ export const commandTable: readonly CommandSpec[] = [
   ...stringCommands,
   ...bitmapCommands,
   ...bitfieldCommands,
+  ...listEndCommands,
   ...listCommands,
   ...hashCommands,
   ...hashExpiryCommands,

@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { fromLatin1, latin1 } from "../../src/core/bytes.ts";
 import type { SeededRandom } from "../../src/core/random.ts";
+import { listEndCommands } from "../../src/commands/list_ends.ts";
 import { listCommands } from "../../src/commands/lists.ts";
 import { Type } from "../../src/store/keyspace.ts";
 import type { List } from "../../src/store/list.ts";
@@ -79,7 +80,7 @@ Deno.test("the keys of a list are announced with the events of Redis", () =>
 differential("every error and every missing key is answered as Redis answers it", async (pair) => {
   await pair.same("SET", "s", "string");
   await pair.same("RPUSH", "l", "a", "b", "c", "a");
-  for (const { name } of listCommands) await pair.same(name);
+  for (const { name } of [...listEndCommands, ...listCommands]) await pair.same(name);
   for (const key of ["none", "s", "l"]) {
     await pair.sameLines(`
       LPUSHX ${key}x v
