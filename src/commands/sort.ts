@@ -17,7 +17,7 @@ import type { List } from "../store/list.ts";
 import type { Call } from "./call.ts";
 import { type CommandSpec, keyAt, type KeyPosition, type KeySpec } from "./spec.ts";
 
-const STAR = "*".charCodeAt(0), SELF = "#".charCodeAt(0);
+const STAR = "*".charCodeAt(0), SELF = "#".charCodeAt(0), NUL = 0;
 
 const badWeight = "ERR One or more scores can't be converted into double";
 
@@ -252,7 +252,7 @@ function sorted(call: Call, ref: number, options: Options): Sorted {
   const mask = options.descending ? -1 : 0;
   if (!ordered) {
     order = alpha
-      ? orderByText(db, elements, order, by, mask, unordered)
+      ? orderByText(db, elements, order, { by, mask, unordered, whole: options.store > 0 })
       : orderByNumber(db, elements, order, by, mask);
   }
   return { elements, order: order.subarray(from, to) };
@@ -274,16 +274,20 @@ function orderByNumber(db: Keyspace, elements: Texts, order: Int32Array, by: Pat
   return keyed.items;
 }
 
+interface TextOrder {
+  readonly by: Pattern | undefined;
+  readonly mask: number;
+  /** Elements have no order of their own that equal weights could keep. */
+  readonly unordered: boolean;
+  /** What is stored is ordered by all bytes; what is replied only by those before a NUL, as C compares strings. */
+  readonly whole: boolean;
+}
+
 /** The order of elements by bytes, their own or those that they lead to; those that lead nowhere come before all others. */
-function orderByText(
-  db: Keyspace,
-  elements: Texts,
-  order: Int32Array,
-  by: Pattern | undefined,
-  mask: number,
-  unordered: boolean,
-): Int32Array {
-  if (by === undefined || by.isSelf) {
+function orderByText(db: Keyspace, elements: Texts, order: Int32Array, options: TextOrder): Int32Array {
+  const { mask, unordered, whole } = options;
+  const by = options.by ?? new Pattern(Uint8Array.of(SELF));
+  if (by.isSelf && (whole || !elements.has(NUL))) {
     elements.sort(order, mask);
     return order;
   }
@@ -293,8 +297,8 @@ function orderByText(
   for (let i = 0; i < count; i++) {
     const found = by.follow(db, bytes, elements.start(i), elements.end(i));
     (found ? present : missing).push(i);
-    if (found) weights.add(by.bytes, by.start, by.end);
-    else weights.add(NO_BYTES, 0, 0);
+    if (!found) weights.add(NO_BYTES, 0, 0);
+    else weights.add(by.bytes, by.start, whole ? by.end : beforeNul(by.bytes, by.start, by.end));
   }
   const first = Int32Array.from(missing), rest = Int32Array.from(present);
   if (unordered) elements.sort(first, mask);
@@ -304,6 +308,12 @@ function orderByText(
   order.set(mask === 0 ? first : rest);
   order.set(mask === 0 ? rest : first, (mask === 0 ? first : rest).length);
   return order;
+}
+
+/** The end of `bytes[start, end)` if a NUL ends it. */
+function beforeNul(bytes: Uint8Array, start: number, end: number): number {
+  const length = bytes.subarray(start, end).indexOf(NUL);
+  return length < 0 ? end : start + length;
 }
 
 const WEIGHT = /^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|(inf(?:inity)?))$/i;

@@ -41,6 +41,11 @@ export class Texts {
     return this.starts[i + 1];
   }
 
+  /** Whether a byte occurs in any string. */
+  has(byte: number): boolean {
+    return this.bytes.subarray(0, this.starts[this.count]).includes(byte);
+  }
+
   /**
    * Visits strings by their indices, in the order of `items`, with their places in `bytes`. Some are loaded together
    * before they are visited, so that cache misses overlap: a million in random order took 60 % of the time.

@@ -114,6 +114,20 @@ differential("every error and every option of SORT is answered as Redis answers 
   `);
 });
 
+differential("texts are ordered up to a NUL where they are replied, whole where they are stored", async (pair) => {
+  await pair.same("RPUSH", "l", "\0b", "", "\0a", "a\0b", "a", "a\0a", "b");
+  await pair.same("MSET", "w_\0b", "z\0b", "w_", "z", "w_\0a", "y", "w_a", "z\0a");
+  for (const by of [[], ["BY", "#"], ["BY", "w_*"]]) {
+    for (const order of ["ASC", "DESC"]) {
+      await pair.same("SORT", "l", ...by, "ALPHA", order);
+      // Redis leaves open how equal weights are stored.
+      if (by[1] === "w_*") continue;
+      await pair.same("SORT", "l", ...by, "ALPHA", order, "STORE", "d");
+      await pair.same("LRANGE", "d", "0", "-1");
+    }
+  }
+});
+
 differential("a weight is read as Redis reads a number", async (pair) => {
   const weights = [
     ...[
