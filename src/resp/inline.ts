@@ -2,9 +2,29 @@
  * Splits a line into arguments as Redis does: words between spaces; "…" with \n \r \t \b \a \xHH and \<any>; '…' with \'
  * alone. A closing quote must be followed by a space or the end.
  */
+import type { Request } from "./request.ts";
+
 const SPACES = new Set([32, 9, 10, 11, 12, 13, 0]);
 const DOUBLE = 34, SINGLE = 39, BACKSLASH = 92, X = 120;
 const ESCAPES = new Map([[110, 10], [114, 13], [116, 9], [98, 8], [97, 7]]);
+
+/** Finds the arguments of a line without quotes, which stand in it as they are. False where there is a quote. */
+export function findArguments(bytes: Uint8Array, start: number, end: number, request: Request): boolean {
+  let argc = 0;
+  for (let i = start; i < end;) {
+    if (SPACES.has(bytes[i])) {
+      i++;
+      continue;
+    }
+    if (argc === request.start.length) request.grow(argc + 1);
+    request.start[argc] = i;
+    for (; i < end && !SPACES.has(bytes[i]); i++) if (bytes[i] === DOUBLE || bytes[i] === SINGLE) return false;
+    request.end[argc++] = i;
+  }
+  request.bytes = bytes;
+  request.argc = argc;
+  return true;
+}
 
 /** The arguments in `bytes[start, end)`, or undefined when quotes are unbalanced. */
 export function splitArguments(bytes: Uint8Array, start: number, end: number): Uint8Array[] | undefined {

@@ -7,7 +7,7 @@
  */
 import { ProtocolError } from "../core/errors.ts";
 import { latin1, NO_BYTES } from "../core/bytes.ts";
-import { splitArguments } from "./inline.ts";
+import { findArguments, splitArguments } from "./inline.ts";
 import { Request } from "./request.ts";
 
 const CR = 13, LF = 10, STAR = 42, DOLLAR = 36, MINUS = 45, ZERO = 48;
@@ -24,6 +24,11 @@ const ROOM_USUAL = 64 * 1024;
  */
 const spareRooms: Uint8Array[] = [];
 const SPARE_ROOMS_MAX = 16;
+/** Requests that no parser needs now: a client that waits holds none. */
+const spareRequests: Request[] = [];
+const SPARE_REQUESTS_MAX = 64;
+/** What a parser has in the place of a request while it waits. */
+const IDLE = new Request();
 /** After a read of fewer bytes a small buffer is enough. */
 const SMALL_READ_BYTES = 256;
 
@@ -31,8 +36,8 @@ const SMALL_READ_BYTES = 256;
 const INCOMPLETE = -2, INVALID = -3;
 
 export class RequestParser {
-  /** The request that `next` completed, or the one that is half parsed. */
-  request = new Request();
+  /** The request that `next` completed, or the one that is half parsed; of no use while nothing is read. */
+  request = IDLE;
   /** Largest bulk string that is accepted, in bytes (proto-max-bulk-len). */
   bulkBytesMax = 512 * 1024 * 1024;
   /** Before authentication the limits are narrow. */
@@ -59,6 +64,7 @@ export class RequestParser {
 
   /** A view of the free part of the buffer, never empty, to read into; tell `filled` how much. */
   room(): Uint8Array {
+    this.#wake();
     if (this.#from === this.#end) {
       this.#rebase(0);
     } else if (this.#from > 0 && this.#buffer.length - this.#end < this.#buffer.length >>> 1) {
@@ -88,7 +94,7 @@ export class RequestParser {
       releaseRoom(this.#buffer);
       this.#buffer = NO_BYTES;
     }
-    this.request.shrink();
+    this.#rest();
   }
 
   /** Whether nothing waits, so that the next bytes may be parsed where they are. */
@@ -98,6 +104,7 @@ export class RequestParser {
 
   /** Parses `buffer[0, count)` in place of own memory. Only when empty; call `giveBack` before the buffer changes. */
   borrow(buffer: Uint8Array, count: number): void {
+    this.#wake();
     this.#rebase(0);
     releaseRoom(this.#buffer);
     this.#borrowed = true;
@@ -112,6 +119,7 @@ export class RequestParser {
     const waiting = this.#buffer.subarray(this.#from, this.#end);
     if (waiting.length === 0) {
       this.#buffer = NO_BYTES;
+      this.#rest();
     } else {
       // A full buffer says that more will come.
       const full = this.#end === this.#buffer.length;
@@ -270,7 +278,7 @@ export class RequestParser {
     return text.charCodeAt(0) === MINUS ? -1 : Number(text);
   }
 
-  /** Reads an inline request. Its arguments get bytes of their own, because quoting changes them. */
+  /** Reads an inline request. Where there are quotes its arguments get bytes of their own, because quoting changes them. */
   #inline(request: Request): boolean {
     const buffer = this.#buffer;
     const lf = buffer.indexOf(LF, Math.max(this.#at, this.#scanned));
@@ -281,6 +289,12 @@ export class RequestParser {
     }
     this.#scanned = 0;
     const lineEnd = lf > this.#at && buffer[lf - 1] === CR ? lf - 1 : lf;
+    request.rawStart = -1;
+    request.keyHash = request.elementHash = 0;
+    if (findArguments(buffer, this.#at, lineEnd, request)) {
+      this.#at = lf + 1;
+      return true;
+    }
     const args = splitArguments(buffer, this.#at, lineEnd);
     if (args === undefined) throw new ProtocolError("unbalanced quotes in request");
     this.#at = lf + 1;
@@ -297,9 +311,17 @@ export class RequestParser {
       request.end[i] = at += args[i].length;
     }
     request.bytes = bytes;
-    request.rawStart = -1;
-    request.keyHash = request.elementHash = 0;
     return true;
+  }
+
+  #wake(): void {
+    if (this.request === IDLE) this.request = spareRequests.pop() ?? new Request();
+  }
+
+  #rest(): void {
+    if (spareRequests.length < SPARE_REQUESTS_MAX) spareRequests.push(this.request);
+    this.request.shrink();
+    this.request = IDLE;
   }
 
   #resize(length: number): void {

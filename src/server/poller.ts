@@ -20,6 +20,8 @@ const YIELD_AFTER_US = 4000;
 /** How long a listener rests when the process is out of file descriptors. */
 const REST_MS = 10;
 const NO_FLAGS = 0;
+/** What a socket's option is set to. */
+const ON = Uint8Array.of(1, 0, 0, 0);
 
 /** What the loop needs to know of the turns of the server. */
 export interface Turns {
@@ -38,7 +40,10 @@ export class Poller {
   readonly #wake: number;
   readonly #errno: Deno.UnsafePointerView;
   readonly #buffer = new Uint8Array(READ_BYTES);
-  readonly #event = new DataView(new ArrayBuffer(os.EVENT_BYTES));
+  readonly #eventBytes = new Uint8Array(os.EVENT_BYTES);
+  readonly #event = new DataView(this.#eventBytes.buffer);
+  readonly #peer = new Uint8Array(os.ADDRESS_BYTES_MAX);
+  readonly #peerLength = new Uint32Array(1);
   /** Streams by their sockets' numbers. */
   readonly #streams: (EpollStream | undefined)[] = [];
   readonly #listeners = new Map<number, (socket: number, peer: Uint8Array) => void>();
@@ -155,9 +160,9 @@ export class Poller {
   #accept(listener: number): void {
     const welcome = this.#listeners.get(listener);
     if (welcome === undefined) return; // the wake-up call, or a socket that was closed in this round
-    const peer = new Uint8Array(os.ADDRESS_BYTES_MAX);
+    const peer = this.#peer, length = this.#peerLength;
     for (let i = 0; i < ACCEPTS_AT_ONCE; i++) {
-      const length = Uint32Array.of(peer.length);
+      length[0] = peer.length;
       const client = this.#libc.accept4(listener, peer, length, os.SOCK_NONBLOCK | os.SOCK_CLOEXEC);
       if (client >= 0) {
         welcome(client, peer);
@@ -194,13 +199,13 @@ export class Poller {
   }
 
   #option(socket: number, level: number, name: number): void {
-    this.#libc.setsockopt(socket, level, name, Uint8Array.of(1, 0, 0, 0), 4);
+    this.#libc.setsockopt(socket, level, name, ON, 4);
   }
 
   #control(operation: number, socket: number, events: number): void {
     this.#event.setUint32(0, events, true);
     this.#event.setInt32(os.EVENT_FD, socket, true);
-    this.#libc.epoll_ctl(this.#epoll, operation, socket, new Uint8Array(this.#event.buffer));
+    this.#libc.epoll_ctl(this.#epoll, operation, socket, this.#eventBytes);
   }
 
   // What follows is for this file's streams.
