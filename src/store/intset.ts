@@ -1,8 +1,9 @@
 /**
- * The integer set: sorted integers in one block of the arena, byte for byte Redis's intset, so that a dump is a copy. This
- * file owns that layout and the text of 64-bit integers in it.
+ * The integer set: sorted integers in one block of the arena, as they stand in Redis's intset behind a head of their own.
+ * This file owns that layout and the text of 64-bit integers in it.
  *
- *     +0 bytes of an integer:32 (2, 4 or 8) · +4 count:32 · integers in ascending order, the low byte first
+ *     block   +0 width:2 (0, 1, 2 for integers of 2, 4, 8 bytes) | count:30 · integers in ascending order
+ *     intset  bytes of an integer:32 · count:32 · integers     little endian; made on demand, see `image`
  *
  * All integers have the width of the widest that ever came. Registers: `take` reads an integer from text, which the
  * following operations mean; `read` leaves an integer's text in `text[start, length)`. An integer is two words, of which
@@ -11,9 +12,11 @@
 import { invariant } from "../core/assert.ts";
 import { parseInt64, parseSafeInt, writeDecimal } from "../core/numbers.ts";
 import { type Arena, CHUNK_SHIFT, copyBytes, GRANULE_MASK } from "./arena.ts";
+import { putWord } from "./entry.ts";
 
-const WIDTH = 0, COUNT = 1;
-const HEAD_BYTES = 8;
+const WIDTH_MASK = 3, COUNT_SHIFT = 2;
+const HEAD_BYTES = 4;
+const IMAGE_HEAD_BYTES = 8;
 /** The most characters of a 64-bit integer, and the most that parseSafeInt reads. */
 const TEXT_BYTES_MAX = 20, SAFE_TEXT_BYTES_MAX = 15;
 
@@ -39,23 +42,18 @@ export class IntSet {
   /** An empty set. */
   create(): number {
     const set = this.#arena.alloc(HEAD_BYTES);
-    const words = this.#arena.i32[set >>> CHUNK_SHIFT], at = (set & GRANULE_MASK) << 1;
-    words[at + WIDTH] = 2;
-    words[at + COUNT] = 0;
-    return set;
-  }
-
-  /** A set that has `image`, an intset as Redis has it, for its bytes. */
-  fromImage(image: Uint8Array): number {
-    const set = this.#arena.alloc(image.length);
-    copyBytes(image, 0, image.length, this.#arena.u8[set >>> CHUNK_SHIFT], (set & GRANULE_MASK) << 3);
+    this.#setHead(set, 2, 0);
     return set;
   }
 
   /** The bytes of the set, as Redis has them. */
   image(set: number): Uint8Array {
-    const base = (set & GRANULE_MASK) << 3;
-    return this.#arena.u8[set >>> CHUNK_SHIFT].slice(base, base + HEAD_BYTES + this.count(set) * this.#width(set));
+    const count = this.count(set), width = this.#width(set), bytes = count * width;
+    const image = new Uint8Array(IMAGE_HEAD_BYTES + bytes), base = ((set & GRANULE_MASK) << 3) + HEAD_BYTES;
+    putWord(image, 0, width);
+    putWord(image, 4, count);
+    copyBytes(this.#arena.u8[set >>> CHUNK_SHIFT], base, base + bytes, image, IMAGE_HEAD_BYTES);
+    return image;
   }
 
   copy(set: number): number {
@@ -68,7 +66,7 @@ export class IntSet {
   }
 
   count(set: number): number {
-    return this.#arena.i32[set >>> CHUNK_SHIFT][((set & GRANULE_MASK) << 1) + COUNT];
+    return this.#arena.i32[set >>> CHUNK_SHIFT][(set & GRANULE_MASK) << 1] >>> COUNT_SHIFT;
   }
 
   /** Takes `bytes[start, end)` as the integer that the following mean. False if it is no canonical 64-bit integer. Hot. */
@@ -121,7 +119,7 @@ export class IntSet {
     const at = base + this.#index * width;
     bytes.copyWithin(at + width, at, base + count * width);
     store(bytes, at, width, this.#low, this.#high);
-    this.#arena.i32[set >>> CHUNK_SHIFT][((set & GRANULE_MASK) << 1) + COUNT] = count + 1;
+    this.#setHead(set, width, count + 1);
     return set;
   }
 
@@ -134,7 +132,7 @@ export class IntSet {
     const count = this.count(set), width = this.#width(set);
     const bytes = this.#arena.u8[set >>> CHUNK_SHIFT], base = ((set & GRANULE_MASK) << 3) + HEAD_BYTES;
     bytes.copyWithin(base + index * width, base + (index + 1) * width, base + count * width);
-    this.#arena.i32[set >>> CHUNK_SHIFT][((set & GRANULE_MASK) << 1) + COUNT] = count - 1;
+    this.#setHead(set, width, count - 1);
     const size = HEAD_BYTES + (count - 1) * width;
     return this.#arena.realloc(set, size, size);
   }
@@ -166,7 +164,11 @@ export class IntSet {
   }
 
   #width(set: number): number {
-    return this.#arena.i32[set >>> CHUNK_SHIFT][((set & GRANULE_MASK) << 1) + WIDTH];
+    return 2 << (this.#arena.i32[set >>> CHUNK_SHIFT][(set & GRANULE_MASK) << 1] & WIDTH_MASK);
+  }
+
+  #setHead(set: number, width: number, count: number): void {
+    this.#arena.i32[set >>> CHUNK_SHIFT][(set & GRANULE_MASK) << 1] = (count << COUNT_SHIFT) | (width >>> 2);
   }
 
   /** Bytes that the integer taken needs. */
@@ -183,11 +185,11 @@ export class IntSet {
       this.#loadedLow = (bytes[at] | bytes[at + 1] << 8) << 16 >> 16;
       this.#loadedHigh = this.#loadedLow >> 31;
     } else if (width === 4) {
-      this.#loadedLow = words[base + 2 + index];
+      this.#loadedLow = words[base + 1 + index];
       this.#loadedHigh = this.#loadedLow >> 31;
     } else {
-      this.#loadedLow = words[base + 2 + index * 2];
-      this.#loadedHigh = words[base + 3 + index * 2];
+      this.#loadedLow = words[base + 1 + index * 2];
+      this.#loadedHigh = words[base + 2 + index * 2];
     }
   }
 
@@ -206,9 +208,7 @@ export class IntSet {
       this.#load(set, old, i);
       store(bytes, base + i * width, width, this.#loadedLow, this.#loadedHigh);
     }
-    const words = this.#arena.i32[wide >>> CHUNK_SHIFT], at = (wide & GRANULE_MASK) << 1;
-    words[at + WIDTH] = width;
-    words[at + COUNT] = count;
+    this.#setHead(wide, width, count);
     this.#arena.free(set);
     return wide;
   }

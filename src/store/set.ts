@@ -18,10 +18,9 @@ import type { KeyVisitor } from "./page.ts";
 import { PageTable } from "./page_table.ts";
 import { type CommandWriter, ELEMENTS_PER_COMMAND, type ValueType } from "./store.ts";
 
-/** Redis's own limits, whatever the settings say. */
-const INTSET_ENTRIES_MAX = 1 << 30;
+/** Redis's own limits, whatever the settings say; that of integers less the two that an intset here cannot count. */
+const INTSET_ENTRIES_MAX = (1 << 30) - 2;
 const LISTPACK_BYTES_MAX = 1 << 30;
-/** Bytes of an entry of a packed block beside a short member. */
 /** A new packed block has room for what is about to come up to here. */
 const ROOM_BYTES_MAX = 8192;
 /** A table's places are page * PLACES + slot. */

@@ -50,13 +50,11 @@ Deno.test("an integer set holds integers of all widths in order", () =>
     const sorted = [...model].sort((a, b) => a < b ? -1 : 1);
     assertEquals(valuesOf(integers, set), sorted);
     integers.check(set);
-    const copy = integers.copy(set), read = integers.fromImage(integers.image(set));
+    const copy = integers.copy(set);
     while (integers.count(set) > 0) set = integers.removeAt(set, random.below(integers.count(set)));
-    for (const other of [copy, read]) {
-      assertEquals(valuesOf(integers, other), sorted);
-      integers.check(other);
-      arena.free(other);
-    }
+    assertEquals(valuesOf(integers, copy), sorted);
+    integers.check(copy);
+    arena.free(copy);
     arena.free(set);
     assertEquals(arena.check().size, 0);
   }));
