@@ -32,9 +32,12 @@ export function changed(call: Call, event: string, i: number, count: number): vo
   call.dirty += count - 1;
 }
 
-/** Puts a list back that elements were removed from, or deletes its key with the last of them. */
-export function keepOrDelete(call: Call, ref: number, list: List, i: number): void {
-  if (list.length > 0) {
+/**
+ * Puts a list back that elements were removed from, or deletes its key with the last of them. If none is `left`, they need
+ * not have been removed: a whole list is freed in slices.
+ */
+export function keepOrDelete(call: Call, ref: number, list: List, i: number, left = list.length): void {
+  if (left > 0) {
     list.shrink();
     keep(call, ref, list);
     return;

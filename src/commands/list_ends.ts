@@ -205,9 +205,9 @@ function popRange(call: Call, ref: number, i: number, tail: boolean, count: numb
     else list.next();
     replyElement(call, list);
   }
-  list.removeRange(tail ? length - n : 0, n);
+  if (n < length) list.removeRange(tail ? length - n : 0, n);
   changed(call, tail ? "rpop" : "lpop", i, n);
-  keepOrDelete(call, ref, list, i);
+  keepOrDelete(call, ref, list, i, length - n);
   return n;
 }
 

@@ -265,11 +265,14 @@ function trim(call: Call): void {
     const stop = fromHead(last, length);
     if (head > stop || head >= length) head = length;
     else tail = length - 1 - Math.min(stop, length - 1);
-    list.removeRange(length - tail, tail);
-    list.removeRange(0, head);
+    const left = length - head - tail;
+    if (left > 0) {
+      list.removeRange(length - tail, tail);
+      list.removeRange(0, head);
+    }
     // Nothing removed is nothing to log, but the key counts as touched.
     changed(call, "ltrim", 1, head + tail);
-    keepOrDelete(call, ref, list, 1);
+    keepOrDelete(call, ref, list, 1, left);
   }
   call.reply.ok();
 }

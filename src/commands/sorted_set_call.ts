@@ -36,12 +36,23 @@ export function keepSet(call: Call, ref: number, set: SortedSet): void {
   call.db.setEncoding(ref, set.encoding);
 }
 
-/** Puts a set back that `count` elements were removed from, with the event that says so; the last one takes its key along. */
-export function keepRemoved(call: Call, ref: number, set: SortedSet, i: number, event: string, count: number): void {
+/**
+ * Puts a set back that `count` elements were removed from, with the event that says so; the last one takes its key along.
+ * If none is `left`, they need not have been removed: a whole set is freed in slices.
+ */
+export function keepRemoved(
+  call: Call,
+  ref: number,
+  set: SortedSet,
+  i: number,
+  event: string,
+  count: number,
+  left = set.length,
+): void {
   keepSet(call, ref, set);
   call.modified(Notify.ZSET, event, i);
   call.dirty += count - 1;
-  if (set.length > 0) return;
+  if (left > 0) return;
   call.db.unlink(ref);
   call.modified(Notify.GENERIC, "del", i);
   call.dirty--;
@@ -169,7 +180,7 @@ export function popElements(call: Call, ref: number, i: number, highest: boolean
   replyHeader(call, popped, form);
   set.seek(highest ? length - 1 : 0);
   replyElements(call, set, popped, highest, form);
-  set.removeRange(highest ? length - popped : 0, popped);
-  keepRemoved(call, ref, set, i, highest ? "zpopmax" : "zpopmin", popped);
+  if (popped < length) set.removeRange(highest ? length - popped : 0, popped);
+  keepRemoved(call, ref, set, i, highest ? "zpopmax" : "zpopmin", popped, length - popped);
   return popped;
 }

@@ -338,8 +338,9 @@ function removeRange(call: Call, bounds: Bounds, event: string): void {
   const to = rankTo(call, set, bounds, 3), from = rankFrom(call, set, bounds, 2);
   const removed = Math.max(0, to - from);
   if (removed > 0) {
-    set.removeRange(from, removed);
-    keepRemoved(call, ref, set, 1, event, removed);
+    const left = set.length - removed;
+    if (left > 0) set.removeRange(from, removed);
+    keepRemoved(call, ref, set, 1, event, removed, left);
   }
   call.reply.integer(removed);
 }

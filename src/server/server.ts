@@ -40,8 +40,10 @@ const DENIED =
   "-DENIED MemDB is running in protected mode because it listens beyond this machine and the default user has no " +
   "password. Connect from this machine, or set requirepass, or start with --protected-mode no.\r\n";
 
-/** Blocks of dead values that are freed between two turns: a few milliseconds. */
-const RECLAIM_BLOCKS = 10_000;
+/** Dead values are freed for so long between two turns, some blocks at a time; so many at most. */
+const RECLAIM_US = 1000;
+const RECLAIM_STEP_BLOCKS = 500;
+const RECLAIM_STEPS = 20;
 /** A connection is maintained about so often. */
 const MAINTAIN_EVERY_MS = 1000;
 
@@ -211,8 +213,12 @@ export class Server {
     if (this.#reclaiming) return;
     this.#reclaiming = true;
     const slice = () => {
-      this.engine.store.reclaim(RECLAIM_BLOCKS);
-      this.#reclaiming = this.engine.store.garbagePending && this.#stopping === undefined;
+      const { store, clock } = this.engine, endUs = clock.monotonicUs() + RECLAIM_US;
+      for (let step = 0; step < RECLAIM_STEPS && store.garbagePending; step++) {
+        store.reclaim(RECLAIM_STEP_BLOCKS);
+        if (clock.monotonicUs() >= endUs) break;
+      }
+      this.#reclaiming = store.garbagePending && this.#stopping === undefined;
       if (this.#reclaiming) setTimeout(slice);
     };
     slice();

@@ -421,9 +421,7 @@ export class Keyspace {
   clear(): void {
     const { store } = this;
     this.#recent = 0;
-    store.reclaimKeyspace(this.keys);
-    store.dict.destroy(this.expires);
-    store.dict.destroy(this.fieldExpires);
+    store.reclaimKeyspace(this.keys, [this.expires, this.fieldExpires]);
     this.keys = store.dict.create();
     this.expires = store.dict.create();
     this.fieldExpires = store.dict.create();

@@ -77,6 +77,9 @@ export interface ValueType {
   check(encoding: number, body: number, reached: Set<number>): void;
 }
 
+/** In the place of a value's type: a dictionary of keys that goes with its records, and one that goes alone. */
+const KEYS = -1, INDEX = -2;
+
 /** Blocks freed at once; what is larger is freed in slices between turns of the event loop. */
 const FREE_AT_ONCE = 512;
 
@@ -91,7 +94,7 @@ export class Store {
   readonly random: Random;
   readonly databases: Keyspace[] = [];
   readonly #types: ValueType[] = [];
-  /** Values on their way out: type, encoding, body; type -1 is a whole dictionary of keys. */
+  /** Values on their way out: type, encoding, body; the body of KEYS and INDEX is a dictionary. */
   readonly #garbage: { type: number; encoding: number; body: number }[] = [];
 
   #nowMs = 0;
@@ -211,10 +214,10 @@ export class Store {
     if (rest !== 0) this.#garbage.push({ type, encoding, body: rest });
   }
 
-  /** Takes over a dictionary of keys with all that is in it. */
-  reclaimKeyspace(keys: number): void {
-    this.#garbage.push({ type: -1, encoding: 0, body: keys });
-    this.reclaim(FREE_AT_ONCE);
+  /** Takes over a dictionary of keys with all that is in it, and indexes of those keys. */
+  reclaimKeyspace(keys: number, indexes: readonly number[]): void {
+    for (const index of indexes) this.#drain(INDEX, index, FREE_AT_ONCE);
+    this.#drain(KEYS, keys, FREE_AT_ONCE);
   }
 
   /** Number of values and databases on their way out. */
@@ -240,11 +243,17 @@ export class Store {
       return;
     }
     this.#garbage.pop();
-    const rest = this.dict.drain(last.body, budget, (ref) => {
+    this.#drain(last.type, last.body, budget);
+  }
+
+  /** Frees a part of a dictionary that nobody uses any more. What is left waits behind the values that it has freed. */
+  #drain(type: number, dict: number, budget: number): void {
+    const rest = this.dict.drain(dict, budget, (ref) => {
+      if (type === INDEX) return;
       this.freeValue(ref);
       this.arena.free(ref);
     });
-    if (rest !== 0) this.#garbage.unshift({ type: -1, encoding: 0, body: rest });
+    if (rest !== 0) this.#garbage.unshift({ type, encoding: 0, body: rest });
   }
 
   /** Exchanges the contents of two databases. */
