@@ -176,7 +176,8 @@ export class PageTable {
     for (;;) {
       // A page that is not split yet answers to two numbers, one that is to one: its entries count twice for it.
       const page = this.#pageOf(table, random.below(mask + 1) << 1);
-      const count = entriesOf(this.#words[this.#cell(table, page) + 1]);
+      const cell = this.#cell(table, page);
+      const count = entriesOf(this.#words[cell + 1]);
       const shift = this.#isSplit(words, head, page) ? 1 : 0;
       // A part in millions from uniform, and without a division.
       const choice = Math.floor(random.below(2 ** 32) * peak * 2 ** -32);
