@@ -511,13 +511,22 @@ export class Ordered {
     }
   }
 
-  /** The first entry in [low, high) that is not below what is searched for. */
+  /** The first entry in [low, high) that is not below what is searched for. Hot. */
   #bound(words: Int32Array, at: number, low: number, high: number): number {
-    const hint = this.#hint, hints = at + HINTS, byScore = this.#byScore, decides = this.#hintDecides;
+    const hint = this.#hint, hints = at + HINTS, byScore = this.#byScore;
+    if (byScore) {
+      // By hints alone, which is what decides nearly always.
+      let behind = high;
+      while (low < behind) {
+        const middle = (low + behind) >>> 1;
+        if (words[hints + middle] < hint) low = middle + 1;
+        else behind = middle;
+      }
+      if (low === high || words[hints + low] !== hint || this.#hintDecides) return low;
+    }
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const h = words[hints + middle];
-      if (byScore && (h !== hint || decides) ? h < hint : this.#isBelow(words[at + REFS + middle])) low = middle + 1;
+      if ((!byScore || words[hints + middle] === hint) && this.#isBelow(words[at + REFS + middle])) low = middle + 1;
       else high = middle;
     }
     return low;

@@ -76,14 +76,13 @@ export class OrderedNodes {
 
   /** Writes an entry in the leaf that the way leads to, which has room. */
   put(tree: number, words: Int32Array, at: number, i: number, hint: number, ref: number): void {
-    const hints = at + HINTS, refs = at + REFS;
-    for (let k = words[at]; k > i; k--) {
-      words[hints + k] = words[hints + k - 1];
-      words[refs + k] = words[refs + k - 1];
-    }
+    const hints = at + HINTS, refs = at + REFS, used = words[at];
+    const view = this.#arena.view[this.#way.nodes[this.#way.depth] >>> CHUNK_SHIFT];
+    moveUp(words, view, hints + i, hints + used);
+    moveUp(words, view, refs + i, refs + used);
     words[hints + i] = hint;
     words[refs + i] = ref;
-    words[at]++;
+    words[at] = used + 1;
     this.#addCounts(tree, 1);
   }
 
@@ -104,10 +103,9 @@ export class OrderedNodes {
     }
     const left = used - count;
     const hints = at + HINTS, refs = at + REFS;
-    for (let k = i; k < left; k++) {
-      words[hints + k] = words[hints + k + count];
-      words[refs + k] = words[refs + k + count];
-    }
+    const view = this.#arena.view[leaf >>> CHUNK_SHIFT];
+    moveDown(words, view, hints + i, hints + left, count);
+    moveDown(words, view, refs + i, refs + left, count);
     words[at] = left;
     this.#addCounts(tree, -count);
     if (left < SPARSE && this.#way.depth > 0) this.#settle(tree);
@@ -327,6 +325,20 @@ export class OrderedNodes {
     words[at + COUNTS + i] -= records;
     words[at + COUNTS + j] += records;
   }
+}
+
+/** Moves the words from `from` to before `end` up by one place. Hot: two at a time. */
+function moveUp(words: Int32Array, view: DataView, from: number, end: number): void {
+  let k = end;
+  for (; k - 2 >= from; k -= 2) view.setBigInt64((k - 1) << 2, view.getBigInt64((k - 2) << 2, true), true);
+  if (k > from) words[k] = words[k - 1];
+}
+
+/** Moves words down by `by` places to `from` and on, to before `end`. Hot: two at a time. */
+function moveDown(words: Int32Array, view: DataView, from: number, end: number, by: number): void {
+  let k = from;
+  for (; k + 2 <= end; k += 2) view.setBigInt64(k << 2, view.getBigInt64((k + by) << 2, true), true);
+  if (k < end) words[k] = words[k + by];
 }
 
 /** Moves the entries of a column from `from` on by `by` places; the count of entries is still the old one. */

@@ -211,13 +211,17 @@ export class SortedSet implements ValueType {
 
   /** Reads up to `count` refs from the cursor on, or back, as far as its leaf goes, with their hashes. Returns how many. */
   #look(count: number, back: boolean): number {
+    const dict = this.#dict, members = this.#part(DICT);
     const found = this.#ordered.readRefs(this.#refs, count, back);
     let sum = 0;
     for (let k = 0; k < found; k++) sum ^= flagsOf(this.#arena, this.#refs[k]);
     // Kept, so that the loads are not optimized away: misses that do not wait for each other take the time of one.
     this.#loaded = sum;
-    for (let k = 0; k < found; k++) this.#hashes[k] = this.#dict.hashOf(this.#refs[k]);
-    if (found > 1) this.#dict.approach(this.#part(DICT), this.#hashes, found);
+    for (let k = 0; k < found; k++) {
+      const hash = dict.hashOf(this.#refs[k]);
+      this.#hashes[k] = hash;
+      dict.touch(members, hash);
+    }
     return found;
   }
 

@@ -151,6 +151,53 @@ for (const limit of [0, 20, 128]) {
     }));
 }
 
+Deno.test("elements leave a large set at either end in order, whatever comes and goes meanwhile", () =>
+  property(2, (random) => {
+    const fixture = new Fixture(random);
+    const { set, store } = fixture;
+    let next = 0;
+    // The same blocks serve members that come and go, and two sets take turns.
+    const sets = [0, 1].map(() => {
+      set.create(10_000, 9);
+      return { body: set.body, model: new Map<string, number>() };
+    });
+    const add = (model: Map<string, number>, score: number) => {
+      const member = `m${next++}`, bytes = fromLatin1(member);
+      assert(!set.find(bytes, 0, bytes.length));
+      set.insert(score, bytes, 0, bytes.length);
+      model.set(member, score);
+    };
+    for (const { body, model } of sets) {
+      set.open(Encoding.SKIPLIST, body);
+      for (let i = 0; i < 6000; i++) add(model, random.below(3000));
+    }
+    for (let phase = 0; phase < 40; phase++) {
+      const { body, model } = sets[random.below(2)];
+      set.open(Encoding.SKIPLIST, body);
+      const pairs = sorted(model), back = oneIn(random, 2);
+      let popped = 0;
+      for (let step = random.below(60); step > 0; step--) {
+        const count = oneIn(random, 10) ? 1 + random.below(70) : 1;
+        set.removeRange(back ? set.length - count : 0, count);
+        for (let k = 0; k < count; k++, popped++) model.delete(pairs.at(back ? -1 - popped : popped)![0]);
+        if (oneIn(random, 8)) {
+          add(model, back ? -1 : 3001);
+          if (oneIn(random, 3)) {
+            add(model, random.below(3000));
+            break;
+          }
+        }
+      }
+      for (let i = 0; i < popped; i++) add(model, random.below(3000));
+      if (phase % 8 === 0) assertEquals(walk(set, false), sorted(model));
+    }
+    for (const { body, model } of sets) {
+      set.open(Encoding.SKIPLIST, body);
+      assertEquals(walk(set, true), sorted(model));
+      store.freeBody(Type.ZSET, Encoding.SKIPLIST, body);
+    }
+  }));
+
 Deno.test("what is collected in any order comes out in order, packed only where it may be", () =>
   property(10, (random) => {
     const fixture = new Fixture(random);
