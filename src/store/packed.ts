@@ -48,10 +48,10 @@ const LISTPACK_HEAD_BYTES = 6;
 const COUNT_UNKNOWN = 65535;
 const TERMINATOR = 0xff;
 
-/** Blocks up to this size have no more room than their size class happens to give: they are many, and soon copied. */
+/** Up to here entries get no more room than the size class happens to give: such blocks are many, and soon copied. */
 const TIGHT_BYTES_MAX = 512;
-/** Blocks of this size and more do not grow while they have any room left: moving them is the cheaper evil. */
-const SETTLED_BYTES = 4096;
+/** From here on room is worth more than memory. */
+const ROOMY_BYTES_MIN = 4096;
 /** Blocks below this size do not shrink. */
 const SHRINKING_BYTES_MIN = 128;
 
@@ -474,8 +474,7 @@ export class Packed {
     const front = position - first, back = end - position;
     const needed = end - first + size;
     let target = block, capacity = this.capacity(block);
-    const spare = capacity - needed;
-    if (spare < 0 || (capacity > TIGHT_BYTES_MAX && capacity < SETTLED_BYTES && spare < needed >>> 3)) {
+    if (capacity < needed) {
       target = this.#alloc(growth(needed + more));
       capacity = this.capacity(target);
     }
@@ -536,12 +535,12 @@ export class Packed {
 }
 
 /**
- * Bytes of entries to make room for where `needed` no longer fit: no more while they are few, an eighth more in a narrow
- * block and a quarter in a wide one, but there not past a power of two, where nodes are full.
+ * Bytes of entries to make room for where `needed` no longer fit: the more the larger, but not past a power of two, where
+ * nodes are full.
  */
 function growth(needed: number): number {
   if (needed <= TIGHT_BYTES_MAX) return needed;
-  if (needed <= 1024) return needed + (needed >>> 3);
+  if (needed < ROOMY_BYTES_MIN) return needed + (needed >>> 4);
   const bytes = needed + WIDE_HEAD_BYTES;
   return Math.min(bytes + (bytes >>> 2), 2 ** (32 - Math.clz32(bytes - 1))) - WIDE_HEAD_BYTES;
 }
