@@ -202,6 +202,8 @@ function randomText(random: SeededRandom, long: boolean): string {
       return "v".repeat(random.below(long ? 70 : 9));
     case 3:
       if (!long) return "m".repeat(8);
+      // Around the limit of what lies in a page.
+      if (oneIn(random, 3)) return "p".repeat(115 + random.below(15));
       return oneIn(random, 10) ? "l".repeat(pick(random, [5000, 65_535, 65_536, 200_000])) : "m".repeat(100);
     default:
       return String(random.below(1000));
@@ -267,6 +269,94 @@ Deno.test("while expiry is held nothing expires", () => {
       assert(!hash.find(fromLatin1("a"), 0, 1));
     });
   }
+});
+
+/** A large hash of `count` fields, every third of which has a deadline. */
+function largeHash(count: number): Subject {
+  const subject = new Subject(0, 64);
+  for (let i = 0; i < count; i++) subject.set(`f${i}`, `v${i}`, false);
+  for (let i = 0; i < count; i += 3) subject.setDeadline(`f${i}`, subject.nowMs + 1 + i);
+  return subject;
+}
+
+Deno.test("a scan meets every field that stays, while fields come, go, expire and change", () =>
+  property(10, (random) => {
+    const subject = largeHash(200);
+    // Those that stay may get a deadline and lose it, and long and short values.
+    const stay = [...subject.model.keys()].filter((_, i) => i % 2 === 1);
+    for (const name of stay) subject.setDeadline(name, NEVER);
+    const seen = new Set<string>();
+    let cursor = 0, calls = 0;
+    do {
+      subject.read((hash) => {
+        cursor = hash.scan(cursor, 1 + random.below(20), () => {
+          const name = latin1(hash.fieldBytes, hash.fieldStart, hash.fieldEnd);
+          assertEquals(valueOf(hash), subject.model.get(name)?.value, name);
+          seen.add(name);
+        });
+      });
+      const growing = random.below(2) === 0;
+      for (let i = 0; i < 100; i++) {
+        if (growing) subject.set(`c${random.below(1000)}`, randomText(random, oneIn(random, 10)), false);
+        else subject.remove(`c${random.below(1000)}`);
+      }
+      for (let i = 0; i < 10; i++) {
+        const name = pick(random, stay);
+        if (oneIn(random, 3)) subject.set(name, randomText(random, true), true);
+        else subject.setDeadline(name, oneIn(random, 2) ? NEVER : subject.nowMs + 1e6);
+      }
+      subject.advance(5);
+      subject.expire(10);
+      assert(++calls < 10_000);
+    } while (cursor !== 0);
+    for (const name of stay) assert(seen.has(name), name);
+    subject.end();
+  }));
+
+Deno.test("every field is as likely as every other, with and without deadlines, be most of them expired or not", () => {
+  for (const [fields, advance] of [[60, 0], [60, 30], [3000, 0], [3000, 2990], [9000, 1e6]]) {
+    const subject = largeHash(fields);
+    subject.advance(advance);
+    // Where all but few are expired, no try meets one that is not.
+    if (advance === 1e6) {
+      for (const name of [...subject.model.keys()].slice(3)) {
+        subject.setDeadline(name, subject.nowMs + 1);
+      }
+      subject.advance(5);
+      assertEquals(subject.model.size, 3);
+    }
+    const counts = new Map<string, number>(), numbers = new Map<string, number>();
+    for (const name of subject.model.keys()) counts.set(name, 0);
+    const size = counts.size, mean = 100;
+    subject.read((hash) => {
+      for (let i = 0; i < mean * size; i++) {
+        const number = hash.readRandom(subject.store.random);
+        const name = latin1(hash.fieldBytes, hash.fieldStart, hash.fieldEnd);
+        assertEquals(numbers.get(name) ?? number, number);
+        numbers.set(name, number);
+        counts.set(name, counts.get(name)! + 1);
+      }
+    });
+    assertEquals(new Set(numbers.values()).size, numbers.size);
+    let chiSquare = 0;
+    for (const count of counts.values()) chiSquare += (count - mean) ** 2 / mean;
+    // Its mean is size - 1 and its variance twice that.
+    assert(chiSquare <= size - 1 + 6 * Math.sqrt(2 * size), `size ${size}: chi-square ${chiSquare}`);
+  }
+});
+
+Deno.test("a field that loses its deadline takes no more than one that had none", () => {
+  const subject = new Subject(0, 64);
+  for (let i = 0; i < 1000; i++) subject.set(`f${i}`, "value", false);
+  subject.setDeadline("f0", subject.nowMs + 1);
+  subject.setDeadline("f0", NEVER);
+  const { arena } = subject.store;
+  const bytes = arena.usedBytes;
+  for (let i = 0; i < 1000; i++) subject.setDeadline(`f${i}`, subject.nowMs + 1 + i);
+  assert(arena.usedBytes > bytes * 1.5);
+  for (let i = 0; i < 1000; i++) subject.setDeadline(`f${i}`, NEVER);
+  assert(arena.usedBytes < bytes * 1.2, `${bytes} bytes became ${arena.usedBytes}`);
+  subject.end();
 });
 
 Deno.test("a large hash is freed in slices", () => {
