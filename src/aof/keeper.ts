@@ -40,6 +40,8 @@ export class AofKeeper {
   #failures = 0;
   #retryAtMs = 0;
   #closing = false;
+  /** A file that this server wrote, every byte of it, and appends to no more. */
+  #left: { readonly path: string; readonly sizeBytes: number } | undefined;
 
   constructor(engine: Engine, executor: Executor, disk: Disk = realDisk) {
     this.#engine = engine;
@@ -89,12 +91,21 @@ export class AofKeeper {
     await this.#drop();
   }
 
-  /** DEBUG LOADAOF: what is in memory gives way to what the file says. False if there is no file of commands. */
+  /**
+   * DEBUG LOADAOF: what is in memory gives way to what the file says. False if there is no file of commands, or one that
+   * is not known to be whole, because it is not kept and is not what a rewrite left here.
+   */
   #reload(): boolean {
     const { aofpath } = this.#engine.settings.values;
-    if (this.#log === undefined || !this.#log.write()) return false;
-    const file = Deno.openSync(aofpath, { read: true });
+    if (this.#log === undefined ? this.#left?.path !== aofpath : !this.#log.write()) return false;
+    let file: Deno.FsFile;
     try {
+      file = Deno.openSync(aofpath, { read: true });
+    } catch {
+      return false;
+    }
+    try {
+      if (this.#log === undefined && file.statSync().size !== this.#left?.sizeBytes) return false;
       const head = new Uint8Array(1);
       if (file.readSync(head) !== null && head[0] === RDB_MARK) return false;
       for (const db of this.#engine.store.databases) db.clear();
@@ -125,12 +136,15 @@ export class AofKeeper {
     }
     if (this.#engine.persistence.loading) throw new SettingError("the append-only file is being loaded");
     this.#failures = 0;
-    void this.#restart();
+    // From the reply on, INFO says that the file is being written.
+    if (this.#rewriting === undefined) void this.#start().catch(() => {});
+    else void this.#restart(this.#rewriting);
   }
 
-  async #restart(): Promise<void> {
-    this.#abandon = this.#rewriting !== undefined;
-    await this.#rewriting?.catch(() => {});
+  /** Gives up the rewrite that runs, and begins another if one is still wanted. */
+  async #restart(running: Promise<void>): Promise<void> {
+    this.#abandon = true;
+    await running.catch(() => {});
     this.#abandon = false;
     if (this.#log === undefined && this.#engine.settings.values.appendonly) await this.#start().catch(() => {});
   }
@@ -244,7 +258,9 @@ export class AofKeeper {
       }
       throw error;
     }
-    if (this.#log === undefined) await tape.close();
+    if (this.#log !== undefined) return;
+    await tape.close();
+    this.#left = { path, sizeBytes: tape.writtenBytes };
   }
 
   /**

@@ -131,9 +131,10 @@ function configSet(call: Call): void {
 }
 
 function configResetStat(call: Call): void {
+  const { store } = call;
   call.engine.stats.reset();
-  call.store.hits = 0;
-  call.store.misses = 0;
+  store.hits = store.misses = 0;
+  store.expired = store.expiredFields = 0;
   call.table.resetStats();
   call.reply.ok();
 }

@@ -31,6 +31,8 @@ export class SlowLog {
     lengthMax: number,
     secrets?: ReadonlySet<number>,
   ): void {
+    // Entries that are not kept take no number.
+    if (lengthMax === 0) return;
     const args: Uint8Array[] = [];
     const shown = Math.min(request.argc, ARGUMENTS_MAX);
     for (let i = 0; i < shown; i++) {

@@ -266,7 +266,10 @@ function readConfigFile(
     const name = option.toLowerCase();
     const setting = findSetting(name);
     if (setting !== undefined) {
-      if (words.length === 0) throw new UsageError(`${place}: ${option} needs a value: ${setting.kind.hint}`);
+      // A list may be empty; Redis takes a bare `save` too.
+      if (words.length === 0 && !setting.kind.many) {
+        throw new UsageError(`${place}: ${option} needs a value: ${setting.kind.hint}`);
+      }
       addWish(wishes, setting, words, `${option} (${place})`);
     } else if (name === "include") {
       for (const included of words.flatMap((word) => expand(word, surroundings))) {

@@ -132,6 +132,14 @@ Deno.test("appendonly is turned on and off while the server runs", async () => {
   await node.keeper.close();
 });
 
+Deno.test("a file that appendonly asks for is being written from the reply on", async () => {
+  const node = await Node.start(disk(), { appendonly: "no" });
+  node.run("CONFIG", "SET", "appendonly", "yes");
+  assert(node.engine.persistence.rewriting);
+  await until(node, () => node.keeper.log !== undefined && !node.engine.persistence.rewriting);
+  await node.keeper.close();
+});
+
 Deno.test("under everysec a sync of more than two seconds holds replies to writes, and is counted", async () => {
   const slow = disk();
   const node = await Node.start(slow);

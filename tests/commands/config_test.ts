@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { TestClient } from "../helpers/client.ts";
 import { withServer } from "../helpers/server.ts";
 import { findSetting } from "../../src/engine/settings.ts";
@@ -66,6 +66,19 @@ Deno.test("CONFIG RESETSTAT forgets what INFO counts", () =>
     await client.run("CONFIG GET timeout");
     assertEquals(await client.run("CONFIG RESETSTAT"), "+OK\r\n");
     assertEquals(server.executor.table.named("config|get")!.stats.calls, 0);
+  }));
+
+Deno.test("CONFIG RESETSTAT forgets what expired, keys as well as fields of hashes", () =>
+  withServer(async (client, { clock }) => {
+    await client.run("SET key value PX 1");
+    await client.run("HSET hash short 1 long 2");
+    await client.run("HPEXPIRE hash 1 FIELDS 1 short");
+    clock.advance(2);
+    await client.run("GET key");
+    await client.run("HGETALL hash");
+    assertMatch(await client.run("INFO stats"), /expired_subkeys:1\r\nexpired_keys:1\r\n/);
+    await client.run("CONFIG RESETSTAT");
+    assertMatch(await client.run("INFO stats"), /expired_subkeys:0\r\nexpired_keys:0\r\n/);
   }));
 
 Deno.test("CONFIG REWRITE writes what is in force, and needs a file", () =>

@@ -160,6 +160,28 @@ Deno.test("DEBUG LOADAOF has the append-only file loaded again, deadlines and da
   }
 });
 
+Deno.test("DEBUG LOADAOF takes what BGREWRITEAOF wrote, though no file is kept, as long as nobody changed it", async () => {
+  const folder = await Deno.makeTempDir();
+  const aofpath = `${folder}/a.aof`;
+  try {
+    await withServer(async (client) => {
+      await client.run("SET a 1");
+      await client.run("BGREWRITEAOF");
+      for (let info = ""; !/aof_rewrite_in_progress:0/.test(info);) info = await client.run("INFO persistence");
+      await client.run("SET a 2");
+      assertEquals(await client.run("DEBUG LOADAOF"), "+OK\r\n");
+      assertEquals(await client.run("GET a"), "$1\r\n1\r\n");
+      await Deno.writeTextFile(aofpath, "SET a 3\r\n", { append: true });
+      assertMatch(await client.run("DEBUG LOADAOF"), /^-ERR Error trying to load the AOF files/);
+      await Deno.remove(aofpath);
+      assertMatch(await client.run("DEBUG LOADAOF"), /^-ERR Error trying to load the AOF files/);
+      assertEquals(await client.run("GET a"), "$1\r\n1\r\n");
+    }, { settings: { aofpath } });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("DEBUG POPULATE logs what it adds", () =>
   withServer(async (client, { server: { engine } }) => {
     const logged: string[] = [];

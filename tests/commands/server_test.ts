@@ -59,6 +59,14 @@ Deno.test("the slow log keeps the newest entries, cut where they are long", () =
     assertEquals(await client.run("SLOWLOG LEN"), ":1\r\n");
   }));
 
+Deno.test("commands that a slow log of no length forgets take no number in it", () =>
+  withServer(async (client) => {
+    await client.run("CONFIG SET slowlog-log-slower-than 0 slowlog-max-len 0");
+    await client.run("PING");
+    await client.run("CONFIG SET slowlog-max-len 3");
+    assertEquals((decode(await client.run("SLOWLOG GET")) as number[][]).map(([id]) => id), [0]);
+  }));
+
 Deno.test("LATENCY HISTOGRAM shows the commands that were asked for, containers as a whole", () =>
   withServer(async (client) => {
     await client.run("CLIENT ID");

@@ -52,6 +52,12 @@ Deno.test("without arguments everything has its default", () => {
   assertEquals([configFile, given.size, warnings.length], ["", 0, 0]);
 });
 
+Deno.test("a setting that takes a list may have none in a config file", () => {
+  const text = "save\nlatency-tracking-info-percentiles\nclient-output-buffer-limit\n";
+  const { save, latencyTrackingInfoPercentiles } = values("a.conf", machine({ "a.conf": text }));
+  assertEquals([save, latencyTrackingInfoPercentiles], [[], []]);
+});
+
 Deno.test("flags take their value behind a blank or an equals sign", () => {
   assertEquals(values("--port 7000").port, 7000);
   assertEquals(values("--PORT=7000").port, 7000);
