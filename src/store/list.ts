@@ -136,7 +136,8 @@ export class List implements ValueType {
   pushTail(bytes: Uint8Array, start: number, end: number): void {
     this.packed.encode(bytes, start, end);
     if (this.encoding === Encoding.LISTPACK) {
-      this.body = this.packed.append(this.body);
+      // A list that grows one by one, or a short queue, would move with every push.
+      this.body = this.packed.append(this.body, this.packed.encodedBytes);
       return;
     }
     const nodes = this.nodeCount;
@@ -150,7 +151,7 @@ export class List implements ValueType {
   pushHead(bytes: Uint8Array, start: number, end: number): void {
     this.packed.encode(bytes, start, end);
     if (this.encoding === Encoding.LISTPACK) {
-      this.body = this.packed.prepend(this.body);
+      this.body = this.packed.prepend(this.body, this.packed.encodedBytes);
       return;
     }
     const first = this.nodeCount > 0 ? this.node(0) : 0;

@@ -318,9 +318,9 @@ export class Packed {
     return this.insert(block, this.end(block), more);
   }
 
-  /** Adds the encoded element before the first. */
-  prepend(block: number): number {
-    return this.insert(block, this.first(block));
+  /** Adds the encoded element before the first; `more` is as in `insert`. */
+  prepend(block: number, more = 0): number {
+    return this.insert(block, this.first(block), more);
   }
 
   /**
