@@ -5,7 +5,8 @@
  *
  * Every command is timed, but for brief ones: there reading the clock twice would cost a fifth of what they do. A run of
  * the same brief command is timed together, and of the runs of a busy command one in eight batches; those in between are
- * taken to have cost the same. When slowlog-log-slower-than is below a millisecond every command is timed by itself.
+ * taken to have cost the same. A command whose time grows with its reply is brief while that is short, and its runs are
+ * all timed. When slowlog-log-slower-than is below a millisecond every command is timed by itself.
  */
 import { latin1 } from "../core/bytes.ts";
 import { CommandError, messages, shownText } from "../core/errors.ts";
@@ -25,6 +26,8 @@ const PRECISE_BELOW_US = 1000;
 const BUSY_CALLS = 1000;
 const SAMPLE_EVERY = 8;
 const UNTIMED = -1;
+/** A command whose time grows with its reply is brief up to this length: some ten microseconds. */
+const BRIEF_REPLY_BYTES = 16 * 1024;
 
 export class Executor {
   readonly table: CommandTable;
@@ -131,11 +134,12 @@ export class Executor {
     call.command = command;
     call.dirty = 0;
     const { stats } = command;
-    const brief = (command.bits & Flag.BRIEF) !== 0 && !this.#precise;
+    const byReply = (command.bits & Flag.BY_REPLY) !== 0;
+    const brief = (byReply || (command.bits & Flag.BRIEF) !== 0) && !this.#precise;
     let startUs = UNTIMED;
     if (!brief || command !== this.#run) {
       if (this.#run !== undefined) this.#endRun();
-      if (!brief || this.#batch === 0 || stats.calls < BUSY_CALLS) startUs = engine.clock.monotonicUs();
+      if (!brief || byReply || this.#batch === 0 || stats.calls < BUSY_CALLS) startUs = engine.clock.monotonicUs();
       if (brief) {
         this.#run = command;
         this.#runStartUs = startUs;
@@ -166,6 +170,7 @@ export class Executor {
     call.effects = undefined;
     if (engine.monitors.size > 0 && (command.bits & (Flag.SKIP_MONITOR | Flag.ADMIN)) === 0) feedMonitors(engine, call);
     if (!brief) this.#timed(call, command, request, engine.clock.monotonicUs() - startUs);
+    else if (byReply && call.reply.mark() - mark > BRIEF_REPLY_BYTES) this.#endLong(call, command, request);
     call.secrets = undefined;
   }
 
@@ -181,6 +186,19 @@ export class Executor {
       const client = session.transport?.remote ?? "";
       slowlog.add(request, us, store.nowMs, client, session.name, slowlogMaxLen, call.secrets);
     }
+  }
+
+  /** Ends a run with a command that was not brief after all; those before it are taken to have cost what they usually do. */
+  #endLong(call: Call, command: Command, request: Request): void {
+    const { stats } = command;
+    const us = this.#engine.clock.monotonicUs() - this.#runStartUs;
+    const others = this.#runCalls - 1;
+    const usual = Math.min(stats.usec / stats.calls, us / this.#runCalls);
+    stats.usec += usual * others;
+    if (others > 0 && this.#engine.settings.values.latencyTracking) stats.latency.record(usual, others);
+    this.#run = undefined;
+    this.#runCalls = 0;
+    this.#timed(call, command, request, us - usual * others);
   }
 
   #endRun(): void {

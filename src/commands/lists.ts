@@ -36,6 +36,7 @@ export const listCommands: readonly CommandSpec[] = [
     arity: 4,
     flags: ["readonly"],
     keys: keyAt(1, "RO ACCESS"),
+    growsWithReply: true,
     syntax: "key start stop",
     handler: range,
   },

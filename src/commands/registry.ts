@@ -18,6 +18,8 @@ export const Flag = {
   ADMIN: 64,
   /** So quick that runs of it are timed together. */
   BRIEF: 128,
+  /** So quick if the reply is short. */
+  BY_REPLY: 256,
 } as const;
 
 const BITS: Partial<Record<CommandFlag, number>> = {
@@ -48,6 +50,7 @@ export class Command {
     this.parent = parent;
     this.fullName = parent === undefined ? spec.name : `${parent.spec.name}|${spec.name}`;
     let bits = spec.complexity === "O(1)" || spec.flags.includes("fast") ? Flag.BRIEF : 0;
+    if (spec.growsWithReply === true) bits |= Flag.BY_REPLY;
     for (const flag of spec.flags) bits |= BITS[flag] ?? 0;
     this.bits = bits;
     this.arity = spec.arity;

@@ -109,6 +109,8 @@ export interface CommandSpec {
    * field. Pipelined requests then look for theirs together.
    */
   readonly element?: number;
+  /** Whether it takes long only where its reply is long, so that the executor need not time each call by itself. */
+  readonly growsWithReply?: boolean;
   /** Finds the keys where `keys` cannot say all: flags that depend on arguments, keys behind a word that may stand anywhere. */
   readonly findKeys?: (request: Request) => KeyPosition[];
   /**
