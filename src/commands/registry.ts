@@ -98,7 +98,8 @@ export class CommandTable {
 
   /** The command or subcommand called "get" or "client|list". */
   named(fullName: string): Command | undefined {
-    const [name, sub] = fullName.toLowerCase().split("|");
+    const [name, sub, more] = fullName.toLowerCase().split("|");
+    if (more !== undefined) return undefined;
     const command = this.commands.find((c) => c.spec.name === name);
     return sub === undefined ? command : command?.subcommands.find((c) => c.spec.name === sub);
   }

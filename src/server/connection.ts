@@ -98,6 +98,13 @@ export class Connection implements Transport, StreamOwner {
     const { engine, executor } = this.#server;
     session.bytesIn += count;
     engine.stats.inputBytes += count;
+    const parser = this.#parser;
+    if (parser.pendingBytes > engine.settings.values.clientQueryBufferLimit) {
+      engine.stats.queryLimitDisconnections++;
+      engine.log("warning", `Closing client ${this.remote}: its request exceeds client-query-buffer-limit`);
+      this.close(false);
+      return;
+    }
     this.#server.turn.enter();
     if (!this.#queued) {
       this.#mark = this.#reply.mark();
@@ -105,7 +112,6 @@ export class Connection implements Transport, StreamOwner {
     }
     executor.begin();
     session.lastActiveMs = engine.store.nowMs;
-    const parser = this.#parser;
     const requestsBefore = executor.requestCount;
     parser.bulkBytesMax = engine.settings.values.protoMaxBulkLen;
     try {
@@ -118,12 +124,6 @@ export class Connection implements Transport, StreamOwner {
     } finally {
       executor.end();
       this.#requests += executor.requestCount - requestsBefore;
-    }
-    if (parser.pendingBytes > engine.settings.values.clientQueryBufferLimit) {
-      engine.stats.queryLimitDisconnections++;
-      engine.log("warning", `Closing client ${this.remote}: its request exceeds client-query-buffer-limit`);
-      this.close(false);
-      return;
     }
     this.wake();
   }

@@ -46,6 +46,8 @@ const RECLAIM_STEP_BLOCKS = 500;
 const RECLAIM_STEPS = 20;
 /** A connection is maintained about so often. */
 const MAINTAIN_EVERY_MS = 1000;
+/** Who has not given the password gets no memory for replies that he does not read. */
+const STRANGERS_OUTPUT = { hard: 16 * 1024 + 1024, soft: 0, seconds: 0 };
 
 export class Server {
   readonly engine: Engine;
@@ -143,6 +145,7 @@ export class Server {
 
   /** The output limit that holds for a session, in bytes and seconds. */
   outputLimit(session: Session): { hard: number; soft: number; seconds: number } {
+    if (!session.authenticated) return STRANGERS_OUTPUT;
     const limits = this.engine.settings.values.clientOutputBufferLimit;
     return limits[session.kind === "replica" || session.kind === "pubsub" ? session.kind : "normal"];
   }

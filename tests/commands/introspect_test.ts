@@ -70,6 +70,7 @@ differential("COMMAND answers as Redis's does, errors included", async (pair) =>
     COMMAND INFO client|LIST
     COMMAND INFO client|nope
     COMMAND INFO ping|pong
+    COMMAND INFO client|list|nope
     COMMAND DOCS nope
     COMMAND GETKEYS
     COMMAND GETKEYS nope

@@ -75,6 +75,45 @@ Deno.test(`${subject} cuts off a reader at its output limit, and others do not n
   assertMatch(server.log, /unread replies exceed client-output-buffer-limit/);
 });
 
+Deno.test(`${subject} keeps few replies for who has not given the password`, async () => {
+  await using server = await ServerProcess.start(["--requirepass", "secret"]);
+  const stranger = await server.connect();
+  const flood = "GET key\r\n".repeat(10_000);
+  let cut = false;
+  const flooding = (async () => {
+    try {
+      while (!cut) await stranger.send(flood);
+    } catch {
+      // Cut off, as it should be.
+    }
+  })();
+  const owner = await server.connect();
+  await owner.command("AUTH", "secret");
+  while (await info(owner, "stats", "client_output_buffer_limit_disconnections") === 0) continue;
+  cut = true;
+  await flooding;
+});
+
+Deno.test(`${subject} runs no request that is longer than its limit, however it arrives`, async () => {
+  const limit = 1024 * 1024;
+  await using server = await ServerProcess.start(["--client-query-buffer-limit", `${limit}`]);
+  const owner = await server.connect();
+  for (const chunkBytes of [1000, 40_000, 2 * limit]) {
+    const before = await info(owner, "stats", "client_query_buffer_limit_disconnections");
+    const request = encodeRequest(["SET", "key", "x".repeat(limit)]);
+    const client = await server.connect();
+    try {
+      for (let at = 0; at < request.length; at += chunkBytes) await client.send(request.subarray(at, at + chunkBytes));
+      assertEquals(await client.drain(), "");
+    } catch {
+      // Cut off while it still sends.
+    }
+    assertEquals(await info(owner, "stats", "client_query_buffer_limit_disconnections"), before + 1);
+    assertEquals(await owner.command("EXISTS", "key"), ":0\r\n");
+  }
+  assertEquals(await owner.command("SET", "key", "x".repeat(limit - 100)), "+OK\r\n");
+});
+
 Deno.test(`${subject} says what is wrong with a request and closes`, async () => {
   await using server = await ServerProcess.start([]);
   const cases = [
