@@ -29,7 +29,19 @@ export function releaseChunk(chunk: Uint8Array): void {
 }
 
 const NONE = new Uint8Array(0);
-const NO_VIEW = new DataView(NONE.buffer);
+/** The chunk that was last written through a view, and the view: sessions that take turns mostly get the same chunk. */
+let viewed: Uint8Array = NONE;
+let viewOfIt: DataView = new DataView(NONE.buffer);
+
+/** A view on a chunk; chunks begin where their buffers do. */
+function viewOf(chunk: Uint8Array): DataView {
+  if (viewed !== chunk) {
+    viewed = chunk;
+    viewOfIt = new DataView(chunk.buffer);
+  }
+  return viewOfIt;
+}
+
 /** What a bulk string takes beside its bytes, at most. */
 const BULK_ROOM_BYTES = 16;
 /** A safe integer in decimal. */
@@ -46,9 +58,6 @@ export class Reply {
   length = 0;
   /** Full chunks before it, as views of what was written. */
   readonly #full: Uint8Array[] = [];
-  /** The chunk that was last written through a view, and the view. */
-  #viewed: Uint8Array = NONE;
-  #view: DataView = NO_VIEW;
   #fullBytes = 0;
   /** Number of error replies written; the executor watches it. */
   errors = 0;
@@ -78,8 +87,6 @@ export class Reply {
   reset(): void {
     this.chunk = NONE;
     this.length = 0;
-    this.#viewed = NONE;
-    this.#view = NO_VIEW;
   }
 
   /** A position to return to with `rewind`, for CLIENT REPLY OFF and for errors after a half-written reply. */
@@ -167,14 +174,14 @@ export class Reply {
   /** bulk for bytes of the arena, given as a view on their chunk. Hot. */
   bulkView(view: DataView, start: number, end: number): void {
     this.#ensure(end - start + BULK_ROOM_BYTES);
-    this.length = writeBulk(this.chunk, this.#viewOfChunk(), this.length, view, start, end);
+    this.length = writeBulk(this.chunk, viewOf(this.chunk), this.length, view, start, end);
   }
 
   /** `count` bulk strings, the k-th of them `view[starts[k], ends[k])`. Hot. */
   bulkViews(view: DataView, starts: Int32Array, ends: Int32Array, count: number): void {
     for (let k = 0; k < count;) {
       this.#ensure(ends[k] - starts[k] + BULK_ROOM_BYTES);
-      const c = this.chunk, to = this.#viewOfChunk(), room = c.length - BULK_ROOM_BYTES;
+      const c = this.chunk, to = viewOf(c), room = c.length - BULK_ROOM_BYTES;
       let i = this.length;
       while (k < count && i + ends[k] - starts[k] <= room) {
         i = writeBulk(c, to, i, view, starts[k], ends[k]);
@@ -194,7 +201,7 @@ export class Reply {
   ): void {
     for (let k = 0; k < count;) {
       this.#ensure(ends[k] - starts[k] + BULK_ROOM_BYTES);
-      const c = this.chunk, to = this.#viewOfChunk(), room = c.length - BULK_ROOM_BYTES;
+      const c = this.chunk, to = viewOf(c), room = c.length - BULK_ROOM_BYTES;
       let i = this.length;
       while (k < count && i + ends[k] - starts[k] <= room) {
         i = writeBulk(c, to, i, views[chunks[k]], starts[k], ends[k]);
@@ -206,7 +213,10 @@ export class Reply {
 
   /** A bulk string of text, in UTF-8. */
   bulkText(text: string): void {
-    this.bulk(utf8(text));
+    for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 127) return this.bulk(utf8(text));
+    this.#header(36, text.length);
+    this.#text(text);
+    this.#text("\r\n");
   }
 
   /** A bulk string of an integer's digits. Hot. */
@@ -346,15 +356,6 @@ export class Reply {
     }
     this.chunk = takeChunk(bytes);
     this.length = 0;
-  }
-
-  /** A view on the current chunk; chunks begin where their buffers do. */
-  #viewOfChunk(): DataView {
-    if (this.#viewed !== this.chunk) {
-      this.#viewed = this.chunk;
-      this.#view = new DataView(this.chunk.buffer);
-    }
-    return this.#view;
   }
 
   #chunkOf(view: Uint8Array): Uint8Array {
