@@ -4,11 +4,13 @@
  * shortest or nearest that do, so JavaScript's own digits would not be Redis's. It refuses zero, negatives and what is not
  * finite, and knows nothing of how digits become text.
  *
- * A number is fraction × 2^exponent with a fraction of 64 bits, in BigInt.
+ * A number is fraction × 2^exponent with a fraction of 64 bits, which stands in two words, upper and lower, each a number
+ * below 2^32. Hot: no BigInt, which would cost ten times as much.
  */
 
-const HIDDEN_BIT = 1n << 52n;
-const FRACTION_MASK = HIDDEN_BIT - 1n;
+const WORD = 2 ** 32;
+/** The upper word's part of the bit that doubles do not store. */
+const HIDDEN_BIT = 2 ** 20;
 /** Exponent of the last bit of the smallest doubles. */
 const EXPONENT_MIN = -1074;
 
@@ -17,112 +19,213 @@ const POWER_FIRST = -348, POWER_STEP = 8, POWER_COUNT = 87;
 /** Times a power, the upper boundary gets an exponent in this range: its whole part fits in 32 bits. */
 const SCALED_MIN = -60, SCALED_MAX = -32;
 const LOG10_OF_2 = Math.log10(2);
+/** No double has more digits. */
+const DIGITS_MAX = 20;
 
-interface Power {
-  readonly fraction: bigint;
-  readonly exponent: number;
-}
+const powerUpper = new Float64Array(POWER_COUNT), powerLower = new Float64Array(POWER_COUNT);
+const powerExponent = new Int32Array(POWER_COUNT).fill(1); // 1: not calculated yet
+const words = new Uint32Array(2), double = new Float64Array(words.buffer);
 
-const powers: (Power | undefined)[] = [];
-const bits = new DataView(new ArrayBuffer(8));
+/** The digits found last, 0 to 9, how many, and the power of ten of the last one. */
+export const digits = new Uint8Array(DIGITS_MAX);
+export let digitCount = 0;
+export let digitPower = 0;
 
-/** The digits of a positive finite double, and the power of ten of the last one. */
-export function grisuDigits(value: number): { digits: string; power: number } {
-  bits.setFloat64(0, value);
-  const raw = bits.getBigUint64(0);
-  const biased = Number(raw >> 52n);
-  const fraction = (raw & FRACTION_MASK) | (biased === 0 ? 0n : HIDDEN_BIT);
+// The product calculated last.
+let upper = 0, lower = 0;
+
+/** Finds the digits of a positive finite double and leaves them in `digits`, `digitCount` and `digitPower`. */
+export function findDigits(value: number): void {
+  double[0] = value;
+  const biased = words[1] >>> 20;
+  const high = (words[1] & (HIDDEN_BIT - 1)) + (biased === 0 ? 0 : HIDDEN_BIT), low = words[0];
   const exponent = Math.max(biased, 1) - 1 + EXPONENT_MIN;
-  // Half way to the neighbours; the lower one is nearer below a power of two.
-  const upper = fraction * 2n + 1n;
-  const shift = 64 - upper.toString(2).length;
+  // The boundaries lie half way to the neighbours, the lower one nearer below a power of two. 2^53 and 1 less are doubles,
+  // but 2^54 - 1 is not: the fraction is doubled, and 1 added, word by word.
+  const upperHigh = high * 2 + (low >>> 31), upperLow = (low * 2) % WORD + 1;
+  const bits = upperHigh > 0 ? 64 - Math.clz32(upperHigh) : 32 - Math.clz32(upperLow);
+  const shift = 64 - bits;
   const scale = exponent - 1 - shift;
-  const lower = fraction === HIDDEN_BIT
-    ? (fraction * 4n - 1n) << BigInt(shift - 1)
-    : (fraction * 2n - 1n) << BigInt(shift);
   const index = powerIndex(scale);
-  const power = powerAt(index);
+  const ph = powerUpper[index], pl = powerLower[index];
+  shiftLeft(upperHigh, upperLow, shift);
+  multiply(upper, lower, ph, pl);
   // One unit inside the boundaries, which are inexact by less than that.
-  const high = multiply(upper << BigInt(shift), power.fraction) - 1n;
-  const low = multiply(lower, power.fraction) + 1n;
-  const middle = multiply(fraction << BigInt(shift + 1), power.fraction);
-  const one = -(scale + power.exponent + 64);
-  return generate(high, high - middle, high - low, BigInt(one), -(POWER_FIRST + index * POWER_STEP));
+  let topHigh = upper, topLow = lower - 1;
+  if (topLow < 0) {
+    topLow += WORD;
+    topHigh--;
+  }
+  shiftLeft(high, low, shift + 1);
+  multiply(upper, lower, ph, pl);
+  const middleHigh = upper, middleLow = lower;
+  if (high === HIDDEN_BIT && low === 0) {
+    // Four times the fraction less 1: all ones below the hidden bit.
+    shiftLeft(HIDDEN_BIT * 4 - 1, WORD - 1, shift - 1);
+  } else {
+    const doubledLow = (low * 2) % WORD;
+    shiftLeft(doubledLow === 0 ? upperHigh - 1 : upperHigh, doubledLow === 0 ? WORD - 1 : doubledLow - 1, shift);
+  }
+  multiply(upper, lower, ph, pl);
+  let bottomHigh = upper, bottomLow = lower + 1;
+  if (bottomLow === WORD) {
+    bottomLow = 0;
+    bottomHigh++;
+  }
+  generate(topHigh, topLow, middleHigh, middleLow, bottomHigh, bottomLow, -(scale + powerExponent[index] + 64));
+  digitPower -= POWER_FIRST + index * POWER_STEP;
 }
 
 /**
- * Digits of `high`, the fewest that stay within `width` of it, then lowered towards the number itself, which is `distance`
- * below `high`. All three count 2^-one.
+ * Digits of the number `top`, the fewest that stay above `bottom`, then lowered towards `middle`. All count 2^-one, where
+ * `one` is 32 to 60.
  */
 function generate(
-  high: bigint,
-  distance: bigint,
-  width: bigint,
-  one: bigint,
-  power: number,
-): { digits: string; power: number } {
-  const whole = String(high >> one);
-  for (let i = 1; i <= whole.length; i++) {
-    const unit = 10n ** BigInt(whole.length - i) << one;
-    const rest = high % unit;
-    if (rest <= width) {
-      const digits = lowered(whole.slice(0, i), distance, width, rest, unit);
-      return { digits, power: power + whole.length - i };
+  topHigh: number,
+  topLow: number,
+  middleHigh: number,
+  middleLow: number,
+  bottomHigh: number,
+  bottomLow: number,
+  one: number,
+): void {
+  let distanceHigh = topHigh - middleHigh, distanceLow = topLow - middleLow;
+  if (distanceLow < 0) {
+    distanceLow += WORD;
+    distanceHigh--;
+  }
+  let widthHigh = topHigh - bottomHigh, widthLow = topLow - bottomLow;
+  if (widthLow < 0) {
+    widthLow += WORD;
+    widthHigh--;
+  }
+  const unit = 2 ** (one - 32); // in upper words
+  const whole = Math.floor(topHigh / unit);
+  const partHigh = topHigh - whole * unit;
+  let ten = 1, length = 1;
+  while (ten * 10 <= whole) {
+    ten *= 10;
+    length++;
+  }
+  let count = 0;
+  for (let left = whole; length > 0; ten /= 10) {
+    const digit = Math.floor(left / ten);
+    left -= digit * ten;
+    length--;
+    digits[count++] = digit;
+    const restHigh = left * unit + partHigh;
+    if (restHigh < widthHigh || (restHigh === widthHigh && topLow <= widthLow)) {
+      digitCount = count;
+      digitPower = length;
+      lowerLast(distanceHigh, distanceLow, widthHigh, widthLow, restHigh, topLow, ten * unit);
+      return;
     }
   }
-  const unit = 1n << one;
-  let rest = high & (unit - 1n);
-  for (let digits = whole;;) {
-    rest *= 10n;
-    distance *= 10n;
-    width *= 10n;
-    power--;
-    digits += String(rest >> one);
-    rest &= unit - 1n;
-    if (rest < width) return { digits: lowered(digits, distance, width, rest, unit), power };
+  let restHigh = partHigh, restLow = topLow;
+  for (let power = -1;; power--) {
+    restLow *= 10;
+    let carry = Math.floor(restLow / WORD);
+    restLow -= carry * WORD;
+    restHigh = restHigh * 10 + carry;
+    distanceLow *= 10;
+    carry = Math.floor(distanceLow / WORD);
+    distanceLow -= carry * WORD;
+    distanceHigh = distanceHigh * 10 + carry;
+    widthLow *= 10;
+    carry = Math.floor(widthLow / WORD);
+    widthLow -= carry * WORD;
+    widthHigh = widthHigh * 10 + carry;
+    const digit = Math.floor(restHigh / unit);
+    restHigh -= digit * unit;
+    digits[count++] = digit;
+    if (restHigh < widthHigh || (restHigh === widthHigh && restLow < widthLow)) {
+      digitCount = count;
+      digitPower = power;
+      lowerLast(distanceHigh, distanceLow, widthHigh, widthLow, restHigh, restLow, unit);
+      return;
+    }
   }
 }
 
-/** Lowers the last digit while that brings it nearer to the number. */
-function lowered(digits: string, distance: bigint, width: bigint, rest: bigint, unit: bigint): string {
-  let last = Number(digits.at(-1));
-  while (
-    rest < distance && width - rest >= unit && (rest + unit < distance || distance - rest > rest + unit - distance)
-  ) {
-    last--;
-    rest += unit;
+/** Lowers the last digit while that brings it nearer to the number. `unit` counts upper words. */
+function lowerLast(
+  distanceHigh: number,
+  distanceLow: number,
+  widthHigh: number,
+  widthLow: number,
+  restHigh: number,
+  restLow: number,
+  unit: number,
+): void {
+  for (;;) {
+    if (restHigh > distanceHigh || (restHigh === distanceHigh && restLow >= distanceLow)) return;
+    const nextHigh = restHigh + unit;
+    if (nextHigh > widthHigh || (nextHigh === widthHigh && restLow > widthLow)) return;
+    if (nextHigh > distanceHigh || (nextHigh === distanceHigh && restLow >= distanceLow)) {
+      // Beyond the number: only if that is nearer than before it. Upper words are below 2^33, so that sums are exact.
+      const before = (distanceHigh - restHigh) - (nextHigh - distanceHigh), lows = 2 * (distanceLow - restLow);
+      if (before * WORD + lows <= 0) return;
+    }
+    digits[digitCount - 1]--;
+    restHigh = nextHigh;
   }
-  return digits.slice(0, -1) + last;
 }
 
-/** The upper half of a product of 64 bits each, rounded. */
-function multiply(a: bigint, b: bigint): bigint {
-  return (a * b + (1n << 63n)) >> 64n;
+/** Leaves a number of two words, shifted left, in the registers. Nothing is shifted out. */
+function shiftLeft(high: number, low: number, by: number): void {
+  if (by >= 32) {
+    upper = low * 2 ** (by - 32);
+    lower = 0;
+    return;
+  }
+  const shifted = low * 2 ** by, carry = Math.floor(shifted / WORD);
+  upper = high * 2 ** by + carry;
+  lower = shifted - carry * WORD;
+}
+
+/** Leaves the upper half of a product, rounded, in the registers. */
+function multiply(ah: number, al: number, bh: number, bl: number): void {
+  const crossed = upperProduct(al, bl) + lowerProduct(al, bh) + lowerProduct(ah, bl) + WORD / 2;
+  const sum = lowerProduct(ah, bh) + upperProduct(al, bh) + upperProduct(ah, bl) + Math.floor(crossed / WORD);
+  const carry = Math.floor(sum / WORD);
+  lower = sum - carry * WORD;
+  upper = upperProduct(ah, bh) + carry;
+}
+
+function upperProduct(a: number, b: number): number {
+  const low = (a & 0xffff) * b;
+  return Math.floor(((a >>> 16) * b + Math.floor(low / 0x10000)) / 0x10000);
+}
+
+function lowerProduct(a: number, b: number): number {
+  return Math.imul(a, b) >>> 0;
 }
 
 /** The power of ten that brings a number with this exponent into the range. */
 function powerIndex(exponent: number): number {
   let index = Math.trunc((-(exponent + POWER_COUNT) * LOG10_OF_2 - POWER_FIRST) / POWER_STEP);
   for (;;) {
-    const scaled = exponent + powerAt(index).exponent + 64;
+    if (powerExponent[index] === 1) calculatePower(index);
+    const scaled = exponent + powerExponent[index] + 64;
     if (scaled < SCALED_MIN) index++;
     else if (scaled > SCALED_MAX) index--;
     else return index;
   }
 }
 
-function powerAt(index: number): Power {
-  return powers[index] ??= calculatePower(POWER_FIRST + index * POWER_STEP);
-}
-
-function calculatePower(ten: number): Power {
+function calculatePower(index: number): void {
+  const ten = POWER_FIRST + index * POWER_STEP;
   const factor = 10n ** BigInt(Math.abs(ten));
   const length = factor.toString(2).length;
-  if (ten >= 0) {
-    if (length <= 64) return { fraction: factor << BigInt(64 - length), exponent: length - 64 };
+  let fraction: bigint;
+  if (ten < 0) {
+    fraction = ((1n << BigInt(length + 63)) + factor / 2n) / factor;
+    powerExponent[index] = -(length + 63);
+  } else {
     const cut = BigInt(length - 64);
-    return { fraction: (factor + (1n << (cut - 1n))) >> cut, exponent: length - 64 };
+    fraction = cut <= 0n ? factor << -cut : (factor + (1n << (cut - 1n))) >> cut;
+    powerExponent[index] = length - 64;
   }
-  const shift = BigInt(length + 63);
-  return { fraction: ((1n << shift) + factor / 2n) / factor, exponent: -(length + 63) };
+  powerUpper[index] = Number(fraction >> 32n);
+  powerLower[index] = Number(fraction & 0xffffffffn);
 }

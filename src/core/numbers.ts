@@ -3,8 +3,10 @@
  * that read back the same.
  */
 import { latin1 } from "./bytes.ts";
-import { grisuDigits } from "./grisu.ts";
+import { digitCount, digitPower, digits, findDigits } from "./grisu.ts";
 import { type FloatFormat, readFloat } from "./long_double.ts";
+
+const PLUS = 43, MINUS = 45, POINT = 46, ZERO = 48, EXPONENT = 101;
 
 export const INT64_MIN = -(2n ** 63n);
 export const INT64_MAX = 2n ** 63n - 1n;
@@ -150,34 +152,85 @@ function writeDigits(target: Uint8Array, at: number, end: number, value: number)
 /** Redis prints whole numbers up to here with all their digits. */
 const PLAIN_INTEGER_MAX = 2 ** 62;
 
-/** A double as Redis replies it: whole numbers up to 2^62 with all digits, others as `shortestText` has them. */
+/** The most bytes that `writeDouble` and `writeShortest` write. */
+export const DOUBLE_BYTES_MAX = 32;
+const doubleText = new Uint8Array(DOUBLE_BYTES_MAX);
+
+/** A double as `writeDouble` writes it. */
 export function formatDouble(value: number): string {
-  if (value === 0) return Object.is(value, -0) ? "-0" : "0";
-  if (Number.isSafeInteger(value)) return String(value);
-  if (Number.isInteger(value) && Math.abs(value) <= PLAIN_INTEGER_MAX) return String(BigInt(value));
-  return shortestText(value);
+  return latin1(doubleText, 0, writeDouble(doubleText, 0, value));
+}
+
+/** A double as `writeShortest` writes it. */
+export function shortestText(value: number): string {
+  return latin1(doubleText, 0, writeShortest(doubleText, 0, value));
 }
 
 /**
- * A double in few digits that read back the same, plain with up to seven zeros added behind them or before them, else with
- * an exponent.
+ * Writes a double as Redis replies it, whole numbers up to 2^62 with all digits, others as `writeShortest` does, and
+ * returns the index behind it. Hot.
  */
-export function shortestText(value: number): string {
-  if (Number.isNaN(value)) return "nan";
-  if (value === Infinity) return "inf";
-  if (value === -Infinity) return "-inf";
-  if (value === 0) return Object.is(value, -0) ? "-0" : "0";
-  const sign = value < 0 ? "-" : "";
-  const { digits, power: zeros } = grisuDigits(Math.abs(value));
-  const exponent = zeros + digits.length - 1;
-  if (zeros >= 0 && exponent < digits.length + 7) return sign + digits + "0".repeat(zeros);
-  if (zeros < 0 && (zeros > -7 || Math.abs(exponent) < 4)) {
-    const point = digits.length + zeros;
-    if (point <= 0) return `${sign}0.${"0".repeat(-point)}${digits}`;
-    return `${sign}${digits.slice(0, point)}.${digits.slice(point)}`;
+export function writeDouble(target: Uint8Array, at: number, value: number): number {
+  if (Number.isSafeInteger(value) && !Object.is(value, -0)) return writeDecimal(target, at, value);
+  if (Number.isInteger(value) && value !== 0 && Math.abs(value) <= PLAIN_INTEGER_MAX) {
+    return writeText(target, at, String(BigInt(value)));
   }
-  const fraction = digits.length > 1 ? `.${digits.slice(1)}` : "";
-  return `${sign}${digits[0]}${fraction}e${exponent < 0 ? "-" : "+"}${Math.abs(exponent)}`;
+  return writeShortest(target, at, value);
+}
+
+/**
+ * Writes a double in few digits that read back the same, plain with up to seven zeros added behind them or before them,
+ * else with an exponent, and returns the index behind it. Hot.
+ */
+export function writeShortest(target: Uint8Array, at: number, value: number): number {
+  if (!Number.isFinite(value)) return writeText(target, at, Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf");
+  if (value < 0 || Object.is(value, -0)) target[at++] = MINUS;
+  if (value === 0) {
+    target[at++] = ZERO;
+    return at;
+  }
+  findDigits(Math.abs(value));
+  const count = digitCount, zeros = digitPower, exponent = zeros + count - 1;
+  if (zeros >= 0 && exponent < count + 7) {
+    at = writeFound(target, at, 0, count);
+    return writeZeros(target, at, zeros);
+  }
+  if (zeros < 0 && (zeros > -7 || Math.abs(exponent) < 4)) {
+    const point = count + zeros;
+    if (point > 0) {
+      at = writeFound(target, at, 0, point);
+      target[at++] = POINT;
+      return writeFound(target, at, point, count);
+    }
+    target[at++] = ZERO;
+    target[at++] = POINT;
+    at = writeZeros(target, at, -point);
+    return writeFound(target, at, 0, count);
+  }
+  target[at++] = ZERO + digits[0];
+  if (count > 1) {
+    target[at++] = POINT;
+    at = writeFound(target, at, 1, count);
+  }
+  target[at++] = EXPONENT;
+  target[at++] = exponent < 0 ? MINUS : PLUS;
+  return writeDecimal(target, at, Math.abs(exponent));
+}
+
+/** Writes some of the digits that `findDigits` found. */
+function writeFound(target: Uint8Array, at: number, from: number, to: number): number {
+  for (let i = from; i < to; i++) target[at++] = ZERO + digits[i];
+  return at;
+}
+
+function writeZeros(target: Uint8Array, at: number, count: number): number {
+  while (count-- > 0) target[at++] = ZERO;
+  return at;
+}
+
+function writeText(target: Uint8Array, at: number, text: string): number {
+  for (let i = 0; i < text.length; i++) target[at++] = text.charCodeAt(i);
+  return at;
 }
 
 const DOUBLE: FloatFormat = { precision: 53, minExponent: -1074, limit: 1024 };

@@ -6,7 +6,7 @@
  * that an idle session holds none.
  */
 import { utf8 } from "../core/bytes.ts";
-import { decimalLength, formatDouble, writeDecimal } from "../core/numbers.ts";
+import { decimalLength, DOUBLE_BYTES_MAX, writeDecimal, writeDouble } from "../core/numbers.ts";
 
 const CHUNK_BYTES = 16 * 1024;
 const POOLED_CHUNKS_MAX = 256;
@@ -49,6 +49,8 @@ const DECIMAL_BYTES_MAX = 17;
 /** Beyond this length set(subarray) beats copying eight bytes at a time, which beats a byte loop from eight bytes on. */
 const VIEW_COPY_BYTES_MAX = 200;
 const CR = 13, LF = 10;
+
+const doubleText = new Uint8Array(DOUBLE_BYTES_MAX);
 
 export class Reply {
   /** Protocol version of the session, 2 or 3. */
@@ -278,17 +280,19 @@ export class Reply {
     this.#header(124, count);
   }
 
-  /** A double; in RESP2 a bulk string. Hot for whole numbers. */
+  /** A double; in RESP2 a bulk string. Hot. */
   double(value: number): void {
-    const whole = Number.isSafeInteger(value) && !Object.is(value, -0);
-    if (this.version !== 3) {
-      if (whole) this.bulkInteger(value);
-      else this.bulkText(formatDouble(value));
-    } else if (whole) {
-      this.#header(44, value);
-    } else {
-      this.#line(44, formatDouble(value));
+    if (Number.isSafeInteger(value) && !Object.is(value, -0)) {
+      if (this.version === 3) this.#header(44, value);
+      else this.bulkInteger(value);
+      return;
     }
+    this.#ensure(BULK_ROOM_BYTES + DOUBLE_BYTES_MAX);
+    const end = writeDouble(doubleText, 0, value);
+    if (this.version !== 3) return this.bulk(doubleText, 0, end);
+    this.chunk[this.length++] = 44;
+    this.raw(doubleText, 0, end);
+    this.#text("\r\n");
   }
 
   /** A boolean; in RESP2 1 or 0. */

@@ -7,13 +7,12 @@
  */
 import { invariant } from "../core/assert.ts";
 import { compareBytes, latin1, NO_BYTES } from "../core/bytes.ts";
-import { formatDouble, writeDecimal } from "../core/numbers.ts";
+import { DOUBLE_BYTES_MAX, writeDecimal, writeDouble } from "../core/numbers.ts";
 import type { Arena } from "./arena.ts";
 import { Packed } from "./packed.ts";
 
 /** Whole scores up to this size stand there as integers, so that -0 becomes 0. */
 const INTEGER_MAX = 2 ** 52;
-const SCORE_TEXT_MAX = 32;
 
 export class ScoredPairs {
   /** The pair read last. */
@@ -28,7 +27,7 @@ export class ScoredPairs {
   // Two, because each holds one element: the member, and the score that goes behind it.
   readonly #packed: Packed;
   readonly #scores: Packed;
-  readonly #scoreText = new Uint8Array(SCORE_TEXT_MAX);
+  readonly #scoreText = new Uint8Array(DOUBLE_BYTES_MAX);
 
   constructor(arena: Arena) {
     this.#packed = new Packed(arena);
@@ -200,8 +199,6 @@ export class ScoredPairs {
   #writeScore(score: number): number {
     const target = this.#scoreText;
     if (Number.isInteger(score) && Math.abs(score) <= INTEGER_MAX) return writeDecimal(target, 0, score + 0);
-    const text = formatDouble(score);
-    for (let i = 0; i < text.length; i++) target[i] = text.charCodeAt(i);
-    return text.length;
+    return writeDouble(target, 0, score);
   }
 }

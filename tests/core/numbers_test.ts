@@ -8,8 +8,10 @@ import {
   parseDouble,
   parseInt64,
   parseSafeInt,
+  shortestText,
   writeDecimal,
 } from "../../src/core/numbers.ts";
+import { shortestText as modelText } from "../helpers/grisu_model.ts";
 import { pick, property } from "../helpers/property.ts";
 import { redisTest, withRedis } from "../helpers/redis.ts";
 
@@ -101,6 +103,24 @@ Deno.test("doubles are printed as Redis prints them", () => {
   ];
   for (const [value, text] of cases) assertEquals(formatDouble(value), text);
 });
+
+Deno.test("digits found in words are those found in BigInt", () =>
+  property(10, (random) => {
+    const words = new Uint32Array(2), double = new Float64Array(words.buffer);
+    for (let i = 0; i < 2000; i++) {
+      words[0] = pick(random, [0, 1, 2 ** 32 - 1, 2 ** 31, random.below(2 ** 32), random.below(2 ** 32)]);
+      words[1] = random.below(2 ** 32);
+      // The smallest numbers, and those at a power of two.
+      if (random.below(8) === 0) words[1] = random.below(2) * 2 ** 31 + random.below(2 ** 21);
+      if (random.below(8) === 0) words[1] = words[1] & 0xfff00000;
+      const short = Number((random.unit() * 10 ** random.below(12)).toFixed(random.below(8)));
+      const value = pick(random, [double[0], short, random.unit(), random.unit() * 10 ** random.below(25)]);
+      if (Number.isFinite(value) && value !== 0) assertEquals(shortestText(value), modelText(value), String(value));
+    }
+    for (const value of [5e-324, 1e-323, 2 ** -1022, 2 ** -1022 - 5e-324, Number.MAX_VALUE, 2 ** 1023, 1, 2, 0.1]) {
+      assertEquals(shortestText(value), modelText(value));
+    }
+  }));
 
 Deno.test("a printed double reads back as itself", () =>
   property(20, (random) => {
