@@ -53,7 +53,8 @@ const SIZES = ["0", "1", "0.001", "10.5", "200", "500", "900.5", "20000", "1e5"]
 /** Names and offsets of BITFIELD's integers. */
 const INTEGER_TYPES = ["u1", "u8", "i8", "i16", "u31", "i64", "u63", "u64", "i65", "u0", "i0", "x8", "8", ""];
 const BIT_OFFSETS = ["0", "1", "7", "8", "100", "1000", "#0", "#1", "#20", "-1", "#-1", "#", "a", "4294967296"];
-const MEMBER_BOUNDS = ["-", "+", "[a", "(a", "[b", "(abc", "[x", "[", "(", "a", "", "[\x00", "+a"];
+/** Only those that mean the same whatever the scores: by member, Redis orders sets of one score alone. */
+const MEMBER_BOUNDS = ["-", "+", "-a", "+a", "a", "", "1"];
 /** Counts of elements of what follows. */
 const SMALL = ["1", "2", "3", "0", "-1", "x"];
 
