@@ -5,7 +5,7 @@
  *
  *     listpack   bytes:32 · count:16 · entries (see store/entry.ts) · 0xFF
  *     ziplist    bytes:32 · offset of the last entry:32 · count:16 · entries · 0xFF
- *                entry: bytes of the one before, 1 byte, or 0xFE and 4 · code · data
+ *                entry: bytes of the one before, 0 for the first, in 1 byte, or 0xFE and 4 · code · data
  *     zipmap     count:8 · (length · key · length · unused:8 · value · unused bytes) ... · 0xFF
  *                length: 1 byte, or 0xFE and 4
  *     intset     bytes of an integer:32 · count:32 · integers in order
@@ -41,6 +41,10 @@ export class Blob {
   /** Where the terminator stands, or the end of an intset. */
   #stop = 0;
   #seen = 0;
+  /** Of a ziplist, where the last entry must stand, where the one read last does, and how many bytes that one has. */
+  #lastAt = 0;
+  #entryAt = 0;
+  #entryBytes = 0;
   #unit = 0;
   #input!: RdbInput;
   readonly #texts = Array.from({ length: TEXTS }, () => new Uint8Array(INTEGER_TEXT_MAX + 1));
@@ -70,6 +74,12 @@ export class Blob {
       if (this.#view.getUint32(start, true) !== end - start) this.#fail();
       const count = this.#view.getUint16(this.#at - 2, true);
       this.count = count === COUNT_UNKNOWN ? Infinity : count;
+      if (kind === "ziplist") {
+        this.#lastAt = start + this.#view.getUint32(start + 4, true);
+        this.#entryAt = this.#at;
+        this.#entryBytes = 0;
+        if (this.#lastAt > this.#stop) this.#fail();
+      }
     }
   }
 
@@ -77,6 +87,7 @@ export class Blob {
   next(): boolean {
     if (this.#at >= this.#stop) {
       if (this.#at > this.#stop || (this.count !== Infinity && this.#seen !== this.count)) this.#fail();
+      if (this.#kind === "ziplist" && this.#seen > 0 && this.#entryAt !== this.#lastAt) this.#fail();
       return false;
     }
     this.#seen++;
@@ -117,8 +128,18 @@ export class Blob {
 
   #nextOfZiplist(): void {
     const bytes = this.#source;
-    const i = this.#at + (bytes[this.#at] === LONG_LENGTH ? 5 : 1);
+    const isLong = bytes[this.#at] === LONG_LENGTH;
+    const i = this.#at + (isLong ? 5 : 1);
     if (i >= this.#stop) this.#fail();
+    const before = isLong ? this.#view.getUint32(this.#at + 1, true) : bytes[this.#at];
+    if (before !== this.#entryBytes) this.#fail();
+    this.#entryAt = this.#at;
+    this.#readZiplistValue(i);
+    this.#entryBytes = this.#at - this.#entryAt;
+  }
+
+  #readZiplistValue(i: number): void {
+    const bytes = this.#source;
     const code = bytes[i];
     if (code < 0xc0) {
       const head = code < 0x40 ? 1 : code < 0x80 ? 2 : 5;

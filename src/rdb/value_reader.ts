@@ -46,6 +46,8 @@ export const nowhere: ValueTarget = {
 
 const MODULE_END = 0, MODULE_FLOAT = 3, MODULE_DOUBLE = 4, MODULE_STRING = 5;
 const STREAM_ID_BYTES = 16, TIME_BYTES = 8;
+/** Redis keeps the deadlines of fields in 48 bits. */
+const FIELD_DEADLINE_MAX = 2 ** 48 - 1;
 /** What a count is taken for if a blob does not say it. */
 const COUNT_GUESS = 1 << 16;
 
@@ -226,6 +228,7 @@ export class ValueReader {
         const time = withDeadlines ? input.plainLength() : 0;
         // Counted from 1, because 0 stands for none.
         const deadline = time === 0 ? NEVER : earliest + time - 1;
+        if (deadline > FIELD_DEADLINE_MAX) input.fail("a field's deadline is no time");
         input.string();
         this.#held.hold(input);
         input.string();
@@ -245,7 +248,7 @@ export class ValueReader {
         if (withDeadlines) {
           blob.more();
           const time = parseDouble(blob.bytes, blob.start, blob.end);
-          if (time === undefined || !Number.isSafeInteger(time) || time < 0) {
+          if (time === undefined || !Number.isSafeInteger(time) || time < 0 || time > FIELD_DEADLINE_MAX) {
             this.#input.fail("a field's deadline is no time");
           }
           if (time > 0) deadline = time;

@@ -110,6 +110,40 @@ differential("ziplists", async (pair) => {
   await restored(pair, RdbType.ZSET_ZIPLIST, string(ziplist(["a", { value: 1, bytes: 0 }, "b", "1.5", "c", "inf"])));
 });
 
+differential("ziplists whose links are wrong are refused", async (pair) => {
+  const sound = ziplist(["a", "1", LONG, "2"]);
+  const broken: [at: number, byte: number][] = [[4, 10], [4, 255], [10, 1], [13, 2], [13, 4], [13, 0xfe], [16, 9]];
+  for (const [at, byte] of broken) {
+    const bytes = sound.slice();
+    bytes[at] = byte;
+    for (
+      const [type, ...parts] of [
+        [RdbType.LIST_ZIPLIST, string(bytes)],
+        [RdbType.LIST_QUICKLIST, length(1), string(bytes)],
+        [RdbType.HASH_ZIPLIST, string(bytes)],
+      ] as [number, ...Uint8Array[]][]
+    ) {
+      const payload = payloadOf([type, ...concatBytes(parts)], 12);
+      assertEquals(await pair.same("RESTORE", "k", "0", payload), "-ERR Bad data format\r\n", `byte ${at} is ${byte}`);
+    }
+  }
+});
+
+differential("deadlines of fields beyond 48 bits are refused", async (pair) => {
+  const deadline = (ms: bigint) => concatBytes([Uint8Array.of(0x81), little(ms, 8).reverse()]);
+  for (const [ms, isTime] of [[2n ** 48n - 1n, true], [2n ** 48n, false]] as const) {
+    const parts = concatBytes([length(1), deadline(ms), string("a"), string("1")]);
+    const reply = await pair.same(
+      "RESTORE",
+      "k",
+      "0",
+      payloadOf([RdbType.HASH_METADATA_PRE_GA, ...parts], 12),
+      "REPLACE",
+    );
+    assertEquals(reply, isTime ? "+OK\r\n" : "-ERR Bad data format\r\n");
+  }
+});
+
 differential("zipmaps", async (pair) => {
   await restored(pair, RdbType.HASH_ZIPMAP, string(zipmap([["a", "1", 0], ["bb", "22", 3], ["", "", 0]])));
   await restored(pair, RdbType.HASH_ZIPMAP, string(zipmap([["field", LONG, 2]])));
