@@ -48,3 +48,14 @@ export function hashBytes(bytes: Uint8Array, start: number, end: number): number
   }
   return v1 ^ v3 | 1;
 }
+
+/**
+ * The hash of a key in a table, from what hashBytes has for it. Each table mixes that with a salt of its own: keys that
+ * come in the order of another table, as from a scan, would all meet in a few pages if both tables had the same order. Hot.
+ */
+export function salted(hash: number, salt: number): number {
+  hash ^= salt;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
+}

@@ -1,17 +1,10 @@
 /**
- * The pages of a page table: some twenty entries side by side in one block, with one byte of each one's hash and one of its
- * length. An entry is a key, or, in pages of pairs, a key with a value. This file owns that layout; which entry belongs to
- * which page is page_table.ts's business.
+ * The pages of a page table (page_layout.ts): finding, adding, changing and removing entries, and splitting and joining
+ * pages. Which entry belongs to which page is page_table.ts's business.
  *
- *     page    groups of four entries from the front: 4 tags, 4 lengths · room · data from the end, the first entry last
- *     tag     the upper eight bits of the key's hash
- *     length  0 to 127: the entry is inline; 0x84: its data is the ref of a record (field_record.ts) that is the entry
- *     inline  the key; of a pair: length of the key:8 · key · value
- *     info    what the table keeps beside the block's ref:  count:8 | granules of the block:16
- *
- * An empty page has no block: both words are 0. Entries have slots in the order in which they came, but one that goes
- * may move others. Registers: writes leave the page's new info in `info`; `find` and `read` leave an entry in `entry`. One
- * Pages serves all pages of an arena that hold pairs, or keys alone.
+ * Entries have slots in the order in which they came, but one that goes may move others. Registers: writes leave the page's
+ * new info in `info`; `find` and `read` leave an entry in `entry`. One Pages serves all pages of an arena that hold pairs, or
+ * keys alone.
  */
 import { invariant } from "../core/assert.ts";
 import { NO_BYTES } from "../core/bytes.ts";
@@ -25,44 +18,30 @@ import {
   valueBytes,
   valuePlace,
 } from "./field_record.ts";
-import { hashBytes } from "./hash.ts";
+import { hashBytes, salted } from "./hash.ts";
+import {
+  bytesOf,
+  COUNT_MASK,
+  dataBefore,
+  ENTRIES_MAX,
+  GRANULES_SHIFT,
+  groupBytes,
+  INLINE_BYTES_MAX,
+  OUTSIDE,
+  PLACE_BITS,
+  PLACE_MASK,
+  readRef,
+  REF_BYTES,
+  tagOffset,
+  writeRef,
+} from "./page_layout.ts";
 import { keyEquals, keyLength, keyStart } from "./record.ts";
 
-/** What a page may hold. With a mean of at most 32 the odds against more are astronomical. */
-const ENTRIES_MAX = 255;
-const COUNT_MASK = 0xff;
-const GRANULES_SHIFT = 8;
-
-const INLINE_BYTES_MAX = 127;
-const OUTSIDE = 0x80;
-const REF_BYTES = 4;
-/** Bits of an index in a chunk that holds pages. */
-const PLACE_BITS = 24;
-const PLACE_MASK = (1 << PLACE_BITS) - 1;
 /** Pages from here on are cut down when they are half empty. */
 const SHRINKING_BYTES_MIN = 128;
 
 /** Returns false to end the walk. */
 export type KeyVisitor = (bytes: Uint8Array, start: number, end: number) => boolean;
-
-/** Number of entries of a page, from its info. */
-export const entriesOf = (info: number) => info & COUNT_MASK;
-const bytesOf = (info: number) => (info >>> GRANULES_SHIFT) << 3;
-/** Bytes of the groups that hold `count` tags and lengths. */
-const groupBytes = (count: number) => ((count + 3) >>> 2) << 3;
-/** Offset of a slot's tag; its length lies four bytes behind. */
-const tagOffset = (slot: number) => ((slot >>> 2) << 3) + (slot & 3);
-
-/**
- * The hash of a key in a table, from what hashBytes has for it. Each table mixes that with a salt of its own: keys that
- * come in the order of another table, as from a scan, would all meet in a few pages if both tables had the same order. Hot.
- */
-export function salted(hash: number, salt: number): number {
-  hash ^= salt;
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return hash ^ (hash >>> 16);
-}
 
 /** An entry that was read. The bytes are valid until the next write. */
 export class Entry {
@@ -537,30 +516,4 @@ export class Pages {
 function copyBlock(source: Uint8Array, start: number, end: number, target: Uint8Array, at: number): void {
   if (source === target) target.copyWithin(at, start, end);
   else copyBytes(source, start, end, target, at);
-}
-
-/** Bytes of data of the first `slots` entries of a page whose words begin at `base`. Hot: four lengths at a time. */
-function dataBefore(words: Int32Array, base: number, slots: number): number {
-  let sums = 0, i = base + 1;
-  const whole = i + ((slots >>> 2) << 1);
-  for (; i < whole; i += 2) {
-    const lengths = words[i] & 0x7f7f7f7f;
-    sums += (lengths & 0x00ff00ff) + ((lengths >>> 8) & 0x00ff00ff);
-  }
-  if ((slots & 3) !== 0) {
-    const lengths = words[i] & 0x7f7f7f7f & ((1 << ((slots & 3) << 3)) - 1);
-    sums += (lengths & 0x00ff00ff) + ((lengths >>> 8) & 0x00ff00ff);
-  }
-  return (sums & 0xffff) + (sums >>> 16);
-}
-
-function readRef(data: Uint8Array, at: number): number {
-  return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | data[at + 3] << 24;
-}
-
-function writeRef(data: Uint8Array, at: number, ref: number): void {
-  data[at] = ref;
-  data[at + 1] = ref >>> 8;
-  data[at + 2] = ref >>> 16;
-  data[at + 3] = ref >>> 24;
 }

@@ -1,6 +1,6 @@
 /**
  * The page table: a hash table for large sets and hashes, built for density. Entries, which are keys, or keys with values,
- * lie in pages of some twenty (page.ts), whose overhead is two bytes an entry. This file owns which entry belongs to which
+ * lie in pages of some twenty (page_layout.ts), whose overhead is two bytes an entry. This file owns which entry belongs to which
  * page, and knows nothing of sets and hashes.
  *
  *     header     +0 count · +4 pages · +8 mask · +12 directory · +16 peak · +20 salt
@@ -23,8 +23,9 @@ import type { Random } from "../core/random.ts";
 import { type Arena, CHUNK_SHIFT, GRANULE_MASK } from "./arena.ts";
 import { APPROACH_MAX } from "./dict.ts";
 import { fieldSize, valueBlock } from "./field_record.ts";
-import { hashBytes } from "./hash.ts";
-import { entriesOf, Entry, type KeyVisitor, Pages, salted } from "./page.ts";
+import { hashBytes, salted } from "./hash.ts";
+import { Entry, type KeyVisitor, Pages } from "./page.ts";
+import { entriesOf } from "./page_layout.ts";
 
 const COUNT = 0, PAGES = 1, MASK = 2, DIRECTORY = 3, PEAK = 4, SALT = 5;
 const HEADER_BYTES = 24;
