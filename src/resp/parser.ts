@@ -319,6 +319,7 @@ export class RequestParser {
   }
 
   #rest(): void {
+    if (this.request === IDLE) return;
     if (spareRequests.length < SPARE_REQUESTS_MAX) spareRequests.push(this.request);
     this.request.shrink();
     this.request = IDLE;

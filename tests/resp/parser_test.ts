@@ -106,6 +106,46 @@ Deno.test("requests are understood in a borrowed buffer, and what waits is kept 
   });
 });
 
+Deno.test("clients that read in turn do not disturb each other's half-read requests", () =>
+  property(8, (random) => {
+    const shared = new Uint8Array(70_000);
+    const clients = Array.from({ length: 4 }, () => {
+      const stream = Array.from({ length: 30 }, () => {
+        const length = random.below(40) === 0 ? random.below(100_000) : random.below(50);
+        return Array.from({ length: 1 + random.below(12) }, () => String(random.below(10)).repeat(length));
+      });
+      const data = concatBytes(stream.map((args) => encodeRequest(args)));
+      return { parser: new RequestParser(), data, at: 0, stream, requests: [] as string[][] };
+    });
+    for (let left = clients; left.length > 0; left = left.filter(({ data, at }) => at < data.length)) {
+      for (const client of left) {
+        const { parser, data, requests } = client;
+        const most = random.below(3) === 0 ? shared.length : 200;
+        const piece = data.subarray(client.at, client.at + 1 + random.below(most));
+        client.at += piece.length;
+        if (!parser.empty) {
+          requests.push(...feed(parser, piece, []));
+          continue;
+        }
+        shared.set(piece);
+        parser.borrow(shared, piece.length);
+        while (parser.next()) requests.push(argumentsOf(parser.request));
+        parser.giveBack();
+      }
+    }
+    for (const { requests, stream } of clients) assertEquals(requests, stream);
+  }));
+
+Deno.test("an inline request's arguments stand in the line unless they are quoted", () => {
+  const parser = new RequestParser();
+  const data = bytes(" SET  a\tb \r\nSET 'a b' \"\\x41\"\r\n\r\nGET it's\r\n");
+  parser.room().set(data);
+  parser.filled(data.length);
+  assertEquals([parser.next(), argumentsOf(parser.request)], [true, ["SET", "a", "b"]]);
+  assertEquals([parser.next(), argumentsOf(parser.request)], [true, ["SET", "a b", "A"]]);
+  assertThrows(() => parser.next(), ProtocolError, "unbalanced quotes in request");
+});
+
 Deno.test("parsing ahead stops before inline requests and before what is wrong", () => {
   const parser = new RequestParser();
   const ahead = Array.from({ length: 5 }, () => new Request());

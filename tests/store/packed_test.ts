@@ -2,6 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { fromLatin1, latin1 } from "../../src/core/bytes.ts";
 import { Arena } from "../../src/store/arena.ts";
+import { entriesBytes } from "../../src/store/entry.ts";
 import { Packed } from "../../src/store/packed.ts";
 import { pick, property } from "../helpers/property.ts";
 
@@ -71,6 +72,33 @@ Deno.test("every integer of 64 bits comes back as its text, and nothing else is 
     packed.check(block);
   }
 });
+
+Deno.test("a small block takes one word beside its entries, whether it was made for them or grew", () =>
+  property(20, (random) => {
+    const arena = new Arena();
+    const packed = new Packed(arena);
+    const texts = Array.from({ length: 1 + random.below(20) }, () => {
+      return random.below(3) === 0 ? pick(random, INTEGERS) : "x".repeat(random.below(24));
+    });
+    const bytes = fromLatin1(texts.join(""));
+    const start: number[] = [], end: number[] = [];
+    for (const text of texts) {
+      start.push(end.at(-1) ?? 0);
+      end.push(start.at(-1)! + text.length);
+    }
+    const size = entriesBytes(bytes, start, end, 0, texts.length);
+    const made = packed.create(size), grown = packedOf(packed, texts);
+    let block = made;
+    for (const text of texts) {
+      encode(packed, text);
+      block = packed.append(block);
+    }
+    assertEquals(block, made);
+    assertEquals([arena.sizeOf(made), arena.sizeOf(grown)], [arena.roundUp(4 + size), arena.roundUp(4 + size)]);
+    assertEquals(packed.sizeOf(made), size + 7);
+    packed.check(made);
+    packed.check(grown);
+  }));
 
 Deno.test("a block's image is the listpack of the same elements", () => {
   const packed = new Packed(new Arena());
