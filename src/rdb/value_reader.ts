@@ -180,6 +180,7 @@ export class ValueReader {
         const container = type === RdbType.LIST_QUICKLIST ? NODE_PACKED : input.plainLength();
         if (container === NODE_PLAIN) {
           input.string();
+          if (input.start === input.end) input.fail("a list's node of its own is empty");
           add(input.bytes, input.start, input.end);
         } else if (container === NODE_PACKED) {
           const blob = this.#open(type === RdbType.LIST_QUICKLIST ? "ziplist" : "listpack");

@@ -129,6 +129,11 @@ differential("ziplists whose links are wrong are refused", async (pair) => {
   }
 });
 
+differential("an empty element of a list has no node of its own", async (pair) => {
+  const payload = payloadOf([RdbType.LIST_QUICKLIST_2, ...concatBytes([length(1), length(1), string("")])], 12);
+  assertEquals(await pair.same("RESTORE", "k", "0", payload), "-ERR Bad data format\r\n");
+});
+
 differential("deadlines of fields beyond 48 bits are refused", async (pair) => {
   const deadline = (ms: bigint) => concatBytes([Uint8Array.of(0x81), little(ms, 8).reverse()]);
   for (const [ms, isTime] of [[2n ** 48n - 1n, true], [2n ** 48n, false]] as const) {
