@@ -134,7 +134,7 @@ function configResetStat(call: Call): void {
   const { store } = call;
   call.engine.stats.reset();
   store.hits = store.misses = 0;
-  store.expired = store.expiredFields = 0;
+  store.expired = store.expiredFields = store.freedLater = 0;
   call.table.resetStats();
   call.reply.ok();
 }

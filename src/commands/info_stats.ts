@@ -78,6 +78,7 @@ export function memoryFields({ engine }: Call): Field[] {
     ["mem_overhead_db_hashtable_rehashing", 0],
     ["active_defrag_running", 0],
     ["lazyfree_pending_objects", engine.store.garbageCount],
+    ["lazyfreed_objects", engine.store.freedLater],
   ];
 }
 
@@ -131,6 +132,8 @@ export function statsFields({ engine }: Call): Field[] {
     ["unexpected_error_replies", 0],
     ["total_error_replies", stats.errors],
     ["dump_payload_sanitizations", 0],
+    ["total_reads_processed", stats.reads],
+    ["total_writes_processed", stats.writes],
     ["io_threaded_reads_processed", 0],
     ["io_threaded_writes_processed", 0],
     ["client_query_buffer_limit_disconnections", stats.queryLimitDisconnections],

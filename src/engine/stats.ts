@@ -75,6 +75,9 @@ export class Stats {
   commands = 0;
   inputBytes = 0;
   outputBytes = 0;
+  /** Times that bytes came from a client, and went to one. */
+  reads = 0;
+  writes = 0;
   errors = 0;
   /** Errors by code, at most 128 different ones. */
   readonly errorCodes = new Map<string, number>();

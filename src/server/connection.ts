@@ -98,6 +98,7 @@ export class Connection implements Transport, StreamOwner {
     const { engine, executor } = this.#server;
     session.bytesIn += count;
     engine.stats.inputBytes += count;
+    engine.stats.reads++;
     const parser = this.#parser;
     if (parser.pendingBytes > engine.settings.values.clientQueryBufferLimit) {
       engine.stats.queryLimitDisconnections++;
@@ -163,6 +164,7 @@ export class Connection implements Transport, StreamOwner {
       this.#chunk = reply.chunk;
       this.#sendingBytes = reply.length;
       reply.reset();
+      this.#server.engine.stats.writes++;
       this.#stream.send(this.#chunk, this.#sendingBytes);
       return;
     }
@@ -173,6 +175,7 @@ export class Connection implements Transport, StreamOwner {
     const { chunk, view } = this.#parts.shift()!;
     this.#chunk = chunk;
     this.#sendingBytes = view.length;
+    this.#server.engine.stats.writes++;
     this.#stream.send(view, view.length);
   }
 

@@ -111,6 +111,8 @@ export class Store {
   misses = 0;
   expired = 0;
   expiredFields = 0;
+  /** Values that were freed behind the command that removed them, because they are large or many. */
+  freedLater = 0;
 
   /** Told of every key that expired, before its value is freed. */
   onExpired: (db: Keyspace, bytes: Uint8Array, start: number, end: number) => void = () => {};
@@ -239,7 +241,9 @@ export class Store {
     if (last === undefined) return;
     if (last.type >= 0) {
       last.body = this.#types[last.type].free(last.encoding, last.body, budget);
-      if (last.body === 0) this.#garbage.splice(this.#garbage.indexOf(last), 1);
+      if (last.body !== 0) return;
+      this.#garbage.splice(this.#garbage.indexOf(last), 1);
+      this.freedLater++;
       return;
     }
     this.#garbage.pop();
@@ -250,6 +254,7 @@ export class Store {
   #drain(type: number, dict: number, budget: number): void {
     const rest = this.dict.drain(dict, budget, (ref) => {
       if (type === INDEX) return;
+      this.freedLater++;
       this.freeValue(ref);
       this.arena.free(ref);
     });

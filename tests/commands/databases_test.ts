@@ -1,5 +1,5 @@
 /** The commands on whole databases over the wire: by themselves, and the same commands to Redis. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { recordEffects } from "../helpers/effects.ts";
 import { differential } from "../helpers/redis.ts";
 import { withServer } from "../helpers/server.ts";
@@ -33,6 +33,10 @@ Deno.test("what a flushed database held is freed in slices", () =>
     assert(store.arena.usedBytes < full);
     while (store.garbagePending) store.reclaim(1000);
     assert(store.arena.usedBytes < full / 100);
+    const freed = Number(/lazyfreed_objects:(\d+)/.exec(await client.run("INFO memory"))?.[1]);
+    assert(freed > 0 && freed <= 30_000);
+    await client.run("CONFIG RESETSTAT");
+    assertMatch(await client.run("INFO memory"), /lazyfreed_objects:0\r\n/);
     assertEquals(await client.run("GET new"), "$1\r\n1\r\n");
   }));
 
