@@ -5,6 +5,8 @@ import { fail } from "../core/errors.ts";
 import { Notify } from "../engine/engine.ts";
 import { expireFields, hasExpiredFields } from "../engine/field_expiry.ts";
 import { entriesBytes } from "../store/entry.ts";
+import { APPROACH_MAX } from "../store/dict.ts";
+import { hashBytes } from "../store/hash.ts";
 import type { HashTable } from "../store/hash_table.ts";
 import { Encoding, Type } from "../store/keyspace.ts";
 import type { Call } from "./call.ts";
@@ -86,16 +88,30 @@ export function createHash(call: Call, hash: HashTable, first: number): void {
 /** Room that a new packed hash gets at most; one with more to come will hardly stay packed. */
 const PACKED_BYTES_MAX = 4096;
 
-/** Looks for the field in argument i. Hot. */
-export function findField(call: Call, hash: HashTable, i: number): boolean {
+/** Looks for the field in argument i, whose hash is `known`, or 0. Hot. */
+export function findField(call: Call, hash: HashTable, i: number, known = call.elementHash(i)): boolean {
   const { bytes, start, end } = call.request;
-  return hash.find(bytes, start[i], end[i], call.elementHash(i));
+  return hash.find(bytes, start[i], end[i], known);
 }
 
-/** Whether there is the field in argument i; does not read its value. Hot. */
-export function hasField(call: Call, hash: HashTable, i: number): boolean {
+/** Whether there is the field in argument i, whose hash is `known`, or 0; does not read its value. Hot. */
+export function hasField(call: Call, hash: HashTable, i: number, known = call.elementHash(i)): boolean {
   const { bytes, start, end } = call.request;
-  return hash.seek(bytes, start[i], end[i], call.elementHash(i));
+  return hash.seek(bytes, start[i], end[i], known);
+}
+
+/** Hashes of the fields that `approachFields` was called for. */
+export const fieldHashes = new Int32Array(APPROACH_MAX);
+
+/**
+ * Says that up to APPROACH_MAX fields, every `step`-th argument from argument i on, will be looked for in the large hash at
+ * hand. Hot.
+ */
+export function approachFields(call: Call, hash: HashTable, i: number, step: number): void {
+  const { argc, bytes, start, end } = call.request;
+  let count = 0;
+  for (; i < argc && count < APPROACH_MAX; i += step) fieldHashes[count++] = hashBytes(bytes, start[i], end[i]);
+  hash.approach(hash.encoding, hash.body, fieldHashes, count);
 }
 
 /** Sets the field in argument i, which was just looked for, to argument i + 1. Hot. */

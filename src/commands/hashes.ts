@@ -14,14 +14,17 @@ import {
   parseLongDouble,
 } from "../core/long_double.ts";
 import { INT64_MAX, INT64_MIN, parseInt64, parseSafeInt, writeDecimal } from "../core/numbers.ts";
+import { APPROACH_MAX } from "../store/dict.ts";
 import type { HashTable } from "../store/hash_table.ts";
 import { NEVER } from "../store/keyspace.ts";
 import type { Call } from "./call.ts";
 import { wrongArity } from "./execute.ts";
 import {
   admitPairs,
+  approachFields,
   changed,
   createHash,
+  fieldHashes,
   findField,
   hasField,
   hashes,
@@ -270,8 +273,10 @@ function setPairs(call: Call): number {
   if (ref === 0) createHash(call, hash, 2);
   if (hash.packed) admitPairs(call, hash, 2);
   let added = 0;
-  for (let i = 2; i < argc; i += 2) {
-    if (!hasField(call, hash, i)) added++;
+  const many = argc > 4 && !hash.packed;
+  for (let i = 2, k = 0; i < argc; i += 2, k = (k + 1) % APPROACH_MAX) {
+    if (many && k === 0) approachFields(call, hash, i, 2);
+    if (!hasField(call, hash, i, many ? fieldHashes[k] : undefined)) added++;
     setField(call, hash, i);
   }
   keepHash(call, ref, hash);
@@ -304,8 +309,10 @@ function hmget(call: Call): void {
   const hash = hashes(call);
   const missing = openHash(call) === 0;
   reply.array(argc - 2);
-  for (let i = 2; i < argc; i++) {
-    if (!missing && findField(call, hash, i)) replyValue(call, hash);
+  const many = argc > 3 && !missing && !hash.packed;
+  for (let i = 2, k = 0; i < argc; i++, k = (k + 1) % APPROACH_MAX) {
+    if (many && k === 0) approachFields(call, hash, i, 1);
+    if (!missing && findField(call, hash, i, many ? fieldHashes[k] : undefined)) replyValue(call, hash);
     else reply.null();
   }
 }
