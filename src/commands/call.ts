@@ -8,7 +8,7 @@ import { equalsWord, latin1 } from "../core/bytes.ts";
 import { fail, messages } from "../core/errors.ts";
 import { parseDouble, parseInt64, parseSafeInt } from "../core/numbers.ts";
 import type { EffectArgument } from "../engine/effects.ts";
-import type { Engine, NotifyClass } from "../engine/engine.ts";
+import { type Engine, Notify, type NotifyClass } from "../engine/engine.ts";
 import type { Session } from "../engine/session.ts";
 import type { Reply } from "../resp/reply.ts";
 import type { Request } from "../resp/request.ts";
@@ -37,6 +37,8 @@ export class Call {
   dirty = 0;
   /** What is logged in place of the request; undefined: the request as it came. */
   effects: PendingEffect[] | undefined;
+  /** Requests that the running command wants to be run in its place, as one unit; their replies are its own. */
+  unit: readonly Request[] | undefined;
   /** Arguments that neither the slow log nor MONITOR may show. */
   secrets: Set<number> | undefined;
 
@@ -164,6 +166,11 @@ export class Call {
     if (this.engine.keyListeners.length > 0) {
       this.engine.notify(this.db, kind, event, this.request.bytes, this.request.start[i], this.request.end[i]);
     }
+  }
+
+  /** `modified` for a change that Redis makes without announcing it. */
+  touched(i: number): void {
+    this.modified(Notify.GENERIC, "", i);
   }
 
   /** `modified` for a key that is no argument, or stands in another database. */

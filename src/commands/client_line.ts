@@ -3,6 +3,7 @@
  * consist of, and the kinds of clients. It changes nothing.
  */
 import type { ClientKind, Session } from "../engine/session.ts";
+import type { Watches } from "../engine/watches.ts";
 
 export const CLIENT_NAME_ERROR = "ERR Client names cannot contain spaces, newlines or special characters.";
 
@@ -22,17 +23,20 @@ export function clientKind(name: string): ClientKind | undefined {
 const SESSION_BYTES = 1024;
 
 /** Bytes that a session takes: its buffers and itself. */
-export function sessionBytes({ transport, reply }: Session): number {
+export function sessionBytes({ transaction, transport, reply }: Session): number {
   if (transport === undefined) return SESSION_BYTES;
-  return SESSION_BYTES + transport.queryRoomBytes() + Math.max(reply.chunk.length, transport.outputBytes());
+  return SESSION_BYTES + (transaction?.bytes ?? 0) + transport.queryRoomBytes() +
+    Math.max(reply.chunk.length, transport.outputBytes());
 }
 
-function flagsOf(session: Session): string {
+function flagsOf(session: Session, watches: Watches): string {
   let flags = "";
   if (session.monitoring) flags += "O";
   if (session.kind === "replica") flags += "S";
   if (session.kind === "master") flags += "M";
   if (session.kind === "pubsub") flags += "P";
+  if (session.transaction !== undefined) flags += "x";
+  if (watches.isBroken(session)) flags += "d";
   if (session.closing) flags += "c";
   if (session.transport?.unix) flags += "U";
   if (session.noEvict) flags += "e";
@@ -44,7 +48,7 @@ function flagsOf(session: Session): string {
  * One line of CLIENT LIST, without its end. A socket of Deno does not tell its file descriptor: fd is -1. `argvBytes` are
  * those of the request that the session is running.
  */
-export function clientLine(session: Session, nowMs: number, argvBytes: number): string {
+export function clientLine(session: Session, watches: Watches, nowMs: number, argvBytes: number): string {
   const { transport, reply } = session;
   const query = transport?.queryBytes() ?? 0;
   const chunkBytes = reply.length;
@@ -58,17 +62,17 @@ export function clientLine(session: Session, nowMs: number, argvBytes: number): 
     name: session.name,
     age: seconds(session.createdMs),
     idle: seconds(session.lastActiveMs),
-    flags: flagsOf(session),
+    flags: flagsOf(session, watches),
     db: session.db,
     sub: 0,
     psub: 0,
     ssub: 0,
-    multi: -1,
-    watch: 0,
+    multi: session.transaction?.requests.length ?? -1,
+    watch: watches.countOf(session),
     qbuf: query,
     "qbuf-free": Math.max(0, (transport?.queryRoomBytes() ?? 0) - query),
     "argv-mem": argvBytes,
-    "multi-mem": 0,
+    "multi-mem": session.transaction?.bytes ?? 0,
     rbs: reply.chunk.length,
     rbp: reply.chunk.length,
     obl: chunkBytes,

@@ -75,6 +75,7 @@ export const connectionCommands: readonly CommandSpec[] = [
     complexity: "O(1)",
     arity: -1,
     flags: ALWAYS,
+    immediate: true,
     syntax: "",
     deprecated: { since: "7.2.0", replacedBy: "just closing the connection" },
     handler: quit,
@@ -87,6 +88,7 @@ export const connectionCommands: readonly CommandSpec[] = [
     complexity: "O(1)",
     arity: 1,
     flags: ALWAYS,
+    immediate: true,
     syntax: "",
     handler: reset,
   },
@@ -197,6 +199,8 @@ function quit({ reply, session }: Call): void {
 function reset(call: Call): void {
   const { engine, reply, session } = call;
   engine.monitors.delete(session);
+  engine.watches.forget(session);
+  session.transaction = undefined;
   session.monitoring = false;
   session.replyMode = "on";
   session.noEvict = session.noTouch = false;

@@ -39,6 +39,7 @@ export class Executor {
   #runCalls = 0;
   #runStartUs = 0;
   #batch = 0;
+  #inUnit = false;
   /** Requests that were parsed ahead. */
   readonly #requests = Array.from({ length: APPROACH_MAX }, () => new Request());
   readonly #commands: (Command | undefined)[] = new Array(APPROACH_MAX).fill(undefined);
@@ -106,17 +107,18 @@ export class Executor {
     command = this.table.find(request.bytes, request.start[0], request.end[0]),
   ): void {
     const { reply, session } = call;
-    const engine = this.#engine;
     call.request = request;
     if (command !== undefined && command.subcommands.length > 0) command = this.#subcommand(command, request);
-    engine.stats.commands++;
     session.commandCount++;
     session.lastCommand = command;
     const mark = reply.mark();
     const refusal = this.#refusal(call, command, request);
     if (refusal !== "") {
       if (command !== undefined) command.stats.rejected++;
-      this.#error(call, refusal);
+      this.#error(call, this.#discarding(call, command, refusal));
+    } else if (session.transaction !== undefined && (command!.bits & Flag.IMMEDIATE) === 0) {
+      session.transaction.add(request, command!.bits);
+      reply.simple("QUEUED");
     } else {
       this.#perform(call, command!, request, mark);
     }
@@ -147,6 +149,7 @@ export class Executor {
     }
     if (brief) this.#runCalls++;
     stats.calls++;
+    engine.stats.commands++;
     engine.store.holdClocks = call.session.noTouch;
     if (engine.beforeWrite !== undefined && (command.bits & Flag.WRITE) !== 0) {
       const keys = keysOf(command, request) ?? [];
@@ -154,6 +157,7 @@ export class Executor {
     }
     try {
       command.handler!(call);
+      if (call.unit !== undefined) this.#runUnit(call, command, request, call.unit);
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       call.reply.rewind(mark);
@@ -174,12 +178,37 @@ export class Executor {
     call.secrets = undefined;
   }
 
+  /** Runs requests in the place of the command that asks for it: one reply, and one unit of effects. */
+  #runUnit(call: Call, command: Command, request: Request, unit: readonly Request[]): void {
+    const { effects } = this.#engine;
+    call.unit = undefined;
+    call.reply.array(unit.length);
+    effects.begin();
+    this.#inUnit = true;
+    for (const each of unit) this.execute(call, each);
+    this.#inUnit = false;
+    effects.end();
+    if (this.#run !== undefined) this.#endRun();
+    call.session.lastCommand = call.command = command;
+    call.request = request;
+    call.dirty = 0;
+  }
+
+  /** A command was refused: between MULTI and EXEC that means that nothing will run. Returns what is replied. */
+  #discarding({ engine, session }: Call, command: Command | undefined, refusal: string): string {
+    if (session.transaction !== undefined) session.transaction.failed = true;
+    if (command?.fullName !== "exec") return refusal;
+    session.transaction = undefined;
+    engine.watches.forget(session);
+    return `EXECABORT Transaction discarded because of: ${refusal.replace(/^ERR /, "")}`;
+  }
+
   #timed(call: Call, command: Command, request: Request, us: number): void {
     const { settings, slowlog, store } = this.#engine;
     const { slowlogLogSlowerThan, slowlogMaxLen, latencyTracking } = settings.values;
     command.stats.usec += us;
-    // What follows in this turn must not see a time that a slow command has left behind.
-    if (us >= 1000) this.readClock();
+    // What follows in this turn must not see a time that a slow command has left behind; within a unit time stands still.
+    if (us >= 1000 && !this.#inUnit) this.readClock();
     if (latencyTracking) command.stats.latency.record(us);
     if (slowlogLogSlowerThan >= 0 && us >= slowlogLogSlowerThan && (command.bits & Flag.SKIP_SLOWLOG) === 0) {
       const { session } = call;
@@ -248,8 +277,15 @@ export class Executor {
       if (request.argc < 2) return wrongArity(command);
       return unknownSubcommand(command, request);
     }
-    const { arity, bits } = command;
+    const { arity } = command, { transaction } = call.session;
     if (arity > 0 ? request.argc !== arity : request.argc < -arity) return wrongArity(command);
+    if (transaction !== undefined && (command.bits & Flag.NO_MULTI) !== 0) {
+      return "ERR Command not allowed inside a transaction";
+    }
+    // EXEC must be let do what it will do.
+    const bits = transaction !== undefined && command.fullName === "exec"
+      ? command.bits | transaction.bits
+      : command.bits;
     if (!call.session.authenticated && (bits & Flag.NO_AUTH) === 0) return messages.noAuth;
     if (engine.persistence.loading && (bits & Flag.LOADING) === 0 && call.session.transport !== undefined) {
       return messages.loading;

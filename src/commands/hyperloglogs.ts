@@ -152,7 +152,7 @@ function pfcount(call: Call): void {
     // The estimate is kept in the value, which makes this a write, as in Redis.
     work.cache(count);
     store(call, 1);
-    call.dirty++;
+    call.touched(1);
   }
   call.reply.integer(count);
 }
@@ -213,7 +213,7 @@ function pfdebug(call: Call): void {
 function toDense(call: Call): void {
   guarded(() => work.makeDense());
   store(call, 2);
-  call.dirty++;
+  call.touched(2);
 }
 
 /** Elements of the self-test, and how many standard errors an estimate may be off. */

@@ -72,9 +72,9 @@ export function clientFields({ engine }: Call): Field[] {
     ["blocked_clients", 0],
     ["tracking_clients", 0],
     ["pubsub_clients", sessions.filter(({ kind }) => kind === "pubsub").length],
-    ["watching_clients", 0],
+    ["watching_clients", engine.watches.sessionCount],
     ["clients_in_timeout_table", 0],
-    ["total_watched_keys", 0],
+    ["total_watched_keys", engine.watches.keyCount],
     ["total_blocking_keys", 0],
     ["total_blocking_keys_on_nokey", 0],
   ];

@@ -20,6 +20,9 @@ export const Flag = {
   BRIEF: 128,
   /** So quick if the reply is short. */
   BY_REPLY: 256,
+  /** Runs at once while a transaction queues commands, and refuses to be in one, respectively. */
+  IMMEDIATE: 512,
+  NO_MULTI: 1024,
 } as const;
 
 const BITS: Partial<Record<CommandFlag, number>> = {
@@ -30,6 +33,7 @@ const BITS: Partial<Record<CommandFlag, number>> = {
   skip_monitor: Flag.SKIP_MONITOR,
   skip_slowlog: Flag.SKIP_SLOWLOG,
   admin: Flag.ADMIN,
+  no_multi: Flag.NO_MULTI,
 };
 
 export class Command {
@@ -52,6 +56,7 @@ export class Command {
     let bits = spec.complexity === "O(1)" || spec.flags.includes("fast") ? Flag.BRIEF : 0;
     if (spec.growsWithReply === true) bits |= Flag.BY_REPLY;
     for (const flag of spec.flags) bits |= BITS[flag] ?? 0;
+    if (spec.immediate) bits |= Flag.IMMEDIATE;
     this.bits = bits;
     this.arity = spec.arity;
     this.element = spec.element ?? 0;

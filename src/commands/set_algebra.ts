@@ -233,9 +233,10 @@ function storeIntersection(call: Call): void {
 
 /** Takes up a new set with the members of all sources. */
 function unite(sets: MemberSet, sources: readonly (Source | undefined)[], encoding: number): void {
-  // A copy of a large set is much cheaper than adding its members.
+  // A copy of a set that is a table in any case is much cheaper than adding its members.
   const largest = sources.reduce((a, b) => (b?.count ?? 0) > (a?.count ?? 0) ? b : a, undefined);
-  const copied = largest?.encoding === Encoding.HASHTABLE ? largest : undefined;
+  const limit = Math.max(sets.maxIntSetEntries, sets.maxPackedEntries);
+  const copied = largest?.encoding === Encoding.HASHTABLE && largest.count > limit ? largest : undefined;
   if (copied === undefined) sets.create(encoding);
   else sets.open(copied.encoding, sets.copy(copied.encoding, copied.body));
   const batch = new MemberBatch(sets);

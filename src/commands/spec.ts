@@ -121,6 +121,8 @@ export interface CommandSpec {
   readonly syntax: string;
   /** Types of values in `syntax` that are not what their name usually means (see syntax.ts). */
   readonly types?: Readonly<Record<string, ValueType>>;
+  /** Runs at once even while a transaction queues commands. */
+  readonly immediate?: boolean;
   /** For the server's own needs and tests: COMMAND DOCS says "syscmd". */
   readonly system?: boolean;
   readonly deprecated?: { readonly since: string; readonly replacedBy: string };

@@ -29,9 +29,11 @@ import { sortCommands } from "./sort.ts";
 import { sortedSetCommands } from "./sorted_sets.ts";
 import type { CommandSpec } from "./spec.ts";
 import { stringCommands } from "./strings.ts";
+import { transactionCommands } from "./transactions.ts";
 
 export const commandTable: readonly CommandSpec[] = [
   ...keyCommands,
+  ...transactionCommands,
   ...expireCommands,
   ...databaseCommands,
   ...configCommands,

@@ -14,6 +14,7 @@ import type { Session } from "./session.ts";
 import type { Settings } from "./settings.ts";
 import { SlowLog } from "./slowlog.ts";
 import { Stats } from "./stats.ts";
+import { Watches } from "./watches.ts";
 
 /** The version of Redis that MemDB is compatible with: what clients look for. */
 export const REDIS_VERSION = "8.0.2";
@@ -34,7 +35,10 @@ export const Notify = {
 } as const;
 export type NotifyClass = typeof Notify[keyof typeof Notify];
 
-/** Told of every key that changed or went, with the event's name as keyspace notifications have it. */
+/**
+ * Told of every key that changed or went, with the event's name as keyspace notifications have it; "" for a change that
+ * they do not announce.
+ */
 export type KeyListener = (
   db: Keyspace,
   kind: NotifyClass,
@@ -108,6 +112,7 @@ export class Engine {
   readonly sessions = new Map<number, Session>();
   readonly monitors = new Set<Session>();
   readonly keyListeners: KeyListener[] = [];
+  readonly watches = new Watches(this);
   readonly runId: string;
   readonly startMs: number;
   /** What the empty store takes. */
@@ -180,6 +185,7 @@ export class Engine {
     this.runId = runId;
     this.eviction = new Eviction(store, settings, clock, (db, key) => this.keyEvicted(db, key));
     store.onExpired = (db, bytes, start, end) => this.keyExpired(db, bytes, start, end);
+    store.onReplacing = (db, by) => this.watches.replacing(db, by);
   }
 
   nextSessionId(): number {

@@ -3,6 +3,7 @@
  * has told about itself and chosen, and the reply writer.
  */
 import type { Reply } from "../resp/reply.ts";
+import type { Transaction } from "./transaction.ts";
 
 /** How a session reaches its client; a session without a socket has none. */
 export interface Transport {
@@ -41,6 +42,8 @@ export class Session {
   lastCommand: { readonly fullName: string } | undefined;
   /** CLIENT REPLY: replies are dropped while off; skip drops one. */
   replyMode: "on" | "off" | "skip" | "skip-next" = "on";
+  /** Between MULTI and EXEC: what was queued. */
+  transaction: Transaction | undefined;
   noEvict = false;
   noTouch = false;
   monitoring = false;

@@ -238,6 +238,7 @@ export class Connection implements Transport, StreamOwner {
     const { engine } = this.#server;
     engine.sessions.delete(this.session.id);
     engine.monitors.delete(this.session);
+    engine.watches.forget(this.session);
     this.session.closing = true;
     this.#stream.close();
     this.#server.forget(this);

@@ -420,6 +420,7 @@ export class Keyspace {
   /** Deletes all keys. The caller has seen to it that they are announced. Values are freed in slices. */
   clear(): void {
     const { store } = this;
+    store.onReplacing(this, undefined);
     this.#recent = 0;
     store.reclaimKeyspace(this.keys, [this.expires, this.fieldExpires]);
     this.keys = store.dict.create();
@@ -429,6 +430,8 @@ export class Keyspace {
 
   /** Exchanges the contents with those of another database. */
   exchange(other: Keyspace): void {
+    this.store.onReplacing(this, other);
+    this.store.onReplacing(other, this);
     [this.keys, other.keys] = [other.keys, this.keys];
     [this.expires, other.expires] = [other.expires, this.expires];
     [this.fieldExpires, other.fieldExpires] = [other.fieldExpires, this.fieldExpires];

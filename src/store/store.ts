@@ -117,6 +117,9 @@ export class Store {
   /** Told of every key that expired, before its value is freed. */
   onExpired: (db: Keyspace, bytes: Uint8Array, start: number, end: number) => void = () => {};
 
+  /** Told when all keys of a database are about to go, with the one, if any, whose keys come in their place. */
+  onReplacing: (db: Keyspace, by: Keyspace | undefined) => void = () => {};
+
   constructor(options: StoreOptions) {
     this.random = options.random;
     for (let i = 0; i < options.databases; i++) this.databases.push(new Keyspace(this, i));

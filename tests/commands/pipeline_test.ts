@@ -35,7 +35,7 @@ const MAKERS: readonly ((random: SeededRandom, key: string) => string[])[] = [
   (random, key) => ["SREM", key, element(random)],
   (random, key) => ["SISMEMBER", key, element(random)],
   (random, key) => ["SMISMEMBER", key, element(random), element(random)],
-  (random, key) => ["SISMEMBER", key],
+  (_, key) => ["SISMEMBER", key],
   (random, key) => ["HSET", key, element(random), "value"],
   (random, key) => ["HGET", key, element(random)],
   (random, key) => ["HDEL", key, element(random)],

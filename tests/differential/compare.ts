@@ -5,6 +5,7 @@
  */
 import type { CommandSpec } from "../../src/commands/spec.ts";
 import { commandTable } from "../../src/commands/table.ts";
+import { replyEnd } from "../helpers/wire.ts";
 
 type Comparison = "exact" | "unordered" | "near" | "kind";
 
@@ -87,6 +88,27 @@ export function sameReplies(words: readonly string[], one: string, other: string
         left.every((n, i) => n === right[i] || (n >= 0 && right[i] >= 0 && Math.abs(n - right[i]) <= NEAR));
     }
   }
+}
+
+/** Whether two replies to EXEC are as good as the same, given the words of what was queued. */
+export function sameUnits(queued: readonly (readonly string[])[], one: string, other: string): boolean {
+  if (one === other) return true;
+  const ours = unitOf(one), theirs = unitOf(other);
+  return ours.length === queued.length && theirs.length === queued.length &&
+    queued.every((words, i) => sameReplies(words, ours[i], theirs[i]));
+}
+
+/** The replies in the array of an EXEC; of what is no array, none. */
+function unitOf(reply: string): string[] {
+  if (reply[0] !== "*" || reply.startsWith("*-1")) return [];
+  const bytes = Uint8Array.from(reply, (c) => c.charCodeAt(0));
+  const replies: string[] = [];
+  for (let at = reply.indexOf("\r\n") + 2; at < bytes.length;) {
+    const end = replyEnd(bytes, at);
+    replies.push(reply.slice(at, end));
+    at = end;
+  }
+  return replies;
 }
 
 /** The elements of an array, set or map of simple elements, sorted. */

@@ -4,7 +4,7 @@
  */
 import { quote } from "../../src/cli/quoting.ts";
 import { encodeRequest } from "../helpers/client.ts";
-import { sameReplies } from "./compare.ts";
+import { sameReplies, sameUnits } from "./compare.ts";
 import type { Servers } from "./servers.ts";
 
 export type Protocol = 2 | 3;
@@ -30,9 +30,14 @@ interface Found {
 async function run(servers: Servers, protocol: Protocol, commands: readonly string[][]): Promise<Found | undefined> {
   const before = [...PROLOGUE, ["HELLO", String(protocol)]];
   const [memdb, redis] = await servers.replies([...before, ...commands].map((words) => encodeRequest(words)));
+  let queued: string[][] = [];
   for (const [index, words] of commands.entries()) {
     const i = before.length + index;
-    if (!sameReplies(words, memdb[i], redis[i])) return { index, memdb: memdb[i], redis: redis[i] };
+    const isUnit = words[0]?.toLowerCase() === "exec";
+    const same = isUnit ? sameUnits(queued, memdb[i], redis[i]) : sameReplies(words, memdb[i], redis[i]);
+    if (!same) return { index, memdb: memdb[i], redis: redis[i] };
+    if (redis[i] === "+QUEUED\r\n") queued.push(words);
+    else if (isUnit || words[0]?.toLowerCase() === "discard") queued = [];
   }
 }
 

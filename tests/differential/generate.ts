@@ -16,7 +16,7 @@ const LEFT_OUT = new RegExp(
     "lastsave|replicaof|slaveof|sync|psync|replconf|failover|module|cluster|command|swapdb|migrate|wait|waitaof|" +
     "dump|restore|restore-asking|pfselftest)(\\||$)",
 );
-const GROUPS_LEFT_OUT: readonly string[] = ["pubsub", "scripting", "transactions"];
+const GROUPS_LEFT_OUT: readonly string[] = ["pubsub", "scripting"];
 
 interface Candidate {
   readonly words: readonly string[];
@@ -127,4 +127,15 @@ export function randomCommands(random: SeededRandom, count: number): string[][] 
     if (oneIn(random, 2)) return randomCommand(random, theme);
     return randomCommand(random, oneIn(random, 2) ? writers : candidates);
   });
+}
+
+/** Puts a command between a WATCH of its keys and a transaction, which tells whether it counted as a change of them. */
+function watched(words: string[]): string[][] {
+  const keys = [...new Set(words.slice(1).filter((word) => /^\w{3}:/.test(word)))];
+  return keys.length === 0 ? [words] : [["WATCH", ...keys], words, ["MULTI"], ["PING"], ["EXEC"]];
+}
+
+/** randomCommands, each between a WATCH and a transaction where it names keys. */
+export function watchedCommands(random: SeededRandom, count: number): string[][] {
+  return randomCommands(random, count).flatMap(watched);
 }

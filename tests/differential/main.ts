@@ -6,7 +6,7 @@ import { parseArgs } from "@std/cli";
 import { SeededRandom } from "../../src/core/random.ts";
 import { commandName } from "./compare.ts";
 import { describe, duel, type Protocol } from "./duel.ts";
-import { randomCommands } from "./generate.ts";
+import { randomCommands, watchedCommands } from "./generate.ts";
 import { available, Servers } from "./servers.ts";
 
 const flags = parseArgs(Deno.args, { string: ["minutes", "seed", "commands"] });
@@ -25,10 +25,14 @@ function protocolOf(seed: number): Protocol {
   return seed % 2 === 0 ? 2 : 3;
 }
 
+function commandsOf(seed: number): string[][] {
+  return (seed % 3 === 0 ? watchedCommands : randomCommands)(new SeededRandom(seed), count);
+}
+
 /** Runs the commands of the current seed on both. */
 async function round(servers: Servers): Promise<void> {
   const protocol = protocolOf(seed);
-  const difference = await duel(servers, protocol, randomCommands(new SeededRandom(seed), count));
+  const difference = await duel(servers, protocol, commandsOf(seed));
   if (difference === undefined) return;
   const { commands, memdb, redis } = difference;
   const topic = [commandName(commands.at(-1)!), memdb.slice(0, 20), redis.slice(0, 20)].join(" ");
@@ -48,7 +52,7 @@ while (Date.now() < until) {
   } catch (error) {
     // One of the two has ended. The next commands get new ones.
     const protocol = protocolOf(seed);
-    const commands = randomCommands(new SeededRandom(seed), count);
+    const commands = commandsOf(seed);
     console.log(`seed ${seed}: ${error}\n${describe({ commands, memdb: "", redis: "" }, protocol)}\n`);
     shown.add(String(error));
     seed++;

@@ -2,15 +2,14 @@
  * Random commands to MemDB and to Redis, for some seconds. `deno task test:differential` goes on for as long as one likes.
  */
 import { SeededRandom } from "../../src/core/random.ts";
-import { describe, duel } from "./duel.ts";
-import { randomCommands } from "./generate.ts";
+import { describe, duel, type Protocol } from "./duel.ts";
+import { randomCommands, watchedCommands } from "./generate.ts";
 import { available, Servers } from "./servers.ts";
 
 const ROUNDS = 60;
 const COMMANDS = 150;
 
-for (const protocol of [2, 3] as const) {
-  const name = `random commands get the replies that Redis gives, in RESP${protocol}`;
+function duels(name: string, protocol: Protocol, commands: (random: SeededRandom) => string[][]): void {
   Deno.test({
     name: available ? name : `${name} (skipped: no redis-server on the PATH)`,
     ignore: !available,
@@ -18,9 +17,23 @@ for (const protocol of [2, 3] as const) {
       await using servers = await Servers.start();
       const first = Math.floor(Math.random() * 1e9);
       for (let seed = first; seed < first + ROUNDS; seed++) {
-        const difference = await duel(servers, protocol, randomCommands(new SeededRandom(seed), COMMANDS));
+        const difference = await duel(servers, protocol, commands(new SeededRandom(seed)));
         if (difference !== undefined) throw new Error(`seed ${seed}, ${describe(difference, protocol)}`);
       }
     },
   });
 }
+
+for (const protocol of [2, 3] as const) {
+  duels(
+    `random commands get the replies that Redis gives, in RESP${protocol}`,
+    protocol,
+    (random) => randomCommands(random, COMMANDS),
+  );
+}
+
+duels(
+  "random commands change watched keys where they do in Redis",
+  3,
+  (random) => watchedCommands(random, COMMANDS),
+);
