@@ -144,11 +144,18 @@ export class Dict {
     this.#loaded = sum;
   }
 
-  /** Loads the slot where the search for a hash begins, for who computes several hashes: meanwhile its miss passes. Hot. */
-  touch(dict: number, hash: number): void {
-    const segment = this.#segmentOf(dict, hash);
-    const slot = ((segment & GRANULE_MASK) << 1) + (homeOf(hash, this.#log) << 1);
-    this.#loaded = this.#arena.i32[segment >>> CHUNK_SHIFT][slot];
+  /** Loads the slots where searches for `count` hashes begin, without their records, into the processor's caches. Hot. */
+  touch(dict: number, hashes: Int32Array, count: number): void {
+    const { i32 } = this.#arena;
+    let sum = 0;
+    for (let k = 0; k < count; k++) {
+      const segment = this.#segmentOf(dict, hashes[k]), log = this.#log;
+      const base = (segment & GRANULE_MASK) << 1, home = homeOf(hashes[k], log);
+      const words = i32[segment >>> CHUNK_SHIFT];
+      // A search, and a removal even more so, goes on into the next cache line.
+      sum ^= words[base + (home << 1)] ^ words[base + (((home + 8) & ((1 << log) - 1)) << 1)];
+    }
+    this.#loaded = sum;
   }
 
   /** Finds the slot of a record by its identity, without looking at keys. False if the dictionary does not have it. */

@@ -20,7 +20,7 @@ import { APPROACH_MAX, type Dict } from "./dict.ts";
 import { hashBytes } from "./hash.ts";
 import { Encoding } from "./keyspace.ts";
 import { Ordered } from "./ordered.ts";
-import { createRecord, flagsOf, keyLength, keyStart, NUMBER, scoreOf, setScore } from "./record.ts";
+import { createRecord, keyLength, keyStart, NUMBER, scoreOf, setScore } from "./record.ts";
 import { sortByScore } from "./score_sort.ts";
 import { ScoredPairs } from "./scored_pairs.ts";
 import { type CommandWriter, ELEMENTS_PER_COMMAND, type ValueType } from "./store.ts";
@@ -213,15 +213,18 @@ export class SortedSet implements ValueType {
   #look(count: number, back: boolean): number {
     const dict = this.#dict, members = this.#part(DICT);
     const found = this.#ordered.readRefs(this.#refs, count, back);
+    const { i32 } = this.#arena;
     let sum = 0;
-    for (let k = 0; k < found; k++) sum ^= flagsOf(this.#arena, this.#refs[k]);
+    for (let k = 0; k < found; k++) {
+      const ref = this.#refs[k], words = i32[ref >>> CHUNK_SHIFT], i = (ref & GRANULE_MASK) << 1;
+      // Half of the records of the usual size reach into a second cache line.
+      sum ^= words[i] ^ words[Math.min(i + 9, words.length - 1)];
+    }
     // Kept, so that the loads are not optimized away: misses that do not wait for each other take the time of one.
     this.#loaded = sum;
-    for (let k = 0; k < found; k++) {
-      const hash = dict.hashOf(this.#refs[k]);
-      this.#hashes[k] = hash;
-      dict.touch(members, hash);
-    }
+    // Loads in a row overlap; between the computing of hashes the processor would not look so far ahead.
+    for (let k = 0; k < found; k++) this.#hashes[k] = dict.hashOf(this.#refs[k]);
+    if (found > 1) dict.touch(members, this.#hashes, found);
     return found;
   }
 
