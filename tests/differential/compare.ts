@@ -111,9 +111,9 @@ function unitOf(reply: string): string[] {
   return replies;
 }
 
-/** The elements of an array, set or map of simple elements, sorted. */
+/** The elements of an array, set or map of strings and nulls, sorted. */
 function elements(reply: string): string[] {
-  const parts = reply.slice(reply.indexOf("\r\n") + 2).split(/(?=\$\d+\r\n)/);
+  const parts = reply.slice(reply.indexOf("\r\n") + 2).split(/(?=\$-?\d+\r\n|_\r\n)/);
   return [reply.slice(0, reply.indexOf("\r\n")), ...parts.toSorted()];
 }
 
