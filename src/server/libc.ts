@@ -52,7 +52,7 @@ export const IPPROTO_TCP = 6, TCP_NODELAY = 1, IPPROTO_IPV6 = 41, IPV6_V6ONLY = 
 export const MSG_NOSIGNAL = 0x4000;
 export const EPOLL_CLOEXEC = 0o2000000, EFD_CLOEXEC = 0o2000000, EFD_NONBLOCK = 0o4000;
 export const EPOLL_CTL_ADD = 1, EPOLL_CTL_MOD = 3;
-export const EPOLLIN = 1, EPOLLOUT = 4, EPOLLERR = 8, EPOLLHUP = 16;
+export const EPOLLIN = 1, EPOLLOUT = 4, EPOLLERR = 8, EPOLLHUP = 16, EPOLLRDHUP = 0x2000, EPOLLET = 0x80000000;
 export const EINTR = 4, EAGAIN = 11, ENFILE = 23, EMFILE = 24, EADDRINUSE = 98;
 
 /** struct epoll_event is packed on x86-64 alone: events, then 64 bits of data, of which the first 32 hold the socket. */

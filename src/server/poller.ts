@@ -22,6 +22,13 @@ const REST_MS = 10;
 const NO_FLAGS = 0;
 /** What a socket's option is set to. */
 const ON = Uint8Array.of(1, 0, 0, 0);
+/**
+ * What streams wait for: the moment when bytes come, or the end of them. Asking for the state instead would have the
+ * kernel look at every socket a second time, to find that it was read.
+ */
+const WATCHED = os.EPOLLIN | os.EPOLLRDHUP | os.EPOLLET;
+const ENDED = os.EPOLLRDHUP | os.EPOLLHUP | os.EPOLLERR;
+const READABLE = os.EPOLLIN | ENDED;
 
 /** What the loop needs to know of the turns of the server. */
 export interface Turns {
@@ -154,7 +161,7 @@ export class Poller {
     const stream = this.#streams[socket];
     if (stream === undefined) return this.#accept(socket);
     if ((events & os.EPOLLOUT) !== 0) stream.writable();
-    if ((events & (os.EPOLLIN | os.EPOLLERR | os.EPOLLHUP)) !== 0) stream.readable(this.#buffer);
+    if ((events & READABLE) !== 0) stream.readable(this.#buffer, (events & ENDED) !== 0);
   }
 
   #accept(listener: number): void {
@@ -216,7 +223,7 @@ export class Poller {
 
   watch(stream: EpollStream, socket: number): void {
     this.#streams[socket] = stream;
-    this.#control(os.EPOLL_CTL_ADD, socket, os.EPOLLIN);
+    this.#control(os.EPOLL_CTL_ADD, socket, WATCHED);
   }
 
   rewatch(socket: number, events: number): void {
@@ -278,22 +285,24 @@ export class EpollStream implements Stream {
     this.#bytes = undefined;
   }
 
-  /** The kernel has bytes, or the end of them, or an error. */
-  readable(buffer: Uint8Array<ArrayBuffer>): void {
+  /** The kernel has bytes, or, if `ended`, the end of them or an error, before which there may be bytes. */
+  readable(buffer: Uint8Array<ArrayBuffer>, ended: boolean): void {
     const owner = this.#owner;
-    if (owner === undefined) return;
+    if (owner === undefined || !this.#reading) return;
     const count = this.#libc.recv(this.#socket, buffer, buffer.length, NO_FLAGS);
     if (count > 0) {
-      if (!this.#reading || owner.receivedShared(buffer, count)) return;
-    } else if (count < 0) {
-      if (!this.#transient()) owner.lost();
-      return;
+      const more = owner.receivedShared(buffer, count);
+      if (!more) this.#reading = false;
+      // Not all was read, or the end is still to be met: the kernel tells once more.
+      else if (ended || count === buffer.length) this.#watch();
+    } else if (count === 0) {
+      this.#reading = false;
+      owner.ended();
+    } else if (this.#transient()) {
+      this.#watch();
+    } else {
+      owner.lost();
     }
-    // No more is to be read: what the kernel still says of it must not wake the loop again.
-    const ended = count === 0 && this.#reading;
-    this.#reading = false;
-    if (this.#socket >= 0) this.#watch();
-    if (ended) owner.ended();
   }
 
   /** The kernel takes bytes again. */
@@ -319,8 +328,11 @@ export class EpollStream implements Stream {
   }
 
   #watch(): void {
-    const events = (this.#reading ? os.EPOLLIN : 0) | (this.#bytes === undefined ? 0 : os.EPOLLOUT);
-    this.#poller.rewatch(this.#socket, events);
+    if (this.#socket < 0) return;
+    this.#poller.rewatch(
+      this.#socket,
+      (this.#reading ? WATCHED : os.EPOLLET) | (this.#bytes === undefined ? 0 : os.EPOLLOUT),
+    );
   }
 }
 
