@@ -270,7 +270,7 @@ function orderByNumber(db: Keyspace, elements: Texts, order: Int32Array, by: Pat
     keyed.setDouble(i, score, mask);
   }
   keyed.sort();
-  keyed.eachTie((from, to) => elements.sort(keyed.items.subarray(from, to), mask));
+  keyed.eachTie((from, to) => elements.sort(keyed.items, from, to, mask));
   return keyed.items;
 }
 
@@ -288,7 +288,7 @@ function orderByText(db: Keyspace, elements: Texts, order: Int32Array, options: 
   const { mask, unordered, whole } = options;
   const by = options.by ?? new Pattern(Uint8Array.of(SELF));
   if (by.isSelf && (whole || !elements.has(NUL))) {
-    elements.sort(order, mask);
+    elements.sort(order, 0, order.length, mask);
     return order;
   }
   const weights = new Texts();
@@ -301,9 +301,9 @@ function orderByText(db: Keyspace, elements: Texts, order: Int32Array, options: 
     else weights.add(by.bytes, by.start, whole ? by.end : beforeNul(by.bytes, by.start, by.end));
   }
   const first = Int32Array.from(missing), rest = Int32Array.from(present);
-  if (unordered) elements.sort(first, mask);
-  weights.sort(rest, mask, (from, to) => {
-    if (unordered) elements.sort(rest.subarray(from, to), mask);
+  if (unordered) elements.sort(first, 0, first.length, mask);
+  weights.sort(rest, 0, rest.length, mask, (from, to) => {
+    if (unordered) elements.sort(rest, from, to, mask);
   });
   order.set(mask === 0 ? first : rest);
   order.set(mask === 0 ? rest : first, (mask === 0 ? first : rest).length);

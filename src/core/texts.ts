@@ -8,7 +8,7 @@ import { KeyedItems } from "./radix_sort.ts";
 /** Bytes of a string that a key holds; its last byte says how many more there are, up to one beyond. */
 const KEY_BYTES = 7;
 /** Below so many strings comparing whole strings costs less than making keys. */
-const KEYED_MIN = 40;
+const KEYED_MIN = 20;
 const GROWTH = 2;
 const LOADED_AHEAD = 32;
 const aheadStarts = new Float64Array(LOADED_AHEAD), aheadEnds = new Float64Array(LOADED_AHEAD);
@@ -69,39 +69,51 @@ export class Texts {
   }
 
   /**
-   * Sorts strings by their bytes, equal ones staying as they are; `items` are their indices, `mask` is 0, or -1 for
-   * descending order. Calls `visit` with each range of two or more equal ones.
+   * Sorts the strings with the indices `items[from, to)` by their bytes, equal ones staying as they are; `mask` is 0, or -1
+   * for descending order. Calls `visit` with each range of two or more equal ones.
    */
-  sort(items: Int32Array, mask: number, visit?: (from: number, to: number) => void): void {
-    this.#sort(items, 0, mask, 0, visit);
+  sort(items: Int32Array, from: number, to: number, mask: number, visit?: (from: number, to: number) => void): void {
+    this.#sort(items, from, to, mask, visit, 0);
   }
 
-  /** Sorts strings that have their first `depth` bytes in common, the items of a whole from `base` on. */
-  #sort(
+  #sortFew(
     items: Int32Array,
-    depth: number,
+    from: number,
+    to: number,
     mask: number,
-    base: number,
     visit?: (from: number, to: number) => void,
   ): void {
-    if (items.length < KEYED_MIN) {
-      const sign = mask === 0 ? 1 : -1;
-      const order = Int32Array.from(items, (_, i) => i).sort((a, b) =>
-        sign * this.compare(items[a], items[b]) || a - b
-      );
-      items.set(order.map((i) => items[i]));
-      if (visit === undefined) return;
-      for (let from = 0, to = 1; from < items.length; from = to++) {
-        while (to < items.length && this.compare(items[from], items[to]) === 0) to++;
-        if (to - from > 1) visit(base + from, base + to);
-      }
-      return;
+    const sign = mask === 0 ? 1 : -1;
+    for (let i = from + 1; i < to; i++) {
+      const item = items[i];
+      let at = i;
+      for (; at > from && sign * this.compare(items[at - 1], item) > 0; at--) items[at] = items[at - 1];
+      items[at] = item;
     }
-    depth = this.#common(items, depth);
-    const keyed = new KeyedItems(items);
+    if (visit === undefined) return;
+    for (let i = from; i < to;) {
+      const first = i++;
+      while (i < to && this.compare(items[first], items[i]) === 0) i++;
+      if (i - first > 1) visit(first, i);
+    }
+  }
+
+  /** Sorts strings that have their first `depth` bytes in common. */
+  #sort(
+    items: Int32Array,
+    from: number,
+    to: number,
+    mask: number,
+    visit: ((from: number, to: number) => void) | undefined,
+    depth: number,
+  ): void {
+    if (to - from < KEYED_MIN) return this.#sortFew(items, from, to, mask, visit);
+    const some = items.subarray(from, to);
+    depth = this.#common(some, depth);
+    const keyed = new KeyedItems(some);
     const { bytes, starts } = this;
-    for (let i = 0; i < items.length; i++) {
-      const at = starts[items[i]] + depth, rest = starts[items[i] + 1] - at;
+    for (let i = 0; i < some.length; i++) {
+      const at = starts[some[i]] + depth, rest = starts[some[i] + 1] - at;
       let high = 0, low = 0;
       for (let k = 0; k < 4; k++) high = high << 8 | (k < rest ? bytes[at + k] : 0);
       for (let k = 4; k < KEY_BYTES; k++) low = low << 8 | (k < rest ? bytes[at + k] : 0);
@@ -109,11 +121,11 @@ export class Texts {
       keyed.low[i] = (low << 8 | Math.min(rest, KEY_BYTES + 1)) ^ mask;
     }
     keyed.sort();
-    items.set(keyed.items);
-    keyed.eachTie((from, to) => {
-      if (((keyed.low[from] ^ mask) & 0xff) > KEY_BYTES) {
-        this.#sort(items.subarray(from, to), depth + KEY_BYTES, mask, base + from, visit);
-      } else visit?.(base + from, base + to);
+    some.set(keyed.items);
+    keyed.eachTie((tieFrom, tieTo) => {
+      const low = keyed.low[tieFrom] ^ mask;
+      if ((low & 0xff) <= KEY_BYTES) visit?.(from + tieFrom, from + tieTo);
+      else this.#sort(items, from + tieFrom, from + tieTo, mask, visit, depth + KEY_BYTES);
     });
   }
 

@@ -30,7 +30,7 @@ Deno.test("strings are sorted by their bytes, up and down, equal ones as they we
     for (const mask of [0, -1]) {
       const items = Int32Array.from(chosen);
       const ties: string[] = [];
-      texts.sort(items, mask, (from, to) => ties.push(`${from} ${to}`));
+      texts.sort(items, 0, items.length, mask, (from, to) => ties.push(`${from} ${to}`));
       const sign = mask === 0 ? 1 : -1;
       const expected = chosen.toSorted((a, b) => sign * order(a, b));
       assertEquals([...items], expected);
