@@ -9,6 +9,7 @@ import { Buffer } from "node:buffer";
 import { invariant } from "../core/assert.ts";
 import { utf8 } from "../core/bytes.ts";
 import { shortestText } from "../core/numbers.ts";
+import { sha1, SHA1_BYTES } from "../core/sha1.ts";
 import { CHUNK_SHIFT } from "../store/arena.ts";
 import type { HashTable } from "../store/hash_table.ts";
 import { type Keyspace, NEVER, Type } from "../store/keyspace.ts";
@@ -16,31 +17,26 @@ import { keyLength, keyStart } from "../store/record.ts";
 import type { SortedSet } from "../store/sorted_set.ts";
 import type { Store } from "../store/store.ts";
 
-const DIGEST_BYTES = 20;
 const EXPIRES = utf8("!!expire!!"), FIELD_EXPIRES = utf8("!!hexpire!!");
 
+const hashed = new Uint8Array(SHA1_BYTES);
+
 class Digest {
-  bytes = new Uint8Array(DIGEST_BYTES);
+  readonly bytes = new Uint8Array(SHA1_BYTES);
 
   xor(bytes: Uint8Array): void {
-    const hash = sha1(bytes);
-    for (let i = 0; i < DIGEST_BYTES; i++) this.bytes[i] ^= hash[i];
+    sha1(bytes, hashed);
+    for (let i = 0; i < SHA1_BYTES; i++) this.bytes[i] ^= hashed[i];
   }
 
   mix(bytes: Uint8Array): void {
     this.xor(bytes);
-    this.bytes = sha1(this.bytes);
+    sha1(this.bytes, this.bytes);
   }
 
   get hex(): string {
     return Buffer.from(this.bytes).toString("hex");
   }
-}
-
-function sha1(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  // Loaded when it is needed: an import would cost every start 25 ms.
-  const { createHash } = globalThis.process.getBuiltinModule("node:crypto");
-  return new Uint8Array(createHash("sha1").update(bytes).digest());
 }
 
 /** A 32-bit number, the highest byte first. */
