@@ -11,6 +11,9 @@ import { Call } from "../commands/call.ts";
 import type { Server } from "./server.ts";
 import type { Stream, StreamOwner } from "./stream.ts";
 
+/** Output limits count what goes beyond: in Redis a client has so much room of its own before anything is counted. */
+const FREE_OUTPUT_BYTES = 16 * 1024;
+
 export class Connection implements Transport, StreamOwner {
   readonly session: Session;
   readonly #server: Server;
@@ -156,6 +159,11 @@ export class Connection implements Transport, StreamOwner {
       if (this.#closeWhenSent || this.session.closing) this.close(false);
       return;
     }
+    // Like Redis, which does not even begin to send what exceeds a limit.
+    if (reply.pendingBytes > FREE_OUTPUT_BYTES) {
+      this.checkOutput();
+      if (this.#closed) return;
+    }
     this.#sending = true;
     this.session.bytesOut += reply.pendingBytes;
     this.#server.engine.stats.outputBytes += reply.pendingBytes;
@@ -259,7 +267,7 @@ export class Connection implements Transport, StreamOwner {
   checkOutput(): void {
     const { engine } = this.#server;
     const { hard, soft, seconds } = this.#server.outputLimit(this.session);
-    const bytes = this.outputBytes();
+    const bytes = this.outputBytes() - FREE_OUTPUT_BYTES;
     if (soft === 0 || bytes <= soft) this.#aboveSoftLimitMs = 0;
     else if (this.#aboveSoftLimitMs === 0) this.#aboveSoftLimitMs = engine.clock.nowMs();
     const tooLong = this.#aboveSoftLimitMs > 0 && engine.clock.nowMs() - this.#aboveSoftLimitMs > seconds * 1000;

@@ -75,6 +75,18 @@ Deno.test(`${subject} cuts off a reader at its output limit, and others do not n
   assertMatch(server.log, /unread replies exceed client-output-buffer-limit/);
 });
 
+Deno.test(`${subject} sends no reply beyond a hard limit, and smaller ones whatever it is`, async () => {
+  await using server = await ServerProcess.start(["--client-output-buffer-limit", "normal 10 0 0"]);
+  const client = await server.connect();
+  await client.command("SET", "small", "x".repeat(16_000));
+  await client.command("SET", "large", "x".repeat(20_000));
+  assertEquals((await client.command("GET", "small")).length, 16_010);
+  await client.send("GET large\r\n");
+  assertEquals(await client.drain(), "");
+  const other = await server.connect();
+  assertEquals(await info(other, "stats", "client_output_buffer_limit_disconnections"), 1);
+});
+
 Deno.test(`${subject} keeps few replies for who has not given the password`, async () => {
   await using server = await ServerProcess.start(["--requirepass", "secret"]);
   const stranger = await server.connect();
