@@ -35,6 +35,8 @@ export class AofKeeper {
   readonly #disk: Disk;
   #log: AofLog | undefined;
   #rewriting: Promise<void> | undefined;
+  /** The end of letting go of files that were kept before: until then their locks are ours, and nobody gets them. */
+  #dropped: Promise<unknown> = Promise.resolve();
   /** Set to have the running rewrite end without a result. */
   #abandon = false;
   #failures = 0;
@@ -131,7 +133,7 @@ export class AofKeeper {
     if (!on) {
       this.#abandon = true;
       if (this.#log === undefined) this.#engine.persistence.failure = "";
-      void this.#drop();
+      this.#dropped = Promise.allSettled([this.#dropped, this.#drop()]);
       return;
     }
     if (this.#engine.persistence.loading) throw new SettingError("the append-only file is being loaded");
@@ -194,6 +196,7 @@ export class AofKeeper {
   }
 
   async #rewrite(): Promise<void> {
+    if (this.#log === undefined) await this.#dropped;
     const { aofpath, appendonly } = this.#engine.settings.values;
     const path = this.#log?.path ?? aofpath;
     const from = newPath(path);

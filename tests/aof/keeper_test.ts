@@ -140,6 +140,28 @@ Deno.test("a file that appendonly asks for is being written from the reply on", 
   await node.keeper.close();
 });
 
+Deno.test("appendonly is turned off and on at once, and every write since is in the file", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await using server = await TestServer.start({ settings: { appendonly: "yes", aofpath: `${folder}/a.aof` } });
+    const client = await server.connect();
+    for (let i = 0; i < 10; i++) {
+      await client.send(
+        `SET before${i} 1\r\nCONFIG SET appendonly no\r\nCONFIG SET appendonly yes\r\nSET key${i} 1\r\n`,
+      );
+      for (let k = 0; k < 4; k++) assertEquals(await client.receive(), "+OK\r\n");
+      let info = "";
+      while (!/aof_rewrite_in_progress:0/.test(info)) info = await client.run("INFO persistence");
+      assertMatch(info, /aof_enabled:1\r\n[^]*aof_last_bgrewrite_status:ok\r\n/);
+      assertEquals(await client.run(`SET after${i} 1`), "+OK\r\n");
+    }
+    assertEquals(await client.run("DEBUG LOADAOF"), "+OK\r\n");
+    assertEquals(await client.run("DBSIZE"), ":30\r\n");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("under everysec a sync of more than two seconds holds replies to writes, and is counted", async () => {
   const slow = disk();
   const node = await Node.start(slow);
