@@ -11,7 +11,7 @@ import { Call } from "../commands/call.ts";
 import type { Server } from "./server.ts";
 import type { Stream, StreamOwner } from "./stream.ts";
 
-/** Output limits count what goes beyond: in Redis a client has so much room of its own before anything is counted. */
+/** Replies that take no more are sent whatever the limit is: in Redis each client has so much room of its own. */
 const FREE_OUTPUT_BYTES = 16 * 1024;
 
 export class Connection implements Transport, StreamOwner {
@@ -267,7 +267,7 @@ export class Connection implements Transport, StreamOwner {
   checkOutput(): void {
     const { engine } = this.#server;
     const { hard, soft, seconds } = this.#server.outputLimit(this.session);
-    const bytes = this.outputBytes() - FREE_OUTPUT_BYTES;
+    const bytes = this.outputBytes();
     if (soft === 0 || bytes <= soft) this.#aboveSoftLimitMs = 0;
     else if (this.#aboveSoftLimitMs === 0) this.#aboveSoftLimitMs = engine.clock.nowMs();
     const tooLong = this.#aboveSoftLimitMs > 0 && engine.clock.nowMs() - this.#aboveSoftLimitMs > seconds * 1000;

@@ -47,7 +47,7 @@ const RECLAIM_STEPS = 20;
 /** A connection is maintained about so often. */
 const MAINTAIN_EVERY_MS = 1000;
 /** Who has not given the password gets no memory for replies that he does not read. */
-const STRANGERS_OUTPUT = { hard: 1024, soft: 0, seconds: 0 };
+const STRANGERS_OUTPUT = { hard: 16 * 1024 + 1024, soft: 0, seconds: 0 };
 
 export class Server {
   readonly engine: Engine;
