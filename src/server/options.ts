@@ -215,7 +215,8 @@ function readFlags(args: readonly string[]): Wishes {
     } else if (setting.kind === yesNo) {
       words.push("yes");
     }
-    if (words.length === 0) throw new UsageError(`--${name} needs a value: ${setting.kind.hint}`);
+    // Redis takes a bare `--save` too.
+    if (words.length === 0 && !setting.kind.adds) throw new UsageError(`--${name} needs a value: ${setting.kind.hint}`);
     addWish(wishes, setting, words, `--${name}`);
   }
   return wishes;

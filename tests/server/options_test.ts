@@ -56,6 +56,7 @@ Deno.test("a setting that takes a list may have none in a config file", () => {
   const text = "save\nlatency-tracking-info-percentiles\nclient-output-buffer-limit\n";
   const { save, latencyTrackingInfoPercentiles } = values("a.conf", machine({ "a.conf": text }));
   assertEquals([save, latencyTrackingInfoPercentiles], [[], []]);
+  assertEquals(values("--save --port 7000"), values('--save "" --port 7000'));
 });
 
 Deno.test("flags take their value behind a blank or an equals sign", () => {
