@@ -40,6 +40,8 @@ import { keyEquals, keyLength, keyStart } from "./record.ts";
 /** Pages from here on are cut down when they are half empty. */
 const SHRINKING_BYTES_MIN = 128;
 
+const WORDS_PER_LINE = 16;
+
 /** Returns false to end the walk. */
 export type KeyVisitor = (bytes: Uint8Array, start: number, end: number) => boolean;
 
@@ -121,6 +123,15 @@ export class Pages {
       }
     }
     return -1;
+  }
+
+  /** Loads all lines of a page. Returns what means nothing. Hot. */
+  approach(block: number, info: number): number {
+    const words = this.#arena.i32[block >>> CHUNK_SHIFT], base = (block & GRANULE_MASK) << 1;
+    const end = base + (bytesOf(info) >>> 2);
+    let sum = 0;
+    for (let i = base; i < end; i += WORDS_PER_LINE) sum ^= words[i];
+    return sum;
   }
 
   /** Loads what `find` reads of a page before it looks at an entry. Returns what means nothing. Hot. */

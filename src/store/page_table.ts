@@ -25,7 +25,7 @@ import { APPROACH_MAX } from "./dict.ts";
 import { fieldSize, valueBlock } from "./field_record.ts";
 import { hashBytes, salted } from "./hash.ts";
 import { Entry, type KeyVisitor, Pages } from "./page.ts";
-import { entriesOf } from "./page_layout.ts";
+import { bytesOf, entriesOf } from "./page_layout.ts";
 
 const COUNT = 0, PAGES = 1, MASK = 2, DIRECTORY = 3, PEAK = 4, SALT = 5;
 const HEADER_BYTES = 24;
@@ -40,6 +40,12 @@ const SHRINK_BELOW = 8;
 
 /** Tables from here on do not fit into the processor's nearer caches. */
 const LARGE_ENTRIES = 1 << 12;
+
+/** How many pages a walk loads together. */
+const PAGES_AHEAD = 8;
+
+/** Pages up to this size are approached whole. */
+const APPROACHED_WHOLE_BYTES_MAX = 512;
 
 /** Pages are chosen by 31 bits of the hash, the lowest excepted. */
 const POSITIONS = 2 ** 31;
@@ -107,12 +113,24 @@ export class PageTable {
       blocks[k] = this.#words[cell];
       infos[k] = this.#words[cell + 1];
     }
+    if (bytesOf(infos[0]) <= APPROACHED_WHOLE_BYTES_MAX) {
+      // Loading a small page whole costs less than finding out which of its lines will be read.
+      for (let k = 0; k < count; k++) sum ^= pages.approach(blocks[k], infos[k]);
+      this.#loaded = sum;
+      return;
+    }
     for (let k = 0; k < count; k++) sum ^= pages.approachTags(blocks[k], infos[k]);
     let any = 0;
     for (let k = 0; k < count; k++) any |= infos[k] = pages.likelyPlace(blocks[k], infos[k], own[k]);
     for (let k = 0; k < count; k++) sum ^= pages.approachData(blocks[k], infos[k]);
     for (let k = 0; k < count && any < 0; k++) sum ^= pages.approachRecord(blocks[k], infos[k]);
     this.#loaded = sum;
+  }
+
+  /** Loads the page of a cell at once, whose tags and data would else be two misses, one behind the other. Hot. */
+  #load(table: number, cell: number): void {
+    if (this.count(table) < LARGE_ENTRIES) return;
+    this.#loaded = this.#pages.approach(this.#words[cell], this.#words[cell + 1]);
   }
 
   /** Looks for the key `bytes[start, end)`, whose hash is `known`, or 0 if nobody knows it yet. Hot. */
@@ -123,6 +141,7 @@ export class PageTable {
     const cell = this.#cell(table, page);
     this.#hash = hash;
     this.page = page;
+    if (known === 0) this.#load(table, cell);
     this.slot = this.#pages.find(this.#words[cell], this.#words[cell + 1], hash, bytes, start, end);
     return this.slot >= 0;
   }
@@ -183,6 +202,8 @@ export class PageTable {
       // A part in millions from uniform, and without a division.
       const choice = Math.floor(random.below(2 ** 32) * peak * 2 ** -32);
       if (choice >= count << shift) continue;
+      // Whoever chooses an entry reads it.
+      this.#load(table, cell);
       this.page = page;
       this.slot = choice >>> shift;
       return;
@@ -193,6 +214,9 @@ export class PageTable {
   each(table: number, visit: KeyVisitor): void {
     const count = this.#arena.i32[table >>> CHUNK_SHIFT][((table & GRANULE_MASK) << 1) + PAGES];
     for (let page = 0; page < count; page++) {
+      if (page % PAGES_AHEAD === 0) {
+        for (let k = page; k < Math.min(count, page + PAGES_AHEAD); k++) this.#load(table, this.#cell(table, k));
+      }
       const cell = this.#cell(table, page);
       if (!this.#pages.each(this.#words[cell], this.#words[cell + 1], visit)) return;
     }
