@@ -27,10 +27,25 @@ export const TESTS: Readonly<Record<string, readonly string[]>> = {
   zscore: ["ZSCORE", "myzset", "element:__rand_int__"],
   zrangebyscore: ["ZRANGEBYSCORE", "myzset", "0", "10", "LIMIT", "0", "10"],
 };
-/** Fewer requests where each is long: a divisor of --requests. */
-const WEIGHT: Readonly<Record<string, number>> = { mset: 4, lrange_100: 4, lrange_600: 16 };
+/** Fewer requests where each is long, or takes away what is there: a divisor of --requests. */
+const WEIGHT: Readonly<Record<string, number>> = { mset: 4, lrange_100: 4, lrange_600: 16, spop: 2, zpopmin: 2 };
+/** Workloads that look for what others put there: those run before, untimed. */
+const FILLING: Readonly<Record<string, string>> = {
+  get: "set",
+  lpop: "lpush",
+  rpop: "rpush",
+  spop: "sadd",
+  sismember: "sadd",
+  hget: "hset",
+  zpopmin: "zadd",
+  zscore: "zadd",
+  zrangebyscore: "zadd",
+};
+/** Workloads that take away: what they find must be put there before each round. */
+const TAKING: ReadonlySet<string> = new Set(["lpop", "rpop", "spop", "zpopmin"]);
 const CLIENTS = 50;
 const KEY_RANGE = 1_000_000;
+const FILLING_PIPELINE = 16;
 
 /** Runs redis-benchmark on a server. Returns CPU seconds of the server per command, NaN when it replied an error. */
 async function benchmark(bench: Bench, server: Running, test: string, pipeline: number, count: number) {
@@ -57,6 +72,10 @@ export async function commands(bench: Bench): Promise<void> {
         for (let round = 0; round < rounds; round++) {
           figures.push([]);
           for (const server of servers) {
+            const filling = FILLING[test];
+            if (filling !== undefined && (round === 0 || TAKING.has(test))) {
+              await benchmark(bench, server, filling, FILLING_PIPELINE, requests);
+            }
             figures[round].push(await benchmark(bench, server, test, pipeline, count) * 1e6);
           }
         }
