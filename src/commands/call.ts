@@ -39,6 +39,8 @@ export class Call {
   effects: PendingEffect[] | undefined;
   /** Requests that the running command wants to be run in its place, as one unit; their replies are its own. */
   unit: readonly Request[] | undefined;
+  /** The running command is one of a unit, so it must not change how its client is served. */
+  inUnit = false;
   /** Arguments that neither the slow log nor MONITOR may show. */
   secrets: Set<number> | undefined;
 

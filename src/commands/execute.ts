@@ -39,7 +39,6 @@ export class Executor {
   #runCalls = 0;
   #runStartUs = 0;
   #batch = 0;
-  #inUnit = false;
   /** Requests that were parsed ahead. */
   readonly #requests = Array.from({ length: APPROACH_MAX }, () => new Request());
   readonly #commands: (Command | undefined)[] = new Array(APPROACH_MAX).fill(undefined);
@@ -184,9 +183,9 @@ export class Executor {
     call.unit = undefined;
     call.reply.array(unit.length);
     effects.begin();
-    this.#inUnit = true;
+    call.inUnit = true;
     for (const each of unit) this.execute(call, each);
-    this.#inUnit = false;
+    call.inUnit = false;
     effects.end();
     if (this.#run !== undefined) this.#endRun();
     call.session.lastCommand = call.command = command;
@@ -208,7 +207,7 @@ export class Executor {
     const { slowlogLogSlowerThan, slowlogMaxLen, latencyTracking } = settings.values;
     command.stats.usec += us;
     // What follows in this turn must not see a time that a slow command has left behind; within a unit time stands still.
-    if (us >= 1000 && !this.#inUnit) this.readClock();
+    if (us >= 1000 && !call.inUnit) this.readClock();
     if (latencyTracking) command.stats.latency.record(us);
     if (slowlogLogSlowerThan >= 0 && us >= slowlogLogSlowerThan && (command.bits & Flag.SKIP_SLOWLOG) === 0) {
       const { session } = call;
@@ -292,7 +291,8 @@ export class Executor {
     }
     if (call.session.monitoring && touchesKeys(command)) return "ERR Replica can't interact with the keyspace";
     if ((bits & Flag.WRITE) !== 0 && engine.persistence.failure !== "") return engine.persistence.failure;
-    if ((bits & Flag.DENY_OOM) !== 0 && this.#maxmemory > 0 && !engine.makeRoom()) {
+    // A unit has got its memory with EXEC: half of it must not be refused.
+    if ((bits & Flag.DENY_OOM) !== 0 && this.#maxmemory > 0 && !call.inUnit && !engine.makeRoom()) {
       return messages.outOfMemory;
     }
     return "";

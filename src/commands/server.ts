@@ -167,7 +167,8 @@ function role({ reply }: Call): void {
 }
 
 /** Like Redis, a client that monitors already gets no answer. */
-function monitor({ engine, reply, session }: Call): void {
+function monitor({ engine, inUnit, reply, session }: Call): void {
+  if (inUnit) fail("ERR MONITOR isn't allowed for DENY BLOCKING client");
   if (session.monitoring) return;
   session.monitoring = true;
   engine.monitors.add(session);

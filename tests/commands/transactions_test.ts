@@ -70,6 +70,16 @@ differential("transactions reply as in Redis", async (pair) => {
     SAVE
     EXEC
     MULTI
+    MONITOR
+    GET a
+    EXEC
+    MULTI
+    CONFIG SET maxmemory 1
+    SET a 7
+    CONFIG SET maxmemory 0
+    EXEC
+    GET a
+    MULTI
     GET a
     RESET
     EXEC
