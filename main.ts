@@ -38,13 +38,13 @@ async function cli(args: readonly string[]): Promise<number> {
 }
 
 async function checkAof(args: readonly string[]): Promise<number> {
-  const { checkAof } = await import("./src/aof/check.ts");
-  const { createDetachedEngine } = await import("./src/server/detached.ts");
+  const { checkAof } = await import("./src/tools/check_aof.ts");
+  const { createDetachedEngine } = await import("./src/tools/detached.ts");
   return await checkAof(args, { createEngine: createDetachedEngine, out: console.log, error: console.error });
 }
 
 async function migrate(direction: "import" | "export", args: readonly string[]): Promise<number> {
-  const { runExport, runImport } = await import("./src/server/migrate.ts");
+  const { runExport, runImport } = await import("./src/tools/migrate.ts");
   const run = direction === "import" ? runImport : runExport;
   return await run(args, { out: console.log, error: console.error });
 }

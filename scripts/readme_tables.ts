@@ -2,7 +2,7 @@
  * The tables of README.md that follow from the code: commands and flags. They stand between `<!-- table: NAME -->` and
  * `<!-- end of table -->`; `deno task docs` writes them anew, and a test checks that they are current.
  */
-import type { CommandSpec } from "../src/commands/spec.ts";
+import type { CommandSpec } from "../src/dispatch/spec.ts";
 import { commandTable } from "../src/commands/table.ts";
 import { flagTable } from "../src/server/flags_help.ts";
 

@@ -6,23 +6,24 @@
  * While a rewritten file takes the place of this one, everything goes to both, until the new one is safe under its name: at
  * no moment does the name lead to a file that lacks something acknowledged.
  */
+import type { Durability } from "../engine/durability.ts";
 import type { EffectListener } from "../engine/effects.ts";
 import type { Engine } from "../engine/engine.ts";
 import { type Disk, identityOf } from "./disk.ts";
-import { Tape } from "./tape.ts";
+import { AofFile } from "./file.ts";
 
 /** Above this the buffer is written at once, in the middle of a turn. */
 const BUFFER_BYTES_MAX = 4 * 1024 * 1024;
 /** Under `everysec` replies to writes wait for a sync that takes longer than this, as in Redis. */
 const SLOW_SYNC_US = 2_000_000;
 
-export class AofLog implements EffectListener {
+export class AofLog implements EffectListener, Durability {
   readonly path: string;
   readonly #engine: Engine;
   readonly #disk: Disk;
-  #tape: Tape;
+  #file: AofFile;
   /** The rewritten file, from when it is whole until it has taken over. */
-  #next: Tape | undefined;
+  #next: AofFile | undefined;
   /** The rewritten file has the name already. */
   #renamed = false;
   #nextError = "";
@@ -36,34 +37,34 @@ export class AofLog implements EffectListener {
   #closed = false;
 
   /** Takes over the file at `path`. The caller has it listen. */
-  constructor(engine: Engine, disk: Disk, path: string, tape: Tape) {
+  constructor(engine: Engine, disk: Disk, path: string, file: AofFile) {
     this.#engine = engine;
     this.#disk = disk;
-    this.#tape = tape;
+    this.#file = file;
     this.path = path;
     this.#lastSecondUs = engine.clock.monotonicUs();
     const { persistence } = engine;
-    persistence.currentBytes = persistence.baseBytes = tape.writtenBytes;
+    persistence.currentBytes = persistence.baseBytes = file.writtenBytes;
     persistence.enabled = true;
     persistence.failure = "";
   }
 
   effect(db: number, bytes: Uint8Array, start: number, end: number): void {
-    this.#tape.append(db, bytes, start, end);
+    this.#file.append(db, bytes, start, end);
     if (this.#next !== undefined) this.#next.append(db, bytes, start, end);
-    if (this.#tape.pendingBytes > BUFFER_BYTES_MAX && this.#writeError === "") this.write();
+    if (this.#file.pendingBytes > BUFFER_BYTES_MAX && this.#writeError === "") this.write();
   }
 
   /** Whether there is something to `commit` before replies leave. */
   get pending(): boolean {
-    const tape = this.#tape;
-    if (tape.pendingBytes > 0) return true;
-    return tape.syncedBytes < tape.writtenBytes && this.#engine.settings.values.appendfsync === "always";
+    const file = this.#file;
+    if (file.pendingBytes > 0) return true;
+    return file.syncedBytes < file.writtenBytes && this.#engine.settings.values.appendfsync === "always";
   }
 
   /** Whether only a new file can bring the promises back: a sync failed, or the path does not lead to this file. */
   get needsRewrite(): boolean {
-    return this.#tape.broken || this.#pathError === MISSING;
+    return this.#file.broken || this.#pathError === MISSING;
   }
 
   /**
@@ -72,7 +73,7 @@ export class AofLog implements EffectListener {
    */
   commit(): boolean {
     const written = this.write();
-    if (this.#engine.settings.values.appendfsync === "always" && !this.#tape.broken) this.#syncNow();
+    if (this.#engine.settings.values.appendfsync === "always" && !this.#file.broken) this.#syncNow();
     return written && !this.failed;
   }
 
@@ -82,14 +83,14 @@ export class AofLog implements EffectListener {
     const failedBefore = this.#writeError !== "";
     if (failedBefore && !again) return false;
     const everySync = settings.values.appendfsync !== "no";
-    const tape = this.#tape, next = this.#next;
-    this.#writeError = writeTo(tape, everySync, failedBefore);
+    const file = this.#file, next = this.#next;
+    this.#writeError = writeTo(file, everySync, failedBefore);
     if (next !== undefined) {
       const error = writeTo(next, everySync, failedBefore);
       if (error !== "") this.#nextFailed(error);
     }
-    persistence.currentBytes = tape.writtenBytes;
-    persistence.pendingBytes = tape.pendingBytes;
+    persistence.currentBytes = file.writtenBytes;
+    persistence.pendingBytes = file.pendingBytes;
     if (failedBefore || this.#writeError !== "") this.#report();
     return this.#writeError === "";
   }
@@ -110,7 +111,7 @@ export class AofLog implements EffectListener {
    */
   delay(): Promise<void> | undefined {
     const { settings, clock, persistence } = this.#engine;
-    const { syncing } = this.#tape;
+    const { syncing } = this.#file;
     if (syncing === undefined || settings.values.appendfsync !== "everysec") return undefined;
     if (clock.monotonicUs() - this.#syncStartUs < SLOW_SYNC_US) return undefined;
     if (!this.#slowSync) persistence.delayedFsyncs++;
@@ -135,44 +136,44 @@ export class AofLog implements EffectListener {
   }
 
   #syncNow(): void {
-    for (const tape of [this.#tape, this.#next]) {
+    for (const file of [this.#file, this.#next]) {
       try {
-        tape?.syncNow();
+        file?.syncNow();
       } catch (error) {
-        if (tape === this.#next) this.#nextFailed(reasonOf(error));
+        if (file === this.#next) this.#nextFailed(reasonOf(error));
         this.#report();
       }
     }
   }
 
   #syncInBackground(): void {
-    for (const tape of [this.#tape, this.#next]) {
-      if (tape === undefined || tape.broken || tape.syncedBytes === tape.writtenBytes) continue;
-      if (tape === this.#tape) this.#startSync(tape);
-      tape.sync().catch((error) => {
-        if (tape === this.#next) this.#nextFailed(reasonOf(error));
+    for (const file of [this.#file, this.#next]) {
+      if (file === undefined || file.broken || file.syncedBytes === file.writtenBytes) continue;
+      if (file === this.#file) this.#startSync(file);
+      file.sync().catch((error) => {
+        if (file === this.#next) this.#nextFailed(reasonOf(error));
         this.#report();
       });
     }
   }
 
-  #startSync(tape: Tape): void {
-    if (tape.syncing !== undefined) return;
+  #startSync(file: AofFile): void {
+    if (file.syncing !== undefined) return;
     const { clock, persistence } = this.#engine;
     this.#syncStartUs = clock.monotonicUs();
     this.#slowSync = false;
     persistence.fsyncPending = 1;
-    tape.sync().catch(() => {}).finally(() => persistence.fsyncPending = 0);
+    file.sync().catch(() => {}).finally(() => persistence.fsyncPending = 0);
   }
 
   /** A file that was removed or replaced takes what is written with it. */
   async #checkPath(): Promise<void> {
     this.#checking = true;
     try {
-      const tape = this.#tape;
+      const file = this.#file;
       const found = await this.#disk.identity(this.path);
-      if (this.#next !== undefined || this.#tape !== tape || this.#closed || found === undefined) return;
-      const error = found === "" ? MISSING : found === identityOf(tape.file) ? "" : REPLACED;
+      if (this.#next !== undefined || this.#file !== file || this.#closed || found === undefined) return;
+      const error = found === "" ? MISSING : found === identityOf(file.file) ? "" : REPLACED;
       if (error === this.#pathError) return;
       this.#pathError = error;
       this.#report();
@@ -186,7 +187,7 @@ export class AofLog implements EffectListener {
   /** Tells the executor and the log what is wrong, or that it is over. */
   #report(): void {
     const { persistence, log } = this.#engine;
-    const broken = this.#tape.broken || (this.#renamed && this.#next?.broken === true);
+    const broken = this.#file.broken || (this.#renamed && this.#next?.broken === true);
     const reason = broken ? UNSYNCED : this.#writeError || this.#pathError;
     const failure = reason === "" ? "" : `MISCONF Errors writing to the AOF file: ${reason} (${this.path})`;
     if (failure === persistence.failure) return;
@@ -200,10 +201,10 @@ export class AofLog implements EffectListener {
    * made safe, gets the name, and the name is made safe. Rejects if that fails: the old file then goes on, unless only the
    * name could not be made safe: then writes are refused until another file is.
    */
-  async replaceBy(next: Tape, from: string): Promise<void> {
-    if (this.#tape.pendingBytes > 0) this.write();
+  async replaceBy(next: AofFile, from: string): Promise<void> {
+    if (this.#file.pendingBytes > 0) this.write();
     next.forgetDb();
-    this.#tape.forgetDb();
+    this.#file.forgetDb();
     this.#nextError = "";
     this.#next = next;
     try {
@@ -211,7 +212,7 @@ export class AofLog implements EffectListener {
       next.write(true);
       await next.safe(next.writtenBytes);
       const found = await this.#disk.identity(this.path);
-      if (found !== undefined && found !== "" && found !== identityOf(this.#tape.file)) throw new Error(REPLACED);
+      if (found !== undefined && found !== "" && found !== identityOf(this.#file.file)) throw new Error(REPLACED);
       if (this.#nextError !== "") throw new Error(this.#nextError);
       if (this.#closed) throw new Error("the server stops");
       this.#renamed = true;
@@ -228,8 +229,8 @@ export class AofLog implements EffectListener {
       next.broken = true;
       throw error;
     } finally {
-      const old = this.#tape;
-      this.#tape = next;
+      const old = this.#file;
+      this.#file = next;
       this.#next = undefined;
       this.#renamed = false;
       if (next.pendingBytes === 0) this.#writeError = "";
@@ -243,25 +244,25 @@ export class AofLog implements EffectListener {
   }
 
   /** Whether a file is this log's, or about to be. */
-  holds(tape: Tape): boolean {
-    return tape === this.#tape || tape === this.#next;
+  holds(file: AofFile): boolean {
+    return file === this.#file || file === this.#next;
   }
 
   /** Writes, syncs and closes. */
   async close(): Promise<void> {
     this.write(true);
-    const tape = this.#tape;
-    if (tape.pendingBytes > 0) {
+    const file = this.#file;
+    if (file.pendingBytes > 0) {
       this.#engine.log(
         "warning",
-        `${tape.pendingBytes} bytes could not be written to ${this.path}: ${this.#writeError}`,
+        `${file.pendingBytes} bytes could not be written to ${this.path}: ${this.#writeError}`,
       );
     }
-    await tape.safe(tape.writtenBytes).catch((error) => {
+    await file.safe(file.writtenBytes).catch((error) => {
       this.#engine.log("warning", `The end of ${this.path} could not be synced: ${reasonOf(error)}`);
     });
     this.#closed = true;
-    await tape.close();
+    await file.close();
     this.#engine.persistence.enabled = false;
     this.#engine.persistence.failure = "";
   }
@@ -272,10 +273,10 @@ const REPLACED = "the path leads to another file";
 const UNSYNCED = "a sync failed, so the file may lack what was written to it";
 
 /** Writes what waits. Returns why that failed, or "". */
-function writeTo(tape: Tape, everySync: boolean, failedBefore: boolean): string {
+function writeTo(file: AofFile, everySync: boolean, failedBefore: boolean): string {
   try {
-    if (failedBefore) tape.realign();
-    tape.write(everySync);
+    if (failedBefore) file.realign();
+    file.write(everySync);
     return "";
   } catch (error) {
     return reasonOf(error);

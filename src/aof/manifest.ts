@@ -6,7 +6,7 @@
  */
 import { basename, dirname, join } from "node:path";
 import { ensureDir } from "@std/fs";
-import { splitWords } from "../engine/settings_file.ts";
+import { splitWords } from "../settings/config_file.ts";
 import { AofError } from "./replay.ts";
 
 /** The folder's usual name in the folder that a redis-server works in. */

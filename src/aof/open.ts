@@ -2,7 +2,7 @@
  * Opening the append-only file at start: locking it, loading it, cutting off what a crash left half written (after keeping
  * a copy), and handing it to the log.
  */
-import type { Executor } from "../commands/execute.ts";
+import type { Executor } from "../dispatch/executor.ts";
 import type { Engine } from "../engine/engine.ts";
 import { MAGIC, RdbError } from "../rdb/format.ts";
 import { isRdb, type RdbLoadResult } from "../rdb/loader.ts";
@@ -11,7 +11,7 @@ import { type Disk, type DiskFile, identityOf } from "./disk.ts";
 import { AofLog, reasonOf } from "./log.ts";
 import { Progress } from "./progress.ts";
 import { AofError, Replay, type ReplayResult } from "./replay.ts";
-import { Tape } from "./tape.ts";
+import { AofFile } from "./file.ts";
 import type { DamageReport, Verdict } from "./verify.ts";
 
 export interface AofOptions {
@@ -60,7 +60,7 @@ export async function openAof(
     file.syncDataSync();
     await disk.syncFolder(path);
     file.seekSync(0, Deno.SeekMode.End);
-    const log = new AofLog(engine, disk, path, new Tape(file, size, checksum));
+    const log = new AofLog(engine, disk, path, new AofFile(file, size, checksum));
     engine.effects.listen(log);
     return log;
   } catch (error) {

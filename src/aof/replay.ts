@@ -12,8 +12,8 @@ import { Reply } from "../resp/reply.ts";
 import type { Request } from "../resp/request.ts";
 import { RdbInput } from "../rdb/input.ts";
 import { RdbLoader, type RdbLoadResult } from "../rdb/loader.ts";
-import { Call } from "../commands/call.ts";
-import type { Executor } from "../commands/execute.ts";
+import { Call } from "../dispatch/call.ts";
+import type { Executor } from "../dispatch/executor.ts";
 import { AofReader, Item } from "./reader.ts";
 import { type SeekableSource, type Verdict, verify } from "./verify.ts";
 

@@ -15,16 +15,16 @@
  * with twice the piece, so that it ends. This file knows no disk.
  */
 import { equalsWord, latin1 } from "../core/bytes.ts";
-import { keysOf } from "../commands/key_positions.ts";
-import type { Command, CommandTable } from "../commands/registry.ts";
+import { keysOf } from "../dispatch/key_positions.ts";
+import type { Command, CommandTable } from "../dispatch/registry.ts";
 import type { EffectListener } from "../engine/effects.ts";
 import type { Engine } from "../engine/engine.ts";
 import { Request } from "../resp/request.ts";
-import { homeOf, HOMES, PREFIX_SHIFT, PREFIXES } from "../store/dict.ts";
-import { hashBytes } from "../store/hash.ts";
+import { homeOf, HOMES, PREFIX_SHIFT, PREFIXES } from "../store/blocks/dict.ts";
+import { hashBytes } from "../core/hash_function.ts";
 import { type Keyspace, NEVER, Type } from "../store/keyspace.ts";
-import { Emitter } from "./emit.ts";
-import type { Tape } from "./tape.ts";
+import { Emitter } from "./emitter.ts";
+import type { AofFile } from "./file.ts";
 
 /** Longer strings are written in pieces of this size. */
 const PIECE_BYTES = 256 * 1024;
@@ -93,7 +93,7 @@ export class Rewrite implements EffectListener {
   keysWritten = 0;
   readonly #engine: Engine;
   readonly #table: CommandTable;
-  readonly #tape: Tape;
+  readonly #file: AofFile;
   readonly #emitter: Emitter;
   readonly #places: Place[];
   readonly #late = new Map<string, Late>();
@@ -102,11 +102,11 @@ export class Rewrite implements EffectListener {
   readonly #visit = (ref: number) => this.#writeRecord(this.#visited, ref);
   #visited!: Keyspace;
 
-  constructor(engine: Engine, table: CommandTable, tape: Tape) {
+  constructor(engine: Engine, table: CommandTable, file: AofFile) {
     this.#engine = engine;
     this.#table = table;
-    this.#tape = tape;
-    this.#emitter = new Emitter(tape);
+    this.#file = file;
+    this.#emitter = new Emitter(file);
     this.#places = engine.store.databases.map(() => ({ prefix: 0, span: 0, home: 0 }));
   }
 
@@ -240,7 +240,7 @@ export class Rewrite implements EffectListener {
   effect(db: number, bytes: Uint8Array, start: number, end: number): void {
     if (this.stale) return;
     if (this.done) {
-      this.#tape.append(db, bytes, start, end);
+      this.#file.append(db, bytes, start, end);
       return;
     }
     const request = readEffect(this.#request, bytes, start, end);
@@ -376,7 +376,7 @@ export class Rewrite implements EffectListener {
   }
 
   #append(db: number, request: Request): void {
-    this.#tape.append(db, request.bytes, request.rawStart, request.rawEnd);
+    this.#file.append(db, request.bytes, request.rawStart, request.rawEnd);
   }
 
   /** Whether the walk has passed a key's place in hash space. */

@@ -2,7 +2,7 @@
  * What the client knows about commands: our own table, enriched by COMMAND DOCS of the server it is connected to, under
  * full names ("CONFIG GET"). Hints, completion and help ask it; it prints nothing and opens no connection.
  */
-import type { CommandSpec } from "../commands/spec.ts";
+import type { CommandSpec } from "../dispatch/spec.ts";
 import type { Reply } from "../resp/decoder.ts";
 import { fromBytes } from "./binary.ts";
 import { fieldsOf, parseSyntax, renderSyntax, type Syntax, syntaxFromDocs } from "./syntax.ts";

@@ -2,7 +2,7 @@
  * `memdb cli`: reads the flags, chooses between one command, a pipe, a session and the special modes, and turns the
  * outcome into an exit status. It owns the process's streams; everything else is in the modules beside it.
  */
-import type { CommandSpec } from "../commands/spec.ts";
+import type { CommandSpec } from "../dispatch/spec.ts";
 import { fromBytes, fromText, toBytes, toText } from "./binary.ts";
 import { Catalog } from "./catalog.ts";
 import { ConnectionError } from "./connection.ts";

@@ -1,35 +1,35 @@
 /**
  * The array of all commands. A family is one file with one table; this file puts them together.
  */
-import { bitfieldCommands } from "./bitfields.ts";
-import { bitmapCommands } from "./bitmaps.ts";
-import { configCommands } from "./config.ts";
-import { databaseCommands } from "./databases.ts";
-import { debugCommands } from "./debug.ts";
-import { dumpCommands } from "./dump.ts";
-import { expireCommands } from "./expire.ts";
-import { keyCommands } from "./keys.ts";
-import { clientCommands } from "./client.ts";
-import { geoCommands } from "./geo.ts";
-import { hashExpiryCommands } from "./hash_expiry.ts";
-import { hashCommands } from "./hashes.ts";
-import { connectionCommands } from "./connection.ts";
-import { listEndCommands } from "./list_ends.ts";
-import { listCommands } from "./lists.ts";
-import { hyperLogLogCommands } from "./hyperloglogs.ts";
-import { infoCommands } from "./info.ts";
-import { introspectCommands } from "./introspect.ts";
-import { memoryCommands } from "./memory.ts";
-import { persistenceCommands } from "./persistence.ts";
-import { serverCommands } from "./server.ts";
-import { setAlgebraCommands } from "./set_algebra.ts";
-import { setCommands } from "./sets.ts";
-import { snapshotCommands } from "./snapshot.ts";
-import { sortCommands } from "./sort.ts";
-import { sortedSetCommands } from "./sorted_sets.ts";
-import type { CommandSpec } from "./spec.ts";
-import { stringCommands } from "./strings.ts";
-import { transactionCommands } from "./transactions.ts";
+import { bitfieldCommands } from "./bitmaps/bitfields.ts";
+import { bitmapCommands } from "./bitmaps/bitmaps.ts";
+import { configCommands } from "./server/config.ts";
+import { databaseCommands } from "./server/databases.ts";
+import { debugCommands } from "./debug/debug.ts";
+import { dumpCommands } from "./keys/dump.ts";
+import { expireCommands } from "./keys/expire.ts";
+import { keyCommands } from "./keys/keys.ts";
+import { clientCommands } from "./connection/client.ts";
+import { geoCommands } from "./geo/geo.ts";
+import { hashExpiryCommands } from "./hashes/field_expiry.ts";
+import { hashCommands } from "./hashes/hashes.ts";
+import { connectionCommands } from "./connection/connection.ts";
+import { listEndCommands } from "./lists/ends.ts";
+import { listCommands } from "./lists/lists.ts";
+import { hyperLogLogCommands } from "./hyperloglogs/hyperloglogs.ts";
+import { infoCommands } from "./server/info.ts";
+import { introspectCommands } from "./server/command.ts";
+import { memoryCommands } from "./server/memory.ts";
+import { persistenceCommands } from "./server/persistence.ts";
+import { serverCommands } from "./server/server.ts";
+import { setAlgebraCommands } from "./sets/algebra.ts";
+import { setCommands } from "./sets/sets.ts";
+import { snapshotCommands } from "./server/snapshot.ts";
+import { sortCommands } from "./keys/sort.ts";
+import { sortedSetCommands } from "./sorted_sets/sorted_sets.ts";
+import type { CommandSpec } from "../dispatch/spec.ts";
+import { stringCommands } from "./strings/strings.ts";
+import { transactionCommands } from "./transactions/transactions.ts";
 
 export const commandTable: readonly CommandSpec[] = [
   ...keyCommands,

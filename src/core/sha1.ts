@@ -1,5 +1,5 @@
 /**
- * SHA-1 of short messages, for digests of data (commands/digest.ts): to ask the platform costs ten times as much as the
+ * SHA-1 of short messages, for digests of data (commands/debug/digest.ts): to ask the platform costs ten times as much as the
  * hash of a few dozen bytes. It is no defence against anybody. Source: RFC 3174.
  */
 

@@ -7,11 +7,12 @@ import type { Random } from "../core/random.ts";
 import type { Request } from "../resp/request.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
+import type { Durability } from "./durability.ts";
 import { Effects } from "./effects.ts";
 import { Eviction } from "./eviction.ts";
 import { Rates } from "./rates.ts";
 import type { Session } from "./session.ts";
-import type { Settings } from "./settings.ts";
+import type { Settings } from "../settings/settings.ts";
 import { SlowLog } from "./slowlog.ts";
 import { Stats } from "./stats.ts";
 import { Watches } from "./watches.ts";
@@ -140,6 +141,8 @@ export class Engine {
     failure: "",
   };
   readonly snapshots: SnapshotState;
+  /** Where changes are kept; undefined while they are only in memory. */
+  durability: Durability | undefined;
   /** Set while somebody must see keys before they change. */
   beforeWrite: WriteListener | undefined;
   /** DEBUG SET-ACTIVE-EXPIRE. */

@@ -9,7 +9,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
-import type { Settings } from "./settings.ts";
+import type { Settings } from "../settings/settings.ts";
 
 /** Entries of the pool. */
 const POOL = 16;

@@ -5,7 +5,7 @@
  */
 import { Type } from "../store/keyspace.ts";
 import type { Keyspace } from "../store/keyspace.ts";
-import type { HashTable } from "../store/hash_table.ts";
+import type { HashValue } from "../store/values/hash_value.ts";
 import type { EffectArgument } from "./effects.ts";
 import { type Engine, Notify } from "./engine.ts";
 
@@ -20,7 +20,7 @@ export function hasExpiredFields(db: Keyspace, ref: number): boolean {
 /** Removes up to `limit` expired fields of a hash that has some, and its key with the last field: then it returns false. */
 export function expireFields(engine: Engine, db: Keyspace, ref: number, limit: number): boolean {
   const { effects, store } = engine;
-  const hash = store.valueType(Type.HASH) as HashTable;
+  const hash = store.valueType(Type.HASH) as HashValue;
   db.readKey(ref);
   const key = db.bytes.slice(db.start, db.start + db.length);
   const deletion: EffectArgument[] = ["HDEL", key];

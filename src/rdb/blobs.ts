@@ -3,7 +3,7 @@
  * and intset. This file walks them element by element and checks every length in them on the way, because they come from
  * files; what their elements mean is the business of value_reader.ts.
  *
- *     listpack   bytes:32 · count:16 · entries (see store/entry.ts) · 0xFF
+ *     listpack   bytes:32 · count:16 · entries (see store/blocks/entry.ts) · 0xFF
  *     ziplist    bytes:32 · offset of the last entry:32 · count:16 · entries · 0xFF
  *                entry: bytes of the one before, 0 for the first, in 1 byte, or 0xFE and 4 · code · data
  *     zipmap     count:8 · (length · key · length · unused:8 · value · unused bytes) ... · 0xFF
@@ -14,7 +14,17 @@
  */
 import { NO_BYTES } from "../core/bytes.ts";
 import { writeDecimal } from "../core/numbers.ts";
-import { backLengthBytes, bodyBytes, INT13, INT16, INT24, INT32, INT64, STRING12, STRING32 } from "../store/entry.ts";
+import {
+  backLengthBytes,
+  bodyBytes,
+  INT13,
+  INT16,
+  INT24,
+  INT32,
+  INT64,
+  STRING12,
+  STRING32,
+} from "../store/blocks/entry.ts";
 import type { RdbInput } from "./input.ts";
 
 export type BlobKind = "listpack" | "ziplist" | "zipmap" | "intset";

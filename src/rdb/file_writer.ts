@@ -3,8 +3,8 @@
  * Which keys, and when, is the caller's business.
  */
 import { type Keyspace, NEVER } from "../store/keyspace.ts";
-import { keyLength, keyStart } from "../store/record.ts";
-import { CHUNK_SHIFT } from "../store/arena.ts";
+import { keyLength, keyStart } from "../store/blocks/record.ts";
+import { CHUNK_SHIFT } from "../store/memory/arena.ts";
 import type { Store } from "../store/store.ts";
 import { MAGIC, Opcode, VERSION, VERSION_FIELD_DEADLINES } from "./format.ts";
 import type { RdbOutput } from "./output.ts";

@@ -3,12 +3,12 @@
  * which belongs to nobody until `attach` gives it a key. A value with the same element twice is no value.
  */
 import { NO_BYTES } from "../core/bytes.ts";
-import type { HashTable } from "../store/hash_table.ts";
-import type { List } from "../store/list.ts";
+import type { HashValue } from "../store/values/hash_value.ts";
+import type { List } from "../store/values/list.ts";
 import { type Keyspace, NEVER, Type } from "../store/keyspace.ts";
-import { typeName } from "../store/names.ts";
-import type { MemberSet } from "../store/set.ts";
-import type { SortedSet } from "../store/sorted_set.ts";
+import { typeName } from "../store/type_names.ts";
+import type { MemberSet } from "../store/values/set.ts";
+import type { SortedSet } from "../store/values/sorted_set.ts";
 import type { Store } from "../store/store.ts";
 import { type AddElement, type AddField, type AddScored, nowhere, type ValueTarget } from "./value_reader.ts";
 
@@ -72,7 +72,7 @@ export class StoreTarget implements ValueTarget {
 
   hash(count: number, fill: (add: AddField) => void): void {
     if (!this.#begin(Type.HASH)) return nowhere.hash(count, fill);
-    const store = this.#store, hashes = store.valueType(Type.HASH) as HashTable;
+    const store = this.#store, hashes = store.valueType(Type.HASH) as HashValue;
     let added = 0;
     fill((bytes, start, end, value, valueStart, valueEnd, deadline) => {
       if (deadline !== NEVER && deadline <= store.nowMs && !store.holdExpiry) return;

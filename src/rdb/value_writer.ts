@@ -3,12 +3,12 @@
  * counterpart of value_reader.ts and store_target.ts.
  */
 import { InvariantError } from "../core/assert.ts";
-import type { HashTable } from "../store/hash_table.ts";
-import type { List } from "../store/list.ts";
+import type { HashValue } from "../store/values/hash_value.ts";
+import type { List } from "../store/values/list.ts";
 import { Encoding, type Keyspace, NEVER, Type } from "../store/keyspace.ts";
-import { Packed } from "../store/packed.ts";
-import type { MemberSet } from "../store/set.ts";
-import type { SortedSet } from "../store/sorted_set.ts";
+import { Packed } from "../store/blocks/packed.ts";
+import type { MemberSet } from "../store/values/set.ts";
+import type { SortedSet } from "../store/values/sorted_set.ts";
 import type { Store } from "../store/store.ts";
 import { NODE_PACKED, NODE_PLAIN, RdbType, VERSION, VERSION_FIELD_DEADLINES } from "./format.ts";
 import type { RdbOutput } from "./output.ts";
@@ -157,7 +157,7 @@ export class ValueWriter {
     return this.#store.valueType(Type.SET) as MemberSet;
   }
 
-  get #hashes(): HashTable {
-    return this.#store.valueType(Type.HASH) as HashTable;
+  get #hashes(): HashValue {
+    return this.#store.valueType(Type.HASH) as HashValue;
   }
 }

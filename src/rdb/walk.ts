@@ -7,8 +7,8 @@
  * `prefix` are done, and of the `span` from there the homes below `home`. Beside that it knows the hashes of the keys that
  * were visited early, or are new.
  */
-import { type Dict, homeOf, HOMES, PREFIX_SHIFT, PREFIXES } from "../store/dict.ts";
-import { hashBytes } from "../store/hash.ts";
+import { type Dict, homeOf, HOMES, PREFIX_SHIFT, PREFIXES } from "../store/blocks/dict.ts";
+import { hashBytes } from "../core/hash_function.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
 

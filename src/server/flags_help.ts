@@ -2,7 +2,7 @@
  * What the server's flags are, in words: the help of `memdb serve` and the README's table. Both are derived from the
  * table of settings; this file owns their layout only.
  */
-import { sections, type Setting } from "../engine/settings_table.ts";
+import { sections, type Setting } from "../settings/table.ts";
 
 const WIDTH = 100;
 const INDENT = 38;

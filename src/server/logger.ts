@@ -1,7 +1,7 @@
 /**
  * The server's log: lines on stderr or in a file, in Redis's format, from `loglevel` on.
  */
-import type { Settings } from "../engine/settings.ts";
+import type { Settings } from "../settings/settings.ts";
 
 export type LogLevel = "debug" | "verbose" | "notice" | "warning";
 

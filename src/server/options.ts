@@ -7,10 +7,10 @@ import { basename, dirname, join, resolve } from "node:path";
 import { utf8 } from "../core/bytes.ts";
 import { globMatch } from "../core/glob.ts";
 import { nearest } from "../core/nearest.ts";
-import { findSetting, SettingError, type SettingName, settingNames, Settings } from "../engine/settings.ts";
-import { splitWords } from "../engine/settings_file.ts";
-import { yesNo } from "../engine/settings_kinds.ts";
-import type { Setting } from "../engine/settings_table.ts";
+import { findSetting, SettingError, type SettingName, settingNames, Settings } from "../settings/settings.ts";
+import { splitWords } from "../settings/config_file.ts";
+import { yesNo } from "../settings/kinds.ts";
+import type { Setting } from "../settings/table.ts";
 
 /** A command line, variable or file that cannot be used; `message` is one line for the user. */
 export class UsageError extends Error {
@@ -41,14 +41,14 @@ export interface Surroundings {
 }
 
 /** Words that somebody gave a setting, and what to call the place in an error. */
-interface Wish {
+interface ConfiguredValue {
   readonly setting: Setting;
   readonly words: string[];
   readonly place: string;
 }
 
-/** The wishes of one source, by setting. */
-type Wishes = Map<Setting, Wish>;
+/** The values of one source, by setting. */
+type ConfiguredValues = Map<Setting, ConfiguredValue>;
 
 const VARIABLE_PREFIX = "MEMDB_";
 const INCLUDE_DEPTH = 16;
@@ -124,7 +124,7 @@ export function parseServeOptions(args: readonly string[], surroundings: Surroun
   const warnings: string[] = [];
   const fromFlags = readFlags(file === undefined ? args : args.slice(1));
   const fromVariables = readVariables(surroundings.environment, warnings);
-  const fromFile: Wishes = new Map();
+  const fromFile: ConfiguredValues = new Map();
   if (file !== undefined) readConfigFile(file, [], fromFile, warnings, surroundings);
 
   const settings = new Settings();
@@ -132,9 +132,9 @@ export function parseServeOptions(args: readonly string[], surroundings: Surroun
   const sources = [fromFile, fromVariables, fromFlags];
   const given = new Set(sources.flatMap((source) => [...source.keys()]));
   for (const setting of given) {
-    const wishes = sources.map((source) => source.get(setting)).filter((wish) => wish !== undefined);
+    const configured = sources.map((source) => source.get(setting)).filter((value) => value !== undefined);
     // What adds up, adds up over the sources too; of the rest only the winner has to be right.
-    for (const wish of setting.kind.adds ? wishes : wishes.slice(-1)) grant(settings, wish);
+    for (const value of setting.kind.adds ? configured : configured.slice(-1)) apply(settings, value);
   }
   const names = new Set([...given].map((setting) => setting.name as SettingName));
   settle(settings, names, surroundings);
@@ -146,7 +146,7 @@ export function parseServeOptions(args: readonly string[], surroundings: Surroun
   };
 }
 
-function grant(settings: Settings, { setting, words, place }: Wish): void {
+function apply(settings: Settings, { setting, words, place }: ConfiguredValue): void {
   try {
     settings.init(setting.name as SettingName, words);
   } catch (error) {
@@ -186,18 +186,23 @@ function normalized(setting: Setting, words: readonly string[]): string[] {
   return words.flatMap((word) => word === "" ? [word] : word.split(separator).filter((part) => part !== ""));
 }
 
-function addWish(wishes: Wishes, setting: Setting, words: readonly string[], place: string): void {
-  const before = wishes.get(setting)?.words;
+function addConfiguredValue(
+  configured: ConfiguredValues,
+  setting: Setting,
+  words: readonly string[],
+  place: string,
+): void {
+  const before = configured.get(setting)?.words;
   const now = normalized(setting, words);
   const isNothing = (list: readonly string[]) => list.length === 1 && list[0] === "";
   const adds = setting.kind.adds && before !== undefined && !isNothing(before) && !isNothing(now);
   // Several --host flags name several addresses; in a file, as in Redis, the last line counts.
   const addsFlag = setting.name === "bind" && before !== undefined && place.startsWith("--");
-  wishes.set(setting, { setting, words: adds || addsFlag ? [...before, ...now] : now, place });
+  configured.set(setting, { setting, words: adds || addsFlag ? [...before, ...now] : now, place });
 }
 
-function readFlags(args: readonly string[]): Wishes {
-  const wishes: Wishes = new Map();
+function readFlags(args: readonly string[]): ConfiguredValues {
+  const configured: ConfiguredValues = new Map();
   for (let i = 0; i < args.length;) {
     const arg = args[i++];
     if (!arg.startsWith("-")) throw new UsageError(`unexpected argument '${arg}'`);
@@ -217,13 +222,13 @@ function readFlags(args: readonly string[]): Wishes {
     }
     // Redis takes a bare `--save` too.
     if (words.length === 0 && !setting.kind.adds) throw new UsageError(`--${name} needs a value: ${setting.kind.hint}`);
-    addWish(wishes, setting, words, `--${name}`);
+    addConfiguredValue(configured, setting, words, `--${name}`);
   }
-  return wishes;
+  return configured;
 }
 
-function readVariables(environment: Readonly<Record<string, string>>, warnings: string[]): Wishes {
-  const wishes: Wishes = new Map();
+function readVariables(environment: Readonly<Record<string, string>>, warnings: string[]): ConfiguredValues {
+  const configured: ConfiguredValues = new Map();
   const byVariable = new Map(settingNames().map((name) => [variableOf(name), name]));
   for (const [variable, value] of Object.entries(environment)) {
     if (!variable.startsWith(VARIABLE_PREFIX)) continue;
@@ -233,19 +238,19 @@ function readVariables(environment: Readonly<Record<string, string>>, warnings: 
     if (isServiceLink || variable.startsWith("MEMDB_TEST_")) continue;
     const name = byVariable.get(variable);
     if (name !== undefined) {
-      addWish(wishes, findSetting(name)!, [value], variable);
+      addConfiguredValue(configured, findSetting(name)!, [value], variable);
     } else {
       const meant = nearest(variable, [...byVariable.keys()]);
       if (meant !== undefined) warnings.push(`environment variable ${variable} is not known; did you mean ${meant}?`);
     }
   }
-  return wishes;
+  return configured;
 }
 
 function readConfigFile(
   path: string,
   including: readonly string[],
-  wishes: Wishes,
+  configured: ConfiguredValues,
   warnings: string[],
   surroundings: Surroundings,
 ): void {
@@ -271,10 +276,10 @@ function readConfigFile(
       if (words.length === 0 && !setting.kind.many) {
         throw new UsageError(`${place}: ${option} needs a value: ${setting.kind.hint}`);
       }
-      addWish(wishes, setting, words, `${option} (${place})`);
+      addConfiguredValue(configured, setting, words, `${option} (${place})`);
     } else if (name === "include") {
       for (const included of words.flatMap((word) => expand(word, surroundings))) {
-        readConfigFile(included, [...including, path], wishes, warnings, surroundings);
+        readConfigFile(included, [...including, path], configured, warnings, surroundings);
       }
     } else if (DEPRECATED.has(name)) {
       warnings.push(`${place}: ${option} is deprecated and has no effect`);

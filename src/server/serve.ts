@@ -3,9 +3,9 @@
  */
 import { AofError } from "../aof/replay.ts";
 import { MEMDB_VERSION } from "../engine/engine.ts";
-import type { Settings } from "../engine/settings.ts";
+import type { Settings } from "../settings/settings.ts";
 import { Logger } from "./logger.ts";
-import { SeedError } from "./seed_error.ts";
+import { SeedError } from "../tools/seed_error.ts";
 import { Server } from "./server.ts";
 
 export interface ServeOptions {

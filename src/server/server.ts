@@ -5,21 +5,21 @@
 import { type Clock, systemClock } from "../core/clock.ts";
 import { type Random, systemRandom } from "../core/random.ts";
 import type { Disk } from "../aof/disk.ts";
-import { AofKeeper } from "../aof/keeper.ts";
-import { Executor } from "../commands/execute.ts";
+import { AofManager } from "../aof/manager.ts";
+import { Executor } from "../dispatch/executor.ts";
 import { commandTable } from "../commands/table.ts";
 import { Engine } from "../engine/engine.ts";
 import { ExpiryState, runExpiryCycle } from "../engine/expiry.ts";
 import type { Session } from "../engine/session.ts";
-import type { Settings } from "../engine/settings.ts";
+import type { Settings } from "../settings/settings.ts";
 import { Store } from "../store/store.ts";
-import { seed } from "./seed.ts";
-import { createStore } from "./store_setup.ts";
-import { Connection } from "./connection.ts";
-import { Listeners } from "./listeners.ts";
-import { Poller } from "./poller.ts";
-import type { Stream } from "./stream.ts";
-import { Turn } from "./turn.ts";
+import { seed } from "../tools/seed.ts";
+import { createStore } from "../engine/create_store.ts";
+import { Connection, type ConnectionHost, type OutputLimit } from "../net/connection.ts";
+import { Listeners } from "../net/listeners.ts";
+import { Poller } from "../net/poller.ts";
+import type { Socket } from "../net/socket.ts";
+import { Turn } from "../net/turn.ts";
 
 export interface ServerOptions {
   settings: Settings;
@@ -47,9 +47,9 @@ const RECLAIM_STEPS = 20;
 /** A connection is maintained about so often. */
 const MAINTAIN_EVERY_MS = 1000;
 /** Who has not given the password gets no memory for replies that he does not read. */
-const STRANGERS_OUTPUT = { hard: 16 * 1024 + 1024, soft: 0, seconds: 0 };
+const UNAUTHENTICATED_OUTPUT_LIMIT = { hard: 16 * 1024 + 1024, soft: 0, seconds: 0 };
 
-export class Server {
+export class Server implements ConnectionHost {
   readonly engine: Engine;
   readonly executor: Executor;
   readonly turn: Turn;
@@ -58,7 +58,7 @@ export class Server {
   readonly #listeners: Listeners;
   readonly #connections = new Set<Connection>();
   readonly #expiry = new ExpiryState();
-  readonly #keeper: AofKeeper;
+  readonly #aof: AofManager;
   #timer: ReturnType<typeof setInterval> | undefined;
   #expiryTimer: ReturnType<typeof setTimeout> | undefined;
   #reclaiming = false;
@@ -74,13 +74,13 @@ export class Server {
     if (options.log !== undefined) this.engine.log = options.log;
     this.engine.shutdown = () => this.#options.onShutdown?.();
     this.executor = new Executor(this.engine, commandTable);
-    this.#keeper = new AofKeeper(this.engine, this.executor, options.disk);
-    this.turn = new Turn(this.engine, this.executor, this.#keeper);
+    this.#aof = new AofManager(this.engine, this.executor, options.disk);
+    this.turn = new Turn(this.engine, this.executor);
     if (settings.values.sockets === "auto") this.#poller = Poller.open(this.turn, () => systemClock.monotonicUs());
     this.#listeners = new Listeners({
       values: settings.values,
       poller: this.#poller,
-      welcome: (stream, hostname) => this.#welcome(stream, hostname),
+      welcome: (socket, hostname) => this.#welcome(socket, hostname),
       warn: (text) => this.engine.log("warning", text),
       fatal: (error) => this.fatal(error),
     });
@@ -93,7 +93,7 @@ export class Server {
       await server.#listeners.open();
       server.engine.port = server.#listeners.port;
       server.#poller?.run().catch((error) => server.fatal(error));
-      await server.#keeper.open();
+      await server.#aof.open();
       server.#seed();
     } catch (error) {
       await server.stop();
@@ -128,7 +128,7 @@ export class Server {
     clearTimeout(this.#expiryTimer);
     for (const connection of [...this.#connections]) connection.close(true);
     this.engine.snapshots.cancel?.();
-    await this.#keeper.close();
+    await this.#aof.close();
     for (const connection of [...this.#connections]) connection.close(false);
     await this.#poller?.stop();
   }
@@ -144,25 +144,25 @@ export class Server {
   }
 
   /** The output limit that holds for a session, in bytes and seconds. */
-  outputLimit(session: Session): { hard: number; soft: number; seconds: number } {
-    if (!session.authenticated) return STRANGERS_OUTPUT;
+  outputLimit(session: Session): OutputLimit {
+    if (!session.authenticated) return UNAUTHENTICATED_OUTPUT_LIMIT;
     const limits = this.engine.settings.values.clientOutputBufferLimit;
     return limits[session.kind === "replica" || session.kind === "pubsub" ? session.kind : "normal"];
   }
 
-  #welcome(stream: Stream, hostname: string | undefined): void {
+  #welcome(socket: Socket, hostname: string | undefined): void {
     const { engine } = this;
     const { maxclients, protectedMode, requirepass } = engine.settings.values;
     engine.stats.connections++;
     const denied = hostname !== undefined && protectedMode && requirepass === "" && !isLoopback(hostname);
     if (denied || this.#connections.size >= maxclients) {
       engine.stats.rejectedConnections++;
-      refuse(stream, denied ? DENIED : "-ERR max number of clients reached\r\n");
+      refuse(socket, denied ? DENIED : "-ERR max number of clients reached\r\n");
       return;
     }
-    const connection = new Connection(this, stream);
+    const connection = new Connection(this, socket);
     this.#connections.add(connection);
-    stream.start(connection);
+    socket.start(connection);
   }
 
   /** Fills an empty server from the file that the setting names. */
@@ -204,7 +204,7 @@ export class Server {
     engine.rates.sample(engine.stats, engine.clock.monotonicUs());
     engine.stats.notePeak(engine.store.arena.usedBytes);
     this.#ticks++;
-    this.#keeper.tick();
+    this.#aof.tick();
     if (this.#ticks % Math.ceil((MAINTAIN_EVERY_MS * hz) / 1000) === 0) {
       const { timeout } = engine.settings.values;
       for (const connection of this.#connections) connection.maintain(nowMs, timeout);
@@ -229,13 +229,13 @@ export class Server {
 }
 
 /** Sends a message to a client that is not let in, and closes. */
-function refuse(stream: Stream, message: string): void {
-  const close = () => stream.close();
+function refuse(socket: Socket, message: string): void {
+  const close = () => socket.close();
   const room = new Uint8Array(16);
   const done = () => false;
-  stream.start({ room: () => room, received: done, receivedShared: done, sent: close, ended: close, lost: close });
+  socket.start({ room: () => room, received: done, receivedShared: done, sent: close, ended: close, lost: close });
   const bytes = new TextEncoder().encode(message);
-  stream.send(bytes, bytes.length);
+  socket.send(bytes, bytes.length);
 }
 
 function isLoopback(hostname: string): boolean {

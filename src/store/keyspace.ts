@@ -10,8 +10,8 @@
  * `start` and `length`, valid until the next allocation or write.
  */
 import { invariant } from "../core/assert.ts";
-import { CHUNK_SHIFT, copyBytes, copyIn, GRANULE_MASK } from "./arena.ts";
-import { hashBytes } from "./hash.ts";
+import { CHUNK_SHIFT, copyBytes, copyIn, GRANULE_MASK } from "./memory/arena.ts";
+import { hashBytes } from "../core/hash_function.ts";
 import {
   BODY,
   bodyOf,
@@ -33,7 +33,7 @@ import {
   setValueLength,
   valueLength,
   valueStart,
-} from "./record.ts";
+} from "./blocks/record.ts";
 import type { Store } from "./store.ts";
 
 /** What a key holds; the numbers are those of Redis's object types. */
@@ -144,22 +144,22 @@ export class Keyspace {
   }
 
   /**
-   * Says that up to APPROACH_MAX keys with these hashes are about to be looked for: in a large database their cache misses
+   * Says that up to PREFETCH_MAX keys with these hashes are about to be looked for: in a large database their cache misses
    * then overlap, which saves a third of the time of GET and SET at a million keys.
    */
-  approach(hashes: Int32Array, count: number): void {
-    if (count > 1 && this.size >= LARGE_KEYS) this.store.dict.approach(this.keys, hashes, count);
+  prefetch(hashes: Int32Array, count: number): void {
+    if (count > 1 && this.size >= LARGE_KEYS) this.store.dict.prefetch(this.keys, hashes, count);
   }
 
-  /** Whether a key's value is of an encoding that is searched by hash; `approachElements` is for those. */
+  /** Whether a key's value is of an encoding that is searched by hash; `prefetchElements` is for those. */
   isHashed(ref: number): boolean {
     const encoding = this.encodingOf(ref);
     return encoding === Encoding.HASHTABLE || encoding === Encoding.SKIPLIST || encoding === Encoding.HASHTABLE_EX;
   }
 
-  /** `approach` for elements of one collection. */
-  approachElements(ref: number, hashes: Int32Array, count: number): void {
-    this.store.valueType(this.typeOf(ref)).approach?.(this.encodingOf(ref), this.bodyOf(ref), hashes, count);
+  /** `prefetch` for elements of one collection. */
+  prefetchElements(ref: number, hashes: Int32Array, count: number): void {
+    this.store.valueType(this.typeOf(ref)).prefetch?.(this.encodingOf(ref), this.bodyOf(ref), hashes, count);
   }
 
   typeOf(ref: number): number {

@@ -4,10 +4,10 @@
  */
 import { invariant } from "../core/assert.ts";
 import type { Random } from "../core/random.ts";
-import { Arena } from "./arena.ts";
-import { Dict } from "./dict.ts";
+import { Arena } from "./memory/arena.ts";
+import { Dict } from "./blocks/dict.ts";
 import { Keyspace, Type } from "./keyspace.ts";
-import { BODY, bodyOf, flagsOf, metaOf, setMeta } from "./record.ts";
+import { BODY, bodyOf, flagsOf, metaOf, setMeta } from "./blocks/record.ts";
 
 /** Takes a value as commands on its key. Arguments are copied at once. */
 export interface CommandWriter {
@@ -46,10 +46,10 @@ export interface ValueType {
    */
   free(encoding: number, body: number, budget: number): number;
   /**
-   * Says that up to APPROACH_MAX elements, given by their hashes (hashBytes), are about to be looked for, so that their
+   * Says that up to PREFETCH_MAX elements, given by their hashes (hashBytes), are about to be looked for, so that their
    * cache misses overlap. Changes nothing. Only encodings that are searched by hash.
    */
-  approach?(encoding: number, body: number, hashes: Int32Array, count: number): void;
+  prefetch?(encoding: number, body: number, hashes: Int32Array, count: number): void;
   /** Number of elements. */
   count(encoding: number, body: number): number;
   /** Bytes of the arena that the body takes, estimated from `samples` elements (0: from all). */

@@ -1,11 +1,11 @@
 /**
- * A server without sockets, for histories by the thousand: engine, executor, keeper and turns, on a disk of the test's
+ * A server without sockets, for histories by the thousand: engine, executor, manager and turns, on a disk of the test's
  * choice, with a clock that only moves when it is looked at or told to.
  */
-import { AofKeeper } from "../../src/aof/keeper.ts";
+import { AofManager } from "../../src/aof/manager.ts";
 import type { Disk } from "../../src/aof/disk.ts";
-import { Call } from "../../src/commands/call.ts";
-import { Executor } from "../../src/commands/execute.ts";
+import { Call } from "../../src/dispatch/call.ts";
+import { Executor } from "../../src/dispatch/executor.ts";
 import { commandTable } from "../../src/commands/table.ts";
 import { latin1 } from "../../src/core/bytes.ts";
 import type { Clock } from "../../src/core/clock.ts";
@@ -13,8 +13,8 @@ import { Engine } from "../../src/engine/engine.ts";
 import { Session } from "../../src/engine/session.ts";
 import { Reply } from "../../src/resp/reply.ts";
 import { Request } from "../../src/resp/request.ts";
-import { Turn } from "../../src/server/turn.ts";
-import type { Connection } from "../../src/server/connection.ts";
+import { Turn } from "../../src/net/turn.ts";
+import type { Connection } from "../../src/net/connection.ts";
 import { createEngine } from "../helpers/engine.ts";
 
 /** Every look at it takes some time, so that work in slices of time ends after so many steps. */
@@ -53,7 +53,7 @@ export class Node {
   static #seed = 1;
   readonly engine: Engine;
   readonly executor: Executor;
-  readonly keeper: AofKeeper;
+  readonly manager: AofManager;
   readonly turn: Turn;
   readonly clock: SteppingClock;
   readonly #call: Call;
@@ -65,8 +65,8 @@ export class Node {
     this.engine = createEngine(clock, options, Node.#seed++);
     this.engine.log = (_, text) => this.logged.push(text);
     this.executor = new Executor(this.engine, commandTable);
-    this.keeper = new AofKeeper(this.engine, this.executor, disk);
-    this.turn = new Turn(this.engine, this.executor, this.keeper);
+    this.manager = new AofManager(this.engine, this.executor, disk);
+    this.turn = new Turn(this.engine, this.executor);
     this.#call = new Call(this.engine, new Session(1, new Reply(), clock.nowMs()), this.executor.table);
   }
 
@@ -77,7 +77,7 @@ export class Node {
     clock: SteppingClock = new SteppingClock(),
   ): Promise<Node> {
     const node = new Node(disk, { appendonly: "yes", aofpath: "/data/a.aof", ...options }, clock);
-    await node.keeper.open();
+    await node.manager.open();
     return node;
   }
 

@@ -60,7 +60,7 @@ async function history(random: SeededRandom, faults: DiskFaults): Promise<void> 
     }),
   );
   clock.advance(1001);
-  node.keeper.tick();
+  node.manager.tick();
   const acknowledgedMs: number[] = [];
   const stops: Stop[] = [];
   const stop = (power: boolean) => {
@@ -87,7 +87,7 @@ async function history(random: SeededRandom, faults: DiskFaults): Promise<void> 
     if (oneIn(random, 12) && !node.engine.persistence.rewriting) node.engine.rewriteAof!();
     if (oneIn(random, 2)) await new Promise((resolve) => setTimeout(resolve));
     clock.advance(random.below(TICK_MS));
-    node.keeper.tick();
+    node.manager.tick();
   }
   disk.moment = () => {};
   stop(true);
@@ -108,10 +108,10 @@ async function history(random: SeededRandom, faults: DiskFaults): Promise<void> 
     assert(await next.inTurn(() => write(next, kept)), "the file cannot be written");
     const again = await Node.start(disk.afterCrash(), options, clock);
     assertEquals(unitsIn(again, false), kept + 1);
-    await next.keeper.close();
-    await again.keeper.close();
+    await next.manager.close();
+    await again.manager.close();
   }
-  await node.keeper.close();
+  await node.manager.close();
 }
 
 async function histories(count: number, random: SeededRandom, faults: DiskFaults): Promise<void> {

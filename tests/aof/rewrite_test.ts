@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import { digestOfValue } from "../../src/commands/digest.ts";
+import { digestOfValue } from "../../src/commands/debug/digest.ts";
 import { Rewrite } from "../../src/aof/rewrite.ts";
-import { Tape } from "../../src/aof/tape.ts";
+import { AofFile } from "../../src/aof/file.ts";
 import type { SeededRandom } from "../../src/core/random.ts";
 import { SeededRandom as Seeded } from "../../src/core/random.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -139,9 +139,9 @@ Deno.test("a rewritten file holds what the store holds, whatever happens meanwhi
     });
     fill(source, random);
     const disk = new SimulatedDisk(new Seeded(seed));
-    const tape = new Tape(await disk.create("/data/a.aof"), 0, 0);
+    const file = new AofFile(await disk.create("/data/a.aof"), 0, 0);
     const begin = () => {
-      const rewrite = new Rewrite(source.engine, source.executor.table, tape);
+      const rewrite = new Rewrite(source.engine, source.executor.table, file);
       source.engine.effects.listen(rewrite);
       return rewrite;
     };
@@ -150,17 +150,17 @@ Deno.test("a rewritten file holds what the store holds, whatever happens meanwhi
     while (!rewrite.done) {
       if (rewrite.stale) {
         source.engine.effects.unlisten(rewrite);
-        await tape.clear();
+        await file.clear();
         rewrite = begin();
       }
       rewrite.step(400);
       for (let left = random.below(6); left > 0; left--) change(source, random);
-      if (oneIn(random, 10)) tape.write(true);
+      if (oneIn(random, 10)) file.write(true);
       assert(++steps < 100_000, "the rewrite does not end");
     }
     for (let left = 50; left > 0; left--) change(source, random);
-    tape.write(true);
-    await tape.close();
+    file.write(true);
+    await file.close();
 
     const loaded = await Node.start(disk, {}, source.clock);
     assertEquals(loaded.logged.filter((line) => /failed|damaged/.test(line)), []);

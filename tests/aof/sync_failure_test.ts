@@ -8,7 +8,7 @@ async function until(node: Node, condition: () => boolean): Promise<void> {
   for (let tries = 0; !condition(); tries++) {
     assert(tries < 1000, `still not so: ${node.engine.persistence.failure}`);
     node.clock.advance(100);
-    node.keeper.tick();
+    node.manager.tick();
     await new Promise((resolve) => setTimeout(resolve));
   }
 }
@@ -33,12 +33,12 @@ Deno.test("after a failed sync nothing is acknowledged until a new file holds ev
     assert(await node.inTurn(() => node.run("SET", "after", 4)));
     if (policy === "everysec") {
       node.clock.advance(1001);
-      node.keeper.tick();
+      node.manager.tick();
       await until(node, () => persistence.fsyncPending === 0);
     }
     const next = await Node.start(disk.afterPowerFailure(), { appendfsync: policy });
     assertEquals(next.run("MGET", "before", "amid", "after"), "*3\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n4\r\n");
-    await next.keeper.close();
-    await node.keeper.close();
+    await next.manager.close();
+    await node.manager.close();
   }
 });

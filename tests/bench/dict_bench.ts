@@ -2,10 +2,10 @@
  * What finding, inserting and removing cost in the dictionary, among a million keys of 16 bytes. Keys are taken in an order
  * that no cache foresees.
  */
-import { Arena } from "../../src/store/arena.ts";
-import { Dict } from "../../src/store/dict.ts";
-import { hashBytes } from "../../src/store/hash.ts";
-import { createRecord } from "../../src/store/record.ts";
+import { Arena } from "../../src/store/memory/arena.ts";
+import { Dict } from "../../src/store/blocks/dict.ts";
+import { hashBytes } from "../../src/core/hash_function.ts";
+import { createRecord } from "../../src/store/blocks/record.ts";
 
 const KEYS = 1_000_000;
 const KEY_BYTES = 16;

@@ -1,6 +1,6 @@
 /** A small command table for tests of the client, and the program that runs the client with it in a process of its own. */
 import { runCli } from "../../src/cli/main.ts";
-import type { CommandSpec } from "../../src/commands/spec.ts";
+import type { CommandSpec } from "../../src/dispatch/spec.ts";
 
 const spec = (
   name: string,

@@ -3,7 +3,7 @@
  * there the kind of the reply counts, its elements without their order, or numbers that are near each other. An error is
  * always compared whole.
  */
-import type { CommandSpec } from "../../src/commands/spec.ts";
+import type { CommandSpec } from "../../src/dispatch/spec.ts";
 import { commandTable } from "../../src/commands/table.ts";
 import { replyEnd } from "../helpers/wire.ts";
 

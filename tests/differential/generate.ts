@@ -2,8 +2,8 @@
  * Random commands, derived from the table: for each command its syntax gives well-formed calls, with the values of
  * values.ts. A part of the calls is then damaged: words left out, doubled, exchanged, replaced.
  */
-import type { CommandSpec } from "../../src/commands/spec.ts";
-import { type Argument, argumentsOf } from "../../src/commands/syntax.ts";
+import type { CommandSpec } from "../../src/dispatch/spec.ts";
+import { type Argument, argumentsOf } from "../../src/dispatch/syntax.ts";
 import { commandTable } from "../../src/commands/table.ts";
 import type { SeededRandom } from "../../src/core/random.ts";
 import { oneIn, pick } from "../helpers/property.ts";

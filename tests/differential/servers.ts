@@ -3,7 +3,7 @@
  * addresses in DIFFERENTIAL_MEMDB and DIFFERENTIAL_REDIS. Both have the same small limits, so that no test needs much memory.
  */
 import { systemClock } from "../../src/core/clock.ts";
-import { type SettingName, Settings } from "../../src/engine/settings.ts";
+import { type SettingName, Settings } from "../../src/settings/settings.ts";
 import { Server } from "../../src/server/server.ts";
 import { TestClient } from "../helpers/client.ts";
 import { isInstalled } from "../e2e/process.ts";

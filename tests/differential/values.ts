@@ -2,8 +2,8 @@
  * The values of random commands, from pools that lie where commands change their mind: empty, negative, just beyond a limit,
  * no number, binary; for geo sets, places near each other, at the edges of the map and beyond them.
  */
-import type { CommandSpec } from "../../src/commands/spec.ts";
-import type { Argument } from "../../src/commands/syntax.ts";
+import type { CommandSpec } from "../../src/dispatch/spec.ts";
+import type { Argument } from "../../src/dispatch/syntax.ts";
 import type { SeededRandom } from "../../src/core/random.ts";
 import { oneIn, pick } from "../helpers/property.ts";
 

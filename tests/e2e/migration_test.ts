@@ -3,7 +3,7 @@
  * redis-server starts from and redis-check-rdb accepts, and nothing is lost on the way.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { runExport, runImport } from "../../src/server/migrate.ts";
+import { runExport, runImport } from "../../src/tools/migrate.ts";
 import { type Argument, TestClient } from "../helpers/client.ts";
 import { redisTest } from "../helpers/redis.ts";
 import { TestServer } from "../helpers/server.ts";

@@ -5,8 +5,8 @@ import type { Clock } from "../../src/core/clock.ts";
 import { utf8 } from "../../src/core/bytes.ts";
 import { SeededRandom } from "../../src/core/random.ts";
 import { Engine } from "../../src/engine/engine.ts";
-import { type SettingName, Settings } from "../../src/engine/settings.ts";
-import { createStore } from "../../src/server/store_setup.ts";
+import { type SettingName, Settings } from "../../src/settings/settings.ts";
+import { createStore } from "../../src/engine/create_store.ts";
 import { type Keyspace, NEVER } from "../../src/store/keyspace.ts";
 
 export function createEngine(clock: Clock, options: Record<string, string> = {}, seed = 1): Engine {

@@ -3,7 +3,7 @@
  */
 import { ManualClock } from "../../src/core/clock.ts";
 import { SeededRandom } from "../../src/core/random.ts";
-import { type SettingName, Settings } from "../../src/engine/settings.ts";
+import { type SettingName, Settings } from "../../src/settings/settings.ts";
 import { Server } from "../../src/server/server.ts";
 import { TestClient } from "./client.ts";
 

@@ -9,11 +9,11 @@ import { RdbError } from "../../src/rdb/format.ts";
 import { RdbInput } from "../../src/rdb/input.ts";
 import { RdbLoader, type RdbLoadOptions, type RdbLoadResult } from "../../src/rdb/loader.ts";
 import { snapshotImage } from "../../src/rdb/save.ts";
-import { HashTable } from "../../src/store/hash_table.ts";
+import { HashValue } from "../../src/store/values/hash_value.ts";
 import { Type } from "../../src/store/keyspace.ts";
-import { List } from "../../src/store/list.ts";
-import { MemberSet } from "../../src/store/set.ts";
-import { SortedSet } from "../../src/store/sorted_set.ts";
+import { List } from "../../src/store/values/list.ts";
+import { MemberSet } from "../../src/store/values/set.ts";
+import { SortedSet } from "../../src/store/values/sorted_set.ts";
 import { Store } from "../../src/store/store.ts";
 import { findKey } from "../helpers/engine.ts";
 import { property } from "../helpers/property.ts";
@@ -65,7 +65,7 @@ function createStore(): Store {
   store.register(Type.LIST, new List(store.arena));
   store.register(Type.SET, new MemberSet(store.arena));
   store.register(Type.ZSET, new SortedSet(store.arena, store.dict));
-  store.register(Type.HASH, new HashTable(store));
+  store.register(Type.HASH, new HashValue(store));
   store.setTime(TEST_START_MS);
   return store;
 }

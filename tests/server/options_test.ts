@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { parseServeOptions, type ServeOptions, type Surroundings, UsageError } from "../../src/server/options.ts";
 import { flagTable, serveHelp } from "../../src/server/flags_help.ts";
-import { allSettings } from "../../src/engine/settings_table.ts";
+import { allSettings } from "../../src/settings/table.ts";
 import { basename, dirname, resolve } from "node:path";
 
 const FOLDER = resolve("/srv");

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { InvariantError } from "../../src/core/assert.ts";
 import { SeededRandom } from "../../src/core/random.ts";
-import { CHUNK_SHIFT, GRANULE_MASK } from "../../src/store/arena.ts";
+import { CHUNK_SHIFT, GRANULE_MASK } from "../../src/store/memory/arena.ts";
 import { Encoding, type Keyspace, NEVER, Type } from "../../src/store/keyspace.ts";
 import { Store, type ValueType } from "../../src/store/store.ts";
 import { oneIn, pick, property, randomBytes } from "../helpers/property.ts";

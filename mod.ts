@@ -1,0 +1,10 @@
+/**
+ * The library's face: what a program that imports MemDB may use. Nothing else of the project is public.
+ */
+export { MEMDB_VERSION, REDIS_VERSION } from "./src/engine/engine.ts";
+export type { Clock } from "./src/core/clock.ts";
+export { ManualClock, systemClock } from "./src/core/clock.ts";
+export type { Random } from "./src/core/random.ts";
+export { SeededRandom, systemRandom } from "./src/core/random.ts";
+export { Settings } from "./src/settings/settings.ts";
+export { Server, type ServerOptions } from "./src/server/server.ts";

@@ -1,0 +1,138 @@
+/**
+ * Writing values as commands to a file that is being rewritten: the RESP of one command after the other on one key, and
+ * how much may be written before the event loop gets its turn. What a value consists of is its type's business.
+ */
+import { fromLatin1 } from "../core/bytes.ts";
+import { writeDecimal } from "../core/numbers.ts";
+import type { CommandWriter } from "../store/store.ts";
+import type { AofFile } from "./file.ts";
+
+const SET = fromLatin1("*3\r\n$3\r\nSET\r\n"), SET_UNTIL = fromLatin1("*5\r\n$3\r\nSET\r\n");
+const PXAT = fromLatin1("$4\r\nPXAT\r\n");
+const BODY_BYTES = 16 * 1024;
+const ARGUMENTS_AT_ONCE = 2048;
+const BYTES_AT_ONCE = 256 * 1024;
+
+export class Emitter implements CommandWriter {
+  readonly #file: AofFile;
+  #db = 0;
+  #key: Uint8Array = new Uint8Array(0);
+  /** The arguments of the command that is being written. */
+  #body = new Uint8Array(BODY_BYTES);
+  #length = 0;
+  #argc = 0;
+  readonly #header = new Uint8Array(16);
+  readonly #names = new Map<string, Uint8Array>();
+  /** What was written since `begin`, and how many times the usual amount is allowed. */
+  #arguments = 0;
+  #bytes = 0;
+  #factor = 1;
+
+  constructor(file: AofFile) {
+    this.#file = file;
+  }
+
+  /** Begins with a key; the key is copied. `factor` times the usual amount may be written. */
+  begin(db: number, bytes: Uint8Array, start: number, end: number, factor = 1): void {
+    this.#db = db;
+    const length = end - start;
+    const head = fromLatin1(`$${length}\r\n`);
+    this.#key = new Uint8Array(head.length + length + 2);
+    this.#key.set(head);
+    this.#key.set(bytes.subarray(start, end), head.length);
+    this.#key[head.length + length] = 13;
+    this.#key[head.length + length + 1] = 10;
+    this.#arguments = this.#bytes = 0;
+    this.#factor = factor;
+  }
+
+  /** Writes one string whole. `deadline` in ms, negative for none. Hot. */
+  set(
+    db: number,
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    value: Uint8Array,
+    start: number,
+    end: number,
+    deadline: number,
+  ): void {
+    const head = deadline < 0 ? SET : SET_UNTIL;
+    this.#raw(head, 0, head.length);
+    this.bytes(key, keyStart, keyEnd);
+    this.bytes(value, start, end);
+    if (deadline >= 0) {
+      this.#raw(PXAT, 0, PXAT.length);
+      this.text(String(deadline));
+    }
+    this.#file.append(db, this.#body, 0, this.#length);
+    this.#argc = this.#length = 0;
+  }
+
+  get full(): boolean {
+    return this.#arguments >= ARGUMENTS_AT_ONCE * this.#factor ||
+      this.#bytes + this.#length >= BYTES_AT_ONCE * this.#factor;
+  }
+
+  command(name: string): void {
+    this.end();
+    let word = this.#names.get(name);
+    if (word === undefined) this.#names.set(name, word = fromLatin1(`$${name.length}\r\n${name}\r\n`));
+    this.#raw(word, 0, word.length);
+    this.#raw(this.#key, 0, this.#key.length);
+    this.#argc = 2;
+  }
+
+  bytes(bytes: Uint8Array, start: number, end: number): void {
+    this.#room(end - start + 16);
+    const body = this.#body;
+    body[this.#length++] = 36;
+    this.#length = writeDecimal(body, this.#length, end - start);
+    body[this.#length++] = 13;
+    body[this.#length++] = 10;
+    this.#raw(bytes, start, end);
+    body[this.#length++] = 13;
+    body[this.#length++] = 10;
+    this.#argc++;
+  }
+
+  text(text: string): void {
+    const bytes = fromLatin1(text);
+    this.bytes(bytes, 0, bytes.length);
+  }
+
+  /** Ends the last command. */
+  end(): void {
+    if (this.#argc === 0) return;
+    const header = this.#header;
+    header[0] = 42;
+    const at = writeDecimal(header, 1, this.#argc);
+    header[at] = 13;
+    header[at + 1] = 10;
+    this.#file.append(this.#db, header, 0, at + 2);
+    this.#file.append(this.#db, this.#body, 0, this.#length);
+    this.#arguments += this.#argc;
+    this.#bytes += this.#length;
+    this.#argc = this.#length = 0;
+    if (this.#body.length > 1 << 20) this.#body = new Uint8Array(BODY_BYTES);
+  }
+
+  #raw(bytes: Uint8Array, start: number, end: number): void {
+    const size = end - start;
+    this.#room(size + 2);
+    const body = this.#body;
+    let at = this.#length;
+    if (size > 48) body.set(bytes.subarray(start, end), at);
+    else for (let i = start; i < end; i++) body[at++] = bytes[i];
+    this.#length += size;
+  }
+
+  #room(bytes: number): void {
+    if (this.#length + bytes <= this.#body.length) return;
+    let room = this.#body.length;
+    while (room < this.#length + bytes) room *= 2;
+    const grown = new Uint8Array(room);
+    grown.set(this.#body.subarray(0, this.#length));
+    this.#body = grown;
+  }
+}

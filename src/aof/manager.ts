@@ -1,0 +1,330 @@
+/**
+ * The manager of the append-only file: opens it at start, turns it on and off, has it rewritten when it grew, when somebody
+ * asks or when nothing else can save it, and looks after it some times a second. The server talks to nobody else here.
+ */
+import type { Executor } from "../dispatch/executor.ts";
+import type { Engine } from "../engine/engine.ts";
+import { SettingError } from "../settings/kinds.ts";
+import { type Disk, type DiskFile, realDisk } from "./disk.ts";
+import { AofLog, reasonOf } from "./log.ts";
+import { openAof } from "./open.ts";
+import { Replay } from "./replay.ts";
+import { Rewrite } from "./rewrite.ts";
+import { AofFile } from "./file.ts";
+
+/** First byte of a snapshot; one of commands begins otherwise. */
+const RDB_MARK = 82;
+/** What keys are written for at once, between two turns of the event loop. */
+const SLICE_US = 1000;
+/** So many bytes are handed to the disk together, and so many may wait for it before writing keys pauses. */
+const WRITE_BYTES = 256 * 1024;
+const WAIT_BYTES = 2 * 1024 * 1024;
+/** The new file is synced every so many bytes, and takes over when no more than the second figure waits. */
+const SYNC_BYTES = 32 * 1024 * 1024;
+const TAIL_BYTES = 256 * 1024;
+/** After a failure the next try comes later each time. */
+const RETRY_MS_MIN = 1000, RETRY_MS_MAX = 60_000;
+/** What a rewrite is called that a newer one has made needless. */
+class Abandoned extends Error {
+  override name = "Abandoned";
+}
+
+export class AofManager {
+  readonly #engine: Engine;
+  readonly #executor: Executor;
+  readonly #disk: Disk;
+  #log: AofLog | undefined;
+  #rewriting: Promise<void> | undefined;
+  /** The end of letting go of files that were kept before: until then their locks are ours, and nobody gets them. */
+  #dropped: Promise<unknown> = Promise.resolve();
+  /** Set to have the running rewrite end without a result. */
+  #abandon = false;
+  #failures = 0;
+  #retryAtMs = 0;
+  #closing = false;
+  /** A file that this server wrote, every byte of it, and appends to no more. */
+  #left: { readonly path: string; readonly sizeBytes: number } | undefined;
+
+  constructor(engine: Engine, executor: Executor, disk: Disk = realDisk) {
+    this.#engine = engine;
+    this.#executor = executor;
+    this.#disk = disk;
+    // Clients come as soon as the server listens. From before that until the file is open nobody sees data that is not
+    // all there, and no write is acknowledged that nobody would log.
+    const { appendonly, restoredb } = engine.settings.values;
+    engine.persistence.loading = appendonly || restoredb;
+    engine.persistence.loadingStartMs = engine.clock.nowMs();
+    engine.settings.onChange("appendonly", (on) => this.#turn(on));
+    engine.rewriteAof = () => void this.#start();
+    engine.reload = () => this.#reload();
+  }
+
+  /** The file that is kept, if one is. */
+  get log(): AofLog | undefined {
+    return this.#log;
+  }
+
+  /** Loads and opens the file as the settings say. Throws AofError with what to do. */
+  async open(): Promise<void> {
+    const { appendonly, aofpath, restoredb } = this.#engine.settings.values;
+    if (!appendonly && !restoredb) return;
+    const options = { path: aofpath, restore: restoredb, append: appendonly };
+    this.#use(await openAof(this.#engine, this.#executor, options, this.#disk));
+    // What a crash left of a rewrite is worth nothing; the lock on the file says that it is nobody else's.
+    if (this.#log !== undefined) await this.#disk.remove(newPath(aofpath));
+    this.#engine.persistence.loading = false;
+  }
+
+  #use(log: AofLog | undefined): void {
+    this.#log = this.#engine.durability = log;
+  }
+
+  /** Some times a second. */
+  tick(): void {
+    this.#log?.tick();
+    const { persistence, clock, settings } = this.#engine;
+    if (this.#rewriting !== undefined || this.#closing || persistence.loading) return;
+    const nowMs = clock.monotonicUs() / 1000;
+    if (this.#failures > 0 && nowMs < this.#retryAtMs) return;
+    const wanted = this.#log?.needsRewrite ?? settings.values.appendonly;
+    if (wanted || this.#hasGrown()) void this.#start().catch(() => {});
+  }
+
+  /** Writes and syncs what there is, and closes. */
+  async close(): Promise<void> {
+    this.#closing = this.#abandon = true;
+    await this.#rewriting?.catch(() => {});
+    await this.#drop();
+  }
+
+  /**
+   * DEBUG LOADAOF: what is in memory gives way to what the file says. False if there is no file of commands, or one that
+   * is not known to be whole, because it is not kept and is not what a rewrite left here.
+   */
+  #reload(): boolean {
+    const { aofpath } = this.#engine.settings.values;
+    if (this.#log === undefined ? this.#left?.path !== aofpath : !this.#log.write()) return false;
+    let file: Deno.FsFile;
+    try {
+      file = Deno.openSync(aofpath, { read: true });
+    } catch {
+      return false;
+    }
+    try {
+      if (this.#log === undefined && file.statSync().size !== this.#left?.sizeBytes) return false;
+      const head = new Uint8Array(1);
+      if (file.readSync(head) !== null && head[0] === RDB_MARK) return false;
+      for (const db of this.#engine.store.databases) db.clear();
+      const verdict = { startBytes: 0, wholeBytes: file.statSync().size };
+      new Replay(this.#engine, this.#executor).loadNow(file, verdict);
+      return true;
+    } finally {
+      file.close();
+    }
+  }
+
+  #hasGrown(): boolean {
+    const { persistence, settings } = this.#engine;
+    const { autoAofRewritePercentage: percentage, autoAofRewriteMinSize } = settings.values;
+    if (this.#log === undefined || this.#log.failed || percentage === 0) return false;
+    const { currentBytes, baseBytes } = persistence;
+    if (currentBytes < autoAofRewriteMinSize) return false;
+    return (currentBytes * 100) / Math.max(1, baseBytes) - 100 >= percentage;
+  }
+
+  /** appendonly has changed: yes begins a file with what is in memory, no lets go of it as it is. */
+  #turn(on: boolean): void {
+    if (!on) {
+      this.#abandon = true;
+      if (this.#log === undefined) this.#engine.persistence.failure = "";
+      this.#dropped = Promise.allSettled([this.#dropped, this.#drop()]);
+      return;
+    }
+    if (this.#engine.persistence.loading) throw new SettingError("the append-only file is being loaded");
+    this.#failures = 0;
+    // From the reply on, INFO says that the file is being written.
+    if (this.#rewriting === undefined) void this.#start().catch(() => {});
+    else void this.#restart(this.#rewriting);
+  }
+
+  /** Gives up the rewrite that runs, and begins another if one is still wanted. */
+  async #restart(running: Promise<void>): Promise<void> {
+    this.#abandon = true;
+    await running.catch(() => {});
+    this.#abandon = false;
+    if (this.#log === undefined && this.#engine.settings.values.appendonly) await this.#start().catch(() => {});
+  }
+
+  async #drop(): Promise<void> {
+    const log = this.#log;
+    this.#use(undefined);
+    if (log === undefined) return;
+    this.#engine.effects.unlisten(log);
+    await log.close();
+  }
+
+  /** Begins a rewrite. The promise is its end. */
+  #start(): Promise<void> {
+    const { persistence, clock, log } = this.#engine;
+    const startUs = clock.monotonicUs();
+    persistence.rewriting = true;
+    persistence.rewrites++;
+    persistence.rewriteStartUs = startUs;
+    this.#abandon = this.#closing;
+    this.#rewriting = this.#rewrite().then(() => {
+      this.#failures = 0;
+      persistence.rewriteFailed = false;
+      const seconds = (clock.monotonicUs() - startUs) / 1e6;
+      log("notice", `Rewrote the append-only file in ${seconds.toFixed(1)} s: ${persistence.currentBytes} bytes`);
+    }, (error) => {
+      if (!(error instanceof Abandoned)) {
+        this.#failures++;
+        persistence.rewriteFailed = true;
+        const waitMs = Math.min(RETRY_MS_MIN * 2 ** (this.#failures - 1), RETRY_MS_MAX);
+        this.#retryAtMs = clock.monotonicUs() / 1000 + waitMs;
+        log("warning", `Cannot rewrite the append-only file: ${reasonOf(error)}`);
+        if (this.#log === undefined && this.#engine.settings.values.appendonly) {
+          persistence.failure = `MISCONF Errors writing to the AOF file: ${reasonOf(error)}`;
+        }
+      }
+      throw error;
+    }).finally(() => {
+      persistence.rewriting = false;
+      persistence.rewriteFailures = this.#failures;
+      persistence.rewriteKeys = persistence.rewriteKeysTotal = 0;
+      persistence.lastRewriteSeconds = Math.floor((clock.monotonicUs() - startUs) / 1e6);
+      this.#rewriting = undefined;
+    });
+    this.#rewriting.catch(() => {});
+    return this.#rewriting;
+  }
+
+  async #rewrite(): Promise<void> {
+    if (this.#log === undefined) await this.#dropped;
+    const { aofpath, appendonly } = this.#engine.settings.values;
+    const path = this.#log?.path ?? aofpath;
+    const from = newPath(path);
+    // Without a log nobody has the lock on the file that is about to be replaced.
+    const old = this.#log === undefined ? await this.#lockOld(path) : undefined;
+    let file: AofFile | undefined;
+    try {
+      const created = await this.#disk.create(from);
+      file = new AofFile(created, 0, 0);
+      if (!created.tryLockSync(true)) throw new Error(`${from} is in use by another server`);
+      const listener = await this.#write(file);
+      try {
+        if (this.#log !== undefined) {
+          // From one turn to the next: what the rewrite heard last is in the file, what comes is the log's.
+          const replaced = this.#log.replaceBy(file, from);
+          this.#engine.effects.unlisten(listener);
+          await replaced;
+        } else {
+          await this.#found(file, from, path, appendonly, listener);
+        }
+      } finally {
+        this.#engine.effects.unlisten(listener);
+      }
+    } catch (error) {
+      if (file !== undefined && !this.#log?.holds(file)) {
+        await file.close();
+        await this.#disk.remove(from).catch(() => {});
+      }
+      throw error;
+    } finally {
+      old?.close();
+    }
+  }
+
+  async #lockOld(path: string): Promise<DiskFile> {
+    const file = await this.#disk.openAppend(path);
+    if (file.tryLockSync(true)) return file;
+    file.close();
+    throw new Error(`${path} is in use by another server`);
+  }
+
+  /** Makes a whole new file the first one; keeps it only if it is wanted. */
+  async #found(file: AofFile, from: string, path: string, keep: boolean, listener: Rewrite): Promise<void> {
+    const { effects, settings } = this.#engine;
+    if (keep && settings.values.appendonly) {
+      const log = new AofLog(this.#engine, this.#disk, path, file);
+      effects.unlisten(listener);
+      effects.listen(log);
+      file.forgetDb();
+      this.#use(log);
+    }
+    try {
+      file.write(true);
+      await file.safe(file.writtenBytes);
+      await this.#disk.rename(from, path);
+      await this.#disk.syncFolder(path);
+    } catch (error) {
+      if (this.#log !== undefined) {
+        effects.unlisten(this.#log);
+        this.#use(undefined);
+        this.#engine.persistence.enabled = false;
+      }
+      throw error;
+    }
+    if (this.#log !== undefined) return;
+    await file.close();
+    this.#left = { path, sizeBytes: file.writtenBytes };
+  }
+
+  /**
+   * Writes all keys to a new file, and what happens to them meanwhile. When it returns little waits, nearly everything is
+   * safe, and the listener is still there.
+   */
+  async #write(file: AofFile): Promise<Rewrite> {
+    const { effects, persistence } = this.#engine;
+    let rewrite = this.#begin(file);
+    let failure: unknown;
+    const failed = (error: unknown) => failure ??= error;
+    try {
+      for (let syncedBytes = 0; !rewrite.done;) {
+        await nextTurn();
+        if (this.#abandon) throw new Abandoned("the rewrite was given up");
+        if (failure !== undefined) throw failure;
+        if (rewrite.stale) {
+          effects.unlisten(rewrite);
+          await file.clear();
+          syncedBytes = 0;
+          rewrite = this.#begin(file);
+        }
+        if (file.pendingBytes < WAIT_BYTES) rewrite.step(SLICE_US);
+        persistence.rewriteKeys = rewrite.keysWritten;
+        if (file.pendingBytes >= WRITE_BYTES && !file.writing) file.writeLater().catch(failed);
+        if (file.writtenBytes - syncedBytes >= SYNC_BYTES && file.syncing === undefined) {
+          syncedBytes = file.writtenBytes;
+          file.sync().catch(failed);
+        }
+      }
+      do {
+        await file.writeLater();
+        await file.writeLater();
+        await file.safe(file.writtenBytes);
+        if (this.#abandon) throw new Abandoned("the rewrite was given up");
+      } while (file.pendingBytes > TAIL_BYTES);
+      return rewrite;
+    } catch (error) {
+      effects.unlisten(rewrite);
+      throw error;
+    }
+  }
+
+  #begin(file: AofFile): Rewrite {
+    const { effects, persistence, store } = this.#engine;
+    const rewrite = new Rewrite(this.#engine, this.#executor.table, file);
+    persistence.rewriteKeysTotal = store.databases.reduce((sum, db) => sum + db.size, 0);
+    effects.listen(rewrite);
+    return rewrite;
+  }
+}
+
+function newPath(path: string): string {
+  return `${path}.rewriting`;
+}
+
+/** The event loop takes what has come before it goes on with us. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}

@@ -1,0 +1,284 @@
+/**
+ * CLIENT: what connections say about themselves, and what one may learn and do about all of them. Sessions without a
+ * socket are nobody's clients: they are neither listed nor killed.
+ */
+import { fail, messages, shownText } from "../../core/errors.ts";
+import type { ClientKind, Session } from "../../engine/session.ts";
+import type { Call } from "../../dispatch/call.ts";
+import { CLIENT_NAME_ERROR, clientKind, clientLine, isPrintableName } from "../shared/client_line.ts";
+import { subcommandHelp } from "../shared/help.ts";
+import type { CommandFlag, CommandSpec } from "../../dispatch/spec.ts";
+
+const OPEN: readonly CommandFlag[] = ["noscript", "loading", "stale"];
+const ADMIN: readonly CommandFlag[] = ["admin", "noscript", "loading", "stale"];
+const ON_ALL_NODES = ["request_policy:all_nodes", "response_policy:all_succeeded"];
+const ALL_CLIENTS = "O(N) where N is the number of connections";
+
+/** What the subcommands have in common. */
+const COMMON = { group: "connection", complexity: "O(1)", flags: OPEN, syntax: "" } as const;
+
+export const clientCommands: readonly CommandSpec[] = [{
+  name: "client",
+  summary: "A container for commands about connections.",
+  since: "2.4.0",
+  group: "connection",
+  complexity: "Depends on subcommand.",
+  arity: -2,
+  flags: [],
+  syntax: "",
+  subcommands: [
+    {
+      ...COMMON,
+      name: "getname",
+      summary: "Returns the name of the connection.",
+      since: "2.6.9",
+      arity: 2,
+      handler: ({ reply, session }) => session.name === "" ? reply.null() : reply.bulkText(session.name),
+    },
+    {
+      ...COMMON,
+      name: "help",
+      summary: "Describes the subcommands.",
+      since: "5.0.0",
+      arity: 2,
+      flags: ["loading", "stale"],
+      handler: subcommandHelp,
+    },
+    {
+      ...COMMON,
+      name: "id",
+      summary: "Returns the number of the connection, which is never used twice.",
+      since: "5.0.0",
+      arity: 2,
+      handler: ({ reply, session }) => reply.integer(session.id),
+    },
+    {
+      ...COMMON,
+      name: "info",
+      summary: "Describes the connection in one line.",
+      since: "6.2.0",
+      arity: 2,
+      tips: ["nondeterministic_output"],
+      handler: (call) => replyLines(call, [call.session]),
+    },
+    {
+      ...COMMON,
+      name: "kill",
+      summary: "Ends the connections that match an address or a filter.",
+      since: "2.4.0",
+      complexity: ALL_CLIENTS,
+      arity: -3,
+      flags: ADMIN,
+      syntax: "<ip:port | <[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | " +
+        "[ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] | [MAXAGE maxage]> ...>",
+      handler: kill,
+    },
+    {
+      ...COMMON,
+      name: "list",
+      summary: "Describes connections, one a line.",
+      since: "2.4.0",
+      complexity: ALL_CLIENTS,
+      arity: -2,
+      flags: ADMIN,
+      tips: ["nondeterministic_output"],
+      syntax: "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
+      handler: list,
+    },
+    {
+      ...COMMON,
+      name: "no-evict",
+      summary: "Keeps the connection when memory for clients is short.",
+      since: "7.0.0",
+      arity: 3,
+      flags: ADMIN,
+      syntax: "<ON | OFF>",
+      handler: noEvict,
+    },
+    {
+      ...COMMON,
+      name: "no-touch",
+      summary: "Makes the connection's commands leave the access clocks of keys alone.",
+      since: "7.2.0",
+      arity: 3,
+      syntax: "<ON | OFF>",
+      handler: noTouch,
+    },
+    {
+      ...COMMON,
+      name: "reply",
+      summary: "Switches replies off and on, or drops the next one.",
+      since: "3.2.0",
+      arity: 3,
+      syntax: "<ON | OFF | SKIP>",
+      handler: replyMode,
+    },
+    {
+      ...COMMON,
+      name: "setinfo",
+      summary: "Notes the client library's name or version.",
+      since: "7.2.0",
+      arity: 4,
+      tips: ON_ALL_NODES,
+      syntax: "<LIB-NAME libname | LIB-VER libver>",
+      handler: setInfo,
+    },
+    {
+      ...COMMON,
+      name: "setname",
+      summary: "Gives the connection a name.",
+      since: "2.6.9",
+      arity: 3,
+      tips: ON_ALL_NODES,
+      syntax: "connection-name",
+      handler: setName,
+    },
+  ],
+}];
+
+function setName(call: Call): void {
+  const name = call.text(2);
+  if (!isPrintableName(name)) fail(CLIENT_NAME_ERROR);
+  call.session.name = name;
+  call.reply.ok();
+}
+
+function setInfo(call: Call): void {
+  const { reply, session } = call;
+  const option = call.text(2), value = call.text(3);
+  const isName = call.is(2, "lib-name");
+  if (!isName && !call.is(2, "lib-ver")) fail(`ERR Unrecognized option '${option}'`);
+  if (!isPrintableName(value)) fail(`ERR ${option} cannot contain spaces, newlines or special characters.`);
+  if (isName) session.libName = value;
+  else session.libVersion = value;
+  reply.ok();
+}
+
+/** Argument 2 as ON or OFF. */
+function onOff(call: Call): boolean {
+  return call.is(2, "on") || (!call.is(2, "off") && fail(messages.syntax));
+}
+
+function noEvict(call: Call): void {
+  call.session.noEvict = onOff(call);
+  call.reply.ok();
+}
+
+function noTouch(call: Call): void {
+  call.session.noTouch = onOff(call);
+  call.reply.ok();
+}
+
+/** OFF and SKIP are not answered. The executor counts SKIP down: "skip-next" is the command itself. */
+function replyMode(call: Call): void {
+  const { reply, session } = call;
+  if (call.is(2, "on")) {
+    session.replyMode = "on";
+    reply.ok();
+  } else if (call.is(2, "off")) {
+    session.replyMode = "off";
+  } else if (call.is(2, "skip")) {
+    if (session.replyMode !== "off") session.replyMode = "skip-next";
+  } else {
+    fail(messages.syntax);
+  }
+}
+
+function replyLines(call: Call, sessions: readonly Session[]): void {
+  const { engine, request, session: own, store } = call;
+  let argvBytes = 0;
+  for (let i = 0; i < request.argc; i++) argvBytes += request.end[i] - request.start[i];
+  const lines = sessions.map((session) =>
+    clientLine(session, engine.watches, store.nowMs, session === own ? argvBytes : 0) + "\n"
+  );
+  call.reply.verbatim("txt", lines.join(""));
+}
+
+function kindAt(call: Call, i: number): ClientKind {
+  return clientKind(call.text(i)) ?? fail(`ERR Unknown client type '${shownText(call.text(i))}'`);
+}
+
+function list(call: Call): void {
+  const { argc, engine } = call;
+  if (argc === 4 && call.is(2, "type")) {
+    const kind = kindAt(call, 3);
+    replyLines(call, [...engine.sessions.values()].filter((session) => session.kind === kind));
+  } else if (argc > 3 && call.is(2, "id")) {
+    const found: Session[] = [];
+    for (let i = 3; i < argc; i++) {
+      const session = engine.sessions.get(call.integer(i, "ERR Invalid client ID"));
+      if (session !== undefined) found.push(session);
+    }
+    replyLines(call, found);
+  } else if (argc === 2) {
+    replyLines(call, [...engine.sessions.values()]);
+  } else {
+    fail(messages.syntax);
+  }
+}
+
+interface Filter {
+  id?: number;
+  kind?: ClientKind;
+  user?: string;
+  remote?: string;
+  local?: string;
+  minAgeSeconds?: number;
+  skipMe: boolean;
+}
+
+function parseFilter(call: Call): Filter {
+  const filter: Filter = { skipMe: true };
+  for (let i = 2; i < call.argc; i += 2) {
+    const value = i + 1;
+    if (value >= call.argc) {
+      fail(messages.syntax);
+    } else if (call.is(i, "id")) {
+      const message = "ERR client-id should be greater than 0";
+      filter.id = call.integerIn(value, 1, Infinity, message, message);
+    } else if (call.is(i, "maxage")) {
+      const notInteger = "ERR maxage is not an integer or out of range";
+      filter.minAgeSeconds = call.integerIn(value, 1, Infinity, "ERR maxage should be greater than 0", notInteger);
+    } else if (call.is(i, "type")) {
+      filter.kind = kindAt(call, value);
+    } else if (call.is(i, "addr")) {
+      filter.remote = call.text(value);
+    } else if (call.is(i, "laddr")) {
+      filter.local = call.text(value);
+    } else if (call.is(i, "user")) {
+      filter.user = call.text(value);
+      if (filter.user !== "default") fail(`ERR No such user '${filter.user}'`);
+    } else if (call.is(i, "skipme")) {
+      filter.skipMe = call.is(value, "yes") || (!call.is(value, "no") && fail(messages.syntax));
+    } else {
+      fail(messages.syntax);
+    }
+  }
+  return filter;
+}
+
+function matches(session: Session, filter: Filter, nowMs: number): boolean {
+  const { id, kind, user, remote, local, minAgeSeconds } = filter;
+  const ageSeconds = Math.floor(nowMs / 1000) - Math.floor(session.createdMs / 1000);
+  return (id === undefined || session.id === id) && (kind === undefined || session.kind === kind) &&
+    (user === undefined || session.user === user) && (remote === undefined || session.transport?.remote === remote) &&
+    (local === undefined || session.transport?.local === local) &&
+    (minAgeSeconds === undefined || ageSeconds >= minAgeSeconds);
+}
+
+/** The old form names an address and may end its own connection; the new form counts, and spares it unless told. */
+function kill(call: Call): void {
+  const { engine, reply, session: own, store } = call;
+  const oldForm = call.argc === 3;
+  const filter: Filter = oldForm ? { remote: call.text(2), skipMe: false } : parseFilter(call);
+  let killed = 0;
+  for (const session of [...engine.sessions.values()]) {
+    if (!matches(session, filter, store.nowMs) || (session === own && filter.skipMe)) continue;
+    killed++;
+    if (session === own) session.closing = true;
+    else session.transport!.close(false);
+  }
+  if (!oldForm) reply.integer(killed);
+  else if (killed > 0) reply.ok();
+  else fail("ERR No such client");
+}

@@ -1,0 +1,270 @@
+/**
+ * DEBUG: what tests and those who look for errors need, behind the setting enable-debug-command. As in Redis its
+ * subcommands are no commands of their own. It has those that can tell the truth here; what looks into structures that
+ * MemDB does not have is unknown to it.
+ */
+import { InvariantError } from "../../core/assert.ts";
+import { fromUtf8, utf8 } from "../../core/bytes.ts";
+import { fail, messages, shownText } from "../../core/errors.ts";
+import { globMatch } from "../../core/glob.ts";
+import { Notify } from "../../engine/engine.ts";
+import { dumpValue } from "../../rdb/payload.ts";
+import { reloadFromFile, reloadThroughSnapshot } from "../../rdb/reload.ts";
+import { snapshotPath } from "../../rdb/save.ts";
+import { Encoding, NEVER, Type } from "../../store/keyspace.ts";
+import type { List } from "../../store/values/list.ts";
+import { encodingName } from "../../store/type_names.ts";
+import type { Call } from "../../dispatch/call.ts";
+import { replyTestValue } from "./protocol.ts";
+import { digestOfStore, digestOfValue } from "./digest.ts";
+import { replyHelp } from "../shared/help.ts";
+import type { CommandSpec } from "../../dispatch/spec.ts";
+
+export const debugCommands: readonly CommandSpec[] = [{
+  name: "debug",
+  summary: "A container for commands that help to find errors.",
+  since: "1.0.0",
+  group: "server",
+  complexity: "Depends on subcommand.",
+  arity: -2,
+  flags: ["admin", "noscript", "loading", "stale"],
+  syntax: "",
+  system: true,
+  handler: debug,
+}];
+
+interface Subcommand {
+  readonly name: string;
+  /** Least and most number of arguments, DEBUG and the name included. */
+  readonly argc: readonly [number, number];
+  readonly syntax: string;
+  readonly summary: string;
+  readonly run: (call: Call) => void;
+}
+
+const SUBCOMMANDS: readonly Subcommand[] = [
+  {
+    name: "DIGEST",
+    argc: [2, 2],
+    syntax: "",
+    summary: "Returns a digest of all data, the same as that of a redis-server with the same data.",
+    run: ({ reply, store }) => reply.simple(digestOfStore(store)),
+  },
+  {
+    name: "DIGEST-VALUE",
+    argc: [2, Infinity],
+    syntax: "[key ...]",
+    summary: "Returns a digest of each key's value.",
+    run: digestValues,
+  },
+  {
+    name: "ERROR",
+    argc: [3, 3],
+    syntax: "<message>",
+    summary: "Answers with this error.",
+    run: (call) => fail(call.text(2)),
+  },
+  {
+    name: "LOADAOF",
+    argc: [2, 2],
+    syntax: "",
+    summary: "Empties all databases and loads the append-only file.",
+    run: loadAof,
+  },
+  {
+    name: "LOG",
+    argc: [3, 3],
+    syntax: "<message>",
+    summary: "Writes a message to the server's log.",
+    run: log,
+  },
+  {
+    name: "OBJECT",
+    argc: [3, 3],
+    syntax: "<key>",
+    summary: "Describes how a key's value is kept.",
+    run: describeObject,
+  },
+  {
+    name: "POPULATE",
+    argc: [3, 5],
+    syntax: "<count> [<prefix>] [<size>]",
+    summary: "Adds strings under the names key:0, key:1 and so on, but leaves keys that exist alone.",
+    run: populate,
+  },
+  {
+    name: "PROTOCOL",
+    argc: [3, 3],
+    syntax: "<type>",
+    summary: "Answers with a value of a type of the protocol.",
+    run: (call) => replyTestValue(call.reply, call.text(2).toLowerCase()),
+  },
+  {
+    name: "RELOAD",
+    argc: [2, Infinity],
+    syntax: "[NOSAVE]",
+    summary: "Takes all data through a snapshot and back, or loads that of the last SAVE; checks every structure.",
+    run: reload,
+  },
+  {
+    name: "SET-ACTIVE-EXPIRE",
+    argc: [3, 3],
+    syntax: "<0|1>",
+    summary: "Stops or starts the deletion of expired keys that nobody touches.",
+    run: setActiveExpire,
+  },
+  {
+    name: "SLEEP",
+    argc: [3, 3],
+    syntax: "<seconds>",
+    summary: "Stops the whole server for some seconds.",
+    run: sleep,
+  },
+  {
+    name: "STRINGMATCH-LEN",
+    argc: [4, 4],
+    syntax: "<pattern> <string>",
+    summary: "Says whether a string matches a glob pattern.",
+    run: stringMatch,
+  },
+];
+
+const NOT_ALLOWED =
+  'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run ' +
+  "it from a local connection, otherwise you need to set this option in the configuration file, and then restart the " +
+  "server.";
+
+function debug(call: Call): void {
+  const { argc, engine, session } = call;
+  const allowed = engine.settings.values.enableDebugCommand;
+  if (allowed === "no" || (allowed === "local" && !session.local)) fail(NOT_ALLOWED);
+  if (call.is(1, "help") && argc === 2) {
+    return replyHelp(
+      call,
+      "debug",
+      SUBCOMMANDS.map(({ name, syntax, summary }) => [`${name} ${syntax}`.trimEnd(), summary]),
+    );
+  }
+  const found = SUBCOMMANDS.find(({ name, argc: [least, most] }) =>
+    argc >= least && argc <= most && call.is(1, name.toLowerCase())
+  );
+  if (found === undefined) {
+    fail(`ERR unknown subcommand or wrong number of arguments for '${shownText(call.text(1))}'. Try DEBUG HELP.`);
+  }
+  found.run(call);
+}
+
+function digestValues(call: Call): void {
+  const { argc, bytes, db, reply } = call;
+  reply.array(argc - 2);
+  for (let i = 2; i < argc; i++) reply.simple(digestOfValue(db, db.find(bytes, call.start(i), call.end(i))));
+}
+
+function log(call: Call): void {
+  call.engine.log("warning", `DEBUG LOG: ${fromUtf8(call.arg(2))}`);
+  call.reply.ok();
+}
+
+/** Numbers are read as atoi and strtod read them: as far as they go, 0 if that is nowhere. */
+function setActiveExpire(call: Call): void {
+  call.engine.activeExpiry = (parseInt(call.text(2), 10) || 0) !== 0;
+  call.reply.ok();
+}
+
+function sleep(call: Call): void {
+  const { engine, reply, store } = call;
+  const ms = 1000 * (parseFloat(call.text(2)) || 0);
+  if (ms > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+  store.setTime(engine.clock.nowMs());
+  reply.ok();
+}
+
+function stringMatch(call: Call): void {
+  const { bytes, reply } = call;
+  const found = globMatch(bytes, call.start(2), call.end(2), bytes, call.start(3), call.end(3), false);
+  reply.integer(found ? 1 : 0);
+}
+
+function loadAof({ engine, reply }: Call): void {
+  if (!engine.reload?.()) fail("ERR Error trying to load the AOF files, check server logs.");
+  reply.ok();
+}
+
+/**
+ * All data goes through a snapshot, or comes from the file of the last SAVE, and every structure is checked. A snapshot
+ * cannot be loaded on top of other data, so NOFLUSH is refused; and data of another file than the append-only file would
+ * be lost with the next start.
+ */
+function reload(call: Call): void {
+  const { argc, engine, reply } = call;
+  let flush = true, save = true;
+  for (let i = 2; i < argc; i++) {
+    if (call.is(i, "noflush")) flush = false;
+    else if (call.is(i, "nosave")) save = false;
+    else if (!call.is(i, "merge")) fail("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+  }
+  if (!flush) fail("ERR DEBUG RELOAD NOFLUSH is not possible: a snapshot is loaded into empty databases");
+  if (!save && engine.persistence.enabled) {
+    fail("ERR DEBUG RELOAD NOSAVE is not possible: the data would not be that of the append-only file");
+  }
+  try {
+    if (save) reloadThroughSnapshot(engine);
+    else reloadFromFile(engine, snapshotPath(engine));
+  } catch (error) {
+    if (error instanceof InvariantError) throw error;
+    engine.log("warning", `DEBUG RELOAD failed: ${(error as Error).message}`);
+    fail("ERR Error trying to load the RDB dump, check server logs.");
+  }
+  reply.ok();
+}
+
+/** A value in a snapshot is what DUMP returns without its type, version and checksum. */
+const PAYLOAD_FRAME_BYTES = 11;
+
+/** The line of DEBUG OBJECT. "serializedlength" is what the value takes in a snapshot. */
+function describeObject(call: Call): void {
+  const { bytes, db, engine, reply, store } = call;
+  const ref = db.find(bytes, call.start(2), call.end(2));
+  if (ref === 0) fail(messages.noSuchKey);
+  const encoding = encodingName(db, ref);
+  const { rdbcompression } = engine.settings.values;
+  const savedBytes = dumpValue(store, db, ref, rdbcompression).length - PAYLOAD_FRAME_BYTES;
+  const extra = db.encodingOf(ref) === Encoding.QUICKLIST ? quicklistText(call, ref) : "";
+  reply.simple(
+    `Value at:0x${ref.toString(16)} refcount:1 encoding:${encoding} serializedlength:${savedBytes} ` +
+      `lru:${store.clockOf(ref)} lru_seconds_idle:${store.idleSeconds(ref)}${extra}`,
+  );
+}
+
+function quicklistText({ db, store }: Call, ref: number): string {
+  const lists = store.valueType(Type.LIST) as List;
+  const bytes = lists.sizeBytes(db.encodingOf(ref), db.bodyOf(ref), 0);
+  lists.open(db.encodingOf(ref), db.bodyOf(ref));
+  const { length, maxListpackSize, nodeCount } = lists;
+  return ` ql_nodes:${nodeCount} ql_avg_node:${(length / nodeCount).toFixed(2)} ql_listpack_max:${maxListpackSize} ` +
+    `ql_compressed:0 ql_uncompressed_size:${bytes}`;
+}
+
+/** Unlike in Redis the keys are logged: what a client can read must survive a restart. */
+function populate(call: Call): void {
+  const { argc, db, engine, reply } = call;
+  const positive = (i: number) => call.integerIn(i, 0, Infinity, messages.mustBePositive, messages.mustBePositive);
+  const count = positive(2);
+  const prefix = argc > 3 ? call.arg(3) : utf8("key");
+  const size = argc > 4 ? positive(4) : 0;
+  for (let i = 0; i < count; i++) {
+    const key = utf8(`:${i}`);
+    const name = new Uint8Array(prefix.length + key.length);
+    name.set(prefix);
+    name.set(key, prefix.length);
+    if (db.find(name, 0, name.length) !== 0) continue;
+    const text = utf8(`value:${i}`);
+    const value = new Uint8Array(size === 0 ? text.length : size);
+    value.set(text.subarray(0, value.length));
+    db.setString(name, 0, name.length, value, 0, value.length, NEVER);
+    engine.stats.changes++;
+    engine.effects.command(db.index, ["SET", name, value]);
+    engine.notify(db, Notify.STRING, "set", name, 0, name.length);
+  }
+  reply.ok();
+}

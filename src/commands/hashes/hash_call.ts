@@ -1,0 +1,146 @@
+/**
+ * What the commands on hashes share: taking up the hash of a key, and putting it back. It owns no command.
+ */
+import { fail } from "../../core/errors.ts";
+import { Notify } from "../../engine/engine.ts";
+import { expireFields, hasExpiredFields } from "../../engine/field_expiry.ts";
+import { entriesBytes } from "../../store/blocks/entry.ts";
+import { PREFETCH_MAX } from "../../store/blocks/dict.ts";
+import { hashBytes } from "../../core/hash_function.ts";
+import type { HashValue } from "../../store/values/hash_value.ts";
+import { Encoding, Type } from "../../store/keyspace.ts";
+import type { Call } from "../../dispatch/call.ts";
+
+/** Expired fields that a command removes from the hash that it works on. */
+const EXPIRED_AT_ONCE = 64;
+
+/** Values up to here are copied byte by byte. */
+const SHORT_BYTES = 48;
+
+/** The store's hashes. */
+export function hashes(call: Call): HashValue {
+  return call.store.valueType(Type.HASH) as HashValue;
+}
+
+/** Takes up the hash at key argument 1 for reading. Returns its record, 0 if there is none. Throws WRONGTYPE. Hot. */
+export function openHash(call: Call): number {
+  return open(call, call.lookupType(1, Type.HASH));
+}
+
+/** openHash for a command that writes. */
+export function openHashToWrite(call: Call): number {
+  return open(call, call.lookupTypeWrite(1, Type.HASH));
+}
+
+function open(call: Call, ref: number): number {
+  if (ref === 0) return 0;
+  const { db } = call;
+  const encoding = db.encodingOf(ref);
+  const hash = hashes(call);
+  if (encoding >= Encoding.LISTPACK_EX && hasExpiredFields(db, ref)) {
+    if (!expireFields(call.engine, db, ref, EXPIRED_AT_ONCE)) return 0;
+  }
+  hash.open(encoding, db.bodyOf(ref));
+  return ref;
+}
+
+/** Puts the hash at hand back into the record of key argument 1, makes its key if `ref` is 0; returns the record. Hot. */
+export function keepHash(call: Call, ref: number, hash: HashValue): number {
+  const { db, request } = call;
+  if (ref === 0) {
+    ref = db.add(request.bytes, request.start[1], request.end[1], Type.HASH, hash.encoding, hash.body);
+  } else {
+    if (db.bodyOf(ref) !== hash.body) db.setBody(ref, hash.body);
+    if (db.encodingOf(ref) !== hash.encoding) db.setEncoding(ref, hash.encoding);
+  }
+  if (hash.encoding >= Encoding.LISTPACK_EX) db.indexFields(ref);
+  return ref;
+}
+
+/** keepHash after a removal: the key goes with the last field. */
+export function keepOrDeleteHash(call: Call, ref: number, hash: HashValue): void {
+  const kept = keepHash(call, ref, hash);
+  if (hash.count(hash.encoding, hash.body) > 0) return;
+  call.db.unlink(kept);
+  call.modified(Notify.GENERIC, "del", 1);
+  call.dirty--;
+}
+
+/** Announces one event of key argument 1 that stands for `count` changes. */
+export function changed(call: Call, event: string, count: number): void {
+  call.modified(Notify.HASH, event, 1);
+  call.dirty += count - 1;
+}
+
+/** Makes the packed hash at hand large if setting the pairs from argument `first` on would do so in Redis. */
+export function admitPairs(call: Call, hash: HashValue, first: number): void {
+  const { start, end, argc } = call.request;
+  hash.expect((argc - first) >>> 1);
+  for (let i = first; i < argc && hash.packed; i++) hash.admit(end[i] - start[i]);
+}
+
+/** Takes up a new hash for the pairs from argument `first` on. */
+export function createHash(call: Call, hash: HashValue, first: number): void {
+  const { bytes, start, end, argc } = call.request;
+  hash.create(Math.min(entriesBytes(bytes, start, end, first, argc), PACKED_BYTES_MAX));
+}
+
+/** Room that a new packed hash gets at most; one with more to come will hardly stay packed. */
+const PACKED_BYTES_MAX = 4096;
+
+/** Looks for the field in argument i, whose hash is `known`, or 0. Hot. */
+export function findField(call: Call, hash: HashValue, i: number, known = call.elementHash(i)): boolean {
+  const { bytes, start, end } = call.request;
+  return hash.find(bytes, start[i], end[i], known);
+}
+
+/** Whether there is the field in argument i, whose hash is `known`, or 0; does not read its value. Hot. */
+export function hasField(call: Call, hash: HashValue, i: number, known = call.elementHash(i)): boolean {
+  const { bytes, start, end } = call.request;
+  return hash.seek(bytes, start[i], end[i], known);
+}
+
+/** Hashes of the fields that `approachFields` was called for. */
+export const fieldHashes = new Int32Array(PREFETCH_MAX);
+
+/**
+ * Says that up to PREFETCH_MAX fields, every `step`-th argument from argument i on, will be looked for in the large hash at
+ * hand. Hot.
+ */
+export function approachFields(call: Call, hash: HashValue, i: number, step: number): void {
+  const { argc, bytes, start, end } = call.request;
+  let count = 0;
+  for (; i < argc && count < PREFETCH_MAX; i += step) fieldHashes[count++] = hashBytes(bytes, start[i], end[i]);
+  hash.prefetch(hash.encoding, hash.body, fieldHashes, count);
+}
+
+/** Sets the field in argument i, which was just looked for, to argument i + 1. Hot. */
+export function setField(call: Call, hash: HashValue, i: number, keepDeadline = false): void {
+  const { bytes, start, end } = call.request;
+  hash.set(bytes, start[i], end[i], bytes, start[i + 1], end[i + 1], keepDeadline);
+}
+
+/** Replies with the value that was read last. Hot. */
+export function replyValue(call: Call, hash: HashValue): void {
+  // A view on the reply's chunk is made once a batch: one short value is not worth it.
+  if (hash.view === undefined || hash.end - hash.start <= SHORT_BYTES) {
+    call.reply.bulk(hash.bytes, hash.start, hash.end);
+  } else call.reply.bulkView(hash.view, hash.start, hash.end);
+}
+
+/** The number of fields in argument `at`, which must be that of the arguments behind it. Throws CommandError. */
+export function fieldCount(call: Call, at: number, message: string): number {
+  if (at >= call.argc) fail(`ERR wrong number of arguments for '${call.command.fullName}' command`);
+  const count = call.integerIn(at, 1, INT64_MAX, message, message);
+  return count === call.argc - at - 1 ? count : fail(COUNT_MISMATCH);
+}
+
+const INT64_MAX = 2 ** 63;
+const COUNT_MISMATCH = "ERR The `numfields` parameter must match the number of arguments";
+
+/** Throws CommandError unless argument i says FIELDS. */
+export function checkFieldsWord(call: Call, i: number): void {
+  if (i >= call.argc || !call.is(i, "fields")) fail(FIELDS_MISSING);
+}
+
+const FIELDS_MISSING = "ERR Mandatory argument FIELDS is missing or not at the right position";

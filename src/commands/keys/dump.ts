@@ -1,0 +1,131 @@
+/**
+ * DUMP and RESTORE: a value as bytes that another server understands, in the format of RDB files.
+ */
+import { fail, messages } from "../../core/errors.ts";
+import { Notify } from "../../engine/engine.ts";
+import { dumpValue, isSound, restoreValue } from "../../rdb/payload.ts";
+import type { StoreTarget } from "../../rdb/store_target.ts";
+import { NEVER } from "../../store/keyspace.ts";
+import type { Call } from "../../dispatch/call.ts";
+import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
+
+const RESTORE = {
+  group: "generic",
+  complexity: "O(N) where N is the size of the value; O(N*log(N)) for sorted sets.",
+  arity: -4,
+  keys: keyAt(1, "OW UPDATE"),
+  categories: ["dangerous"],
+  syntax: "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
+  types: { ttl: "integer", seconds: "integer" },
+  handler: restore,
+} as const;
+
+export const dumpCommands: readonly CommandSpec[] = [
+  {
+    name: "dump",
+    summary: "Returns a value in a form that RESTORE takes.",
+    since: "2.6.0",
+    group: "generic",
+    complexity: "O(N) where N is the size of the value",
+    arity: 2,
+    flags: ["readonly"],
+    tips: ["nondeterministic_output"],
+    keys: keyAt(1, "RO ACCESS"),
+    syntax: "key",
+    handler: dump,
+  },
+  {
+    ...RESTORE,
+    name: "restore",
+    summary: "Creates a key from what DUMP returned.",
+    since: "2.6.0",
+    flags: ["write", "denyoom"],
+  },
+];
+
+const WRONG_CHECKSUM = "ERR DUMP payload version or checksum are wrong";
+const BAD_FORMAT = "ERR Bad data format";
+const BUSY = "BUSYKEY Target key name already exists.";
+
+function dump(call: Call): void {
+  const { db, engine, reply, store } = call;
+  const ref = call.lookup(1);
+  if (ref === 0) return reply.null();
+  const payload = dumpValue(store, db, ref, engine.settings.values.rdbcompression);
+  reply.bulk(payload, 0, payload.length);
+}
+
+interface RestoreOptions {
+  replace: boolean;
+  absolute: boolean;
+  idleSeconds: number;
+  frequency: number;
+}
+
+function readOptions(call: Call): RestoreOptions {
+  const options: RestoreOptions = { replace: false, absolute: false, idleSeconds: -1, frequency: -1 };
+  for (let i = 4; i < call.argc; i++) {
+    const more = i + 1 < call.argc;
+    if (call.is(i, "replace")) {
+      options.replace = true;
+    } else if (call.is(i, "absttl")) {
+      options.absolute = true;
+    } else if (call.is(i, "idletime") && more && options.frequency < 0) {
+      options.idleSeconds = call.integerIn(++i, 0, Infinity, "ERR Invalid IDLETIME value, must be >= 0");
+    } else if (call.is(i, "freq") && more && options.idleSeconds < 0) {
+      options.frequency = call.integerIn(++i, 0, 255, "ERR Invalid FREQ value, must be >= 0 and <= 255");
+    } else {
+      fail(messages.syntax);
+    }
+  }
+  return options;
+}
+
+function restore(call: Call): void {
+  const { db, store } = call;
+  const options = readOptions(call);
+  const old = call.lookupWrite(1);
+  if (old !== 0 && !options.replace) fail(BUSY);
+  const ttl = call.integerIn(2, 0, Infinity, "ERR Invalid TTL value, must be >= 0");
+  const payload = call.view(3);
+  if (!isSound(payload)) fail(WRONG_CHECKSUM);
+  const value = restoreValue(store, payload) ?? fail(BAD_FORMAT);
+  if (old !== 0) db.unlink(old);
+  const deadline = ttl === 0 ? NEVER : options.absolute ? ttl : store.nowMs + ttl;
+  call.reply.ok();
+  if (deadline !== NEVER && deadline <= store.nowMs && !store.holdExpiry) {
+    value.drop();
+    if (old === 0) return;
+    call.logInstead("DEL", call.view(1));
+    call.modified(Notify.GENERIC, "del", 1);
+    return;
+  }
+  attach(call, value, deadline, options);
+  if (deadline !== NEVER && !options.absolute) log(call, deadline, options);
+  call.modified(Notify.GENERIC, "restore", 1);
+}
+
+function attach(
+  { bytes, db, request, store }: Call,
+  value: StoreTarget,
+  deadline: number,
+  options: RestoreOptions,
+): void {
+  const ref = value.attach(db, bytes, request.start[1], request.end[1], deadline);
+  if (store.frequencies && options.frequency >= 0) store.setFrequency(ref, options.frequency);
+  if (!store.frequencies && options.idleSeconds >= 0) store.setIdle(ref, options.idleSeconds);
+}
+
+/** Logs the deadline, where the request has what is left until it. */
+function log(call: Call, deadline: number, { replace, idleSeconds, frequency }: RestoreOptions): void {
+  call.logInstead(
+    "RESTORE",
+    call.view(1),
+    deadline,
+    call.view(3),
+    "ABSTTL",
+    ...(replace ? ["REPLACE"] : []),
+    ...(idleSeconds >= 0 ? ["IDLETIME", idleSeconds] : []),
+    ...(frequency >= 0 ? ["FREQ", frequency] : []),
+  );
+}

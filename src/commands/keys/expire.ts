@@ -1,0 +1,215 @@
+/**
+ * Deadlines of keys: setting, reading and taking them away. A deadline is a double of milliseconds since the epoch: exact
+ * for 280,000 years, beyond that to the nearest of its neighbours. What is logged is the deadline, exactly.
+ */
+import { fail, shownText } from "../../core/errors.ts";
+import { INT64_MAX, INT64_MIN } from "../../core/numbers.ts";
+import { Notify } from "../../engine/engine.ts";
+import { NEVER } from "../../store/keyspace.ts";
+import type { Call } from "../../dispatch/call.ts";
+import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
+
+const CONFLICT_NX = "ERR NX and XX, GT or LT options at the same time are not compatible";
+const CONFLICT_GT_LT = "ERR GT and LT options at the same time are not compatible";
+
+const CONDITION = "[NX | XX | GT | LT]";
+/** Conditions on the old deadline. */
+const NX = 1, XX = 2, GT = 4, LT = 8;
+
+export const expireCommands: readonly CommandSpec[] = [
+  {
+    name: "expire",
+    summary: "Gives a key a time to live in seconds.",
+    since: "1.0.0",
+    group: "generic",
+    complexity: "O(1)",
+    arity: -3,
+    flags: ["write", "fast"],
+    keys: keyAt(1, "RW UPDATE"),
+    syntax: `key seconds ${CONDITION}`,
+    handler: (call) => expire(call, 1000, true),
+  },
+  {
+    name: "pexpire",
+    summary: "Gives a key a time to live in milliseconds.",
+    since: "2.6.0",
+    group: "generic",
+    complexity: "O(1)",
+    arity: -3,
+    flags: ["write", "fast"],
+    keys: keyAt(1, "RW UPDATE"),
+    syntax: `key milliseconds ${CONDITION}`,
+    handler: (call) => expire(call, 1, true),
+  },
+  {
+    name: "expireat",
+    summary: "Lets a key expire at a Unix time in seconds.",
+    since: "1.2.0",
+    group: "generic",
+    complexity: "O(1)",
+    arity: -3,
+    flags: ["write", "fast"],
+    keys: keyAt(1, "RW UPDATE"),
+    syntax: `key unix-time-seconds ${CONDITION}`,
+    handler: (call) => expire(call, 1000, false),
+  },
+  {
+    name: "pexpireat",
+    summary: "Lets a key expire at a Unix time in milliseconds.",
+    since: "2.6.0",
+    group: "generic",
+    complexity: "O(1)",
+    arity: -3,
+    flags: ["write", "fast"],
+    keys: keyAt(1, "RW UPDATE"),
+    syntax: `key unix-time-milliseconds ${CONDITION}`,
+    handler: (call) => expire(call, 1, false),
+  },
+  {
+    name: "ttl",
+    summary: "Tells the seconds that a key has left; -1 without a deadline, -2 without a key.",
+    since: "1.0.0",
+    group: "generic",
+    complexity: "O(1)",
+    arity: 2,
+    flags: ["readonly", "fast"],
+    tips: ["nondeterministic_output"],
+    keys: keyAt(1, "RO ACCESS"),
+    syntax: "key",
+    handler: (call) => replyDeadline(call, true, true),
+  },
+  {
+    name: "pttl",
+    summary: "Tells the milliseconds that a key has left; -1 without a deadline, -2 without a key.",
+    since: "2.6.0",
+    group: "generic",
+    complexity: "O(1)",
+    arity: 2,
+    flags: ["readonly", "fast"],
+    tips: ["nondeterministic_output"],
+    keys: keyAt(1, "RO ACCESS"),
+    syntax: "key",
+    handler: (call) => replyDeadline(call, false, true),
+  },
+  {
+    name: "expiretime",
+    summary: "Tells the Unix time in seconds at which a key expires; -1 if never, -2 without a key.",
+    since: "7.0.0",
+    group: "generic",
+    complexity: "O(1)",
+    arity: 2,
+    flags: ["readonly", "fast"],
+    keys: keyAt(1, "RO ACCESS"),
+    syntax: "key",
+    handler: (call) => replyDeadline(call, true, false),
+  },
+  {
+    name: "pexpiretime",
+    summary: "Tells the Unix time in milliseconds at which a key expires; -1 if never, -2 without a key.",
+    since: "7.0.0",
+    group: "generic",
+    complexity: "O(1)",
+    arity: 2,
+    flags: ["readonly", "fast"],
+    keys: keyAt(1, "RO ACCESS"),
+    syntax: "key",
+    handler: (call) => replyDeadline(call, false, false),
+  },
+  {
+    name: "persist",
+    summary: "Takes away the deadline of a key.",
+    since: "2.2.0",
+    group: "generic",
+    complexity: "O(1)",
+    arity: 2,
+    flags: ["write", "fast"],
+    keys: keyAt(1, "RW UPDATE"),
+    syntax: "key",
+    handler: persist,
+  },
+];
+
+function expire(call: Call, unitMs: number, fromNow: boolean): void {
+  const { db, reply, store } = call;
+  const condition = parseCondition(call);
+  const deadline = parseDeadline(call, unitMs, fromNow);
+  const ref = call.lookupWrite(1);
+  if (ref === 0 || (condition !== 0 && !conditionHolds(condition, db.deadlineOf(ref), deadline))) {
+    return reply.integer(0);
+  }
+  // While a file loads the past stays: the file says itself what was deleted.
+  if (deadline <= store.nowMs && !store.holdExpiry) {
+    db.unlink(ref);
+    call.logInstead("DEL", call.view(1));
+    call.modified(Notify.GENERIC, "del", 1);
+  } else {
+    db.setDeadline(ref, Math.max(0, Number(deadline)));
+    if ((fromNow || unitMs !== 1) && call.engine.effects.open) {
+      const conditions = Array.from({ length: call.argc - 3 }, (_, i) => call.view(3 + i));
+      call.logInstead("PEXPIREAT", call.view(1), `${deadline}`, ...conditions);
+    }
+    call.modified(Notify.GENERIC, "expire", 1);
+  }
+  reply.integer(1);
+}
+
+/** The conditions from argument 3 on, as bits. */
+function parseCondition(call: Call): number {
+  let condition = 0;
+  for (let i = 3; i < call.argc; i++) {
+    if (call.is(i, "nx")) condition |= NX;
+    else if (call.is(i, "xx")) condition |= XX;
+    else if (call.is(i, "gt")) condition |= GT;
+    else if (call.is(i, "lt")) condition |= LT;
+    else fail(`ERR Unsupported option ${shownText(call.text(i))}`);
+  }
+  if ((condition & NX) !== 0 && condition !== NX) fail(CONFLICT_NX);
+  if ((condition & (GT | LT)) === (GT | LT)) fail(CONFLICT_GT_LT);
+  return condition;
+}
+
+/** The deadline that argument 2 asks for, in milliseconds since the epoch: a bigint where doubles are not exact. */
+function parseDeadline(call: Call, unitMs: number, fromNow: boolean): number | bigint {
+  const base = fromNow ? call.store.nowMs : 0;
+  const near = call.integer(2) * unitMs + base;
+  if (Number.isSafeInteger(near)) return near;
+  const ms = call.int64(2) * BigInt(unitMs);
+  const deadline = ms + BigInt(base);
+  if (ms < INT64_MIN || ms > INT64_MAX || deadline > INT64_MAX) {
+    fail(`ERR invalid expire time in '${call.command.fullName}' command`);
+  }
+  return deadline;
+}
+
+function conditionHolds(condition: number, old: number, deadline: number | bigint): boolean {
+  if ((condition & NX) !== 0 && old !== NEVER) return false;
+  if ((condition & XX) !== 0 && old === NEVER) return false;
+  // No deadline is the latest of all.
+  if ((condition & GT) !== 0 && (old === NEVER || deadline <= old)) return false;
+  return (condition & LT) === 0 || old === NEVER || deadline < old;
+}
+
+function replyDeadline(call: Call, seconds: boolean, fromNow: boolean): void {
+  const { db, reply, store } = call;
+  const ref = call.peek(1);
+  if (ref === 0) return reply.integer(-2);
+  const deadline = db.deadlineOf(ref);
+  if (deadline === NEVER) return reply.integer(-1);
+  const base = fromNow ? store.nowMs : 0;
+  if (deadline > Number.MAX_SAFE_INTEGER) {
+    const exact = BigInt(deadline) > INT64_MAX ? INT64_MAX : BigInt(deadline);
+    const ms = exact - BigInt(base);
+    return reply.bigInteger(seconds ? (ms + 500n) / 1000n : ms);
+  }
+  const ms = Math.max(0, deadline - base);
+  reply.integer(seconds ? Math.floor((ms + 500) / 1000) : ms);
+}
+
+function persist(call: Call): void {
+  const { db, reply } = call;
+  const ref = call.lookupWrite(1);
+  if (ref === 0 || db.deadlineOf(ref) === NEVER) return reply.integer(0);
+  db.setDeadline(ref, NEVER);
+  call.modified(Notify.GENERIC, "persist", 1);
+  reply.integer(1);
+}

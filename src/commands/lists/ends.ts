@@ -1,0 +1,284 @@
+/**
+ * The commands that push to an end of a list, pop from one, or move elements between them. This file owns their arguments,
+ * replies and events; what a list is made of is the store's business.
+ *
+ * Popping and moving stand apart from the commands that read their arguments (`popOne`, `popRange`, `moveElement`): the
+ * blocking forms do the same once there is something to pop.
+ */
+import { fail, messages } from "../../core/errors.ts";
+import { entriesBytes } from "../../store/blocks/entry.ts";
+import { Type } from "../../store/keyspace.ts";
+import type { Call } from "../../dispatch/call.ts";
+import { changed, keep, keepOrDelete, listsOf, openList, replyElement } from "./list_call.ts";
+import { type CommandSpec, keyAt, keyCount } from "../../dispatch/spec.ts";
+
+const INT64_MAX = 2 ** 63;
+
+const keysPositive = "ERR numkeys should be greater than 0";
+const countPositive = "ERR count should be greater than 0";
+
+const pushSyntax = "key element [element ...]";
+const positions = "<LEFT | RIGHT>";
+
+export const listEndCommands: readonly CommandSpec[] = [
+  {
+    name: "lpush",
+    summary: "Adds elements before the first of a list, one after the other; makes the list if there is none.",
+    since: "1.0.0",
+    group: "list",
+    complexity: "O(1) for each element",
+    arity: -3,
+    flags: ["write", "denyoom", "fast"],
+    keys: keyAt(1, "RW INSERT"),
+    syntax: pushSyntax,
+    handler: (call) => push(call, false, true, "lpush"),
+  },
+  {
+    name: "rpush",
+    summary: "Adds elements behind the last of a list; makes the list if there is none.",
+    since: "1.0.0",
+    group: "list",
+    complexity: "O(1) for each element",
+    arity: -3,
+    flags: ["write", "denyoom", "fast"],
+    keys: keyAt(1, "RW INSERT"),
+    syntax: pushSyntax,
+    handler: (call) => push(call, true, true, "rpush"),
+  },
+  {
+    name: "lpushx",
+    summary: "Adds elements before the first of a list that exists.",
+    since: "2.2.0",
+    group: "list",
+    complexity: "O(1) for each element",
+    arity: -3,
+    flags: ["write", "denyoom", "fast"],
+    keys: keyAt(1, "RW INSERT"),
+    syntax: pushSyntax,
+    handler: (call) => push(call, false, false, "lpush"),
+  },
+  {
+    name: "rpushx",
+    summary: "Adds elements behind the last of a list that exists.",
+    since: "2.2.0",
+    group: "list",
+    complexity: "O(1) for each element",
+    arity: -3,
+    flags: ["write", "denyoom", "fast"],
+    keys: keyAt(1, "RW INSERT"),
+    syntax: pushSyntax,
+    handler: (call) => push(call, true, false, "rpush"),
+  },
+  {
+    name: "lpop",
+    summary: "Removes the first element of a list, or several, and returns what it removed.",
+    since: "1.0.0",
+    group: "list",
+    complexity: "O(N) for N elements returned",
+    arity: -2,
+    flags: ["write", "fast"],
+    keys: keyAt(1, "RW ACCESS DELETE"),
+    syntax: "key [count]",
+    handler: (call) => pop(call, false),
+  },
+  {
+    name: "rpop",
+    summary: "Removes the last element of a list, or several, and returns what it removed.",
+    since: "1.0.0",
+    group: "list",
+    complexity: "O(N) for N elements returned",
+    arity: -2,
+    flags: ["write", "fast"],
+    keys: keyAt(1, "RW ACCESS DELETE"),
+    syntax: "key [count]",
+    handler: (call) => pop(call, true),
+  },
+  {
+    name: "lmove",
+    summary: "Moves an element from an end of a list to an end of another, or of the same, and returns it.",
+    since: "6.2.0",
+    group: "list",
+    complexity: "O(1)",
+    arity: 5,
+    flags: ["write", "denyoom"],
+    keys: [...keyAt(1, "RW ACCESS DELETE"), ...keyAt(2, "RW INSERT")],
+    syntax: `source destination ${positions} ${positions}`,
+    handler: (call) => move(call, atTail(call, 3), atTail(call, 4)),
+  },
+  {
+    name: "rpoplpush",
+    summary: "Moves the last element of a list to the head of another, or of the same, and returns it.",
+    since: "1.2.0",
+    group: "list",
+    complexity: "O(1)",
+    arity: 3,
+    flags: ["write", "denyoom"],
+    keys: [...keyAt(1, "RW ACCESS DELETE"), ...keyAt(2, "RW INSERT")],
+    syntax: "source destination",
+    deprecated: { since: "6.2.0", replacedBy: "`LMOVE` with the `RIGHT` and `LEFT` arguments" },
+    handler: (call) => move(call, true, false),
+  },
+  {
+    name: "lmpop",
+    summary: "Removes elements from the first of several lists that has any, and returns them with the list's key.",
+    since: "7.0.0",
+    group: "list",
+    complexity: "O(N+M) with N keys and M elements returned",
+    arity: -4,
+    flags: ["write", "movablekeys"],
+    keys: keyCount(1, "RW ACCESS DELETE"),
+    syntax: `numkeys key [key ...] ${positions} [COUNT count]`,
+    handler: popFromFirst,
+  },
+];
+
+/** Whether argument i says RIGHT, and not LEFT. */
+function atTail(call: Call, i: number): boolean {
+  if (call.is(i, "right")) return true;
+  return call.is(i, "left") ? false : fail(messages.syntax);
+}
+
+/** Hot. */
+function push(call: Call, tail: boolean, create: boolean, event: string): void {
+  const { db, argc } = call;
+  const { bytes, start, end } = call.request;
+  const ref = call.lookupTypeWrite(1, Type.LIST);
+  if (ref === 0 && !create) {
+    call.reply.integer(0);
+    return;
+  }
+  let total = 0;
+  for (let i = 2; i < argc; i++) total += end[i] - start[i];
+  const list = listsOf(call);
+  if (ref === 0) list.create(entriesBytes(bytes, start, end, 2, argc));
+  else list.open(db.encodingOf(ref), db.bodyOf(ref));
+  list.growFor(total, argc - 2);
+  for (let i = 2; i < argc; i++) {
+    if (tail) list.pushTail(bytes, start[i], end[i]);
+    else list.pushHead(bytes, start[i], end[i]);
+  }
+  if (ref === 0) db.add(bytes, start[1], end[1], Type.LIST, list.encoding, list.body);
+  else keep(call, ref, list);
+  changed(call, event, 1, argc - 2);
+  call.reply.integer(list.length);
+}
+
+/** Hot without a count. */
+function pop(call: Call, tail: boolean): void {
+  if (call.argc > 3) fail(`ERR wrong number of arguments for '${call.command.fullName}' command`);
+  const counted = call.argc === 3;
+  const count = counted ? call.integerIn(2, 0, INT64_MAX, messages.mustBePositive, messages.mustBePositive) : 1;
+  const ref = call.lookupTypeWrite(1, Type.LIST);
+  if (ref === 0) {
+    if (counted) call.reply.nullArray();
+    else call.reply.null();
+  } else if (!counted) {
+    popOne(call, ref, 1, tail);
+  } else if (count === 0) {
+    call.reply.array(0);
+  } else {
+    popRange(call, ref, 1, tail, count);
+  }
+}
+
+/** Removes an element from an end of the list of key argument i, and replies with it. */
+function popOne(call: Call, ref: number, i: number, tail: boolean): void {
+  const list = openList(call, ref);
+  if (tail) list.readTail();
+  else list.readHead();
+  replyElement(call, list);
+  if (tail) list.removeTail();
+  else list.removeHead();
+  changed(call, tail ? "rpop" : "lpop", i, 1);
+  keepOrDelete(call, ref, list, i);
+}
+
+/** popOne for up to `count` elements in an array, as they are met from that end; returns how many there were. */
+function popRange(call: Call, ref: number, i: number, tail: boolean, count: number): number {
+  const list = openList(call, ref);
+  const { length } = list;
+  const n = Math.min(count, length);
+  call.reply.array(n);
+  list.seek(tail ? length - 1 : 0);
+  for (let k = 0; k < n; k++) {
+    if (tail) list.back();
+    else list.next();
+    replyElement(call, list);
+  }
+  if (n < length) list.removeRange(tail ? length - n : 0, n);
+  changed(call, tail ? "rpop" : "lpop", i, n);
+  keepOrDelete(call, ref, list, i, length - n);
+  return n;
+}
+
+function move(call: Call, fromTail: boolean, toTail: boolean): void {
+  const source = call.lookupTypeWrite(1, Type.LIST);
+  if (source === 0) {
+    call.reply.null();
+    return;
+  }
+  const target = call.lookupTypeWrite(2, Type.LIST);
+  moveElement(call, source, fromTail, target, toTail);
+}
+
+/** An element between two lists: it must not lie in either while it is removed from one and added to the other. */
+let carried = new Uint8Array(1024);
+const CARRIED_BYTES_MAX = 1 << 16;
+
+/**
+ * Moves an element from the list of key argument 1, which exists, to that of key argument 2, which does not where `target`
+ * is 0, and replies with it.
+ */
+function moveElement(call: Call, source: number, fromTail: boolean, target: number, toTail: boolean): void {
+  const list = openList(call, source);
+  const { packed } = list;
+  if (fromTail) list.readTail();
+  else list.readHead();
+  replyElement(call, list);
+  const { length: size, integer } = packed;
+  if (carried.length < size) carried = new Uint8Array(size);
+  carried.set(packed.bytes.subarray(packed.start, packed.start + size));
+  if (fromTail) list.removeTail();
+  else list.removeHead();
+  keep(call, source, list);
+
+  if (target === 0) list.create();
+  else list.open(call.db.encodingOf(target), call.db.bodyOf(target));
+  // An integer counts for nothing here, as in Redis.
+  list.growFor(integer ? 0 : size, 1);
+  if (toTail) list.pushTail(carried, 0, size);
+  else list.pushHead(carried, 0, size);
+  if (carried.length > CARRIED_BYTES_MAX) carried = new Uint8Array(1024);
+  if (target === 0) {
+    const { bytes, start, end } = call.request;
+    call.db.add(bytes, start[2], end[2], Type.LIST, list.encoding, list.body);
+  } else {
+    keep(call, target, list);
+  }
+  changed(call, toTail ? "rpush" : "lpush", 2, 0);
+  changed(call, fromTail ? "rpop" : "lpop", 1, 1);
+  keepOrDelete(call, source, openList(call, source), 1);
+}
+
+function popFromFirst(call: Call): void {
+  const keys = call.integerIn(1, 1, INT64_MAX, keysPositive, keysPositive);
+  const where = keys + 2;
+  if (where >= call.argc) fail(messages.syntax);
+  const tail = atTail(call, where);
+  let count = 1;
+  if (call.argc > where + 1) {
+    if (call.argc === where + 2 || !call.is(where + 1, "count")) fail(messages.syntax);
+    count = call.integerIn(where + 2, 1, INT64_MAX, countPositive, countPositive);
+    if (call.argc > where + 3) fail(messages.syntax);
+  }
+  for (let i = 2; i < where; i++) {
+    const ref = call.lookupTypeWrite(i, Type.LIST);
+    if (ref === 0) continue;
+    call.reply.array(2);
+    call.reply.bulk(call.bytes, call.start(i), call.end(i));
+    const popped = popRange(call, ref, i, tail, count);
+    call.logInstead(tail ? "RPOP" : "LPOP", call.view(i), popped);
+    return;
+  }
+  call.reply.nullArray();
+}

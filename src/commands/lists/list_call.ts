@@ -1,0 +1,60 @@
+/**
+ * What all list commands share: how they take a list up, put it back, and reply with its elements.
+ */
+import { Notify } from "../../engine/engine.ts";
+import { Type } from "../../store/keyspace.ts";
+import type { List } from "../../store/values/list.ts";
+import type { Call } from "../../dispatch/call.ts";
+
+/** The store's lists. */
+export function listsOf(call: Call): List {
+  return call.store.valueType(Type.LIST) as List;
+}
+
+/** Takes up the list of a record. */
+export function openList(call: Call, ref: number): List {
+  const list = listsOf(call);
+  list.open(call.db.encodingOf(ref), call.db.bodyOf(ref));
+  return list;
+}
+
+/** Puts the list at hand back into its record. */
+export function keep(call: Call, ref: number, list: List): void {
+  const { db } = call;
+  if (db.bodyOf(ref) === list.body && db.encodingOf(ref) === list.encoding) return;
+  db.setBody(ref, list.body);
+  db.setEncoding(ref, list.encoding);
+}
+
+/** Announces one event of key argument i that stands for `count` changes. */
+export function changed(call: Call, event: string, i: number, count: number): void {
+  call.modified(Notify.LIST, event, i);
+  call.dirty += count - 1;
+}
+
+/**
+ * Puts a list back that elements were removed from, or deletes its key with the last of them. If none is `left`, they need
+ * not have been removed: a whole list is freed in slices.
+ */
+export function keepOrDelete(call: Call, ref: number, list: List, i: number, left = list.length): void {
+  if (left > 0) {
+    list.shrink();
+    keep(call, ref, list);
+    return;
+  }
+  keep(call, ref, list);
+  call.db.unlink(ref);
+  call.modified(Notify.GENERIC, "del", i);
+  call.dirty--;
+}
+
+/** Replies with the element that was read last. Hot. */
+export function replyElement(call: Call, list: List): void {
+  const { packed } = list;
+  if (packed.integer) {
+    packed.text();
+    call.reply.bulk(packed.bytes, packed.start, packed.start + packed.length);
+  } else {
+    call.reply.bulkView(packed.view, packed.start, packed.start + packed.length);
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * Commands on whole databases: their size, their emptying, their exchange.
+ */
+import { fail, messages } from "../../core/errors.ts";
+import type { Keyspace } from "../../store/keyspace.ts";
+import type { Call } from "../../dispatch/call.ts";
+import type { CommandSpec } from "../../dispatch/spec.ts";
+
+const FIRST_INDEX = "ERR invalid first DB index";
+const SECOND_INDEX = "ERR invalid second DB index";
+const INT32_MIN = -2147483648, INT32_MAX = 2147483647;
+
+export const databaseCommands: readonly CommandSpec[] = [
+  {
+    name: "dbsize",
+    summary: "Counts the keys of the database, those included that have expired and wait to be removed.",
+    since: "1.0.0",
+    group: "server",
+    complexity: "O(1)",
+    arity: 1,
+    flags: ["readonly", "fast"],
+    categories: ["keyspace"],
+    tips: ["request_policy:all_shards", "response_policy:agg_sum"],
+    syntax: "",
+    handler: (call) => call.reply.integer(call.db.size),
+  },
+  {
+    name: "flushdb",
+    summary: "Removes all keys of the database.",
+    since: "1.0.0",
+    group: "server",
+    complexity: "O(1); what the N keys hold is freed in slices afterwards.",
+    arity: -1,
+    flags: ["write"],
+    categories: ["keyspace", "dangerous"],
+    tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
+    syntax: "[ASYNC | SYNC]",
+    handler: (call) => flush(call, [call.db]),
+  },
+  {
+    name: "flushall",
+    summary: "Removes all keys of all databases.",
+    since: "1.0.0",
+    group: "server",
+    complexity: "O(1); what the N keys hold is freed in slices afterwards.",
+    arity: -1,
+    flags: ["write"],
+    categories: ["keyspace", "dangerous"],
+    tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
+    syntax: "[ASYNC | SYNC]",
+    handler: (call) => flush(call, call.store.databases),
+  },
+  {
+    name: "swapdb",
+    summary: "Exchanges the contents of two databases.",
+    since: "4.0.0",
+    group: "server",
+    complexity: "O(1)",
+    arity: 3,
+    flags: ["write", "fast"],
+    categories: ["keyspace", "dangerous"],
+    syntax: "index1 index2",
+    handler: swapdb,
+  },
+];
+
+/** The keys are gone at once and their memory follows in slices, whatever the mode says. Logged even if there were none. */
+function flush(call: Call, databases: readonly Keyspace[]): void {
+  if (call.argc > 2 || (call.argc === 2 && !call.is(1, "sync") && !call.is(1, "async"))) fail(messages.syntax);
+  let removed = 0;
+  for (const db of databases) {
+    if (db.size === 0) continue;
+    removed += db.size;
+    db.clear();
+  }
+  call.dirty += Math.max(1, removed);
+  call.reply.ok();
+}
+
+function swapdb(call: Call): void {
+  const first = call.integerIn(1, INT32_MIN, INT32_MAX, FIRST_INDEX, FIRST_INDEX);
+  const second = call.integerIn(2, INT32_MIN, INT32_MAX, SECOND_INDEX, SECOND_INDEX);
+  const count = call.store.databases.length;
+  if (first < 0 || first >= count || second < 0 || second >= count) fail(messages.dbIndex);
+  call.store.swap(first, second);
+  call.dirty++;
+  call.reply.ok();
+}

@@ -1,0 +1,78 @@
+/**
+ * INFO: the server in figures, in the sections and under the names that Redis 8.0 uses, because tools read them. A field of
+ * something that MemDB does not have (replicas, forks, modules) is there with the value of a Redis that does not use it; a
+ * field that would be made up is left out. Two fields are our own: memdb_version and memdb_deno_version.
+ */
+import type { Call } from "../../dispatch/call.ts";
+import { clientFields, persistenceFields, replicationFields, serverFields } from "./info_server.ts";
+import {
+  commandFields,
+  cpuFields,
+  errorFields,
+  type Field,
+  keyspaceFields,
+  latencyFields,
+  memoryFields,
+  statsFields,
+} from "./info_stats.ts";
+import type { CommandSpec } from "../../dispatch/spec.ts";
+
+export const infoCommands: readonly CommandSpec[] = [{
+  name: "info",
+  summary: "Returns the server's state and statistics as text.",
+  since: "1.0.0",
+  group: "server",
+  complexity: "O(1)",
+  arity: -1,
+  flags: ["loading", "stale"],
+  categories: ["dangerous"],
+  tips: ["nondeterministic_output", "request_policy:all_shards", "response_policy:special"],
+  syntax: "[section [section ...]]",
+  handler: info,
+}];
+
+interface Section {
+  readonly title: string;
+  readonly fields: (call: Call) => Field[];
+  /** Shown only when asked for, or by "all" and "everything". */
+  readonly onRequest?: boolean;
+}
+
+/** In the order in which they are printed; a section is asked for by its title in any case. */
+const SECTIONS: readonly Section[] = [
+  { title: "Server", fields: serverFields },
+  { title: "Clients", fields: clientFields },
+  { title: "Memory", fields: memoryFields },
+  { title: "Persistence", fields: persistenceFields },
+  { title: "Stats", fields: statsFields },
+  { title: "Replication", fields: replicationFields },
+  { title: "CPU", fields: cpuFields },
+  { title: "Modules", fields: () => [] },
+  { title: "Commandstats", fields: commandFields, onRequest: true },
+  { title: "Errorstats", fields: errorFields },
+  { title: "Latencystats", fields: latencyFields, onRequest: true },
+  { title: "Cluster", fields: () => [["cluster_enabled", 0]] },
+  { title: "Keyspace", fields: keyspaceFields },
+];
+
+/** The sections that arguments 1 and following name; names that are unknown count for nothing. */
+function sectionsAsked(call: Call): readonly Section[] {
+  const byDefault = SECTIONS.filter(({ onRequest }) => !onRequest);
+  if (call.argc === 1) return byDefault;
+  const asked = new Set<Section>();
+  for (let i = 1; i < call.argc; i++) {
+    const name = call.text(i).toLowerCase();
+    if (name === "all" || name === "everything") return SECTIONS;
+    const found = name === "default" ? byDefault : SECTIONS.filter(({ title }) => title.toLowerCase() === name);
+    for (const section of found) asked.add(section);
+  }
+  return SECTIONS.filter((section) => asked.has(section));
+}
+
+function info(call: Call): void {
+  const texts = sectionsAsked(call).map(({ title, fields }) => {
+    const lines = fields(call).map(([name, value]) => `${name}:${value}\r\n`);
+    return `# ${title}\r\n${lines.join("")}`;
+  });
+  call.reply.verbatim("txt", texts.join("\r\n"));
+}

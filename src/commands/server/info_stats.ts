@@ -1,0 +1,187 @@
+/**
+ * The sections of INFO that measure: memory, work done, processor time, and what is counted per command, error and
+ * database.
+ */
+import type { Call } from "../../dispatch/call.ts";
+import { memoryReport, ratio } from "./memory_report.ts";
+
+/** Name and value of a line. */
+export type Field = readonly [string, string | number];
+
+const UNITS = ["B", "K", "M", "G", "T", "P"];
+
+/** Bytes as Redis shows them to people: "694.27K". */
+export function humanBytes(bytes: number): string {
+  let unit = 0;
+  while (bytes >= 1024 ** (unit + 1) && unit < UNITS.length - 1) unit++;
+  return unit === 0 ? `${bytes}B` : `${(bytes / 1024 ** unit).toFixed(2)}${UNITS[unit]}`;
+}
+
+/** The bytes and, under another name, their human form. */
+function bytesFields(name: string, bytes: number): Field[] {
+  return [[name, bytes], [`${name}_human`, humanBytes(bytes)]];
+}
+
+/** Whether Deno lets the process know this of the machine; to ask for it unasked would stop a server at a prompt. */
+export function mayKnow(kind: "osRelease" | "systemMemoryInfo"): boolean {
+  return Deno.permissions.querySync({ name: "sys", kind }).state === "granted";
+}
+
+export function memoryFields({ engine }: Call): Field[] {
+  const report = memoryReport(engine);
+  const { usedBytes, reservedBytes, residentBytes, peakBytes, startBytes, overheadBytes, datasetBytes } = report;
+  const { values } = engine.settings;
+  return [
+    ...bytesFields("used_memory", usedBytes),
+    ...bytesFields("used_memory_rss", residentBytes),
+    ...bytesFields("used_memory_peak", peakBytes),
+    ["used_memory_peak_perc", `${(100 * ratio(usedBytes, peakBytes)).toFixed(2)}%`],
+    ["used_memory_overhead", overheadBytes],
+    ["used_memory_startup", startBytes],
+    ["used_memory_dataset", datasetBytes],
+    ["used_memory_dataset_perc", `${(100 * ratio(datasetBytes, usedBytes - startBytes)).toFixed(2)}%`],
+    ["allocator_allocated", usedBytes],
+    ["allocator_active", reservedBytes],
+    ["allocator_resident", reservedBytes],
+    ["allocator_muzzy", 0],
+    ...bytesFields("total_system_memory", mayKnow("systemMemoryInfo") ? Deno.systemMemoryInfo().total : 0),
+    ["used_memory_lua", 0],
+    ["used_memory_vm_eval", 0],
+    ["used_memory_lua_human", "0B"],
+    ["used_memory_scripts_eval", 0],
+    ["number_of_cached_scripts", 0],
+    ["number_of_functions", 0],
+    ["number_of_libraries", 0],
+    ["used_memory_vm_functions", 0],
+    ...bytesFields("used_memory_vm_total", 0),
+    ["used_memory_functions", 0],
+    ...bytesFields("used_memory_scripts", 0),
+    ...bytesFields("maxmemory", values.maxmemory),
+    ["maxmemory_policy", values.maxmemoryPolicy],
+    ["allocator_frag_ratio", ratio(reservedBytes, usedBytes).toFixed(2)],
+    ["allocator_frag_bytes", reservedBytes - usedBytes],
+    ["allocator_rss_ratio", "1.00"],
+    ["allocator_rss_bytes", 0],
+    ["rss_overhead_ratio", ratio(residentBytes, reservedBytes).toFixed(2)],
+    ["rss_overhead_bytes", residentBytes - reservedBytes],
+    ["mem_fragmentation_ratio", ratio(residentBytes, usedBytes).toFixed(2)],
+    ["mem_fragmentation_bytes", residentBytes - usedBytes],
+    ["mem_not_counted_for_evict", 0],
+    ["mem_replication_backlog", 0],
+    ["mem_total_replication_buffers", 0],
+    ["mem_replica_full_sync_buffer", 0],
+    ["mem_clients_slaves", 0],
+    ["mem_clients_normal", report.clientBytes],
+    ["mem_cluster_links", 0],
+    ["mem_aof_buffer", engine.persistence.pendingBytes],
+    ["mem_allocator", "memdb-arena"],
+    ["mem_overhead_db_hashtable_rehashing", 0],
+    ["active_defrag_running", 0],
+    ["lazyfree_pending_objects", engine.store.garbageCount],
+    ["lazyfreed_objects", engine.store.freedLater],
+  ];
+}
+
+export function statsFields({ engine }: Call): Field[] {
+  const { rates, stats, store } = engine;
+  const kbps = (rate: { perSecond: number }) => (rate.perSecond / 1024).toFixed(2);
+  return [
+    ["total_connections_received", stats.connections],
+    ["total_commands_processed", stats.commands],
+    ["instantaneous_ops_per_sec", Math.round(rates.commands.perSecond)],
+    ["total_net_input_bytes", stats.inputBytes],
+    ["total_net_output_bytes", stats.outputBytes],
+    ["total_net_repl_input_bytes", 0],
+    ["total_net_repl_output_bytes", 0],
+    ["instantaneous_input_kbps", kbps(rates.inputBytes)],
+    ["instantaneous_output_kbps", kbps(rates.outputBytes)],
+    ["instantaneous_input_repl_kbps", "0.00"],
+    ["instantaneous_output_repl_kbps", "0.00"],
+    ["rejected_connections", stats.rejectedConnections],
+    ["sync_full", 0],
+    ["sync_partial_ok", 0],
+    ["sync_partial_err", 0],
+    ["expired_subkeys", store.expiredFields],
+    ["expired_keys", store.expired],
+    ["expired_stale_perc", stats.stalePercent.toFixed(2)],
+    ["expired_time_cap_reached_count", stats.expireCycleStopped],
+    ["expire_cycle_cpu_milliseconds", Math.floor(stats.expireCycleUs / 1000)],
+    ["evicted_keys", stats.evicted],
+    ["evicted_clients", 0],
+    ["evicted_scripts", 0],
+    ["total_eviction_exceeded_time", 0],
+    ["current_eviction_exceeded_time", 0],
+    ["keyspace_hits", store.hits],
+    ["keyspace_misses", store.misses],
+    ["pubsub_channels", 0],
+    ["pubsub_patterns", 0],
+    ["pubsubshard_channels", 0],
+    ["latest_fork_usec", 0],
+    ["total_forks", 0],
+    ["migrate_cached_sockets", 0],
+    ["slave_expires_tracked_keys", 0],
+    ["active_defrag_hits", 0],
+    ["active_defrag_misses", 0],
+    ["active_defrag_key_hits", 0],
+    ["active_defrag_key_misses", 0],
+    ["total_active_defrag_time", 0],
+    ["current_active_defrag_time", 0],
+    ["tracking_total_keys", 0],
+    ["tracking_total_items", 0],
+    ["tracking_total_prefixes", 0],
+    ["unexpected_error_replies", 0],
+    ["total_error_replies", stats.errors],
+    ["dump_payload_sanitizations", 0],
+    ["total_reads_processed", stats.reads],
+    ["total_writes_processed", stats.writes],
+    ["io_threaded_reads_processed", 0],
+    ["io_threaded_writes_processed", 0],
+    ["client_query_buffer_limit_disconnections", stats.queryLimitDisconnections],
+    ["client_output_buffer_limit_disconnections", stats.outputLimitDisconnections],
+    ["acl_access_denied_auth", stats.authFailures],
+    ["acl_access_denied_cmd", 0],
+    ["acl_access_denied_key", 0],
+    ["acl_access_denied_channel", 0],
+  ];
+}
+
+/** Deno does not tell the threads of the process apart: the main thread has no figures of its own. */
+export function cpuFields(): Field[] {
+  const { system, user } = globalThis.process.cpuUsage();
+  return [
+    ["used_cpu_sys", (system / 1e6).toFixed(6)],
+    ["used_cpu_user", (user / 1e6).toFixed(6)],
+    ["used_cpu_sys_children", "0.000000"],
+    ["used_cpu_user_children", "0.000000"],
+  ];
+}
+
+export function commandFields({ table }: Call): Field[] {
+  return [...table.all()].filter(({ stats }) => stats.calls + stats.rejected + stats.failed > 0).map(
+    ({ fullName, stats: { calls, usec, rejected, failed } }) => [
+      `cmdstat_${fullName}`,
+      `calls=${calls},usec=${Math.round(usec)},usec_per_call=${ratio(usec, calls).toFixed(2)},` +
+      `rejected_calls=${rejected},failed_calls=${failed}`,
+    ],
+  );
+}
+
+export function errorFields({ engine }: Call): Field[] {
+  return [...engine.stats.errorCodes].sort(([a], [b]) => a < b ? -1 : 1)
+    .map(([code, count]) => [`errorstat_${code}`, `count=${count}`]);
+}
+
+export function latencyFields({ engine, table }: Call): Field[] {
+  const percents = engine.settings.values.latencyTrackingInfoPercentiles;
+  return [...table.all()].filter(({ stats }) => stats.latency.total > 0).map(({ fullName, stats }) => [
+    `latency_percentiles_usec_${fullName}`,
+    percents.map((percent) => `p${percent}=${stats.latency.percentile(percent).toFixed(3)}`).join(","),
+  ]);
+}
+
+export function keyspaceFields({ store }: Call): Field[] {
+  return store.databases.filter((db) => db.size > 0).map((db) => [
+    `db${db.index}`,
+    `keys=${db.size},expires=${db.expiresSize},avg_ttl=${Math.round(db.averageTtlMs)},subexpiry=${db.fieldExpiresSize}`,
+  ]);
+}

@@ -1,0 +1,64 @@
+/**
+ * Where the memory is, as INFO and MEMORY tell it. "Used" is what the allocator handed out for keys and values, rounded
+ * up to its block sizes; "reserved" are its chunks; the rest of the process is the JavaScript runtime's.
+ */
+import type { Engine } from "../../engine/engine.ts";
+import { sessionBytes } from "../shared/client_line.ts";
+
+export interface DatabaseOverhead {
+  readonly index: number;
+  readonly keysBytes: number;
+  readonly expiresBytes: number;
+}
+
+export interface MemoryReport {
+  readonly usedBytes: number;
+  readonly reservedBytes: number;
+  /** Resident memory of the process. */
+  readonly residentBytes: number;
+  readonly peakBytes: number;
+  /** What an empty store takes. */
+  readonly startBytes: number;
+  readonly clientBytes: number;
+  /** Of the databases that are not empty. */
+  readonly databases: readonly DatabaseOverhead[];
+  /** Dictionaries, clients and what was there from the start. */
+  readonly overheadBytes: number;
+  readonly datasetBytes: number;
+  readonly keyCount: number;
+}
+
+export function memoryReport(engine: Engine): MemoryReport {
+  const { arena, dict, databases } = engine.store;
+  const { usedBytes, reservedBytes } = arena;
+  engine.stats.notePeak(usedBytes);
+  let clientBytes = 0;
+  for (const session of engine.sessions.values()) clientBytes += sessionBytes(session);
+  const all = databases.map((db) => ({
+    index: db.index,
+    keysBytes: dict.sizeBytes(db.keys),
+    expiresBytes: dict.sizeBytes(db.expires),
+  }));
+  const dictBytes = all.reduce((sum, { keysBytes, expiresBytes }) => sum + keysBytes + expiresBytes, 0);
+  const { startBytes } = engine;
+  // The empty dictionaries are most of what was there from the start; they do not count twice.
+  const ownBytes = Math.max(startBytes, dictBytes);
+  return {
+    usedBytes,
+    reservedBytes,
+    residentBytes: Deno.memoryUsage().rss,
+    peakBytes: engine.stats.peakBytes,
+    startBytes,
+    clientBytes,
+    databases: all.filter(({ index }) => databases[index].size > 0),
+    // Clients' buffers lie outside of the allocator: they are overhead, but no part of what is used.
+    overheadBytes: ownBytes + clientBytes,
+    datasetBytes: Math.max(0, usedBytes - ownBytes),
+    keyCount: databases.reduce((sum, db) => sum + db.size, 0),
+  };
+}
+
+/** 0 where nothing can be compared. */
+export function ratio(part: number, whole: number): number {
+  return whole === 0 ? 0 : part / whole;
+}

@@ -1,0 +1,27 @@
+/**
+ * Commands about the append-only file: BGREWRITEAOF. How a file is written is the business of aof.
+ */
+import { fail } from "../../core/errors.ts";
+import type { Call } from "../../dispatch/call.ts";
+import type { CommandSpec } from "../../dispatch/spec.ts";
+
+export const persistenceCommands: readonly CommandSpec[] = [{
+  name: "bgrewriteaof",
+  summary: "Writes the append-only file anew, as short as the data allows, while the server goes on.",
+  since: "1.0.0",
+  group: "server",
+  complexity: "O(1); the N keys are written in slices afterwards.",
+  arity: 1,
+  flags: ["admin", "noscript", "no_async_loading"],
+  syntax: "",
+  handler: rewriteAof,
+}];
+
+function rewriteAof({ engine, reply }: Call): void {
+  if (engine.persistence.rewriting) fail("ERR Background append only file rewriting already in progress");
+  if (engine.rewriteAof === undefined) {
+    fail("ERR Can't execute an AOF background rewriting. Please check the server logs");
+  }
+  engine.rewriteAof();
+  reply.simple("Background append only file rewriting started");
+}

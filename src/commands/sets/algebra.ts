@@ -1,0 +1,331 @@
+/**
+ * Intersections, unions and differences of sets. This file owns the choice of the algorithm, which decides in which
+ * encoding a stored result ends and therefore follows Redis, and what happens to the key that a result is stored in.
+ *
+ * What is replied and not stored is marked first, a bit for each member of one source, and written in a second pass:
+ * the reply begins with the number of members.
+ */
+import { fail, messages } from "../../core/errors.ts";
+import { Notify } from "../../engine/engine.ts";
+import { Encoding, Type } from "../../store/keyspace.ts";
+import { MemberBatch } from "../../store/values/member_batch.ts";
+import type { MemberSet } from "../../store/values/set.ts";
+import type { Call } from "../../dispatch/call.ts";
+import { replyMembers, setsOf } from "./set_call.ts";
+import { type CommandSpec, keyAt, keyCount, keyRange } from "../../dispatch/spec.ts";
+
+const INT64_LIMIT = 2 ** 63;
+const keysPositive = "ERR numkeys should be greater than 0";
+const tooManyKeys = "ERR Number of keys can't be greater than number of args";
+const limitNegative = "ERR LIMIT can't be negative";
+
+const sourcesSyntax = "key [key ...]";
+const storeSyntax = "destination key [key ...]";
+const sourceKeys = keyRange(1, -1, 1, "RO ACCESS");
+const storeKeys = [...keyAt(1, "OW UPDATE"), ...keyRange(2, -1, 1, "RO ACCESS")];
+const unordered = ["nondeterministic_output_order"];
+const intersectionCost = "O(N*M) at worst, with N members in the smallest set and M sets";
+const sumCost = "O(N) with N members in all sets together";
+
+export const setAlgebraCommands: readonly CommandSpec[] = [
+  {
+    name: "sinter",
+    summary: "Returns the members that several sets have in common.",
+    since: "1.0.0",
+    group: "set",
+    complexity: intersectionCost,
+    arity: -2,
+    flags: ["readonly"],
+    tips: unordered,
+    keys: sourceKeys,
+    syntax: sourcesSyntax,
+    handler: replyIntersection,
+  },
+  {
+    name: "sintercard",
+    summary: "Returns how many members several sets have in common, counting up to a limit.",
+    since: "7.0.0",
+    group: "set",
+    complexity: intersectionCost,
+    arity: -3,
+    flags: ["readonly", "movablekeys"],
+    keys: keyCount(1, "RO ACCESS"),
+    syntax: "numkeys key [key ...] [LIMIT limit]",
+    handler: countCommon,
+  },
+  {
+    name: "sinterstore",
+    summary: "Stores the members that several sets have in common.",
+    since: "1.0.0",
+    group: "set",
+    complexity: intersectionCost,
+    arity: -3,
+    flags: ["write", "denyoom"],
+    keys: storeKeys,
+    syntax: storeSyntax,
+    handler: storeIntersection,
+  },
+  {
+    name: "sunion",
+    summary: "Returns the members of several sets, each once.",
+    since: "1.0.0",
+    group: "set",
+    complexity: sumCost,
+    arity: -2,
+    flags: ["readonly"],
+    tips: unordered,
+    keys: sourceKeys,
+    syntax: sourcesSyntax,
+    handler: (call) => {
+      unite(setsOf(call), sourcesOf(call, 1, call.argc), Encoding.HASHTABLE);
+      replyResult(call);
+    },
+  },
+  {
+    name: "sunionstore",
+    summary: "Stores the members of several sets, each once.",
+    since: "1.0.0",
+    group: "set",
+    complexity: sumCost,
+    arity: -3,
+    flags: ["write", "denyoom"],
+    keys: storeKeys,
+    syntax: storeSyntax,
+    handler: (call) => {
+      unite(setsOf(call), sourcesOf(call, 2, call.argc), Encoding.INTSET);
+      storeResult(call, "sunionstore");
+    },
+  },
+  {
+    name: "sdiff",
+    summary: "Returns the members of a set that several others do not have.",
+    since: "1.0.0",
+    group: "set",
+    complexity: sumCost,
+    arity: -2,
+    flags: ["readonly"],
+    tips: unordered,
+    keys: sourceKeys,
+    syntax: sourcesSyntax,
+    handler: replyDifference,
+  },
+  {
+    name: "sdiffstore",
+    summary: "Stores the members of a set that several others do not have.",
+    since: "1.0.0",
+    group: "set",
+    complexity: sumCost,
+    arity: -3,
+    flags: ["write", "denyoom"],
+    keys: storeKeys,
+    syntax: storeSyntax,
+    handler: storeDifference,
+  },
+];
+
+/** A source that exists; its body stays where it is while the command runs. */
+interface Source {
+  readonly encoding: number;
+  readonly body: number;
+  readonly count: number;
+}
+
+/** The sets of key arguments [from, to), undefined where there is none. */
+function sourcesOf(call: Call, from: number, to: number): (Source | undefined)[] {
+  const { db } = call;
+  const sets = setsOf(call);
+  const sources: (Source | undefined)[] = [];
+  for (let i = from; i < to; i++) {
+    const ref = call.lookupType(i, Type.SET);
+    const encoding = ref === 0 ? 0 : db.encodingOf(ref), body = ref === 0 ? 0 : db.bodyOf(ref);
+    sources.push(ref === 0 ? undefined : { encoding, body, count: sets.count(encoding, body) });
+  }
+  return sources;
+}
+
+/** The sources of an intersection, the smallest first; undefined if one is missing, so that nothing is common. */
+function commonSources(call: Call, from: number, to: number): Source[] | undefined {
+  const sources = sourcesOf(call, from, to).filter((source) => source !== undefined);
+  return sources.length < to - from ? undefined : sources.sort((a, b) => a.count - b.count);
+}
+
+/** The sources but the first and what is the same set. */
+function othersOf([first, ...rest]: readonly Source[]): readonly Source[] {
+  return rest.filter((source) => source.body !== first.body);
+}
+
+/**
+ * Calls `visit` with those members of a source, some at a time, that all others have, or, unless `wanted`, that none of
+ * them has; until it returns false.
+ */
+function eachKept(
+  sets: MemberSet,
+  source: Source,
+  others: readonly Source[],
+  wanted: boolean,
+  visit: (batch: MemberBatch) => boolean,
+): void {
+  new MemberBatch(sets).each(source.encoding, source.body, (batch) => {
+    for (const { encoding, body } of others) if (batch.count > 0) batch.sift(encoding, body, wanted);
+    return batch.count === 0 || visit(batch);
+  });
+}
+
+function replyIntersection(call: Call): void {
+  const sources = commonSources(call, 1, call.argc);
+  if (sources === undefined) return call.reply.set(0);
+  replyKept(call, sources[0], othersOf(sources), true);
+}
+
+function countCommon(call: Call): void {
+  const count = call.integerIn(1, 1, INT64_LIMIT, keysPositive, keysPositive);
+  if (count > call.argc - 2) fail(tooManyKeys);
+  let limit = 0;
+  for (let i = 2 + count; i < call.argc; i++) {
+    if (!call.is(i, "limit") || i + 1 === call.argc) fail(messages.syntax);
+    limit = call.integerIn(++i, 0, INT64_LIMIT, limitNegative, limitNegative);
+  }
+  const sets = setsOf(call);
+  const sources = commonSources(call, 2, 2 + count);
+  if (sources === undefined) return call.reply.integer(0);
+  let common = 0;
+  eachKept(sets, sources[0], othersOf(sources), true, (batch) => {
+    common += batch.count;
+    return limit === 0 || common < limit;
+  });
+  call.reply.integer(limit === 0 ? common : Math.min(common, limit));
+}
+
+/** Replies with those members of a source that all others have, or, unless `wanted`, that none of them has. Hot. */
+function replyKept(call: Call, source: Source, others: readonly Source[], wanted: boolean): void {
+  const { reply } = call;
+  // Where they are is noted, because their number is replied first. Those of a small set have no place that stays.
+  const arrays: Uint8Array[] = [], starts: number[] = [], ends: number[] = [];
+  const stay = source.encoding === Encoding.HASHTABLE;
+  eachKept(setsOf(call), source, others, wanted, ({ count, bytes, start, end }) => {
+    for (let i = 0; i < count; i++) {
+      arrays.push(stay ? bytes[i] : bytes[i].slice(start[i], end[i]));
+      starts.push(stay ? start[i] : 0);
+      ends.push(stay ? end[i] : end[i] - start[i]);
+    }
+    return true;
+  });
+  reply.set(arrays.length);
+  for (let i = 0; i < arrays.length; i++) reply.bulk(arrays[i], starts[i], ends[i]);
+}
+
+function storeIntersection(call: Call): void {
+  const sets = setsOf(call);
+  const sources = commonSources(call, 2, call.argc);
+  sets.create(sources?.[0].encoding === Encoding.INTSET ? Encoding.INTSET : Encoding.LISTPACK);
+  if (sources !== undefined) {
+    let integersOnly = true;
+    eachKept(sets, sources[0], othersOf(sources), true, (batch) => {
+      const { count, bytes, start, end } = batch;
+      for (let i = 0; i < count && integersOnly; i++) integersOnly = sets.integers.take(bytes[i], start[i], end[i]);
+      batch.add();
+      return true;
+    });
+    if (integersOnly && sets.length > 0) sets.toIntegers();
+  }
+  storeResult(call, "sinterstore");
+}
+
+/** Takes up a new set with the members of all sources. */
+function unite(sets: MemberSet, sources: readonly (Source | undefined)[], encoding: number): void {
+  // A copy of a set that is a table in any case is much cheaper than adding its members.
+  const largest = sources.reduce((a, b) => (b?.count ?? 0) > (a?.count ?? 0) ? b : a, undefined);
+  const limit = Math.max(sets.maxIntSetEntries, sets.maxPackedEntries);
+  const copied = largest?.encoding === Encoding.HASHTABLE && largest.count > limit ? largest : undefined;
+  if (copied === undefined) sets.create(encoding);
+  else sets.open(copied.encoding, sets.copy(copied.encoding, copied.body));
+  const batch = new MemberBatch(sets);
+  for (const source of sources) {
+    if (source === undefined || source === copied) continue;
+    batch.each(source.encoding, source.body, () => {
+      batch.add();
+      return true;
+    });
+  }
+}
+
+/** What a difference is made from: undefined where nothing is left, because there is no first set or it is taken away. */
+interface Difference {
+  readonly first: Source;
+  readonly others: readonly Source[];
+  /** Whether it is cheaper to copy the first set and to remove the others' members than to look each member up. */
+  readonly removing: boolean;
+}
+
+function differenceOf(call: Call, from: number): Difference | undefined {
+  const [first, ...rest] = sourcesOf(call, from, call.argc);
+  if (first === undefined || rest.some((source) => source?.body === first.body)) return undefined;
+  const others = rest.filter((source) => source !== undefined);
+  const lookups = first.count * (others.length + 1);
+  const removals = others.reduce((sum, { count }) => sum + count, first.count);
+  // Redis prefers lookups by a factor of two; where they win, the largest sets come first, which are the likeliest to have
+  // a member.
+  const removing = Math.floor(lookups / 2) > removals;
+  return { first, others: removing ? others : others.sort((a, b) => b.count - a.count), removing };
+}
+
+function replyDifference(call: Call): void {
+  const difference = differenceOf(call, 1);
+  if (difference === undefined) return call.reply.set(0);
+  const { first, others, removing } = difference;
+  if (!removing) return replyKept(call, first, others, false);
+  subtract(setsOf(call), difference, Encoding.HASHTABLE);
+  replyResult(call);
+}
+
+function storeDifference(call: Call): void {
+  const sets = setsOf(call);
+  const difference = differenceOf(call, 2);
+  if (difference === undefined) sets.create(Encoding.INTSET);
+  else subtract(sets, difference, Encoding.INTSET);
+  storeResult(call, "sdiffstore");
+}
+
+/** Takes up a new set with the members of a difference. */
+function subtract(sets: MemberSet, { first, others, removing }: Difference, encoding: number): void {
+  if (removing) {
+    unite(sets, [first], encoding);
+    const batch = new MemberBatch(sets);
+    for (const other of others) {
+      batch.each(other.encoding, other.body, () => {
+        batch.remove();
+        return sets.length > 0;
+      });
+    }
+    return;
+  }
+  sets.create(encoding);
+  eachKept(sets, first, others, false, (batch) => {
+    batch.add();
+    return true;
+  });
+}
+
+/** Replies with the set at hand, which no key has, and frees it. */
+function replyResult(call: Call): void {
+  const { encoding, body, length } = setsOf(call);
+  call.reply.set(length);
+  replyMembers(call, encoding, body);
+  call.store.freeBody(Type.SET, encoding, body);
+}
+
+/** Puts the set at hand in the place of key argument 1, or deletes that if the set is empty, and replies with its length. */
+function storeResult(call: Call, event: string): void {
+  const { db, store } = call;
+  const { bytes, start, end } = call.request;
+  const { encoding, body, length } = setsOf(call);
+  const existed = db.remove(bytes, start[1], end[1]);
+  if (length > 0) {
+    db.add(bytes, start[1], end[1], Type.SET, encoding, body);
+    call.modified(Notify.SET, event, 1);
+  } else {
+    store.freeBody(Type.SET, encoding, body);
+    if (existed) call.modified(Notify.GENERIC, "del", 1);
+  }
+  call.reply.integer(length);
+}

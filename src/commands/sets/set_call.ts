@@ -1,0 +1,43 @@
+/**
+ * What all set commands share: how they take a set up, put it back, and reply with its members.
+ */
+import { Notify } from "../../engine/engine.ts";
+import { Type } from "../../store/keyspace.ts";
+import type { MemberSet } from "../../store/values/set.ts";
+import type { Call } from "../../dispatch/call.ts";
+
+/** The store's sets. */
+export function setsOf(call: Call): MemberSet {
+  return call.store.valueType(Type.SET) as MemberSet;
+}
+
+/** Takes up the set of a record. */
+export function openSet(call: Call, ref: number): MemberSet {
+  const sets = setsOf(call);
+  sets.open(call.db.encodingOf(ref), call.db.bodyOf(ref));
+  return sets;
+}
+
+/** Puts the set at hand back into its record, or deletes the key, argument i, of one that is empty. */
+export function keepOrDelete(call: Call, ref: number, sets: MemberSet, i: number): void {
+  call.db.setBody(ref, sets.body);
+  call.db.setEncoding(ref, sets.encoding);
+  if (sets.length > 0) return;
+  call.db.unlink(ref);
+  announceDeletion(call, i);
+}
+
+/** Announces that key argument i went with its last member, which the command counts as one change already. */
+export function announceDeletion(call: Call, i: number): void {
+  call.modified(Notify.GENERIC, "del", i);
+  call.dirty--;
+}
+
+/** Replies with all members of a set; the header is written. Hot. */
+export function replyMembers(call: Call, encoding: number, body: number): void {
+  const { reply } = call;
+  setsOf(call).elements(encoding, body, false, (bytes, start, end) => {
+    reply.bulk(bytes, start, end);
+    return true;
+  });
+}

@@ -1,0 +1,92 @@
+/**
+ * How a session is shown: the line of CLIENT LIST and INFO, field by field as Redis 8.0 prints it, what a name may
+ * consist of, and the kinds of clients. It changes nothing.
+ */
+import type { ClientKind, Session } from "../../engine/session.ts";
+import type { Watches } from "../../engine/watches.ts";
+
+export const CLIENT_NAME_ERROR = "ERR Client names cannot contain spaces, newlines or special characters.";
+
+/** Whether text (latin1) has no blanks and no special characters, so that it can stand in the line. */
+export function isPrintableName(name: string): boolean {
+  return /^[!-~]*$/.test(name);
+}
+
+/** The kind that a filter names, in any case. */
+export function clientKind(name: string): ClientKind | undefined {
+  const word = name.toLowerCase();
+  if (word === "slave") return "replica";
+  return word === "normal" || word === "pubsub" || word === "replica" || word === "master" ? word : undefined;
+}
+
+/** Bytes of a session and its connection that are no buffer, roughly. */
+const SESSION_BYTES = 1024;
+
+/** Bytes that a session takes: its buffers and itself. */
+export function sessionBytes({ transaction, transport, reply }: Session): number {
+  if (transport === undefined) return SESSION_BYTES;
+  return SESSION_BYTES + (transaction?.bytes ?? 0) + transport.queryRoomBytes() +
+    Math.max(reply.chunk.length, transport.outputBytes());
+}
+
+function flagsOf(session: Session, watches: Watches): string {
+  let flags = "";
+  if (session.monitoring) flags += "O";
+  if (session.kind === "replica") flags += "S";
+  if (session.kind === "master") flags += "M";
+  if (session.kind === "pubsub") flags += "P";
+  if (session.transaction !== undefined) flags += "x";
+  if (watches.isBroken(session)) flags += "d";
+  if (session.closing) flags += "c";
+  if (session.transport?.unix) flags += "U";
+  if (session.noEvict) flags += "e";
+  if (session.noTouch) flags += "T";
+  return flags === "" ? "N" : flags;
+}
+
+/**
+ * One line of CLIENT LIST, without its end. A socket of Deno does not tell its file descriptor: fd is -1. `argvBytes` are
+ * those of the request that the session is running.
+ */
+export function clientLine(session: Session, watches: Watches, nowMs: number, argvBytes: number): string {
+  const { transport, reply } = session;
+  const query = transport?.queryBytes() ?? 0;
+  const chunkBytes = reply.length;
+  const listBytes = Math.max(0, (transport?.outputBytes() ?? chunkBytes) - chunkBytes);
+  const seconds = (sinceMs: number) => Math.max(0, Math.floor((nowMs - sinceMs) / 1000));
+  const fields: Record<string, string | number> = {
+    id: session.id,
+    addr: transport?.remote ?? "",
+    laddr: transport?.local ?? "",
+    fd: -1,
+    name: session.name,
+    age: seconds(session.createdMs),
+    idle: seconds(session.lastActiveMs),
+    flags: flagsOf(session, watches),
+    db: session.db,
+    sub: 0,
+    psub: 0,
+    ssub: 0,
+    multi: session.transaction?.requests.length ?? -1,
+    watch: watches.countOf(session),
+    qbuf: query,
+    "qbuf-free": Math.max(0, (transport?.queryRoomBytes() ?? 0) - query),
+    "argv-mem": argvBytes,
+    "multi-mem": session.transaction?.bytes ?? 0,
+    rbs: reply.chunk.length,
+    rbp: reply.chunk.length,
+    obl: chunkBytes,
+    oll: Math.ceil(listBytes / 16384),
+    omem: listBytes,
+    "tot-mem": sessionBytes(session),
+    events: listBytes > 0 ? "rw" : "r",
+    cmd: session.lastCommand?.fullName ?? "NULL",
+    user: session.user,
+    redir: -1,
+    resp: reply.version,
+    "lib-name": session.libName,
+    "lib-ver": session.libVersion,
+    "io-thread": 0,
+  };
+  return Object.entries(fields).map(([name, value]) => `${name}=${value}`).join(" ");
+}

@@ -1,0 +1,27 @@
+/**
+ * The HELP of containers: one line with the syntax and one with the summary of each subcommand, as Redis lays it out.
+ * Derived from the specs; it refuses to know any command.
+ */
+import type { Call } from "../../dispatch/call.ts";
+
+/** Handler of a HELP subcommand: describes its siblings. */
+export function subcommandHelp(call: Call): void {
+  const { spec } = call.command.parent!;
+  const entries: [string, string][] = (spec.subcommands ?? [])
+    .filter(({ name }) => name !== "help")
+    .map(({ name, syntax, summary }) => [`${name.toUpperCase()} ${syntax}`.trimEnd(), summary] as [string, string])
+    .sort(([a], [b]) => a < b ? -1 : 1);
+  if (spec.handler !== undefined) entries.unshift(["(no subcommand)", spec.summary]);
+  replyHelp(call, spec.name, entries);
+}
+
+/** Replies the help of a command from pairs of syntax and summary. */
+export function replyHelp(call: Call, name: string, entries: readonly (readonly [string, string])[]): void {
+  const { reply } = call;
+  reply.array(1 + 2 * entries.length + 2);
+  reply.simple(`${name.toUpperCase()} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:`);
+  for (const [syntax, summary] of [...entries, ["HELP", "Print this help."]]) {
+    reply.simple(syntax);
+    reply.simple(`    ${summary}`);
+  }
+}

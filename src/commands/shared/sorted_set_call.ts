@@ -1,0 +1,186 @@
+/**
+ * What the sorted set commands share: taking a set up and putting it back, events, bounds of ranges, popping, and the
+ * forms in which members and scores are replied.
+ */
+import { latin1 } from "../../core/bytes.ts";
+import { fail } from "../../core/errors.ts";
+import { parsePlainDouble } from "../../core/numbers.ts";
+import { Notify } from "../../engine/engine.ts";
+import { Type } from "../../store/keyspace.ts";
+import type { SortedSet } from "../../store/values/sorted_set.ts";
+import type { Call } from "../../dispatch/call.ts";
+
+const NUL = 0, OPEN = 40, PLUS = 43, MINUS = 45, CLOSED = 91;
+
+const boundNotFloat = "ERR min or max is not a float";
+const boundNotMember = "ERR min or max not valid string range item";
+
+const DECIMAL = /^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?$/i;
+const INFINITE = /^([+-]?)inf(?:inity)?$/i;
+
+/** The store's sorted sets. */
+export function sortedSets(call: Call): SortedSet {
+  return call.store.valueType(Type.ZSET) as SortedSet;
+}
+
+/** Takes up the sorted set of a record. */
+export function openSet(call: Call, ref: number): SortedSet {
+  const set = sortedSets(call);
+  set.open(call.db.encodingOf(ref), call.db.bodyOf(ref));
+  return set;
+}
+
+/** Puts the set at hand back into its record. */
+export function keepSet(call: Call, ref: number, set: SortedSet): void {
+  call.db.setBody(ref, set.body);
+  call.db.setEncoding(ref, set.encoding);
+}
+
+/**
+ * Puts a set back that `count` elements were removed from, with the event that says so; the last one takes its key along.
+ * If none is `left`, they need not have been removed: a whole set is freed in slices.
+ */
+export function keepRemoved(
+  call: Call,
+  ref: number,
+  set: SortedSet,
+  i: number,
+  event: string,
+  count: number,
+  left = set.length,
+): void {
+  keepSet(call, ref, set);
+  call.modified(Notify.ZSET, event, i);
+  call.dirty += count - 1;
+  if (left > 0) return;
+  call.db.unlink(ref);
+  call.modified(Notify.GENERIC, "del", i);
+  call.dirty--;
+}
+
+/** Makes the set at hand the value of key argument i, whatever that was. An empty one deletes the key. */
+export function storeSet(call: Call, i: number, set: SortedSet, event: string): void {
+  const { bytes, start, end } = call.request;
+  const { encoding, body, length } = set;
+  const existed = call.db.remove(bytes, start[i], end[i]);
+  if (length > 0) {
+    call.db.add(bytes, start[i], end[i], Type.ZSET, encoding, body);
+    call.modified(Notify.ZSET, event, i);
+  } else {
+    call.store.freeBody(Type.ZSET, encoding, body);
+    if (existed) call.modified(Notify.GENERIC, "del", i);
+  }
+  call.reply.integer(length);
+}
+
+/** Whether the bound in argument i leaves its own score out. Hot. */
+export function isExclusive(call: Call, i: number): boolean {
+  return call.end(i) > call.start(i) && call.bytes[call.start(i)] === OPEN;
+}
+
+/** The score that the bound in argument i names. Throws CommandError. Hot. */
+export function boundScore(call: Call, i: number): number {
+  const start = call.start(i) + (isExclusive(call, i) ? 1 : 0);
+  const score = parsePlainDouble(call.bytes, start, call.end(i));
+  return Number.isNaN(score) ? readBound(call.bytes, start, call.end(i)) : score;
+}
+
+/** Reads a bound as C does: up to a NUL, no text is 0, and what is too large is infinite. */
+function readBound(bytes: Uint8Array, start: number, end: number): number {
+  const [text] = latin1(bytes, start, end).split("\0");
+  if (text === "" || DECIMAL.test(text)) return Number(text);
+  const infinite = INFINITE.exec(text) ?? fail(boundNotFloat);
+  return infinite[1] === "-" ? -Infinity : Infinity;
+}
+
+/** Throws CommandError unless argument i is a bound of members: -, +, [member or (member. */
+export function checkMemberBound(call: Call, i: number): void {
+  const { bytes } = call, start = call.start(i), end = call.end(i);
+  const mark = end > start ? bytes[start] : NUL;
+  if (mark === OPEN || mark === CLOSED) return;
+  if ((mark !== MINUS && mark !== PLUS) || (end - start > 1 && bytes[start + 1] !== NUL)) fail(boundNotMember);
+}
+
+/** The number of elements before those that the member bound in argument i, as the lower one, lets in. */
+export function memberRankFrom(call: Call, set: SortedSet, i: number): number {
+  const mark = call.bytes[call.start(i)];
+  if (mark === MINUS) return 0;
+  if (mark === PLUS) return set.length;
+  return set.rankOfMember(call.bytes, call.start(i) + 1, call.end(i), mark === OPEN);
+}
+
+/** The number of elements up to the last one that the member bound in argument i, as the upper one, lets in. */
+export function memberRankTo(call: Call, set: SortedSet, i: number): number {
+  const mark = call.bytes[call.start(i)];
+  if (mark === MINUS) return 0;
+  if (mark === PLUS) return set.length;
+  return set.rankOfMember(call.bytes, call.start(i) + 1, call.end(i), mark === CLOSED);
+}
+
+/** An index argument as a rank: negative ones count from the end. */
+export function fromStart(index: number, length: number): number {
+  return index < 0 ? Math.max(0, index + length) : index;
+}
+
+/** How elements are replied: members alone, members and scores one after the other, or an array for each pair. */
+export type Form = "members" | "flat" | "pairs";
+
+/** Members alone, or with their scores as the protocol has them. */
+export function formOf(call: Call, withScores: boolean): Form {
+  if (!withScores) return "members";
+  return call.reply.version === 3 ? "pairs" : "flat";
+}
+
+/** Header of `count` elements. */
+export function replyHeader(call: Call, count: number, form: Form): void {
+  call.reply.array(form === "flat" ? count * 2 : count);
+}
+
+/** Replies with `count` elements from the cursor on, or back from it. Hot. */
+export function replyElements(call: Call, set: SortedSet, count: number, back: boolean, form: Form): void {
+  const { reply } = call;
+  for (let left = count; left > 0;) {
+    const run = set.readRun(left, back);
+    if (run === 0) {
+      if (back) set.back();
+      else set.next();
+      replyElement(call, set, form);
+      left--;
+    } else if (form === "members") {
+      reply.bulksOf(set.views, set.chunks, set.starts, set.ends, run);
+      left -= run;
+    } else {
+      for (let k = 0; k < run; k++) {
+        if (form === "pairs") reply.array(2);
+        reply.bulkView(set.views[set.chunks[k]], set.starts[k], set.ends[k]);
+        reply.double(set.runScore(k));
+      }
+      left -= run;
+    }
+  }
+}
+
+/** Replies with the element that was read last. */
+export function replyElement(call: Call, set: SortedSet, form: Form): void {
+  const { reply } = call;
+  if (form === "pairs") reply.array(2);
+  reply.bulk(set.bytes, set.start, set.end);
+  if (form !== "members") reply.double(set.score);
+}
+
+/**
+ * Removes up to `count` elements with the lowest or highest scores from the set of key argument i, and replies with
+ * them in an array. Returns how many there were. It stands apart from the commands that read its
+ * arguments, because the blocking forms do the same later.
+ */
+export function popElements(call: Call, ref: number, i: number, highest: boolean, count: number, form: Form): number {
+  const set = openSet(call, ref);
+  const { length } = set;
+  const popped = Math.min(count, length);
+  replyHeader(call, popped, form);
+  set.seek(highest ? length - 1 : 0);
+  replyElements(call, set, popped, highest, form);
+  if (popped < length) set.removeRange(highest ? length - popped : 0, popped);
+  keepRemoved(call, ref, set, i, highest ? "zpopmax" : "zpopmin", popped, length - popped);
+  return popped;
+}

@@ -1,0 +1,89 @@
+/**
+ * The options that SET and GETEX share, and how an expire time in a request becomes a deadline. It refuses to touch keys.
+ */
+import { fail, messages } from "../../core/errors.ts";
+import { INT64_MAX } from "../../core/numbers.ts";
+import { NEVER } from "../../store/keyspace.ts";
+import type { Call } from "../../dispatch/call.ts";
+
+/** How an expire time is given: in seconds or milliseconds, from now or since the epoch. */
+export const Unit = { NONE: 0, EX: 1, PX: 2, EXAT: 3, PXAT: 4 } as const;
+
+/** Below it a time in seconds or milliseconds, times 1000 and plus now, stays far below 2^53. */
+const SIMPLE_TIME_MAX = 1e12;
+/** The largest double within 64 bits: deadlines are doubles, and the log must be able to say them. */
+const DEADLINE_MAX = 2 ** 63 - 1024;
+
+/**
+ * The options of one request. One instance serves all requests, one after the other: `parse` overwrites what it held.
+ */
+export class StringOptions {
+  nx = false;
+  xx = false;
+  get = false;
+  keepTtl = false;
+  persist = false;
+  unit: number = Unit.NONE;
+  /** Argument of the expire time. */
+  #timeAt = 0;
+
+  /** Reads the arguments from `first` on; `setting` tells SET's options from GETEX's. Throws CommandError. */
+  parse(call: Call, first: number, setting: boolean): void {
+    this.nx =
+      this.xx =
+      this.get =
+      this.keepTtl =
+      this.persist =
+        false;
+    this.unit = Unit.NONE;
+    for (let i = first; i < call.argc; i++) {
+      const unit = unitAt(call, i);
+      if (unit !== Unit.NONE) {
+        if (this.keepTtl || this.persist || (this.unit !== Unit.NONE && this.unit !== unit) || i + 1 === call.argc) {
+          fail(messages.syntax);
+        }
+        this.unit = unit;
+        this.#timeAt = ++i;
+      } else if (!(setting ? this.#setWord(call, i) : this.#getexWord(call, i))) fail(messages.syntax);
+    }
+  }
+
+  /** The deadline that the request asks for, NEVER if none. Throws CommandError. */
+  deadline(call: Call): number {
+    return this.unit === Unit.NONE ? NEVER : deadlineAt(call, this.#timeAt, this.unit);
+  }
+
+  #setWord(call: Call, i: number): boolean {
+    if (call.is(i, "nx")) return this.nx = !this.xx;
+    if (call.is(i, "xx")) return this.xx = !this.nx;
+    if (call.is(i, "get")) return this.get = true;
+    return call.is(i, "keepttl") && (this.keepTtl = this.unit === Unit.NONE);
+  }
+
+  #getexWord(call: Call, i: number): boolean {
+    return call.is(i, "persist") && (this.persist = this.unit === Unit.NONE);
+  }
+}
+
+function unitAt(call: Call, i: number): number {
+  if (call.is(i, "ex")) return Unit.EX;
+  if (call.is(i, "px")) return Unit.PX;
+  if (call.is(i, "exat")) return Unit.EXAT;
+  return call.is(i, "pxat") ? Unit.PXAT : Unit.NONE;
+}
+
+/** The deadline in milliseconds that argument i means in its unit. Throws CommandError. */
+export function deadlineAt(call: Call, i: number, unit: number): number {
+  const value = call.integer(i);
+  if (value <= 0) fail(invalidExpire(call));
+  const relative = unit === Unit.EX || unit === Unit.PX;
+  const seconds = unit === Unit.EX || unit === Unit.EXAT;
+  const base = relative ? call.store.nowMs : 0;
+  if (value <= SIMPLE_TIME_MAX) return base + (seconds ? value * 1000 : value);
+  const exact = BigInt(base) + call.int64(i) * (seconds ? 1000n : 1n);
+  return exact > INT64_MAX ? fail(invalidExpire(call)) : Math.min(Number(exact), DEADLINE_MAX);
+}
+
+function invalidExpire(call: Call): string {
+  return `ERR invalid expire time in '${call.command.fullName}' command`;
+}

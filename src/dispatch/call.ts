@@ -1,0 +1,208 @@
+/**
+ * What a handler gets: the request's arguments, the session and its reply writer, the selected database, and the hooks
+ * through which a change is logged and announced. One Call lives as long as its session.
+ *
+ * Argument 0 is the command's name. Parse everything before changing anything: then an error leaves nothing half done.
+ */
+import { equalsWord, latin1 } from "../core/bytes.ts";
+import { fail, messages } from "../core/errors.ts";
+import { parseDouble, parseInt64, parseSafeInt } from "../core/numbers.ts";
+import type { EffectArgument } from "../engine/effects.ts";
+import { type Engine, Notify, type NotifyClass } from "../engine/engine.ts";
+import type { Session } from "../engine/session.ts";
+import type { Reply } from "../resp/reply.ts";
+import type { Request } from "../resp/request.ts";
+import { hashBytes } from "../core/hash_function.ts";
+import type { Keyspace } from "../store/keyspace.ts";
+import type { Store } from "../store/store.ts";
+import type { Command, CommandTable } from "./registry.ts";
+
+/** An effect that takes the place of the request in the log. */
+export interface PendingEffect {
+  db: number;
+  args: EffectArgument[];
+}
+
+export class Call {
+  readonly engine: Engine;
+  readonly store: Store;
+  readonly session: Session;
+  readonly reply: Reply;
+  readonly table: CommandTable;
+  db: Keyspace;
+  request!: Request;
+  /** The command that runs, with what was compiled from its spec. */
+  command!: Command;
+  /** Number of changes that the running command made; 0 means that nothing is logged. */
+  dirty = 0;
+  /** What is logged in place of the request; undefined: the request as it came. */
+  effects: PendingEffect[] | undefined;
+  /** Requests that the running command wants to be run in its place, as one unit; their replies are its own. */
+  unit: readonly Request[] | undefined;
+  /** The running command is one of a unit, so it must not change how its client is served. */
+  inUnit = false;
+  /** Arguments that neither the slow log nor MONITOR may show. */
+  secrets: Set<number> | undefined;
+
+  constructor(engine: Engine, session: Session, table: CommandTable) {
+    this.engine = engine;
+    this.store = engine.store;
+    this.session = session;
+    this.reply = session.reply;
+    this.table = table;
+    this.db = engine.store.databases[session.db];
+  }
+
+  get argc(): number {
+    return this.request.argc;
+  }
+
+  /** The request's bytes; argument i is `bytes[start(i), end(i))`. */
+  get bytes(): Uint8Array {
+    return this.request.bytes;
+  }
+
+  start(i: number): number {
+    return this.request.start[i];
+  }
+
+  end(i: number): number {
+    return this.request.end[i];
+  }
+
+  /** Argument i as latin1 text. Cold. */
+  text(i: number): string {
+    return latin1(this.request.bytes, this.request.start[i], this.request.end[i]);
+  }
+
+  /** A copy of argument i. Cold. */
+  arg(i: number): Uint8Array {
+    return this.request.bytes.slice(this.request.start[i], this.request.end[i]);
+  }
+
+  /** Whether argument i is `word` (lower case) in any case. */
+  is(i: number, word: string): boolean {
+    return equalsWord(this.request.bytes, this.request.start[i], this.request.end[i], word);
+  }
+
+  /**
+   * Argument i as a 64-bit integer. Beyond 2^53 the number is the nearest double, which is enough for counts, indices and
+   * limits. Throws CommandError with `message`.
+   */
+  integer(i: number, message: string = messages.notInteger): number {
+    const { bytes, start, end } = this.request;
+    const value = parseSafeInt(bytes, start[i], end[i]);
+    return Number.isNaN(value) ? Number(this.int64(i, message)) : value;
+  }
+
+  /** Argument i as a 64-bit integer, exactly. */
+  int64(i: number, message: string = messages.notInteger): bigint {
+    const { bytes, start, end } = this.request;
+    return parseInt64(bytes, start[i], end[i]) ?? fail(message);
+  }
+
+  /** Argument i as an integer in [min, max]; `message` for what is none, `rangeMessage` for what is outside. */
+  integerIn(i: number, min: number, max: number, rangeMessage: string, message: string = messages.notInteger): number {
+    const value = this.integer(i, message);
+    return value < min || value > max ? fail(rangeMessage) : value;
+  }
+
+  /** Argument i as a double; NaN is none. */
+  double(i: number, message: string = messages.notFloat): number {
+    const { bytes, start, end } = this.request;
+    return parseDouble(bytes, start[i], end[i]) ?? fail(message);
+  }
+
+  /** The hash of key argument i. Of the first key it may be known already. */
+  hash(i: number): number {
+    const { bytes, start, end, keyHash } = this.request;
+    return i === 1 && keyHash !== 0 ? keyHash : hashBytes(bytes, start[i], end[i]);
+  }
+
+  /** The hash of argument i, the command's first element, if it is known already, else 0. */
+  elementHash(i: number): number {
+    return i === this.command.element ? this.request.elementHash : 0;
+  }
+
+  /** The record of key argument i for reading, 0 if missing. Counts the hit or miss. */
+  lookup(i: number): number {
+    const { bytes, start, end } = this.request;
+    return this.db.lookup(bytes, start[i], end[i], this.hash(i));
+  }
+
+  /** lookup for a command that only looks at the key: its clock stays. */
+  peek(i: number): number {
+    const { bytes, start, end } = this.request;
+    const ref = this.db.find(bytes, start[i], end[i], this.hash(i));
+    if (ref === 0) this.store.misses++;
+    else this.store.hits++;
+    return ref;
+  }
+
+  /** The record of key argument i for writing, 0 if missing. */
+  lookupWrite(i: number): number {
+    const { bytes, start, end } = this.request;
+    return this.db.lookupWrite(bytes, start[i], end[i], this.hash(i));
+  }
+
+  /** The record of key argument i, 0 if missing; WRONGTYPE if it holds another type. */
+  lookupType(i: number, type: number): number {
+    const ref = this.lookup(i);
+    if (ref !== 0 && this.db.typeOf(ref) !== type) fail(messages.wrongType);
+    return ref;
+  }
+
+  /** lookupType for a command that writes. */
+  lookupTypeWrite(i: number, type: number): number {
+    const ref = this.lookupWrite(i);
+    if (ref !== 0 && this.db.typeOf(ref) !== type) fail(messages.wrongType);
+    return ref;
+  }
+
+  /**
+   * Says that key argument i changed: the command is logged, and whoever watches keys hears of it. Call it once for each
+   * change of a key, with the event's name as Redis's keyspace notifications have it.
+   */
+  modified(kind: NotifyClass, event: string, i: number): void {
+    this.dirty++;
+    if (this.engine.keyListeners.length > 0) {
+      this.engine.notify(this.db, kind, event, this.request.bytes, this.request.start[i], this.request.end[i]);
+    }
+  }
+
+  /** `modified` for a change that Redis makes without announcing it. */
+  touched(i: number): void {
+    this.modified(Notify.GENERIC, "", i);
+  }
+
+  /** `modified` for a key that is no argument, or stands in another database. */
+  modifiedKey(db: Keyspace, kind: NotifyClass, event: string, bytes: Uint8Array, start: number, end: number): void {
+    this.dirty++;
+    if (this.engine.keyListeners.length > 0) this.engine.notify(db, kind, event, bytes, start, end);
+  }
+
+  /**
+   * Logs a command in place of the request: the outcome, never the chance or the clock. Several make one unit. Text is
+   * UTF-8. Arguments must stay unchanged until the handler returns.
+   */
+  logInstead(...args: EffectArgument[]): void {
+    if (!this.engine.effects.open) return;
+    (this.effects ??= []).push({ db: this.db.index, args });
+  }
+
+  /** Hides argument i, a password, from the slow log and MONITOR. */
+  redact(i: number): void {
+    (this.secrets ??= new Set()).add(i);
+  }
+
+  /** A view of argument i for logInstead. */
+  view(i: number): Uint8Array {
+    return this.request.bytes.subarray(this.request.start[i], this.request.end[i]);
+  }
+
+  /** Selects a database of the session. */
+  select(index: number): void {
+    this.session.db = index;
+    this.db = this.store.databases[index];
+  }
+}

@@ -1,0 +1,324 @@
+/**
+ * The executor: runs one request in one session. Here, and only here, a name becomes a handler, the rules that hold for
+ * every command are applied, an error becomes a reply, and a change becomes an effect. Sockets, replay, and later
+ * transactions and scripts all come through `execute`.
+ *
+ * Every command is timed, but for brief ones: there reading the clock twice would cost a fifth of what they do. A run of
+ * the same brief command is timed together, and of the runs of a busy command one in eight batches; those in between are
+ * taken to have cost the same. A command whose time grows with its reply is brief while that is short, and its runs are
+ * all timed. When slowlog-log-slower-than is below a millisecond every command is timed by itself.
+ */
+import { latin1 } from "../core/bytes.ts";
+import { CommandError, messages, shownText } from "../core/errors.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { RequestParser } from "../resp/parser.ts";
+import { Request } from "../resp/request.ts";
+import { PREFETCH_MAX } from "../store/blocks/dict.ts";
+import type { Call } from "./call.ts";
+import { keysOf } from "./key_positions.ts";
+import { Prefetcher } from "./prefetch.ts";
+import { feedMonitors } from "./monitor.ts";
+import { type Command, CommandTable, Flag, shownName } from "./registry.ts";
+import type { CommandSpec } from "./spec.ts";
+
+const PRECISE_BELOW_US = 1000;
+/** Of a brief command that was called more often, only one batch in SAMPLE_EVERY is timed. */
+const BUSY_CALLS = 1000;
+const SAMPLE_EVERY = 8;
+const UNTIMED = -1;
+/** A command whose time grows with its reply is brief up to this length: some ten microseconds. */
+const BRIEF_REPLY_BYTES = 16 * 1024;
+
+export class Executor {
+  readonly table: CommandTable;
+  /** How many requests `run` has run, those of all sessions. */
+  requestCount = 0;
+  readonly #engine: Engine;
+  /** The run of brief commands that is being timed. */
+  #run: Command | undefined;
+  #runCalls = 0;
+  #runStartUs = 0;
+  #batch = 0;
+  /** Requests that were parsed ahead. */
+  readonly #requests = Array.from({ length: PREFETCH_MAX }, () => new Request());
+  readonly #commands: (Command | undefined)[] = new Array(PREFETCH_MAX).fill(undefined);
+  readonly #prefetcher: Prefetcher;
+  // Copies of settings, for what runs once a command.
+  #precise = false;
+  #maxmemory = 0;
+
+  constructor(engine: Engine, specs: readonly CommandSpec[]) {
+    this.#engine = engine;
+    this.table = new CommandTable(specs);
+    this.#prefetcher = new Prefetcher(this.table);
+    const { settings } = engine;
+    const copySettings = () => {
+      const { slowlogLogSlowerThan, maxmemory } = settings.values;
+      this.#precise = slowlogLogSlowerThan >= 0 && slowlogLogSlowerThan < PRECISE_BELOW_US;
+      this.#maxmemory = maxmemory;
+    };
+    copySettings();
+    settings.onChange("slowlog-log-slower-than", copySettings);
+    settings.onChange("maxmemory", copySettings);
+  }
+
+  /** Reads the time that commands see, once for many requests. */
+  readClock(): void {
+    this.#engine.store.setTime(this.#engine.clock.nowMs());
+  }
+
+  /** Begins a batch of requests. */
+  begin(): void {
+    this.#batch = (this.#batch + 1) % SAMPLE_EVERY;
+  }
+
+  /** Ends a batch. */
+  end(): void {
+    if (this.#run !== undefined) this.#endRun();
+  }
+
+  /** Runs the requests that have arrived, until the session closes. Throws what the parser throws. */
+  run(call: Call, parser: RequestParser): void {
+    const { session } = call;
+    const requests = this.#requests, commands = this.#commands;
+    while (!session.closing) {
+      const count = parser.parseAhead(requests);
+      this.#prefetcher.pipeline(call, requests, commands, count);
+      for (let k = 0; k < count && !session.closing; k++) {
+        this.requestCount++;
+        this.execute(call, requests[k], commands[k]);
+        requests[k].shrink();
+      }
+      if (count === 0) {
+        if (!parser.next()) return;
+        this.requestCount++;
+        this.execute(call, parser.request);
+      }
+      // Long replies to a long pipeline must not wait for its end to be held against the limit.
+      if (!call.reply.single) session.transport?.checkOutput();
+    }
+  }
+
+  /** Runs one request and writes its reply; `command` is what it names. Throws only what is our own fault. */
+  execute(
+    call: Call,
+    request: Request,
+    command = this.table.find(request.bytes, request.start[0], request.end[0]),
+  ): void {
+    const { reply, session } = call;
+    call.request = request;
+    if (command !== undefined && command.subcommands.length > 0) command = this.#subcommand(command, request);
+    session.commandCount++;
+    session.lastCommand = command;
+    const mark = reply.mark();
+    const refusal = this.#refusal(call, command, request);
+    if (refusal !== "") {
+      if (command !== undefined) command.stats.rejected++;
+      this.#error(call, this.#discarding(call, command, refusal));
+    } else if (session.transaction !== undefined && (command!.bits & Flag.IMMEDIATE) === 0) {
+      session.transaction.add(request, command!.bits);
+      reply.simple("QUEUED");
+    } else {
+      this.#perform(call, command!, request, mark);
+    }
+    if (session.replyMode !== "on") {
+      if (session.replyMode === "skip-next") session.replyMode = "skip";
+      else {
+        reply.rewind(mark);
+        if (session.replyMode === "skip") session.replyMode = "on";
+      }
+    }
+  }
+
+  #perform(call: Call, command: Command, request: Request, mark: number): void {
+    const engine = this.#engine;
+    call.command = command;
+    call.dirty = 0;
+    const { stats } = command;
+    const byReply = (command.bits & Flag.BY_REPLY) !== 0;
+    const brief = (byReply || (command.bits & Flag.BRIEF) !== 0) && !this.#precise;
+    let startUs = UNTIMED;
+    if (!brief || command !== this.#run) {
+      if (this.#run !== undefined) this.#endRun();
+      if (!brief || byReply || this.#batch === 0 || stats.calls < BUSY_CALLS) startUs = engine.clock.monotonicUs();
+      if (brief) {
+        this.#run = command;
+        this.#runStartUs = startUs;
+      }
+    }
+    if (brief) this.#runCalls++;
+    stats.calls++;
+    engine.stats.commands++;
+    engine.store.holdClocks = call.session.noTouch;
+    if (engine.beforeWrite !== undefined && (command.bits & Flag.WRITE) !== 0) {
+      const keys = keysOf(command, request) ?? [];
+      engine.beforeWrite(call.db.index, command.fullName, request, keys.map(({ index }) => index));
+    }
+    try {
+      command.handler!(call);
+      if (call.unit !== undefined) this.#runUnit(call, command, request, call.unit);
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      call.reply.rewind(mark);
+      stats.failed++;
+      this.#error(call, error.message);
+    }
+    if (call.dirty > 0) {
+      engine.stats.changes += call.dirty;
+      if (engine.effects.open) {
+        call.session.wrote = true;
+        this.#log(call, request);
+      }
+    }
+    call.effects = undefined;
+    if (engine.monitors.size > 0 && (command.bits & (Flag.SKIP_MONITOR | Flag.ADMIN)) === 0) feedMonitors(engine, call);
+    if (!brief) this.#timed(call, command, request, engine.clock.monotonicUs() - startUs);
+    else if (byReply && call.reply.mark() - mark > BRIEF_REPLY_BYTES) this.#endLong(call, command, request);
+    call.secrets = undefined;
+  }
+
+  /** Runs requests in the place of the command that asks for it: one reply, and one unit of effects. */
+  #runUnit(call: Call, command: Command, request: Request, unit: readonly Request[]): void {
+    const { effects } = this.#engine;
+    call.unit = undefined;
+    call.reply.array(unit.length);
+    effects.begin();
+    call.inUnit = true;
+    for (const each of unit) this.execute(call, each);
+    call.inUnit = false;
+    effects.end();
+    if (this.#run !== undefined) this.#endRun();
+    call.session.lastCommand = call.command = command;
+    call.request = request;
+    call.dirty = 0;
+  }
+
+  /** A command was refused: between MULTI and EXEC that means that nothing will run. Returns what is replied. */
+  #discarding({ engine, session }: Call, command: Command | undefined, refusal: string): string {
+    if (session.transaction !== undefined) session.transaction.failed = true;
+    if (command?.fullName !== "exec") return refusal;
+    session.transaction = undefined;
+    engine.watches.forget(session);
+    return `EXECABORT Transaction discarded because of: ${refusal.replace(/^ERR /, "")}`;
+  }
+
+  #timed(call: Call, command: Command, request: Request, us: number): void {
+    const { settings, slowlog, store } = this.#engine;
+    const { slowlogLogSlowerThan, slowlogMaxLen, latencyTracking } = settings.values;
+    command.stats.usec += us;
+    // What follows in this turn must not see a time that a slow command has left behind; within a unit time stands still.
+    if (us >= 1000 && !call.inUnit) this.readClock();
+    if (latencyTracking) command.stats.latency.record(us);
+    if (slowlogLogSlowerThan >= 0 && us >= slowlogLogSlowerThan && (command.bits & Flag.SKIP_SLOWLOG) === 0) {
+      const { session } = call;
+      const client = session.transport?.remote ?? "";
+      slowlog.add(request, us, store.nowMs, client, session.name, slowlogMaxLen, call.secrets);
+    }
+  }
+
+  /** Ends a run with a command that was not brief after all; those before it are taken to have cost what they usually do. */
+  #endLong(call: Call, command: Command, request: Request): void {
+    const { stats } = command;
+    const us = this.#engine.clock.monotonicUs() - this.#runStartUs;
+    const others = this.#runCalls - 1;
+    const usual = Math.min(stats.usec / stats.calls, us / this.#runCalls);
+    stats.usec += usual * others;
+    if (others > 0 && this.#engine.settings.values.latencyTracking) stats.latency.record(usual, others);
+    this.#run = undefined;
+    this.#runCalls = 0;
+    this.#timed(call, command, request, us - usual * others);
+  }
+
+  #endRun(): void {
+    const { stats } = this.#run!;
+    if (this.#runStartUs === UNTIMED) {
+      stats.untimed += this.#runCalls;
+    } else {
+      const each = (this.#engine.clock.monotonicUs() - this.#runStartUs) / this.#runCalls;
+      const calls = this.#runCalls + stats.untimed;
+      stats.usec += each * calls;
+      if (this.#engine.settings.values.latencyTracking) stats.latency.record(each, calls);
+      stats.untimed = 0;
+    }
+    this.#run = undefined;
+    this.#runCalls = 0;
+  }
+
+  #log(call: Call, request: Request): void {
+    const { effects } = this.#engine;
+    const pending = call.effects;
+    if (pending === undefined) {
+      if (request.rawStart >= 0) effects.pass(call.db.index, request.bytes, request.rawStart, request.rawEnd);
+      else effects.command(call.db.index, Array.from({ length: request.argc }, (_, i) => call.arg(i)));
+      return;
+    }
+    if (pending.length > 1) effects.begin();
+    for (const { db, args } of pending) effects.command(db, args);
+    if (pending.length > 1) effects.end();
+  }
+
+  #error(call: Call, message: string): void {
+    this.#engine.stats.countError(message);
+    call.reply.error(message);
+  }
+
+  /** The subcommand that a request names, or the container itself when there is none of that name. */
+  #subcommand(command: Command, request: Request): Command {
+    if (request.argc < 2) return command;
+    return command.subcommand(request.bytes, request.start[1], request.end[1]) ?? command;
+  }
+
+  /** Why a request is not run, or "". */
+  #refusal(call: Call, command: Command | undefined, request: Request): string {
+    const engine = this.#engine;
+    if (command === undefined) return unknownCommand(request);
+    if (command.handler === undefined || (command.subcommands.length > 0 && request.argc > 1)) {
+      if (request.argc < 2) return wrongArity(command);
+      return unknownSubcommand(command, request);
+    }
+    const { arity } = command, { transaction } = call.session;
+    if (arity > 0 ? request.argc !== arity : request.argc < -arity) return wrongArity(command);
+    if (transaction !== undefined && (command.bits & Flag.NO_MULTI) !== 0) {
+      return "ERR Command not allowed inside a transaction";
+    }
+    // EXEC must be let do what it will do.
+    const bits = transaction !== undefined && command.fullName === "exec"
+      ? command.bits | transaction.bits
+      : command.bits;
+    if (!call.session.authenticated && (bits & Flag.NO_AUTH) === 0) return messages.noAuth;
+    if (engine.persistence.loading && (bits & Flag.LOADING) === 0 && call.session.transport !== undefined) {
+      return messages.loading;
+    }
+    if (call.session.monitoring && touchesKeys(command)) return "ERR Replica can't interact with the keyspace";
+    if ((bits & Flag.WRITE) !== 0 && engine.persistence.failure !== "") return engine.persistence.failure;
+    // A unit has got its memory with EXEC: half of it must not be refused.
+    if ((bits & Flag.DENY_OOM) !== 0 && this.#maxmemory > 0 && !call.inUnit && !engine.makeRoom()) {
+      return messages.outOfMemory;
+    }
+    return "";
+  }
+}
+
+/** Clients that monitor are replicas to Redis, and those may not read or write keys. */
+function touchesKeys(command: Command): boolean {
+  const { flags } = command.spec;
+  return flags.includes("readonly") || flags.includes("write") || flags.includes("may_replicate");
+}
+
+export function wrongArity(command: Command): string {
+  return `ERR wrong number of arguments for '${command.fullName}' command`;
+}
+
+function unknownCommand(request: Request): string {
+  const { bytes, start, end } = request;
+  let args = "";
+  for (let i = 1; i < request.argc && args.length < 128; i++) {
+    args += `'${shownText(latin1(bytes, start[i], Math.min(end[i], start[i] + 128 - args.length)))}' `;
+  }
+  return `ERR unknown command '${shownName(bytes, start[0], end[0])}', with args beginning with: ${args}`;
+}
+
+function unknownSubcommand(command: Command, request: Request): string {
+  const name = shownName(request.bytes, request.start[1], request.end[1]);
+  return `ERR unknown subcommand '${name}'. Try ${command.spec.name.toUpperCase()} HELP.`;
+}

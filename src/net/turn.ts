@@ -1,0 +1,97 @@
+/**
+ * The end of a turn of the event loop. Connections run their requests as their bytes arrive; when all that arrived in one
+ * turn is done, the append-only file is written once, synced if it must be, and then all replies leave.
+ *
+ * A microtask does it: the reads that finish in one turn continue one behind the other, and what the first of them queues
+ * runs behind the last.
+ */
+import type { Executor } from "../dispatch/executor.ts";
+import type { Durability } from "../engine/durability.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Connection } from "./connection.ts";
+
+export class Turn {
+  readonly #engine: Engine;
+  readonly #executor: Executor;
+  #waiting: Connection[] = [];
+  #scheduled = false;
+  /** A loop of its own runs requests and says when the turn ends. */
+  #inRound = false;
+  /** Turns whose replies wait for a slow disk. */
+  #delayed = 0;
+  readonly #finish = () => this.#end();
+
+  constructor(engine: Engine, executor: Executor) {
+    this.#engine = engine;
+    this.#executor = executor;
+  }
+
+  /** Requests are about to run: the first of a turn reads the clock for all of them. */
+  enter(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#executor.readClock();
+    if (!this.#inRound) queueMicrotask(this.#finish);
+  }
+
+  /** Until `endRound`, all that runs is one turn. */
+  beginRound(): void {
+    this.#inRound = true;
+  }
+
+  endRound(): void {
+    this.#inRound = false;
+    if (this.#scheduled) this.#end();
+  }
+
+  /** Whether replies wait for a slow disk. */
+  get waiting(): boolean {
+    return this.#delayed > 0;
+  }
+
+  /** The connection has replies to send when the turn ends. */
+  add(connection: Connection): void {
+    if (this.#inRound && !this.#engine.durability?.pending) {
+      connection.send();
+      return;
+    }
+    this.#waiting.push(connection);
+    this.enter();
+  }
+
+  /** Ends the turn for effects that no connection waits for: expiry, eviction. */
+  settle(): void {
+    const { durability } = this.#engine;
+    if (durability?.pending) durability.commit();
+  }
+
+  #end(): void {
+    this.#scheduled = false;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    const { durability } = this.#engine;
+    if (durability !== undefined && durability.pending && this.#delay(durability, waiting)) return;
+    for (const connection of waiting) connection.send();
+  }
+
+  /**
+   * Commits what the turn brought, before any of its replies leaves. What cannot be kept is not acknowledged. True if
+   * replies leave later.
+   */
+  #delay(durability: Durability, waiting: readonly Connection[]): boolean {
+    if (!durability.commit()) {
+      const { failure } = this.#engine.persistence;
+      for (const connection of waiting) if (connection.session.wrote) connection.refuse(failure);
+      return false;
+    }
+    const until = durability.delay();
+    if (until === undefined) return false;
+    this.#delayed++;
+    void until.then(() => {
+      this.#delayed--;
+      for (const connection of waiting) if (connection.session.wrote) connection.send();
+    });
+    for (const connection of waiting) if (!connection.session.wrote) connection.send();
+    return true;
+  }
+}

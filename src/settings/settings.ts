@@ -1,0 +1,231 @@
+/**
+ * The settings of one server: their values, who listens to them, and how they change together or not at all. It refuses
+ * to know where values come from (flags, environment, files: server/options.ts) and what they do (whoever listens).
+ */
+import { globMatch } from "../core/glob.ts";
+import { utf8 } from "../core/bytes.ts";
+import { type Reading, SettingError } from "./kinds.ts";
+import { rewriteText } from "./config_file.ts";
+import {
+  allSettings,
+  camelCase,
+  type Setting,
+  type SettingName,
+  type SettingValue,
+  type SettingValues,
+} from "./table.ts";
+
+export { SettingError } from "./kinds.ts";
+export type { SettingName, SettingValue, SettingValues } from "./table.ts";
+
+/** Told of a new value after all values of a change are in force. A SettingError from it takes the whole change back. */
+export type SettingListener<V> = (value: V, previous: V) => void;
+
+const byName: ReadonlyMap<string, Setting> = new Map(
+  allSettings.flatMap((setting) => namesOf(setting).map((name) => [name, setting] as const)),
+);
+
+function namesOf(setting: Setting): string[] {
+  return setting.alias === undefined ? [setting.name] : [setting.name, setting.alias];
+}
+
+/** The setting of a name or alias, in any case; undefined if there is none. */
+export function findSetting(name: string): Setting | undefined {
+  return byName.get(name.toLowerCase());
+}
+
+/** Every name, aliases included, in the table's order. */
+export function settingNames(): string[] {
+  return [...byName.keys()];
+}
+
+/** A text as CONFIG SET takes it, as words. */
+function wordsOf(setting: Setting, text: string): string[] {
+  if (!setting.kind.many) return [text];
+  return text === "" ? [] : text.split(" ");
+}
+
+/** A change that cannot be made; nothing was changed. The message is what CONFIG SET answers, without the code ERR. */
+export class SettingChangeError extends Error {
+  override name = "SettingChangeError";
+
+  static unknown(argument: string): SettingChangeError {
+    return new SettingChangeError(`Unknown option or number of arguments for CONFIG SET - '${argument}'`);
+  }
+
+  static refused(argument: string, reason: string): SettingChangeError {
+    return new SettingChangeError(`CONFIG SET failed (possibly related to argument '${argument}') - ${reason}`);
+  }
+}
+
+interface Change {
+  readonly setting: Setting;
+  /** The name or alias that was used. */
+  readonly name: string;
+  readonly text: string;
+}
+
+export class Settings {
+  /** The values in force. Read them afresh each time: a change shows here at once. */
+  readonly values: SettingValues;
+  readonly #values: Record<string, unknown> = {};
+  readonly #readings = new Map<Setting, Reading<unknown>>();
+  readonly #initial = new Map<Setting, string>();
+  readonly #listeners = new Map<Setting, SettingListener<unknown>[]>();
+
+  constructor() {
+    this.values = this.#values as unknown as SettingValues;
+    for (const setting of allSettings) {
+      const reading = setting.kind.read(wordsOf(setting, setting.initial), undefined);
+      this.#initial.set(setting, reading.text);
+      this.#put(setting, reading);
+    }
+  }
+
+  /** The text of a setting as CONFIG GET prints it; undefined if there is none of this name. */
+  get(name: string): string | undefined {
+    const setting = findSetting(name);
+    return setting && this.#readings.get(setting)!.text;
+  }
+
+  /** Name and text of every setting, aliases included, whose name matches a glob in any case. */
+  match(glob: string): [string, string][] {
+    const pattern = utf8(glob);
+    const found: [string, string][] = [];
+    for (const [name, setting] of byName) {
+      const bytes = utf8(name);
+      if (globMatch(pattern, 0, pattern.length, bytes, 0, bytes.length, true)) {
+        found.push([name, this.#readings.get(setting)!.text]);
+      }
+    }
+    return found;
+  }
+
+  /**
+   * Gives a setting its value before the server starts: words as in a config file, no listeners, start-only settings
+   * included. Throws SettingError.
+   */
+  init(name: SettingName, words: readonly string[]): void {
+    const setting = findSetting(name)!;
+    this.#put(setting, this.#read(setting, words));
+  }
+
+  /**
+   * init for a value that nobody asked for but that follows from others: it counts as the default, so that rewriting a
+   * file does not turn it into a value. Throws SettingError.
+   */
+  initDefault(name: SettingName, words: readonly string[]): void {
+    this.init(name, words);
+    this.#initial.set(findSetting(name)!, this.get(name)!);
+  }
+
+  /** Changes one setting of a running server from inside, start-only ones included. Throws SettingChangeError. */
+  set(name: SettingName, text: string): void {
+    this.#apply([{ setting: findSetting(name)!, name, text }]);
+  }
+
+  /**
+   * CONFIG SET: changes several settings together, or none. `local` says whether the client is on this machine, which
+   * guarded settings may depend on. Throws SettingChangeError.
+   */
+  change(pairs: readonly (readonly [string, string])[], local: boolean): void {
+    const changes: Change[] = [];
+    const seen = new Set<string>();
+    for (const [argument, text] of pairs) {
+      const setting = findSetting(argument);
+      if (setting === undefined) throw SettingChangeError.unknown(argument);
+      if (setting.change === "start") throw SettingChangeError.refused(argument, "can't set immutable config");
+      if (setting.guarded && !this.#guardOpen(local)) {
+        throw SettingChangeError.refused(argument, "can't set protected config");
+      }
+      // A name and its alias are two parameters, as in Redis: the later one wins.
+      if (seen.has(argument.toLowerCase())) throw SettingChangeError.refused(argument, "duplicate parameter");
+      seen.add(argument.toLowerCase());
+      changes.push({ setting, name: argument.toLowerCase(), text });
+    }
+    this.#apply(changes);
+  }
+
+  /** Calls `listener` whenever the value of a setting changed. Not called for the value at the start. */
+  onChange<N extends SettingName>(name: N, listener: SettingListener<SettingValue<N>>): void {
+    const setting = findSetting(name)!;
+    const listeners = this.#listeners.get(setting) ?? [];
+    this.#listeners.set(setting, [...listeners, listener as SettingListener<unknown>]);
+  }
+
+  /** The text of a config file, changed so that it says what is in force, as CONFIG REWRITE does. */
+  rewrite(fileText: string): string {
+    const entries = allSettings.map((setting) => {
+      const reading = this.#readings.get(setting)!;
+      const isDefault = reading.text === this.#initial.get(setting);
+      return { name: setting.name, lines: setting.kind.lines(reading), isDefault };
+    });
+    return rewriteText(fileText, entries, (option) => findSetting(option)?.name);
+  }
+
+  #guardOpen(local: boolean): boolean {
+    const who = this.values.enableProtectedConfigs;
+    return who === "yes" || (who === "local" && local);
+  }
+
+  #put(setting: Setting, reading: Reading<unknown>): void {
+    this.#readings.set(setting, reading);
+    this.#values[camelCase(setting.name)] = reading.value;
+  }
+
+  #read(setting: Setting, words: readonly string[]): Reading<unknown> {
+    if (!setting.kind.many && words.length !== 1) throw new SettingError("wrong number of arguments");
+    const reading = setting.kind.read(words, this.#readings.get(setting));
+    if (setting.fixed !== undefined && reading.text !== this.#initial.get(setting)) {
+      throw new SettingError(setting.fixed);
+    }
+    return reading;
+  }
+
+  #apply(changes: readonly Change[]): void {
+    const before = new Map<Setting, Reading<unknown>>();
+    const told: Setting[] = [];
+    let current = "";
+    try {
+      for (const { setting, name, text } of changes) {
+        current = name;
+        const reading = this.#read(setting, wordsOf(setting, text));
+        if (!before.has(setting)) before.set(setting, this.#readings.get(setting)!);
+        this.#put(setting, reading);
+      }
+      for (const [setting, old] of before) {
+        current = changes.find((change) => change.setting === setting)!.name;
+        const reading = this.#readings.get(setting)!;
+        if (reading.text === old.text) continue;
+        const listeners = this.#listeners.get(setting) ?? [];
+        if (listeners.length === 0 && setting.change === "listener") {
+          throw new SettingError("can't be changed while this server runs");
+        }
+        told.push(setting);
+        for (const listener of listeners) listener(reading.value, old.value);
+      }
+    } catch (error) {
+      this.#restore(before, told);
+      if (!(error instanceof SettingError)) throw error;
+      throw SettingChangeError.refused(current, error.message);
+    }
+  }
+
+  /**
+   * Puts the old values back and tells those who were told of the new ones, the one that refused included. Nobody can
+   * refuse to go back.
+   */
+  #restore(before: ReadonlyMap<Setting, Reading<unknown>>, told: readonly Setting[]): void {
+    const failed = new Map(told.map((setting) => [setting, this.#readings.get(setting)!]));
+    for (const [setting, reading] of before) this.#put(setting, reading);
+    for (const [setting, { value }] of failed) {
+      for (const listener of this.#listeners.get(setting) ?? []) {
+        try {
+          listener(before.get(setting)!.value, value);
+        } catch (error) {
+          if (!(error instanceof SettingError)) throw error;
+        }
+      }
+    }
+  }
+}

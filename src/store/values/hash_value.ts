@@ -1,0 +1,652 @@
+/**
+ * The hash: a packed block while it is small, else a table of pages. This file owns the conversions, at Redis's thresholds,
+ * and makes all forms look alike; what commands reply and announce is not its business.
+ *
+ *     LISTPACK      body: a packed block of field, value, field, value …
+ *     LISTPACK_EX   body: a packed block of field, value, deadline …; by deadline, then those without, which say 0
+ *     HASHTABLE     body: a page table
+ *     HASHTABLE_EX  body: +0 page table · +4 ordered index, 0 once it is freed, of the fields that have a deadline
+ *
+ * A hash gets one of the two EX encodings with the first deadline and keeps it. In a table a field with a deadline is always
+ * a record (field_record.ts), whose score the deadline is. A field past its deadline is found by nothing but `expire`, which
+ * the caller runs before it works on a hash.
+ *
+ * One HashValue serves all hashes of a store. `open` takes a hash up; writes leave its encoding and body in the registers
+ * `encoding` and `body`, for the caller to store. The registers of fields and values, and what `find` found, are valid
+ * until the next write. An empty hash stands only between a write and the deletion of its key.
+ */
+import { invariant } from "../../core/assert.ts";
+import { NO_BYTES } from "../../core/bytes.ts";
+import { writeDecimal } from "../../core/numbers.ts";
+import type { Random } from "../../core/random.ts";
+import { type Arena, CHUNK_SHIFT, GRANULE_MASK } from "../memory/arena.ts";
+import {
+  createField,
+  freeField,
+  hasDeadline,
+  overwriteValue,
+  rebuildField,
+  valueBlock,
+} from "../blocks/field_record.ts";
+import { Encoding, NEVER } from "../keyspace.ts";
+import { Ordered } from "../blocks/ordered.ts";
+import { Packed } from "../blocks/packed.ts";
+import type { Entry } from "../blocks/page.ts";
+import { PageTable } from "../blocks/page_table.ts";
+import { keyLength, keyStart, scoreOf, setScore } from "../blocks/record.ts";
+import { type CommandWriter, ELEMENTS_PER_COMMAND, type Store, type ValueType } from "../store.ts";
+
+const TABLE = 0, INDEX = 1;
+const BODY_BYTES = 8;
+/** What a packed hash says of a field that has no deadline. */
+const NO_DEADLINE = 0;
+const DEADLINE_TEXT_MAX = 20;
+/** In a page table a field's number is page * PLACES + slot. */
+const PLACES = 256;
+/** Tries to meet a field that is not expired before all are looked at. */
+const RANDOM_TRIES = 64;
+
+export class HashValue implements ValueType {
+  /** Redis's hash-max-listpack-entries and hash-max-listpack-value. */
+  maxPackedEntries = 512;
+  maxPackedValueBytes = 64;
+
+  /** The hash at hand. */
+  encoding: number = Encoding.LISTPACK;
+  body = 0;
+  /** The field that a visit or `readRandom` is about. */
+  fieldBytes: Uint8Array = NO_BYTES;
+  fieldStart = 0;
+  fieldEnd = 0;
+  /** Its value, or that of the field that was found. */
+  bytes: Uint8Array = NO_BYTES;
+  start = 0;
+  end = 0;
+  /** A view in which `start` and `end` hold, too; undefined if the value's text was made, which is short. */
+  view: DataView | undefined;
+  /** The field's deadline in milliseconds, or NEVER. */
+  deadline: number = NEVER;
+
+  readonly #store: Store;
+  readonly #arena: Arena;
+  readonly #table: PageTable;
+  /** The table's entry that was read last. */
+  readonly #entry: Entry;
+  readonly #ordered: Ordered;
+  // Two, because each holds one element: the field, and the value or the deadline.
+  readonly #fields: Packed;
+  readonly #values: Packed;
+  readonly #deadlineText = new Uint8Array(DEADLINE_TEXT_MAX);
+  // What find found in a packed block, be it expired or not.
+  #position = 0;
+
+  constructor(store: Store) {
+    this.#store = store;
+    this.#arena = store.arena;
+    this.#table = new PageTable(store.arena, true);
+    this.#entry = this.#table.entry;
+    this.#ordered = new Ordered(store.arena);
+    this.#fields = new Packed(store.arena);
+    this.#values = new Packed(store.arena);
+  }
+
+  /** Takes up a hash. */
+  open(encoding: number, body: number): void {
+    this.encoding = encoding;
+    this.body = body;
+  }
+
+  /** Takes up a new, empty hash; `bytes` is what its fields and values will take, as far as that is known. */
+  create(bytes = 0): void {
+    this.open(Encoding.LISTPACK, this.#fields.create(bytes));
+  }
+
+  /** Makes a packed hash large where Redis does before it sets `count` fields. */
+  expect(count: number): void {
+    if (count > this.maxPackedEntries) this.unpack();
+  }
+
+  /** Whether a field or value of so many bytes may be packed; makes the hash large if not. */
+  admit(bytes: number): void {
+    if (bytes > this.maxPackedValueBytes) this.unpack();
+  }
+
+  get packed(): boolean {
+    return this.encoding === Encoding.LISTPACK || this.encoding === Encoding.LISTPACK_EX;
+  }
+
+  /** Number of fields, without those that are expired. */
+  get length(): number {
+    return this.count(this.encoding, this.body) - this.#expiredCount();
+  }
+
+  prefetch(encoding: number, body: number, hashes: Int32Array, count: number): void {
+    if (encoding === Encoding.LISTPACK || encoding === Encoding.LISTPACK_EX) return;
+    this.#table.prefetch(this.#tableOf(encoding, body), hashes, count);
+  }
+
+  /** Looks for a field, whose hash is `hash`, or 0; loads the registers with its value and deadline. Hot. */
+  find(bytes: Uint8Array, start: number, end: number, hash = 0): boolean {
+    if (!this.seek(bytes, start, end, hash)) return false;
+    if (this.packed) {
+      this.#readPackedValue(this.#fields.next(this.body, this.#position));
+    } else {
+      this.#table.readFound();
+      this.#readValue();
+    }
+    return true;
+  }
+
+  /** `find` that reads no more than the deadline; it serves all writes but `setDeadline`. Hot. */
+  seek(bytes: Uint8Array, start: number, end: number, hash = 0): boolean {
+    this.deadline = NEVER;
+    if (this.packed) {
+      const fields = this.#fields, { body } = this;
+      fields.encode(bytes, start, end);
+      this.#position = fields.find(body, fields.first(body), this.#stride);
+      if (this.#position === 0) return false;
+      if (this.encoding === Encoding.LISTPACK) return true;
+      this.#readPackedValue(fields.next(body, this.#position));
+    } else {
+      if (!this.#table.find(this.#tableOf(this.encoding, this.body), bytes, start, end, hash)) return false;
+      if (this.encoding === Encoding.HASHTABLE) return true;
+      this.deadline = this.#deadlineOf(this.#entry.record);
+    }
+    return !this.#isExpired();
+  }
+
+  /**
+   * Sets the field `fb[fs, fe)`, which `find` or `seek` just looked for, to `vb[vs, ve)`. Neither may lie in the arena. The field's
+   * deadline goes unless it is kept; that of an expired field always goes. Hot.
+   */
+  set(
+    fb: Uint8Array,
+    fs: number,
+    fe: number,
+    vb: Uint8Array,
+    vs: number,
+    ve: number,
+    keepDeadline = false,
+  ): void {
+    if (this.packed) {
+      if (fe - fs <= this.maxPackedValueBytes && ve - vs <= this.maxPackedValueBytes) {
+        this.#setPacked(vb, vs, ve, keepDeadline);
+        return;
+      }
+      this.unpack();
+      this.seek(fb, fs, fe);
+    }
+    const table = this.#tableOf(this.encoding, this.body), { deadline } = this;
+    if (deadline === NEVER) {
+      this.#table.put(table, fb, fs, fe, vb, vs, ve);
+      return;
+    }
+    const old = this.#entry.record;
+    if (!keepDeadline || this.#isExpired()) {
+      this.#unindex(old);
+      this.#table.put(table, fb, fs, fe, vb, vs, ve);
+    } else if (!overwriteValue(this.#arena, old, vb, vs, ve, true)) {
+      this.#unindex(old);
+      this.#putIndexed(createField(this.#arena, fb, fs, fe, vb, vs, ve, true), deadline);
+      freeField(this.#arena, old);
+    }
+  }
+
+  /** Removes the field that `find` or `seek` just found. Hot. */
+  remove(): void {
+    if (this.packed) {
+      this.body = this.#fields.remove(this.body, this.#position, this.#stride);
+      return;
+    }
+    this.#unindex(this.#entry.record);
+    this.#table.remove(this.#tableOf(this.encoding, this.body));
+  }
+
+  /** Gives the hash an encoding that has room for deadlines. */
+  allowDeadlines(): void {
+    if (this.encoding === Encoding.LISTPACK) {
+      const fields = this.#fields;
+      let { body } = this;
+      fields.encode(this.#deadlineText, 0, writeDecimal(this.#deadlineText, 0, NO_DEADLINE));
+      for (let position = fields.first(body); position < fields.end(body);) {
+        const behind = fields.next(body, fields.next(body, position));
+        body = fields.insert(body, behind);
+        position = fields.next(body, fields.position);
+      }
+      this.open(Encoding.LISTPACK_EX, body);
+    } else if (this.encoding === Encoding.HASHTABLE) {
+      const body = this.#arena.alloc(BODY_BYTES);
+      this.#setPart(body, TABLE, this.body);
+      this.#setPart(body, INDEX, this.#ordered.create());
+      this.open(Encoding.HASHTABLE_EX, body);
+    }
+  }
+
+  /** Gives the field that `find` just found a deadline, or NEVER. The hash has room for deadlines. */
+  setDeadline(deadline: number): void {
+    if (this.encoding === Encoding.LISTPACK_EX) {
+      this.#movePacked(deadline);
+      return;
+    }
+    const arena = this.#arena, entry = this.#entry, index = this.#part(this.body, INDEX);
+    const old = entry.record, indexed = this.deadline !== NEVER;
+    if (indexed && deadline !== NEVER) {
+      this.#ordered.rescore(index, old, deadline);
+    } else if (deadline !== NEVER) {
+      const { bytes, start, end, valueChunk, valueStart, valueEnd } = entry;
+      const record = old === 0
+        ? createField(arena, bytes, start, end, arena.u8[valueChunk], valueStart, valueEnd, true)
+        : rebuildField(arena, old, true);
+      this.#putIndexed(record, deadline);
+    } else if (indexed) {
+      const { bytes, start, end, valueChunk, valueStart, valueEnd } = entry;
+      const table = this.#part(this.body, TABLE);
+      this.#unindex(old);
+      // A value with a block of its own changes hands; others are copied, most of them back into their page.
+      if (valueBlock(arena, old) !== old) this.#table.putRecord(table, rebuildField(arena, old, false));
+      else this.#table.put(table, bytes, start, end, arena.u8[valueChunk], valueStart, valueEnd);
+    }
+  }
+
+  /**
+   * Removes up to `limit` expired fields, the earliest first; `visit` hears of each while the registers hold it. Returns
+   * how many. Nothing expires while the store holds expiry.
+   */
+  expire(limit: number, visit: () => void): number {
+    let count = 0;
+    if (this.encoding === Encoding.LISTPACK_EX) {
+      const fields = this.#fields;
+      let position = fields.first(this.body);
+      const first = position, end = fields.end(this.body);
+      while (count < limit && position < end) {
+        const next = this.#readPacked(position);
+        if (!this.#isExpired()) break;
+        visit();
+        count++;
+        position = next;
+      }
+      if (count > 0) this.body = fields.removeRange(this.body, first, position, count * 3);
+    } else if (this.encoding === Encoding.HASHTABLE_EX) {
+      const index = this.#part(this.body, INDEX), table = this.#part(this.body, TABLE);
+      for (; count < limit && this.#ordered.count(index) > 0; count++) {
+        this.#ordered.seek(index, 0);
+        const { ref } = this.#ordered;
+        this.deadline = scoreOf(this.#arena, ref);
+        if (!this.#isExpired()) break;
+        const start = keyStart(this.#arena, ref);
+        const found = this.#table.find(
+          table,
+          this.#arena.u8[ref >>> CHUNK_SHIFT],
+          start,
+          start + keyLength(this.#arena, ref),
+        );
+        invariant(found && this.#entry.record === ref, "a field with a deadline is not in its hash");
+        this.#table.readFound();
+        this.#readField();
+        visit();
+        this.#ordered.removeAt(index, 0);
+        this.#table.remove(table);
+      }
+    }
+    return count;
+  }
+
+  /** Visits all fields of the hash, in any order, until `visit` returns false; it must not write. */
+  each(visit: () => boolean | void): void {
+    if (this.packed) {
+      const end = this.#fields.end(this.body);
+      for (let position = this.#fields.first(this.body); position < end;) {
+        position = this.#readPacked(position);
+        if (!this.#isExpired() && visit() === false) return;
+      }
+      return;
+    }
+    this.#table.each(this.#tableOf(this.encoding, this.body), () => {
+      this.#readField();
+      return this.#isExpired() || visit() !== false;
+    });
+  }
+
+  /**
+   * Visits fields from `cursor` (0 starts) on, about `count` of them, and returns the cursor to go on with; 0 is the end.
+   * The guarantees are those of the page table's scan; a packed hash is visited whole.
+   */
+  scan(cursor: number, count: number, visit: () => void): number {
+    if (this.packed) {
+      this.each(visit);
+      return 0;
+    }
+    return this.#table.scan(this.#tableOf(this.encoding, this.body), cursor, count, () => {
+      this.#readField();
+      if (!this.#isExpired()) visit();
+    });
+  }
+
+  /**
+   * Reads a uniformly chosen field of a hash that has some. Returns a number that stands for it, the same for the same
+   * field until the next write.
+   */
+  readRandom(random: Random): number {
+    if (this.packed) {
+      const expired = this.#expiredCount();
+      const i = expired + random.below(this.count(this.encoding, this.body) - expired);
+      this.#readPacked(this.#fields.at(this.body, i * this.#stride));
+      return i;
+    }
+    const table = this.#tableOf(this.encoding, this.body), pages = this.#table;
+    for (let tries = 0; tries < RANDOM_TRIES; tries++) {
+      pages.random(table, random);
+      pages.read(table);
+      this.#readField();
+      if (!this.#isExpired()) return pages.page * PLACES + pages.slot;
+    }
+    // Nearly all are expired: of those that are not, the one that the dice choose.
+    let left = random.below(this.length);
+    this.each(() => left-- > 0);
+    pages.find(table, this.fieldBytes, this.fieldStart, this.fieldEnd);
+    return pages.page * PLACES + pages.slot;
+  }
+
+  emit(encoding: number, body: number, cursor: number, writer: CommandWriter): number {
+    let room = 0;
+    const write = () => {
+      const expires = this.deadline !== NEVER;
+      if (room-- === 0 || expires) {
+        writer.command("HSET");
+        room = ELEMENTS_PER_COMMAND - 1;
+      }
+      writer.bytes(this.fieldBytes, this.fieldStart, this.fieldEnd);
+      writer.bytes(this.bytes, this.start, this.end);
+      if (!expires) return;
+      writer.command("HPEXPIREAT");
+      writer.text(`${this.deadline}`);
+      writer.text("FIELDS");
+      writer.text("1");
+      writer.bytes(this.fieldBytes, this.fieldStart, this.fieldEnd);
+      room = 0;
+    };
+    this.open(encoding, body);
+    do {
+      cursor = this.scan(cursor, ELEMENTS_PER_COMMAND, write);
+    } while (cursor !== 0 && !writer.full);
+    return cursor;
+  }
+
+  copy(encoding: number, body: number): number {
+    if (encoding === Encoding.LISTPACK || encoding === Encoding.LISTPACK_EX) return this.#fields.copy(body);
+    const table = this.#table.copy(this.#tableOf(encoding, body));
+    return encoding === Encoding.HASHTABLE ? table : this.#withIndex(table);
+  }
+
+  free(encoding: number, body: number, budget: number): number {
+    if (encoding === Encoding.HASHTABLE) return this.#table.drain(body, budget);
+    if (encoding === Encoding.HASHTABLE_EX) {
+      const index = this.#part(body, INDEX);
+      if (index !== 0) {
+        const rest = this.#ordered.drain(index, budget);
+        this.#setPart(body, INDEX, rest);
+        if (rest !== 0) return body;
+      }
+      const rest = this.#table.drain(this.#part(body, TABLE), budget);
+      this.#setPart(body, TABLE, rest);
+      if (rest !== 0) return body;
+    }
+    this.#arena.free(body);
+    return 0;
+  }
+
+  count(encoding: number, body: number): number {
+    if (encoding === Encoding.LISTPACK) return this.#fields.count(body) >>> 1;
+    if (encoding === Encoding.LISTPACK_EX) return this.#fields.count(body) / 3;
+    return this.#table.count(this.#tableOf(encoding, body));
+  }
+
+  sizeBytes(encoding: number, body: number, samples: number): number {
+    const arena = this.#arena;
+    if (encoding === Encoding.LISTPACK || encoding === Encoding.LISTPACK_EX) return arena.sizeOf(body);
+    const own = this.#table.sizeBytes(this.#tableOf(encoding, body), samples);
+    if (encoding === Encoding.HASHTABLE) return own;
+    return own + arena.sizeOf(body) + this.#ordered.sizeBytes(this.#part(body, INDEX));
+  }
+
+  /** A view of the field's value, for SORT. Takes the hash up. */
+  fieldValue(encoding: number, body: number, bytes: Uint8Array, start: number, end: number): Uint8Array | undefined {
+    this.open(encoding, body);
+    return this.find(bytes, start, end) ? this.bytes.subarray(this.start, this.end) : undefined;
+  }
+
+  earliestDeadline(encoding: number, body: number): number {
+    if (encoding === Encoding.LISTPACK_EX) {
+      const fields = this.#fields, values = this.#values;
+      const first = fields.first(body);
+      if (first === fields.end(body)) return NEVER;
+      values.read(body, fields.next(body, fields.next(body, first)));
+      return values.value === NO_DEADLINE ? NEVER : values.value;
+    }
+    if (encoding !== Encoding.HASHTABLE_EX) return NEVER;
+    const index = this.#part(body, INDEX);
+    if (this.#ordered.count(index) === 0) return NEVER;
+    this.#ordered.seek(index, 0);
+    return scoreOf(this.#arena, this.#ordered.ref);
+  }
+
+  check(encoding: number, body: number, reached: Set<number>): void {
+    if (encoding !== Encoding.HASHTABLE) reached.add(body);
+    if (encoding === Encoding.LISTPACK || encoding === Encoding.LISTPACK_EX) {
+      this.#checkPacked(encoding, body);
+      return;
+    }
+    const table = this.#tableOf(encoding, body);
+    const withDeadline = new Set<number>();
+    this.#table.check(table, reached);
+    this.#table.eachRecord(table, (ref) => {
+      if (hasDeadline(this.#arena, ref)) withDeadline.add(ref);
+    });
+    let indexed = 0;
+    if (encoding === Encoding.HASHTABLE_EX) {
+      this.#ordered.check(this.#part(body, INDEX), reached, (ref) => {
+        invariant(withDeadline.has(ref), "a field without a deadline is indexed as having one");
+        indexed++;
+      });
+    }
+    invariant(indexed === withDeadline.size, "a field with a deadline is not indexed");
+  }
+
+  #checkPacked(encoding: number, body: number): void {
+    const stride = encoding === Encoding.LISTPACK ? 2 : 3;
+    this.#fields.check(body);
+    invariant(this.#fields.count(body) % stride === 0, "a packed hash ends within a field");
+    this.open(encoding, body);
+    let last = 0;
+    const end = this.#fields.end(body);
+    for (let position = this.#fields.first(body); position < end;) {
+      position = this.#readPacked(position);
+      const deadline = this.deadline === NEVER ? Infinity : this.deadline;
+      invariant(last <= deadline, "the fields of a packed hash are not in the order of their deadlines");
+      last = deadline;
+    }
+  }
+
+  get #stride(): number {
+    return this.encoding === Encoding.LISTPACK ? 2 : 3;
+  }
+
+  /** Whether the deadline that was just read has passed. */
+  #isExpired(): boolean {
+    return this.deadline !== NEVER && this.deadline <= this.#store.nowMs && !this.#store.holdExpiry;
+  }
+
+  #expiredCount(): number {
+    const { nowMs, holdExpiry } = this.#store;
+    if (holdExpiry || this.encoding < Encoding.LISTPACK_EX) return 0;
+    if (this.encoding === Encoding.HASHTABLE_EX) {
+      return this.#ordered.seekScore(this.#part(this.body, INDEX), nowMs, true);
+    }
+    const end = this.#fields.end(this.body);
+    let count = 0;
+    for (let position = this.#fields.first(this.body); position < end; count++) {
+      position = this.#readPacked(position);
+      if (!this.#isExpired()) break;
+    }
+    return count;
+  }
+
+  /** Makes a packed hash large. */
+  unpack(): void {
+    if (!this.packed) return;
+    const withDeadlines = this.encoding === Encoding.LISTPACK_EX, block = this.body, arena = this.#arena;
+    const table = this.#table.create();
+    const blockEnd = this.#fields.end(block);
+    for (let position = this.#fields.first(block); position < blockEnd;) {
+      position = this.#readPacked(position);
+      const { fieldBytes, fieldStart, fieldEnd, bytes, start, end, deadline } = this;
+      this.#table.find(table, fieldBytes, fieldStart, fieldEnd);
+      if (deadline === NEVER) {
+        this.#table.put(table, fieldBytes, fieldStart, fieldEnd, bytes, start, end);
+      } else {
+        const record = createField(arena, fieldBytes, fieldStart, fieldEnd, bytes, start, end, true);
+        setScore(arena, record, deadline);
+        this.#table.putRecord(table, record);
+      }
+    }
+    arena.free(block);
+    if (withDeadlines) this.open(Encoding.HASHTABLE_EX, this.#withIndex(table));
+    else this.open(Encoding.HASHTABLE, table);
+  }
+
+  /** The body of a table whose fields may have deadlines, and of an index of those that have one. */
+  #withIndex(table: number): number {
+    const body = this.#arena.alloc(BODY_BYTES), index = this.#ordered.create();
+    this.#setPart(body, TABLE, table);
+    this.#setPart(body, INDEX, index);
+    this.#table.eachRecord(table, (record) => {
+      if (hasDeadline(this.#arena, record)) this.#ordered.insert(index, record);
+    });
+    return body;
+  }
+
+  /** Sets the packed field that `find` looked for, which is still encoded. */
+  #setPacked(bytes: Uint8Array, start: number, end: number, keepDeadline: boolean): void {
+    const fields = this.#fields, values = this.#values;
+    const found = this.#position !== 0;
+    values.encode(bytes, start, end);
+    if (found && (this.deadline === NEVER || (keepDeadline && !this.#isExpired()))) {
+      this.body = values.replace(this.body, fields.next(this.body, this.#position));
+    } else {
+      if (found) this.body = fields.remove(this.body, this.#position, 3);
+      this.body = fields.append(this.body, values.encodedBytes);
+      this.body = values.append(this.body);
+      if (this.encoding === Encoding.LISTPACK_EX) this.#insertDeadline(fields.end(this.body), NEVER);
+    }
+    if (this.count(this.encoding, this.body) > this.maxPackedEntries) this.unpack();
+  }
+
+  /** Moves the packed field that `find` found, which is still encoded, to where its new deadline belongs. */
+  #movePacked(deadline: number): void {
+    const fields = this.#fields, values = this.#values;
+    // The value must not lie in the block that is written.
+    const value = this.bytes.slice(this.start, this.end);
+    this.body = fields.remove(this.body, this.#position, 3);
+    const end = fields.end(this.body);
+    let position = deadline === NEVER ? end : fields.first(this.body);
+    while (position < end) {
+      values.read(this.body, fields.next(this.body, fields.next(this.body, position)));
+      if (values.value === NO_DEADLINE || values.value >= deadline) break;
+      position = values.after;
+    }
+    this.body = fields.insert(this.body, position);
+    values.encode(value, 0, value.length);
+    this.body = values.insert(this.body, fields.position + fields.encodedBytes);
+    this.#insertDeadline(values.position + values.encodedBytes, deadline);
+  }
+
+  #insertDeadline(position: number, deadline: number): void {
+    const text = this.#deadlineText, values = this.#values;
+    values.encode(text, 0, writeDecimal(text, 0, deadline === NEVER ? NO_DEADLINE : deadline));
+    this.body = values.insert(this.body, position);
+  }
+
+  /** Loads the registers with the packed field at a position, and returns the position behind all of it. */
+  #readPacked(position: number): number {
+    const fields = this.#fields, { body } = this;
+    fields.read(body, position);
+    const { after } = fields;
+    fields.text();
+    this.fieldBytes = fields.bytes;
+    this.fieldStart = fields.start;
+    this.fieldEnd = fields.start + fields.length;
+    return this.#readPackedValue(after);
+  }
+
+  /** Loads the registers with the value at a position, and its deadline; returns the position behind. Hot. */
+  #readPackedValue(position: number): number {
+    const values = this.#values, { body } = this;
+    this.deadline = NEVER;
+    let behind = 0;
+    if (this.encoding === Encoding.LISTPACK_EX) {
+      values.read(body, values.next(body, position));
+      if (values.value !== NO_DEADLINE) this.deadline = values.value;
+      behind = values.after;
+    }
+    values.read(body, position);
+    if (values.integer) {
+      values.text();
+      this.view = undefined;
+    } else {
+      this.view = values.view;
+    }
+    this.bytes = values.bytes;
+    this.start = values.start;
+    this.end = values.start + values.length;
+    return behind === 0 ? values.after : behind;
+  }
+
+  /** Loads the registers with the table's entry that was read last. */
+  #readField(): void {
+    const entry = this.#entry;
+    this.fieldBytes = entry.bytes;
+    this.fieldStart = entry.start;
+    this.fieldEnd = entry.end;
+    this.deadline = this.#deadlineOf(entry.record);
+    this.#readValue();
+  }
+
+  /** Loads the registers with the value of the table's entry that was read last. Hot. */
+  #readValue(): void {
+    const { valueChunk, valueStart, valueEnd } = this.#entry;
+    this.bytes = this.#arena.u8[valueChunk];
+    this.view = this.#arena.view[valueChunk];
+    this.start = valueStart;
+    this.end = valueEnd;
+  }
+
+  /** The deadline of an entry that is a record, or inline if that is 0. */
+  #deadlineOf(record: number): number {
+    return record !== 0 && hasDeadline(this.#arena, record) ? scoreOf(this.#arena, record) : NEVER;
+  }
+
+  /** Makes the field that `find` or `seek` looked for a record with a deadline. */
+  #putIndexed(record: number, deadline: number): void {
+    setScore(this.#arena, record, deadline);
+    this.#table.putRecord(this.#part(this.body, TABLE), record);
+    this.#ordered.insert(this.#part(this.body, INDEX), record);
+  }
+
+  /** Takes an entry that is about to change or go out of the index, if it is in there. */
+  #unindex(record: number): void {
+    if (record === 0 || !hasDeadline(this.#arena, record)) return;
+    this.#ordered.remove(this.#part(this.body, INDEX), record);
+  }
+
+  #tableOf(encoding: number, body: number): number {
+    return encoding === Encoding.HASHTABLE ? body : this.#part(body, TABLE);
+  }
+
+  #part(body: number, part: number): number {
+    return this.#arena.i32[body >>> CHUNK_SHIFT][((body & GRANULE_MASK) << 1) + part];
+  }
+
+  #setPart(body: number, part: number, value: number): void {
+    this.#arena.i32[body >>> CHUNK_SHIFT][((body & GRANULE_MASK) << 1) + part] = value;
+  }
+}

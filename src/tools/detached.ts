@@ -1,0 +1,16 @@
+/**
+ * An engine without a server, with the default settings unless told, for the subcommands that work on files.
+ */
+import { systemClock } from "../core/clock.ts";
+import { systemRandom } from "../core/random.ts";
+import { Executor } from "../dispatch/executor.ts";
+import { commandTable } from "../commands/table.ts";
+import { Engine } from "../engine/engine.ts";
+import { Settings } from "../settings/settings.ts";
+import { createStore } from "../engine/create_store.ts";
+
+export function createDetachedEngine(settings: Settings = new Settings()): { engine: Engine; executor: Executor } {
+  const random = systemRandom();
+  const engine = new Engine(createStore(settings, random), settings, systemClock, random);
+  return { engine, executor: new Executor(engine, commandTable) };
+}

@@ -1,0 +1,160 @@
+/** INFO: its sections and the fields that tools read. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { humanBytes } from "../../../src/commands/server/info_stats.ts";
+import type { TestClient } from "../../helpers/client.ts";
+import { decode } from "../../helpers/decode.ts";
+import { redisTest, withRedis } from "../../helpers/redis.ts";
+import { TEST_START_MS, withServer } from "../../helpers/server.ts";
+
+/** The fields of INFO, by section. */
+async function info(client: TestClient, ...sections: string[]): Promise<Record<string, Record<string, string>>> {
+  const text = decode(await client.command("INFO", ...sections)) as string;
+  const found: Record<string, Record<string, string>> = {};
+  let section = "";
+  for (const line of text.split("\r\n")) {
+    if (line.startsWith("# ")) found[section = line.slice(2)] = {};
+    else if (line !== "") found[section][line.slice(0, line.indexOf(":"))] = line.slice(line.indexOf(":") + 1);
+  }
+  return found;
+}
+
+/**
+ * Fields that Redis has and MemDB leaves out, because they speak of what it does not have or cannot count: Redis's C
+ * library, compiler, event loop, reply buffers and threads.
+ */
+const LEFT_OUT = new Set([
+  "atomicvar_api",
+  "gcc_version",
+  "reply_buffer_shrinks",
+  "reply_buffer_expands",
+  "eventloop_cycles",
+  "eventloop_duration_sum",
+  "eventloop_duration_cmd_sum",
+  "instantaneous_eventloop_cycles_per_sec",
+  "instantaneous_eventloop_duration_usec",
+  "used_cpu_sys_main_thread",
+  "used_cpu_user_main_thread",
+  "module",
+]);
+const SECTIONS_LEFT_OUT = new Set(["Threads", "Keysizes"]);
+
+redisTest(
+  "INFO has Redis's sections and fields, in its order, by default and in full",
+  () =>
+    withRedis(async (redis) => {
+      await withServer(async (client) => {
+        for (const sections of [[], ["everything"], ["all"], ["default"], ["stats", "CPU", "nothing", "memory"]]) {
+          const names = async (from: TestClient) => {
+            await from.run("SET a b");
+            return Object.entries(await info(from, ...sections)).filter(([title]) => !SECTIONS_LEFT_OUT.has(title)).map(
+              ([title, fields]) => [
+                title,
+                ...Object.keys(fields).filter((name) =>
+                  !LEFT_OUT.has(name) && !/^(memdb|cmdstat|latency_percentiles|listener)_?/.test(name)
+                ),
+              ],
+            );
+          };
+          assertEquals(await names(client), await names(redis));
+        }
+      });
+    }),
+);
+
+redisTest("the fields of a file that is appended to are Redis's", () =>
+  withRedis(async (redis) => {
+    await redis.run("CONFIG SET appendonly yes");
+    await withServer(async (client, server) => {
+      server.server.engine.persistence.enabled = true;
+      const names = async (from: TestClient) => Object.keys((await info(from, "persistence")).Persistence);
+      assertEquals(await names(client), await names(redis));
+    });
+  }));
+
+Deno.test("INFO tells what clients look for", () =>
+  withServer(async (client, server) => {
+    await client.run("SELECT 2");
+    await client.run("SET a b");
+    await client.run("SET c d EX 100");
+    await client.run("GET a");
+    await client.run("GET missing");
+    await client.run("NOTHING");
+    await client.run("SELECT x");
+    await client.run("GET");
+    server.clock.advance(90_061_000);
+    const found = await info(client, "everything");
+    const { Server, Clients, Memory, Persistence, Stats, Replication, Cluster } = found;
+    assertEquals(Server.redis_version, "8.0.2");
+    assertMatch(Server.memdb_version, /^\d+\.\d+\.\d+$/);
+    assertEquals(Server.tcp_port, String(server.port));
+    assertMatch(Server.run_id, /^[0-9a-f]{40}$/);
+    assertEquals(Server.process_id, String(Deno.pid));
+    assertEquals(Server.uptime_in_seconds, "90061");
+    assertEquals(Server.uptime_in_days, "1");
+    assertEquals(Server.server_time_usec, String((TEST_START_MS + 90_061_000) * 1000));
+    assertMatch(Server.listener0, new RegExp(`^name=tcp,bind=127\\.0\\.0\\.1,port=${server.port}$`));
+    assertEquals(Clients.connected_clients, "1");
+    assertEquals(Memory.maxmemory_policy, "noeviction");
+    assert(Number(Memory.used_memory) >= Number(Memory.used_memory_dataset));
+    assertEquals(Persistence.loading, "0");
+    assertEquals(Persistence.aof_enabled, "0");
+    assertEquals(Stats.keyspace_hits, "1");
+    assertEquals(Stats.keyspace_misses, "1");
+    assertEquals(Stats.total_error_replies, "3");
+    assertEquals([Stats.total_reads_processed, Stats.total_writes_processed], ["9", "8"]);
+    assertEquals(Replication.role, "master");
+    assertEquals(Cluster.cluster_enabled, "0");
+    assertMatch(
+      found.Commandstats.cmdstat_get,
+      /^calls=2,usec=\d+,usec_per_call=\d+\.\d\d,rejected_calls=1,failed_calls=0$/,
+    );
+    assertMatch(found.Commandstats.cmdstat_select, /^calls=2,.*,rejected_calls=0,failed_calls=1$/);
+    assertEquals(found.Errorstats, { errorstat_ERR: "count=3" });
+    assertMatch(found.Latencystats.latency_percentiles_usec_get, /^p50=[\d.]+,p99=[\d.]+,p99\.9=[\d.]+$/);
+  }));
+
+Deno.test("INFO keyspace counts keys and deadlines of the databases that are not empty", () =>
+  withServer(async (client) => {
+    assertEquals(decode(await client.run("INFO keyspace")), "# Keyspace\r\n");
+    await client.run("SET a b EX 100");
+    await client.run("SELECT 9");
+    await client.run("SET c d");
+    const { Keyspace } = await info(client, "keyspace");
+    assertMatch(Keyspace.db0, /^keys=1,expires=1,avg_ttl=\d+,subexpiry=0$/);
+    assertEquals(Keyspace.db9, "keys=1,expires=0,avg_ttl=0,subexpiry=0");
+    assertEquals(Object.keys(Keyspace), ["db0", "db9"]);
+  }));
+
+Deno.test("INFO of unknown sections is empty, and verbatim text in RESP3", () =>
+  withServer(async (client) => {
+    assertEquals(await client.run("INFO nothing"), "$0\r\n\r\n");
+    await client.run("HELLO 3");
+    assertEquals(await client.run("INFO CLUSTER"), "=34\r\ntxt:# Cluster\r\ncluster_enabled:0\r\n\r\n");
+  }));
+
+Deno.test("INFO shows how far the load of a file is", () =>
+  withServer(async (client, server) => {
+    Object.assign(server.server.engine.persistence, {
+      loading: true,
+      loadingStartMs: TEST_START_MS - 10_000,
+      loadTotalBytes: 1000,
+      loadedBytes: 250,
+    });
+    const { Persistence } = await info(client, "persistence");
+    assertEquals(Persistence.loading, "1");
+    assertEquals(Persistence.loading_loaded_perc, "25.00");
+    assertEquals(Persistence.loading_eta_seconds, "30");
+    assertMatch(await client.run("GET a"), /^-LOADING /);
+    server.server.engine.persistence.loading = false;
+  }));
+
+Deno.test("bytes are shown to people as Redis shows them", () => {
+  assertEquals([0, 1023, 1024, 1536, 1024 ** 2 - 1, 5 * 1024 ** 3].map(humanBytes), [
+    "0B",
+    "1023B",
+    "1.00K",
+    "1.50K",
+    "1024.00K",
+    "5.00G",
+  ]);
+});
