@@ -10,6 +10,7 @@ import type { Engine } from "../engine/engine.ts";
 import { Session } from "../engine/session.ts";
 import { Reply } from "../resp/reply.ts";
 import type { Request } from "../resp/request.ts";
+import { ExpiryMode } from "../store/keyspace.ts";
 import { RdbInput } from "../rdb/input.ts";
 import { RdbLoader, type RdbLoadResult } from "../rdb/loader.ts";
 import { Call } from "../dispatch/call.ts";
@@ -50,8 +51,8 @@ export class Replay {
   constructor(engine: Engine, executor: Executor) {
     this.#engine = engine;
     this.#executor = executor;
-    const session = new Session(0, new Reply(), engine.clock.nowMs());
-    this.#call = new Call(engine, session, executor.table);
+    const session = new Session(0, new Reply(), engine.clock.nowMs(), "replay");
+    this.#call = new Call(engine, session, executor);
   }
 
   /** Loads the snapshot that a file begins with. The commands are behind it. Throws RdbError. */
@@ -63,7 +64,7 @@ export class Replay {
     const options = { keepExpired: true, checksum: settings.values.rdbchecksum };
     const loader = new RdbLoader(store, input, options);
     persistence.loadTotalBytes = totalBytes;
-    store.holdExpiry = true;
+    const release = this.#engine.holdExpiry(ExpiryMode.KEEP);
     return this.#loading(async () => {
       this.#executor.begin();
       try {
@@ -74,7 +75,7 @@ export class Replay {
           if (waiting !== undefined) await waiting;
         }
       } finally {
-        store.holdExpiry = false;
+        release();
       }
       persistence.loadedBytes = input.offset;
       snapshots.loadedKeys = loader.result.keys;
@@ -123,12 +124,12 @@ export class Replay {
 
   /** Until the function that it returns is called, nothing expires and nothing is logged. */
   #hold(): () => void {
-    const { store, effects } = this.#engine;
+    const { effects } = this.#engine;
     const wasOpen = effects.open;
-    store.holdExpiry = true;
+    const release = this.#engine.holdExpiry(ExpiryMode.KEEP);
     effects.open = false;
     return () => {
-      store.holdExpiry = false;
+      release();
       effects.open = wasOpen;
     };
   }

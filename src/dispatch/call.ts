@@ -8,7 +8,8 @@ import { equalsWord, latin1 } from "../core/bytes.ts";
 import { fail, messages } from "../core/errors.ts";
 import { parseDouble, parseInt64, parseSafeInt } from "../core/numbers.ts";
 import type { EffectArgument } from "../engine/effects.ts";
-import { type Engine, Notify, type NotifyClass } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
+import { Notify, type NotifyClass } from "../engine/listeners.ts";
 import type { Session } from "../engine/session.ts";
 import type { Reply } from "../resp/reply.ts";
 import type { Request } from "../resp/request.ts";
@@ -23,12 +24,19 @@ export interface PendingEffect {
   args: EffectArgument[];
 }
 
+/** Runs commands; the executor is the one implementation. */
+export interface CommandRunner {
+  readonly table: CommandTable;
+  /** Runs one request within the command that is running, and writes its reply. */
+  perform(call: Call, request: Request): void;
+}
+
 export class Call {
   readonly engine: Engine;
   readonly store: Store;
   readonly session: Session;
   readonly reply: Reply;
-  readonly table: CommandTable;
+  readonly runner: CommandRunner;
   db: Keyspace;
   request!: Request;
   /** The command that runs, with what was compiled from its spec. */
@@ -37,20 +45,41 @@ export class Call {
   dirty = 0;
   /** What is logged in place of the request; undefined: the request as it came. */
   effects: PendingEffect[] | undefined;
-  /** Requests that the running command wants to be run in its place, as one unit; their replies are its own. */
-  unit: readonly Request[] | undefined;
   /** The running command is one of a unit, so it must not change how its client is served. */
   inUnit = false;
   /** Arguments that neither the slow log nor MONITOR may show. */
   secrets: Set<number> | undefined;
 
-  constructor(engine: Engine, session: Session, table: CommandTable) {
+  /** `reply` is where replies go if not to the session's client. */
+  constructor(engine: Engine, session: Session, runner: CommandRunner, reply: Reply = session.reply) {
     this.engine = engine;
     this.store = engine.store;
     this.session = session;
-    this.reply = session.reply;
-    this.table = table;
+    this.reply = reply;
+    this.runner = runner;
     this.db = engine.store.databases[session.db];
+  }
+
+  get table(): CommandTable {
+    return this.runner.table;
+  }
+
+  /**
+   * Runs a request within the running command, by all rules that hold for commands, and writes its reply. The running
+   * command then goes on with its own request.
+   */
+  perform(request: Request): void {
+    this.runner.perform(this, request);
+  }
+
+  /** Runs `body` as one unit: the effects of all that it performs are kept together or not at all, and time stands still. */
+  unit(body: () => void): void {
+    const { effects } = this.engine, outer = this.inUnit;
+    effects.begin();
+    this.inUnit = true;
+    body();
+    this.inUnit = outer;
+    effects.end();
   }
 
   get argc(): number {
@@ -160,25 +189,52 @@ export class Call {
   }
 
   /**
-   * Says that key argument i changed: the command is logged, and whoever watches keys hears of it. Call it once for each
-   * change of a key, with the event's name as Redis's keyspace notifications have it.
+   * Says that key argument i changed: the command is logged, the change counts as `count`, and the event is announced under
+   * Redis's name for it. An empty name announces nothing.
    */
-  modified(kind: NotifyClass, event: string, i: number): void {
-    this.dirty++;
-    if (this.engine.keyListeners.length > 0) {
-      this.engine.notify(this.db, kind, event, this.request.bytes, this.request.start[i], this.request.end[i]);
-    }
+  changed(kind: NotifyClass, event: string, i: number, count = 1): void {
+    this.dirty += count;
+    if (!this.engine.listeners.hearKeys) return;
+    const { bytes, start, end } = this.request;
+    this.#report(this.db, kind, event, bytes, start[i], end[i]);
   }
 
-  /** `modified` for a change that Redis makes without announcing it. */
-  touched(i: number): void {
-    this.modified(Notify.GENERIC, "", i);
+  /** `changed` for a key that is no argument, or stands in another database. */
+  changedKey(
+    db: Keyspace,
+    kind: NotifyClass,
+    event: string,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    count = 1,
+  ): void {
+    this.dirty += count;
+    if (this.engine.listeners.hearKeys) this.#report(db, kind, event, bytes, start, end);
   }
 
-  /** `modified` for a key that is no argument, or stands in another database. */
-  modifiedKey(db: Keyspace, kind: NotifyClass, event: string, bytes: Uint8Array, start: number, end: number): void {
-    this.dirty++;
-    if (this.engine.keyListeners.length > 0) this.engine.notify(db, kind, event, bytes, start, end);
+  /** Counts changes that are not those of one key: of whole databases. */
+  countChanges(count: number): void {
+    this.dirty += count;
+  }
+
+  /** Says that the key of argument i went as a part of a change that is counted already. */
+  removed(i: number): void {
+    this.announced(Notify.GENERIC, "del", i);
+  }
+
+  /** Announces an event of key argument i that is no change, or a part of a change that is counted already. */
+  announced(kind: NotifyClass, event: string, i: number, db: Keyspace = this.db): void {
+    const { listeners } = this.engine;
+    if (!listeners.hearKeys) return;
+    const { bytes, start, end } = this.request;
+    listeners.announced(db, kind, event, bytes, start[i], end[i]);
+  }
+
+  #report(db: Keyspace, kind: NotifyClass, event: string, bytes: Uint8Array, start: number, end: number): void {
+    const { listeners } = this.engine;
+    listeners.changed(db, bytes, start, end);
+    if (event !== "") listeners.announced(db, kind, event, bytes, start, end);
   }
 
   /**

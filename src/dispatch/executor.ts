@@ -1,7 +1,7 @@
 /**
  * The executor: runs one request in one session. Here, and only here, a name becomes a handler, the rules that hold for
  * every command are applied, an error becomes a reply, and a change becomes an effect. Sockets, replay, and later
- * transactions and scripts all come through `execute`.
+ * transactions and scripts all come through `execute` or, from within a command, `perform`.
  *
  * Every command is timed, but for brief ones: there reading the clock twice would cost a fifth of what they do. A run of
  * the same brief command is timed together, and of the runs of a busy command one in eight batches; those in between are
@@ -14,7 +14,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { RequestParser } from "../resp/parser.ts";
 import { Request } from "../resp/request.ts";
 import { PREFETCH_MAX } from "../store/blocks/dict.ts";
-import type { Call } from "./call.ts";
+import type { Call, CommandRunner } from "./call.ts";
 import { keysOf } from "./key_positions.ts";
 import { Prefetcher } from "./prefetch.ts";
 import { feedMonitors } from "./monitor.ts";
@@ -29,7 +29,7 @@ const UNTIMED = -1;
 /** A command whose time grows with its reply is brief up to this length: some ten microseconds. */
 const BRIEF_REPLY_BYTES = 16 * 1024;
 
-export class Executor {
+export class Executor implements CommandRunner {
   readonly table: CommandTable;
   /** How many requests `run` has run, those of all sessions. */
   requestCount = 0;
@@ -77,14 +77,21 @@ export class Executor {
     if (this.#run !== undefined) this.#endRun();
   }
 
-  /** Runs the requests that have arrived, until the session closes. Throws what the parser throws. */
+  /**
+   * Runs the requests that have arrived, until the session closes or is suspended; the parser keeps the rest. Throws what
+   * the parser throws.
+   */
   run(call: Call, parser: RequestParser): void {
     const { session } = call;
     const requests = this.#requests, commands = this.#commands;
-    while (!session.closing) {
+    while (!session.closing && !session.suspended) {
       const count = parser.parseAhead(requests);
       this.#prefetcher.pipeline(call, requests, commands, count);
       for (let k = 0; k < count && !session.closing; k++) {
+        if (session.suspended) {
+          parser.unread(requests[k]);
+          break;
+        }
         this.requestCount++;
         this.execute(call, requests[k], commands[k]);
         requests[k].shrink();
@@ -99,12 +106,36 @@ export class Executor {
     }
   }
 
-  /** Runs one request and writes its reply; `command` is what it names. Throws only what is our own fault. */
+  /**
+   * Runs one request, writes its reply, and runs the phase after the command; `command` is what the request names. Throws
+   * only what is our own fault. Hot.
+   */
   execute(
     call: Call,
     request: Request,
     command = this.table.find(request.bytes, request.start[0], request.end[0]),
   ): void {
+    const engine = this.#engine, { session } = call;
+    engine.current = session;
+    this.#execute(call, request, command);
+    engine.current = undefined;
+    if (session.hasPushes) session.flushOutbox();
+    if (engine.afterCommand.pending) engine.afterCommand.run();
+  }
+
+  /** Runs a request within the command that is running: of a unit, a script, a function. */
+  perform(call: Call, request: Request): void {
+    const outer = call.request, { command, dirty, effects, secrets } = call;
+    call.effects = call.secrets = undefined;
+    this.#execute(call, request, this.table.find(request.bytes, request.start[0], request.end[0]));
+    call.session.lastCommand = call.command = command;
+    call.request = outer;
+    call.dirty = dirty;
+    call.effects = effects;
+    call.secrets = secrets;
+  }
+
+  #execute(call: Call, request: Request, command: Command | undefined): void {
     const { reply, session } = call;
     call.request = request;
     if (command !== undefined && command.subcommands.length > 0) command = this.#subcommand(command, request);
@@ -119,7 +150,7 @@ export class Executor {
       session.transaction.add(request, command!.bits);
       reply.simple("QUEUED");
     } else {
-      this.#perform(call, command!, request, mark);
+      this.#runHandler(call, command!, request, mark);
     }
     if (session.replyMode !== "on") {
       if (session.replyMode === "skip-next") session.replyMode = "skip";
@@ -130,8 +161,8 @@ export class Executor {
     }
   }
 
-  #perform(call: Call, command: Command, request: Request, mark: number): void {
-    const engine = this.#engine;
+  #runHandler(call: Call, command: Command, request: Request, mark: number): void {
+    const engine = this.#engine, { store, listeners } = engine, { session } = call;
     call.command = command;
     call.dirty = 0;
     const { stats } = command;
@@ -149,14 +180,17 @@ export class Executor {
     if (brief) this.#runCalls++;
     stats.calls++;
     engine.stats.commands++;
-    engine.store.holdClocks = call.session.noTouch;
-    if (engine.beforeWrite !== undefined && (command.bits & Flag.WRITE) !== 0) {
+    store.holdClocks = session.noTouch;
+    store.expiryMode = session.expiryMode > engine.expiryFloor ? session.expiryMode : engine.expiryFloor;
+    if (!listeners.beforeWrite.empty && (command.bits & Flag.WRITE) !== 0) {
       const keys = keysOf(command, request) ?? [];
-      engine.beforeWrite(call.db.index, command.fullName, request, keys.map(({ index }) => index));
+      const indices = keys.map(({ index }) => index);
+      for (const listener of listeners.beforeWrite.all) listener(call.db.index, command.fullName, request, indices);
     }
     try {
       command.handler!(call);
-      if (call.unit !== undefined) this.#runUnit(call, command, request, call.unit);
+      // A run that began within the command ends with it.
+      if (this.#run !== undefined && this.#run !== command) this.#endRun();
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       call.reply.rewind(mark);
@@ -166,7 +200,7 @@ export class Executor {
     if (call.dirty > 0) {
       engine.stats.changes += call.dirty;
       if (engine.effects.open) {
-        call.session.wrote = true;
+        session.wrote = true;
         this.#log(call, request);
       }
     }
@@ -175,22 +209,6 @@ export class Executor {
     if (!brief) this.#timed(call, command, request, engine.clock.monotonicUs() - startUs);
     else if (byReply && call.reply.mark() - mark > BRIEF_REPLY_BYTES) this.#endLong(call, command, request);
     call.secrets = undefined;
-  }
-
-  /** Runs requests in the place of the command that asks for it: one reply, and one unit of effects. */
-  #runUnit(call: Call, command: Command, request: Request, unit: readonly Request[]): void {
-    const { effects } = this.#engine;
-    call.unit = undefined;
-    call.reply.array(unit.length);
-    effects.begin();
-    call.inUnit = true;
-    for (const each of unit) this.execute(call, each);
-    call.inUnit = false;
-    effects.end();
-    if (this.#run !== undefined) this.#endRun();
-    call.session.lastCommand = call.command = command;
-    call.request = request;
-    call.dirty = 0;
   }
 
   /** A command was refused: between MULTI and EXEC that means that nothing will run. Returns what is replied. */
@@ -286,7 +304,7 @@ export class Executor {
       ? command.bits | transaction.bits
       : command.bits;
     if (!call.session.authenticated && (bits & Flag.NO_AUTH) === 0) return messages.noAuth;
-    if (engine.persistence.loading && (bits & Flag.LOADING) === 0 && call.session.transport !== undefined) {
+    if (engine.persistence.loading && (bits & Flag.LOADING) === 0 && call.session.origin === "client") {
       return messages.loading;
     }
     if (call.session.monitoring && touchesKeys(command)) return "ERR Replica can't interact with the keyspace";

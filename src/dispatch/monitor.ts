@@ -1,6 +1,7 @@
 /**
  * What MONITOR shows: one line a command, with its time, database, client and quoted arguments.
  */
+import { fromLatin1 } from "../core/bytes.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Call } from "./call.ts";
 
@@ -26,8 +27,6 @@ export function feedMonitors(engine: Engine, call: Call): void {
   for (let i = 0; i < call.argc; i++) {
     line += call.secrets?.has(i) ? ' "(redacted)"' : ` ${quote(call.bytes, call.start(i), call.end(i))}`;
   }
-  for (const session of engine.monitors) {
-    session.reply.simple(line);
-    session.transport?.wake();
-  }
+  const message = fromLatin1(`+${line}\r\n`);
+  for (const session of engine.monitors) engine.push(session, message);
 }

@@ -4,12 +4,13 @@
  */
 import type { Clock } from "../core/clock.ts";
 import type { Random } from "../core/random.ts";
-import type { Request } from "../resp/request.ts";
-import type { Keyspace } from "../store/keyspace.ts";
+import { ExpiryMode, type Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
 import type { Durability } from "./durability.ts";
+import { AfterCommand } from "./after_command.ts";
 import { Effects } from "./effects.ts";
 import { Eviction } from "./eviction.ts";
+import { Listeners, Notify, type NotifyClass } from "./listeners.ts";
 import { Rates } from "./rates.ts";
 import type { Session } from "./session.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -20,34 +21,6 @@ import { Watches } from "./watches.ts";
 /** The version of Redis that MemDB is compatible with: what clients look for. */
 export const REDIS_VERSION = "8.0.2";
 export const MEMDB_VERSION = "0.1.0";
-
-/** Classes of keyspace events, with Redis's letters. */
-export const Notify = {
-  GENERIC: "g",
-  STRING: "$",
-  LIST: "l",
-  SET: "s",
-  HASH: "h",
-  ZSET: "z",
-  STREAM: "t",
-  EXPIRED: "x",
-  EVICTED: "e",
-  NEW: "n",
-} as const;
-export type NotifyClass = typeof Notify[keyof typeof Notify];
-
-/**
- * Told of every key that changed or went, with the event's name as keyspace notifications have it; "" for a change that
- * they do not announce.
- */
-export type KeyListener = (
-  db: Keyspace,
-  kind: NotifyClass,
-  event: string,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-) => void;
 
 /** State of the append-only file as INFO and the executor see it; the file itself is the business of aof. */
 export interface Persistence {
@@ -96,9 +69,6 @@ export interface SnapshotState {
   loadedExpiredKeys: number;
 }
 
-/** Told of a command that may write before it runs: its name, and the keys that it may touch in the selected database. */
-export type WriteListener = (db: number, name: string, request: Request, keys: readonly number[]) => void;
-
 export class Engine {
   readonly store: Store;
   readonly settings: Settings;
@@ -112,8 +82,9 @@ export class Engine {
   /** All sessions with a socket, by id. */
   readonly sessions = new Map<number, Session>();
   readonly monitors = new Set<Session>();
-  readonly keyListeners: KeyListener[] = [];
-  readonly watches = new Watches(this);
+  readonly listeners: Listeners;
+  readonly afterCommand = new AfterCommand();
+  readonly watches: Watches;
   readonly runId: string;
   readonly startMs: number;
   /** What the empty store takes. */
@@ -143,10 +114,13 @@ export class Engine {
   readonly snapshots: SnapshotState;
   /** Where changes are kept; undefined while they are only in memory. */
   durability: Durability | undefined;
-  /** Set while somebody must see keys before they change. */
-  beforeWrite: WriteListener | undefined;
+  /** The session whose request is running; undefined between commands. */
+  current: Session | undefined;
   /** DEBUG SET-ACTIVE-EXPIRE. */
   activeExpiry = true;
+  /** The least strict mode that expiry has at present, whatever the session that runs. Raised by `holdExpiry`. */
+  expiryFloor: ExpiryMode = ExpiryMode.DELETE;
+  readonly #expiryHolds = [0, 0, 0];
   /** The address that is listened on, for INFO. */
   port = 0;
   configFile = "";
@@ -186,18 +160,43 @@ export class Engine {
     let runId = "";
     for (let i = 0; i < 40; i++) runId += random.below(16).toString(16);
     this.runId = runId;
-    this.eviction = new Eviction(store, settings, clock, (db, key) => this.keyEvicted(db, key));
-    store.onExpired = (db, bytes, start, end) => this.keyExpired(db, bytes, start, end);
-    store.onReplacing = (db, by) => this.watches.replacing(db, by);
+    this.eviction = new Eviction(store, settings, clock, (db, key) => this.#keyEvicted(db, key));
+    store.onExpired = (db, bytes, start, end) => this.#keyExpired(db, bytes, start, end);
+    this.listeners = new Listeners(store);
+    this.watches = new Watches(this.listeners);
+    const stopMonitoring = (session: Session) => {
+      this.monitors.delete(session);
+      session.monitoring = false;
+    };
+    this.listeners.sessions.add({ reset: stopMonitoring, ended: stopMonitoring });
+  }
+
+  /** Sends a message to a session between its replies: at once, or behind the command of that session that is running. */
+  push(session: Session, message: Uint8Array): void {
+    session.push(message, this.current === session);
   }
 
   nextSessionId(): number {
     return this.#nextSessionId++;
   }
 
-  /** Announces that a key changed or went. */
-  notify(db: Keyspace, kind: NotifyClass, event: string, bytes: Uint8Array, start: number, end: number): void {
-    for (const listener of this.keyListeners) listener(db, kind, event, bytes, start, end);
+  /**
+   * Keeps expired keys from being deleted (HIDE), or from expiring (KEEP), until the function that it returns is called.
+   * Holds may overlap; the strictest is in force.
+   */
+  holdExpiry(mode: ExpiryMode): () => void {
+    const count = (step: number) => {
+      this.#expiryHolds[mode] += step;
+      const { KEEP, HIDE, DELETE } = ExpiryMode;
+      this.expiryFloor = this.#expiryHolds[KEEP] > 0 ? KEEP : this.#expiryHolds[HIDE] > 0 ? HIDE : DELETE;
+      this.store.expiryMode = this.expiryFloor;
+    };
+    count(1);
+    let held = true;
+    return () => {
+      if (held) count(-1);
+      held = false;
+    };
   }
 
   /** Whether a command that needs memory may run; evicts keys where that helps. While a file loads it always may. */
@@ -206,15 +205,21 @@ export class Engine {
   }
 
   /** Logs the eviction of a key as its deletion, and announces it. */
-  private keyEvicted(db: Keyspace, key: Uint8Array): void {
+  #keyEvicted(db: Keyspace, key: Uint8Array): void {
     this.stats.evicted++;
     this.effects.command(db.index, ["DEL", key]);
-    if (this.keyListeners.length > 0) this.notify(db, Notify.EVICTED, "evicted", key, 0, key.length);
+    this.#gone(db, Notify.EVICTED, "evicted", key, 0, key.length);
   }
 
   /** Logs the deletion of an expired key and announces it. */
-  private keyExpired(db: Keyspace, bytes: Uint8Array, start: number, end: number): void {
+  #keyExpired(db: Keyspace, bytes: Uint8Array, start: number, end: number): void {
     this.effects.command(db.index, ["DEL", bytes.subarray(start, end)]);
-    if (this.keyListeners.length > 0) this.notify(db, Notify.EXPIRED, "expired", bytes, start, end);
+    this.#gone(db, Notify.EXPIRED, "expired", bytes, start, end);
+  }
+
+  #gone(db: Keyspace, kind: NotifyClass, event: string, bytes: Uint8Array, start: number, end: number): void {
+    if (!this.listeners.hearKeys) return;
+    this.listeners.changed(db, bytes, start, end);
+    this.listeners.announced(db, kind, event, bytes, start, end);
   }
 }

@@ -7,7 +7,7 @@
  * 3.6 % at worst; 20 keys are looked at for each that is deleted, a millisecond or two per second in all. A round that
  * finds nothing costs some microseconds, whatever the number of keys.
  */
-import type { Keyspace } from "../store/keyspace.ts";
+import { ExpiryMode, type Keyspace } from "../store/keyspace.ts";
 import type { Engine } from "./engine.ts";
 import { expireFields, hasExpiredFields } from "./field_expiry.ts";
 
@@ -53,7 +53,8 @@ export function runExpiryCycle(engine: Engine, state: ExpiryState): number {
   const { clock, settings, stats, store } = engine;
   const { activeExpireEffort, hz, startexpiryloop } = settings.values;
   const periodMs = 1000 / hz;
-  if (!startexpiryloop || !engine.activeExpiry || store.holdExpiry) return periodMs;
+  if (!startexpiryloop || !engine.activeExpiry || engine.expiryFloor !== ExpiryMode.DELETE) return periodMs;
+  store.expiryMode = ExpiryMode.DELETE;
   const effort = activeExpireEffort - 1;
   const share = (TIME_PERCENT + TIME_PERCENT_PER_EFFORT * effort) / 100;
   const startUs = clock.monotonicUs();

@@ -3,16 +3,16 @@
  * so with the hash that they work on, the expiry cycle with all that have field deadlines. Either does a bounded part at
  * a time; an expired field is missing anyway.
  */
-import { Type } from "../store/keyspace.ts";
-import type { Keyspace } from "../store/keyspace.ts";
+import { ExpiryMode, type Keyspace, Type } from "../store/keyspace.ts";
 import type { HashValue } from "../store/values/hash_value.ts";
 import type { EffectArgument } from "./effects.ts";
-import { type Engine, Notify } from "./engine.ts";
+import type { Engine } from "./engine.ts";
+import { Notify } from "./listeners.ts";
 
-/** Whether the hash of a record, in an encoding with deadlines, has expired fields. */
+/** Whether the hash of a record, in an encoding with deadlines, has expired fields that are to be deleted. */
 export function hasExpiredFields(db: Keyspace, ref: number): boolean {
   const { store } = db;
-  if (store.holdExpiry) return false;
+  if (store.expiryMode !== ExpiryMode.DELETE) return false;
   const deadline = store.valueType(Type.HASH).earliestDeadline!(db.encodingOf(ref), db.bodyOf(ref));
   return deadline > 0 && deadline <= store.nowMs;
 }
@@ -33,9 +33,11 @@ export function expireFields(engine: Engine, db: Keyspace, ref: number, limit: n
   if (gone) db.unlink(ref);
   else db.indexFields(ref);
   effects.command(db.index, deletion);
-  if (engine.keyListeners.length > 0) {
-    engine.notify(db, Notify.HASH, "hexpired", key, 0, key.length);
-    if (gone) engine.notify(db, Notify.GENERIC, "del", key, 0, key.length);
+  const { listeners } = engine;
+  if (listeners.hearKeys) {
+    listeners.changed(db, key, 0, key.length);
+    listeners.announced(db, Notify.HASH, "hexpired", key, 0, key.length);
+    if (gone) listeners.announced(db, Notify.GENERIC, "del", key, 0, key.length);
   }
   return !gone;
 }

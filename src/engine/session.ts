@@ -3,7 +3,9 @@
  * has told about itself and chosen, and the reply writer.
  */
 import type { Reply } from "../resp/reply.ts";
+import { ExpiryMode } from "../store/keyspace.ts";
 import type { Transaction } from "./transaction.ts";
+import { DEFAULT_USER, type User } from "./user.ts";
 
 /** How a session reaches its client; a session without a socket has none. */
 export interface Transport {
@@ -24,15 +26,33 @@ export interface Transport {
   trust(trusted: boolean): void;
 }
 
+/**
+ * Where the requests of a session come from. It decides whether a command may be refused while a file loads, what happens
+ * to expired keys, and whether a command may block.
+ */
+export type Origin = "client" | "replay" | "primary" | "script" | "embedded" | "console";
+
+/** The mode of expiry for each origin: a log or a primary says itself what expired. */
+const EXPIRY_MODES: Readonly<Record<Origin, ExpiryMode>> = {
+  client: ExpiryMode.DELETE,
+  replay: ExpiryMode.KEEP,
+  primary: ExpiryMode.KEEP,
+  script: ExpiryMode.DELETE,
+  embedded: ExpiryMode.DELETE,
+  console: ExpiryMode.DELETE,
+};
+
 export type ClientKind = "normal" | "pubsub" | "replica" | "master";
 
 export class Session {
   readonly id: number;
   readonly reply: Reply;
   readonly transport: Transport | undefined;
+  readonly origin: Origin;
+  readonly expiryMode: ExpiryMode;
   /** Index of the selected database. */
   db = 0;
-  user = "default";
+  user: User = DEFAULT_USER;
   authenticated = true;
   name = "";
   libName = "";
@@ -56,12 +76,44 @@ export class Session {
   bytesIn = 0;
   bytesOut = 0;
 
-  constructor(id: number, reply: Reply, nowMs: number, transport?: Transport) {
+  /** Pushes that wait for the end of the running command, so that none lands inside a reply. */
+  #outbox: Uint8Array[] | undefined;
+  /** The running command waits: no further request of the session is run until it has been answered. */
+  suspended = false;
+
+  constructor(id: number, reply: Reply, nowMs: number, origin: Origin = "embedded", transport?: Transport) {
     this.id = id;
     this.reply = reply;
+    this.origin = origin;
+    this.expiryMode = EXPIRY_MODES[origin];
     this.transport = transport;
     this.createdMs = nowMs;
     this.lastActiveMs = nowMs;
+  }
+
+  /**
+   * Sends a message outside of replies. While a command of this session runs (`running`) the message waits until the reply
+   * is whole. The bytes must not change afterwards; one message may go to many sessions.
+   */
+  push(message: Uint8Array, running: boolean): void {
+    if (running) {
+      (this.#outbox ??= []).push(message);
+      return;
+    }
+    this.reply.raw(message, 0, message.length);
+    this.transport?.wake();
+  }
+
+  /** Whether pushes wait. Hot code asks before it calls `flushOutbox`. */
+  get hasPushes(): boolean {
+    return this.#outbox !== undefined;
+  }
+
+  /** Sends the pushes that have waited for the end of a command. */
+  flushOutbox(): void {
+    const messages = this.#outbox ?? [];
+    this.#outbox = undefined;
+    for (const message of messages) this.push(message, false);
   }
 
   /** Whether the client is on this machine, or is no client at all: what "local" means in settings. */

@@ -4,7 +4,7 @@
  */
 import { latin1 } from "../core/bytes.ts";
 import type { Keyspace } from "../store/keyspace.ts";
-import type { Engine, KeyListener } from "./engine.ts";
+import type { KeyChangeListener, Listeners } from "./listeners.ts";
 import type { Session } from "./session.ts";
 
 /** What one session watches. */
@@ -15,17 +15,21 @@ interface Watch {
 }
 
 export class Watches {
-  readonly #engine: Engine;
+  readonly #listeners: Listeners;
+  /** Ends listening; undefined while no session watches a key. */
+  #leave: (() => void) | undefined;
   readonly #watches = new Map<Session, Watch>();
   /** The sessions that watch a key, by database and key. */
   readonly #watchers = new Map<Keyspace, Map<string, Set<Session>>>();
-  readonly #listener: KeyListener = (db, _kind, _event, bytes, start, end) => {
+  readonly #listener: KeyChangeListener = (db, bytes, start, end) => {
     const keys = this.#watchers.get(db);
     if (keys !== undefined) this.#break(keys.get(latin1(bytes, start, end)));
   };
 
-  constructor(engine: Engine) {
-    this.#engine = engine;
+  constructor(listeners: Listeners) {
+    this.#listeners = listeners;
+    listeners.replacing.add((db, by) => this.#replacing(db, by));
+    listeners.sessions.add({ reset: (session) => this.forget(session), ended: (session) => this.forget(session) });
   }
 
   /** Number of sessions that watch a key. */
@@ -54,7 +58,7 @@ export class Watches {
   watch(session: Session, db: Keyspace, bytes: Uint8Array): void {
     // What is past its deadline goes now, so that its going is no change.
     db.find(bytes, 0, bytes.length);
-    if (this.#watches.size === 0) this.#engine.keyListeners.push(this.#listener);
+    this.#leave ??= this.#listeners.keyChanged.add(this.#listener);
     let watch = this.#watches.get(session);
     if (watch === undefined) this.#watches.set(session, watch = { keys: [], broken: false });
     const text = latin1(bytes, 0, bytes.length);
@@ -80,8 +84,8 @@ export class Watches {
       if (keys.size === 0) this.#watchers.delete(db);
     }
     if (this.#watches.size > 0) return;
-    const { keyListeners } = this.#engine;
-    keyListeners.splice(keyListeners.indexOf(this.#listener), 1);
+    this.#leave?.();
+    this.#leave = undefined;
   }
 
   /** Finds out whether keys of a session have passed their deadlines, which nobody may have noticed yet. */
@@ -90,7 +94,7 @@ export class Watches {
   }
 
   /** All keys of a database are about to go, and those of `by`, if there is one, to come in their place. */
-  replacing(db: Keyspace, by: Keyspace | undefined): void {
+  #replacing(db: Keyspace, by: Keyspace | undefined): void {
     for (const [text, watchers] of this.#watchers.get(db) ?? []) {
       const bytes = Uint8Array.from(text, (c) => c.charCodeAt(0));
       if (db.find(bytes, 0, bytes.length) !== 0 || (by !== undefined && by.find(bytes, 0, bytes.length) !== 0)) {

@@ -60,11 +60,12 @@ export class Connection implements Transport, SocketOwner {
     this.#server = server;
     this.#socket = socket;
     const { engine } = server;
-    this.session = new Session(engine.nextSessionId(), this.#reply, engine.clock.nowMs(), this);
+    this.session = new Session(engine.nextSessionId(), this.#reply, engine.clock.nowMs(), "client", this);
     this.session.authenticated = engine.settings.values.requirepass === "";
-    this.#call = new Call(engine, this.session, server.executor.table);
+    this.#call = new Call(engine, this.session, server.executor);
     this.trust(this.session.authenticated);
     engine.sessions.set(this.session.id, this.session);
+    engine.listeners.sessionBegan(this.session);
   }
 
   /** The socket's: a view to read into. Tell `received` how much came. */
@@ -264,8 +265,7 @@ export class Connection implements Transport, SocketOwner {
     this.#closed = true;
     const { engine } = this.#server;
     engine.sessions.delete(this.session.id);
-    engine.monitors.delete(this.session);
-    engine.watches.forget(this.session);
+    engine.listeners.sessionEnded(this.session);
     this.session.closing = true;
     this.#socket.close();
     this.#server.forget(this);

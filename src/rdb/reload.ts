@@ -3,6 +3,7 @@
  * the way.
  */
 import type { Engine } from "../engine/engine.ts";
+import { ExpiryMode } from "../store/keyspace.ts";
 import { RdbInput } from "./input.ts";
 import { RdbLoader } from "./loader.ts";
 import { snapshotImage } from "./save.ts";
@@ -21,14 +22,13 @@ function replaceAll(engine: Engine, image: Uint8Array, keepExpired: boolean): vo
   const { store, snapshots } = engine;
   snapshots.cancel?.();
   for (const db of store.databases) db.clear();
-  const { holdExpiry } = store;
-  store.holdExpiry = keepExpired;
+  const release = keepExpired ? engine.holdExpiry(ExpiryMode.KEEP) : () => {};
   try {
     const { keys, expired } = new RdbLoader(store, RdbInput.of(image), { keepExpired }).run();
     snapshots.loadedKeys = keys;
     snapshots.loadedExpiredKeys = expired;
   } finally {
-    store.holdExpiry = holdExpiry;
+    release();
   }
   store.check();
 }

@@ -8,7 +8,8 @@
  * SWAPDB wait until the rest of it is taken.
  */
 import { dirname, join } from "node:path";
-import { type Engine, type KeyListener, REDIS_VERSION, type WriteListener } from "../engine/engine.ts";
+import { type Engine, REDIS_VERSION } from "../engine/engine.ts";
+import type { KeyChangeListener, WriteListener } from "../engine/listeners.ts";
 import { type KeptClock, RdbFileWriter } from "./file_writer.ts";
 import { RdbOutput } from "./output.ts";
 import { SnapshotWalk } from "./walk.ts";
@@ -92,7 +93,9 @@ class BackgroundSave {
   readonly #changes: number;
   #cancelled = false;
   // What goes without a command (expired, evicted) is not in the snapshot if it was not written before.
-  readonly #listener: KeyListener = (db, _kind, _event, bytes, start, end) =>
+  /** Ends listening to writes and changes. */
+  readonly #listening: (() => void)[] = [];
+  readonly #listener: KeyChangeListener = (db, bytes, start, end) =>
     this.#walk.beforeChange(db.index, bytes, start, end);
 
   constructor(engine: Engine, path: string) {
@@ -112,8 +115,8 @@ class BackgroundSave {
     snapshots.keysWritten = 0;
     snapshots.keysTotal = engine.store.databases.reduce((sum, db) => sum + db.size, 0);
     snapshots.cancel = () => this.#cancel();
-    engine.beforeWrite = (...change) => this.#beforeWrite(...change);
-    engine.keyListeners.push(this.#listener);
+    const { beforeWrite, keyChanged } = engine.listeners;
+    this.#listening.push(beforeWrite.add((...change) => this.#beforeWrite(...change)), keyChanged.add(this.#listener));
     try {
       await this.#write();
       this.#leave();
@@ -180,11 +183,8 @@ class BackgroundSave {
   }
 
   #leave(): void {
-    const { keyListeners, snapshots } = this.#engine;
-    this.#engine.beforeWrite = undefined;
-    snapshots.cancel = undefined;
-    const i = keyListeners.indexOf(this.#listener);
-    if (i >= 0) keyListeners.splice(i, 1);
+    this.#engine.snapshots.cancel = undefined;
+    for (const leave of this.#listening) leave();
   }
 }
 

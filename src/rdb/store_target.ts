@@ -5,7 +5,7 @@
 import { NO_BYTES } from "../core/bytes.ts";
 import type { HashValue } from "../store/values/hash_value.ts";
 import type { List } from "../store/values/list.ts";
-import { type Keyspace, NEVER, Type } from "../store/keyspace.ts";
+import { ExpiryMode, type Keyspace, NEVER, Type } from "../store/keyspace.ts";
 import { typeName } from "../store/type_names.ts";
 import type { MemberSet } from "../store/values/set.ts";
 import type { SortedSet } from "../store/values/sorted_set.ts";
@@ -75,7 +75,7 @@ export class StoreTarget implements ValueTarget {
     const store = this.#store, hashes = store.valueType(Type.HASH) as HashValue;
     let added = 0;
     fill((bytes, start, end, value, valueStart, valueEnd, deadline) => {
-      if (deadline !== NEVER && deadline <= store.nowMs && !store.holdExpiry) return;
+      if (deadline !== NEVER && deadline <= store.nowMs && store.expiryMode !== ExpiryMode.KEEP) return;
       if (added++ === 0) {
         hashes.create();
         hashes.expect(count);

@@ -160,6 +160,15 @@ export class RequestParser {
     return count;
   }
 
+  /**
+   * Takes back a request that `parseAhead` has given out, and all behind it: they will be parsed again. Only before bytes
+   * are added or given back.
+   */
+  unread(request: Request): void {
+    this.#from = request.rawStart;
+    this.#restart();
+  }
+
   /** Goes back to the start of the current request. */
   #restart(): void {
     this.#at = this.#from;

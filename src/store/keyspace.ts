@@ -61,6 +61,28 @@ const LARGE_KEYS = 1 << 14;
 /** No deadline. */
 export const NEVER = -1;
 
+/**
+ * What happens to a key that is past its deadline when somebody looks for it. DELETE: it is deleted and announced. HIDE: it
+ * is missing, but stays. KEEP: it is there as if it had not expired, because somebody else says what expires.
+ */
+export const ExpiryMode = { DELETE: 0, HIDE: 1, KEEP: 2 } as const;
+export type ExpiryMode = typeof ExpiryMode[keyof typeof ExpiryMode];
+
+/**
+ * Told of keys that begin and end. The key is `bytes[start, end)`, valid during the call, which must not change the store.
+ * The types are those of `Type`.
+ */
+export interface KeyspaceObserver {
+  /** A key was added that was missing. */
+  created?(db: Keyspace, bytes: Uint8Array, start: number, end: number, type: number): void;
+  /** The value of a key was replaced by one of another type. */
+  replaced?(db: Keyspace, bytes: Uint8Array, start: number, end: number, type: number, oldType: number): void;
+  /** A key was deleted, by whatever cause. */
+  removed?(db: Keyspace, bytes: Uint8Array, start: number, end: number, type: number): void;
+  /** A command that reads looked for a key and did not find it. */
+  missed?(db: Keyspace, bytes: Uint8Array, start: number, end: number): void;
+}
+
 export class Keyspace {
   readonly index: number;
   readonly store: Store;
@@ -108,7 +130,7 @@ export class Keyspace {
   find(bytes: Uint8Array, start: number, end: number, hash = hashBytes(bytes, start, end)): number {
     const ref = this.peek(bytes, start, end, hash);
     if (ref !== 0 && this.isExpired(ref)) {
-      this.expire(ref);
+      if (this.store.expiryMode === ExpiryMode.DELETE) this.expire(ref);
       return 0;
     }
     return ref;
@@ -129,6 +151,7 @@ export class Keyspace {
     const ref = this.find(bytes, start, end, hash);
     if (ref === 0) {
       this.store.misses++;
+      this.store.observer?.missed?.(this, bytes, start, end);
       return 0;
     }
     this.store.hits++;
@@ -180,11 +203,11 @@ export class Keyspace {
     return (flagsOf(this.store.arena, ref) & NUMBER) !== 0 ? numberOf(this.store.arena, ref) : NEVER;
   }
 
-  /** Whether a key is past its deadline. While a file loads nothing expires: the file says what did. */
+  /** Whether a key is past its deadline; never in ExpiryMode.KEEP. */
   isExpired(ref: number): boolean {
     const { store } = this;
     if ((flagsOf(store.arena, ref) & NUMBER) === 0) return false;
-    return numberOf(store.arena, ref) <= store.nowMs && !store.holdExpiry;
+    return numberOf(store.arena, ref) <= store.nowMs && store.expiryMode !== ExpiryMode.KEEP;
   }
 
   /** Leaves the place of a record's key in the registers. */
@@ -262,9 +285,14 @@ export class Keyspace {
     }
     setMeta(arena, ref, store.freshClock(old));
     if (deadline !== NEVER) setNumber(arena, ref, deadline);
+    const oldType = old === 0 ? Type.STRING : this.typeOf(old);
     if (old === 0) dict.insert(this.keys, hash, ref);
     else this.#displace(hash, old, ref);
     if (deadline !== NEVER) this.#index(this.expires, hash, ref);
+    if (store.observer !== undefined) {
+      if (old === 0) store.observer.created?.(this, bytes, ks, ke, Type.STRING);
+      else if (oldType !== Type.STRING) store.observer.replaced?.(this, bytes, ks, ke, Type.STRING, oldType);
+    }
     return ref;
   }
 
@@ -301,12 +329,17 @@ export class Keyspace {
     const { arena, dict } = this.store;
     const hash = hashBytes(bytes, start, end);
     const old = dict.find(this.keys, bytes, start, end, hash);
-    invariant(old === 0, "a key was added that exists");
+    if (old !== 0) {
+      // An expired key that is hidden stands where it stood.
+      invariant(this.isExpired(old), "a key was added that exists");
+      this.expire(old);
+    }
     const ref = createRecord(arena, META | BODY, bytes, start, end, 0);
     // Finding again is not needed: creating a record moves no dictionary.
     setMeta(arena, ref, type | (encoding << 4) | this.store.freshClock());
     setBody(arena, ref, body);
     dict.insert(this.keys, hash, ref);
+    this.store.observer?.created?.(this, bytes, start, end, type);
     return ref;
   }
 
@@ -330,6 +363,10 @@ export class Keyspace {
   unlink(ref: number): void {
     const { store } = this;
     this.#detach(ref);
+    if (store.observer !== undefined) {
+      this.readKey(ref);
+      store.observer.removed?.(this, this.bytes, this.start, this.start + this.length, this.typeOf(ref));
+    }
     store.freeValue(ref);
     store.arena.free(ref);
   }
@@ -341,6 +378,13 @@ export class Keyspace {
     store.expired++;
     const { arena } = store;
     const start = keyStart(arena, ref);
+    store.observer?.removed?.(
+      this,
+      arena.u8[ref >>> CHUNK_SHIFT],
+      start,
+      start + keyLength(arena, ref),
+      this.typeOf(ref),
+    );
     store.onExpired(this, arena.u8[ref >>> CHUNK_SHIFT], start, start + keyLength(arena, ref));
     store.freeValue(ref);
     arena.free(ref);
@@ -530,6 +574,7 @@ export class Keyspace {
     dict.insert(this.keys, hash, ref);
     if ((flagsOf(arena, ref) & NUMBER) !== 0) this.#index(this.expires, hash, ref);
     if (this.#hasFieldDeadlines(ref)) this.#index(this.fieldExpires, hash, ref);
+    this.store.observer?.created?.(this, arena.u8[ref >>> CHUNK_SHIFT], start, end, this.typeOf(ref));
   }
 
   #detach(ref: number): void {

@@ -6,7 +6,7 @@ import { invariant } from "../core/assert.ts";
 import type { Random } from "../core/random.ts";
 import { Arena } from "./memory/arena.ts";
 import { Dict } from "./blocks/dict.ts";
-import { Keyspace, Type } from "./keyspace.ts";
+import { ExpiryMode, Keyspace, type KeyspaceObserver, Type } from "./keyspace.ts";
 import { BODY, bodyOf, flagsOf, metaOf, setMeta } from "./blocks/record.ts";
 
 /** Takes a value as commands on its key. Arguments are copied at once. */
@@ -99,8 +99,8 @@ export class Store {
 
   #nowMs = 0;
   #seconds = 0;
-  /** While a file loads, keys do not expire. */
-  holdExpiry = false;
+  /** What happens to keys and fields that are past their deadline. */
+  expiryMode: ExpiryMode = ExpiryMode.DELETE;
   /** Set by CLIENT NO-TOUCH for the running command. */
   holdClocks = false;
   /** Keys keep an access frequency instead of an access time. */
@@ -116,6 +116,9 @@ export class Store {
 
   /** Told of every key that expired, before its value is freed. */
   onExpired: (db: Keyspace, bytes: Uint8Array, start: number, end: number) => void = () => {};
+
+  /** Reports keys that begin and end; undefined while nobody listens. */
+  observer: KeyspaceObserver | undefined;
 
   /** Told when all keys of a database are about to go, with the one, if any, whose keys come in their place. */
   onReplacing: (db: Keyspace, by: Keyspace | undefined) => void = () => {};

@@ -61,7 +61,7 @@ function trialOf({ settings, clock, random }: Engine): Engine {
 
 function run(engine: Engine, executor: Executor, commands: readonly SeedCommand[]): void {
   const session = new Session(0, new Reply(), engine.clock.nowMs());
-  const call = new Call(engine, session, executor.table);
+  const call = new Call(engine, session, executor);
   const { reply } = call;
   executor.begin();
   for (const { line, args } of commands) {

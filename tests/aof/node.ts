@@ -67,7 +67,7 @@ export class Node {
     this.executor = new Executor(this.engine, commandTable);
     this.manager = new AofManager(this.engine, this.executor, disk);
     this.turn = new Turn(this.engine, this.executor);
-    this.#call = new Call(this.engine, new Session(1, new Reply(), clock.nowMs()), this.executor.table);
+    this.#call = new Call(this.engine, new Session(1, new Reply(), clock.nowMs()), this.executor);
   }
 
   /** Loads what is on the disk, and goes on with it. */

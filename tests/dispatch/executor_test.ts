@@ -28,7 +28,7 @@ Deno.test("a range is timed with those before it while replies are short, and by
   const clock = new CountingClock();
   const engine = createEngine(clock);
   const executor = new Executor(engine, commandTable);
-  const session = new Session(1, new Reply(), 0), call = new Call(engine, session, executor.table);
+  const session = new Session(1, new Reply(), 0), call = new Call(engine, session, executor);
   const parser = new RequestParser();
   /** Runs requests as one batch; returns how often the clock was read. */
   const run = (...requests: string[]) => {

@@ -19,10 +19,14 @@ export function recordEffects(engine: Engine): string[] {
   return logged;
 }
 
-/** Collects the events of keys from now on, as `db: class event key`. */
-export function recordEvents(engine: Engine): string[] {
+/** Classes of events that are recorded only on request, as in Redis, where "A" does not include them. */
+const ON_REQUEST = "nm";
+
+/** Collects the events of keys from now on, as `db: class event key`, and those of the classes `more`. */
+export function recordEvents(engine: Engine, more = ""): string[] {
   const events: string[] = [];
-  engine.keyListeners.push((db, kind, event, bytes, start, end) => {
+  engine.listeners.keyEvent.add((db, kind, event, bytes, start, end) => {
+    if (ON_REQUEST.includes(kind) && !more.includes(kind)) return;
     events.push(`${db.index}: ${kind} ${event} ${latin1(bytes.subarray(start, end))}`);
   });
   return events;

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { InvariantError } from "../../src/core/assert.ts";
 import { SeededRandom } from "../../src/core/random.ts";
 import { CHUNK_SHIFT, GRANULE_MASK } from "../../src/store/memory/arena.ts";
-import { Encoding, type Keyspace, NEVER, Type } from "../../src/store/keyspace.ts";
+import { Encoding, ExpiryMode, type Keyspace, NEVER, Type } from "../../src/store/keyspace.ts";
 import { Store, type ValueType } from "../../src/store/store.ts";
 import { oneIn, pick, property, randomBytes } from "../helpers/property.ts";
 
@@ -408,9 +408,9 @@ Deno.test("nothing expires while expiry is held", () => {
   const key = encoder.encode("k");
   subject.set(0, "k", new Uint8Array(3), START + 10);
   subject.store.setTime(START + 100);
-  subject.store.holdExpiry = true;
+  subject.store.expiryMode = ExpiryMode.KEEP;
   assert(subject.db(0).find(key, 0, 1) !== 0);
-  subject.store.holdExpiry = false;
+  subject.store.expiryMode = ExpiryMode.DELETE;
   assertEquals(subject.db(0).find(key, 0, 1), 0);
 });
 

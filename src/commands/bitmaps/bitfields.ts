@@ -4,7 +4,7 @@
  * Fields are BigInts, because they have up to 64 bits.
  */
 import { fail, messages } from "../../core/errors.ts";
-import { Notify } from "../../engine/engine.ts";
+import { Notify } from "../../engine/listeners.ts";
 import { Type } from "../../store/keyspace.ts";
 import { bitOffset, growString } from "./bit_call.ts";
 import type { Call } from "../../dispatch/call.ts";
@@ -124,8 +124,7 @@ function operate(call: Call, onlyReads: boolean): void {
     if (grew || value !== old) changes++;
   }
   if (changes > 0) {
-    call.modified(Notify.STRING, "setbit", 1);
-    call.dirty += changes - 1;
+    call.changed(Notify.STRING, "setbit", 1, changes);
   }
 }
 

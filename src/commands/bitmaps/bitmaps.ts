@@ -5,7 +5,7 @@
 import { type BitOperation, combineBits, countBits, findByte, onesOf } from "../../core/bits.ts";
 import { NO_BYTES } from "../../core/bytes.ts";
 import { fail, messages } from "../../core/errors.ts";
-import { Notify } from "../../engine/engine.ts";
+import { Notify } from "../../engine/listeners.ts";
 import { Encoding, NEVER, Type } from "../../store/keyspace.ts";
 import { bitOffset, growString } from "./bit_call.ts";
 import type { Call } from "../../dispatch/call.ts";
@@ -87,7 +87,7 @@ function setBit(call: Call): void {
   const at = db.start + Math.floor(offset / 8), mask = 128 >>> (offset & 7);
   const old = (db.bytes[at] & mask) === 0 ? 0 : 1;
   if (old !== value) db.bytes[at] ^= mask;
-  if (grew || old !== value) call.modified(Notify.STRING, "setbit", 1);
+  if (grew || old !== value) call.changed(Notify.STRING, "setbit", 1);
   call.reply.integer(old);
 }
 
@@ -260,9 +260,9 @@ function operate(call: Call): void {
     const result = combine(length, operands);
     const ref = db.setString(bytes, start[2], end[2], result, 0, length, NEVER);
     db.setEncoding(ref, Encoding.RAW);
-    call.modified(Notify.STRING, "set", 2);
+    call.changed(Notify.STRING, "set", 2);
   } else if (db.remove(bytes, start[2], end[2])) {
-    call.modified(Notify.GENERIC, "del", 2);
+    call.changed(Notify.GENERIC, "del", 2);
   }
   call.reply.integer(length);
 }

@@ -261,7 +261,8 @@ function matches(session: Session, filter: Filter, nowMs: number): boolean {
   const { id, kind, user, remote, local, minAgeSeconds } = filter;
   const ageSeconds = Math.floor(nowMs / 1000) - Math.floor(session.createdMs / 1000);
   return (id === undefined || session.id === id) && (kind === undefined || session.kind === kind) &&
-    (user === undefined || session.user === user) && (remote === undefined || session.transport?.remote === remote) &&
+    (user === undefined || session.user.name === user) &&
+    (remote === undefined || session.transport?.remote === remote) &&
     (local === undefined || session.transport?.local === local) &&
     (minAgeSeconds === undefined || ageSeconds >= minAgeSeconds);
 }

@@ -4,6 +4,7 @@
  */
 import { fail, messages, shownText } from "../../core/errors.ts";
 import { REDIS_VERSION } from "../../engine/engine.ts";
+import { DEFAULT_USER } from "../../engine/user.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { CLIENT_NAME_ERROR, isPrintableName } from "../shared/client_line.ts";
 import type { CommandSpec } from "../../dispatch/spec.ts";
@@ -134,7 +135,7 @@ function authenticate(call: Call, user: string, passwordIndex: number): void {
     engine.stats.authFailures++;
     fail(WRONG_PASSWORD);
   }
-  session.user = user;
+  session.user = DEFAULT_USER;
   session.authenticated = true;
   session.transport?.trust(true);
 }
@@ -198,14 +199,12 @@ function quit({ reply, session }: Call): void {
 /** What a library said about itself stays: it is still the same library. */
 function reset(call: Call): void {
   const { engine, reply, session } = call;
-  engine.monitors.delete(session);
-  engine.watches.forget(session);
+  engine.listeners.sessionReset(session);
   session.transaction = undefined;
-  session.monitoring = false;
   session.replyMode = "on";
   session.noEvict = session.noTouch = false;
   session.name = "";
-  session.user = "default";
+  session.user = DEFAULT_USER;
   session.authenticated = engine.settings.values.requirepass === "";
   session.transport?.trust(session.authenticated);
   call.select(0);

@@ -7,7 +7,7 @@ import { InvariantError } from "../../core/assert.ts";
 import { fromUtf8, utf8 } from "../../core/bytes.ts";
 import { fail, messages, shownText } from "../../core/errors.ts";
 import { globMatch } from "../../core/glob.ts";
-import { Notify } from "../../engine/engine.ts";
+import { Notify } from "../../engine/listeners.ts";
 import { dumpValue } from "../../rdb/payload.ts";
 import { reloadFromFile, reloadThroughSnapshot } from "../../rdb/reload.ts";
 import { snapshotPath } from "../../rdb/save.ts";
@@ -264,7 +264,7 @@ function populate(call: Call): void {
     db.setString(name, 0, name.length, value, 0, value.length, NEVER);
     engine.stats.changes++;
     engine.effects.command(db.index, ["SET", name, value]);
-    engine.notify(db, Notify.STRING, "set", name, 0, name.length);
+    call.changedKey(db, Notify.STRING, "set", name, 0, name.length, 0);
   }
   reply.ok();
 }

@@ -5,7 +5,7 @@
 import { fail, messages } from "../../core/errors.ts";
 import { distanceM, geohashOf, geohashText, latitudeOf, longitudeOf } from "../../core/geohash.ts";
 import type { EffectArgument } from "../../engine/effects.ts";
-import { Notify } from "../../engine/engine.ts";
+import { Notify } from "../../engine/listeners.ts";
 import { Type } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { metresIn, placeIn, replyDistance } from "./geo_call.ts";
@@ -115,8 +115,7 @@ function add(call: Call): void {
   if (ref === 0) db.add(bytes, start[1], end[1], Type.ZSET, set.encoding, set.body);
   else keepSet(call, ref, set);
   if (added + moved > 0) {
-    call.modified(Notify.ZSET, "zadd", 1);
-    call.dirty += added + moved - 1;
+    call.changed(Notify.ZSET, "zadd", 1, added + moved);
     logScores(call, first, scores);
   }
   call.reply.integer(countChanged ? added + moved : added);

@@ -342,6 +342,6 @@ function storeHits(call: Call, hits: readonly Hit[], options: Options, unitM: nu
       add(bytes, start, end, options.storeDistance ? distanceM / unitM : hash);
     }
   });
-  storeSet(call, options.destination, set, middle === "options" ? "geosearchstore" : "georadiusstore");
-  call.dirty += Math.max(0, hits.length - 1);
+  const event = middle === "options" ? "geosearchstore" : "georadiusstore";
+  storeSet(call, options.destination, set, event, hits.length);
 }

@@ -6,7 +6,7 @@
 import { fail, shownText } from "../../core/errors.ts";
 import type { EffectArgument } from "../../engine/effects.ts";
 import type { HashValue } from "../../store/values/hash_value.ts";
-import { NEVER } from "../../store/keyspace.ts";
+import { ExpiryMode, NEVER } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { wrongArity } from "../../dispatch/executor.ts";
 import {
@@ -215,7 +215,7 @@ function deadlineAt(call: Call, i: number, unit: Unit): number {
 
 /** Whether a field with such a deadline is to be deleted. While a file loads the past stays: the file says what went. */
 function isPast(call: Call, deadline: number): boolean {
-  return deadline <= call.store.nowMs && !call.store.holdExpiry;
+  return deadline <= call.store.nowMs && call.store.expiryMode !== ExpiryMode.KEEP;
 }
 
 /** Replies the same outcome for `count` fields. */

@@ -2,7 +2,7 @@
  * What the commands on hashes share: taking up the hash of a key, and putting it back. It owns no command.
  */
 import { fail } from "../../core/errors.ts";
-import { Notify } from "../../engine/engine.ts";
+import { Notify } from "../../engine/listeners.ts";
 import { expireFields, hasExpiredFields } from "../../engine/field_expiry.ts";
 import { entriesBytes } from "../../store/blocks/entry.ts";
 import { PREFETCH_MAX } from "../../store/blocks/dict.ts";
@@ -62,14 +62,12 @@ export function keepOrDeleteHash(call: Call, ref: number, hash: HashValue): void
   const kept = keepHash(call, ref, hash);
   if (hash.count(hash.encoding, hash.body) > 0) return;
   call.db.unlink(kept);
-  call.modified(Notify.GENERIC, "del", 1);
-  call.dirty--;
+  call.removed(1);
 }
 
 /** Announces one event of key argument 1 that stands for `count` changes. */
 export function changed(call: Call, event: string, count: number): void {
-  call.modified(Notify.HASH, event, 1);
-  call.dirty += count - 1;
+  call.changed(Notify.HASH, event, 1, count);
 }
 
 /** Makes the packed hash at hand large if setting the pairs from argument `first` on would do so in Redis. */

@@ -3,7 +3,7 @@
  */
 import { fail, messages, shownText } from "../../core/errors.ts";
 import { SeededRandom } from "../../core/random.ts";
-import { Notify } from "../../engine/engine.ts";
+import { Notify } from "../../engine/listeners.ts";
 import {
   cachedCount,
   CorruptHyperLogLog,
@@ -133,7 +133,7 @@ function pfadd(call: Call): void {
   if (changed) {
     work.invalidate();
     store(call, 1);
-    call.modified(Notify.STRING, "pfadd", 1);
+    call.changed(Notify.STRING, "pfadd", 1);
   }
   call.reply.integer(changed ? 1 : 0);
 }
@@ -152,7 +152,7 @@ function pfcount(call: Call): void {
     // The estimate is kept in the value, which makes this a write, as in Redis.
     work.cache(count);
     store(call, 1);
-    call.touched(1);
+    call.changed(Notify.STRING, "", 1);
   }
   call.reply.integer(count);
 }
@@ -175,7 +175,7 @@ function pfmerge(call: Call): void {
   // Redis counts a merge as a change in any case, and the estimate as stale.
   work.invalidate();
   store(call, 1);
-  call.modified(Notify.STRING, "pfadd", 1);
+  call.changed(Notify.STRING, "pfadd", 1);
   call.reply.ok();
 }
 
@@ -213,7 +213,7 @@ function pfdebug(call: Call): void {
 function toDense(call: Call): void {
   guarded(() => work.makeDense());
   store(call, 2);
-  call.touched(2);
+  call.changed(Notify.STRING, "", 2);
 }
 
 /** Elements of the self-test, and how many standard errors an estimate may be off. */

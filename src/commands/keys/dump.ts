@@ -2,10 +2,10 @@
  * DUMP and RESTORE: a value as bytes that another server understands, in the format of RDB files.
  */
 import { fail, messages } from "../../core/errors.ts";
-import { Notify } from "../../engine/engine.ts";
+import { Notify } from "../../engine/listeners.ts";
 import { dumpValue, isSound, restoreValue } from "../../rdb/payload.ts";
 import type { StoreTarget } from "../../rdb/store_target.ts";
-import { NEVER } from "../../store/keyspace.ts";
+import { ExpiryMode, NEVER } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
 
@@ -93,16 +93,16 @@ function restore(call: Call): void {
   if (old !== 0) db.unlink(old);
   const deadline = ttl === 0 ? NEVER : options.absolute ? ttl : store.nowMs + ttl;
   call.reply.ok();
-  if (deadline !== NEVER && deadline <= store.nowMs && !store.holdExpiry) {
+  if (deadline !== NEVER && deadline <= store.nowMs && store.expiryMode !== ExpiryMode.KEEP) {
     value.drop();
     if (old === 0) return;
     call.logInstead("DEL", call.view(1));
-    call.modified(Notify.GENERIC, "del", 1);
+    call.changed(Notify.GENERIC, "del", 1);
     return;
   }
   attach(call, value, deadline, options);
   if (deadline !== NEVER && !options.absolute) log(call, deadline, options);
-  call.modified(Notify.GENERIC, "restore", 1);
+  call.changed(Notify.GENERIC, "restore", 1);
 }
 
 function attach(

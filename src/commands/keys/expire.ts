@@ -4,8 +4,8 @@
  */
 import { fail, shownText } from "../../core/errors.ts";
 import { INT64_MAX, INT64_MIN } from "../../core/numbers.ts";
-import { Notify } from "../../engine/engine.ts";
-import { NEVER } from "../../store/keyspace.ts";
+import { Notify } from "../../engine/listeners.ts";
+import { ExpiryMode, NEVER } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
 
@@ -138,17 +138,17 @@ function expire(call: Call, unitMs: number, fromNow: boolean): void {
     return reply.integer(0);
   }
   // While a file loads the past stays: the file says itself what was deleted.
-  if (deadline <= store.nowMs && !store.holdExpiry) {
+  if (deadline <= store.nowMs && store.expiryMode !== ExpiryMode.KEEP) {
     db.unlink(ref);
     call.logInstead("DEL", call.view(1));
-    call.modified(Notify.GENERIC, "del", 1);
+    call.changed(Notify.GENERIC, "del", 1);
   } else {
     db.setDeadline(ref, Math.max(0, Number(deadline)));
     if ((fromNow || unitMs !== 1) && call.engine.effects.open) {
       const conditions = Array.from({ length: call.argc - 3 }, (_, i) => call.view(3 + i));
       call.logInstead("PEXPIREAT", call.view(1), `${deadline}`, ...conditions);
     }
-    call.modified(Notify.GENERIC, "expire", 1);
+    call.changed(Notify.GENERIC, "expire", 1);
   }
   reply.integer(1);
 }
@@ -210,6 +210,6 @@ function persist(call: Call): void {
   const ref = call.lookupWrite(1);
   if (ref === 0 || db.deadlineOf(ref) === NEVER) return reply.integer(0);
   db.setDeadline(ref, NEVER);
-  call.modified(Notify.GENERIC, "persist", 1);
+  call.changed(Notify.GENERIC, "persist", 1);
   reply.integer(1);
 }

@@ -4,7 +4,7 @@
  */
 import { bytesEqual } from "../../core/bytes.ts";
 import { fail, messages } from "../../core/errors.ts";
-import { Notify } from "../../engine/engine.ts";
+import { Notify } from "../../engine/listeners.ts";
 import { type Keyspace, Type } from "../../store/keyspace.ts";
 import { encodingName, typeName } from "../../store/type_names.ts";
 import type { Call } from "../../dispatch/call.ts";
@@ -259,7 +259,7 @@ function del(call: Call): void {
   for (let i = 1; i < call.argc; i++) {
     if (!call.db.remove(call.bytes, call.start(i), call.end(i))) continue;
     count++;
-    call.modified(Notify.GENERIC, "del", i);
+    call.changed(Notify.GENERIC, "del", i);
   }
   call.reply.integer(count);
 }
@@ -345,9 +345,9 @@ function rename(call: Call, onlyIfFree: boolean): void {
   if (same || (onlyIfFree && call.lookupWrite(2) !== 0)) {
     return onlyIfFree ? reply.integer(0) : reply.ok();
   }
-  arrived(call, db, db.moveTo(ref, db, call.bytes, call.start(2), call.end(2)), 2);
-  call.modified(Notify.GENERIC, "rename_from", 1);
-  announce(call, db, "rename_to", 2);
+  call.store.renewClock(db.moveTo(ref, db, call.bytes, call.start(2), call.end(2)));
+  call.changed(Notify.GENERIC, "rename_from", 1);
+  call.changed(Notify.GENERIC, "rename_to", 2, 0);
   if (onlyIfFree) reply.integer(1);
   else reply.ok();
 }
@@ -370,8 +370,7 @@ function copy(call: Call): void {
     to.unlink(old);
   }
   call.db.copyTo(ref, to, bytes, start, end);
-  if (call.engine.keyListeners.length > 0) call.engine.notify(to, Notify.NEW, "new", bytes, start, end);
-  call.modifiedKey(to, Notify.GENERIC, "copy_to", bytes, start, end);
+  call.changedKey(to, Notify.GENERIC, "copy_to", bytes, start, end);
   reply.integer(1);
 }
 
@@ -381,24 +380,10 @@ function move(call: Call): void {
   if (to === db) fail(SAME_OBJECT);
   const ref = call.lookupWrite(1);
   if (ref === 0 || to.lookupWrite(bytes, call.start(1), call.end(1)) !== 0) return reply.integer(0);
-  arrived(call, to, db.moveTo(ref, to, bytes, call.start(1), call.end(1)), 1);
-  call.modified(Notify.GENERIC, "move_from", 1);
-  announce(call, to, "move_to", 1);
+  call.store.renewClock(db.moveTo(ref, to, bytes, call.start(1), call.end(1)));
+  call.changed(Notify.GENERIC, "move_from", 1);
+  call.changedKey(to, Notify.GENERIC, "move_to", bytes, call.start(1), call.end(1), 0);
   reply.integer(1);
-}
-
-/** A key arrived under a name (argument i) that is new to it: its access frequency begins anew, as in Redis. */
-function arrived(call: Call, db: Keyspace, ref: number, i: number): void {
-  call.store.renewClock(ref);
-  if (call.engine.keyListeners.length > 0) {
-    call.engine.notify(db, Notify.NEW, "new", call.bytes, call.start(i), call.end(i));
-  }
-}
-
-/** The other end of a change that is counted already. */
-function announce(call: Call, db: Keyspace, event: string, i: number): void {
-  if (call.engine.keyListeners.length === 0) return;
-  call.engine.notify(db, Notify.GENERIC, event, call.bytes, call.start(i), call.end(i));
 }
 
 function sameKey(call: Call, i: number, j: number): boolean {

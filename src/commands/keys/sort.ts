@@ -10,7 +10,7 @@ import { fail, messages } from "../../core/errors.ts";
 import { parsePlainDouble } from "../../core/numbers.ts";
 import { KeyedItems } from "../../core/radix_sort.ts";
 import { ByteStrings } from "../../core/byte_strings.ts";
-import { Notify } from "../../engine/engine.ts";
+import { Notify } from "../../engine/listeners.ts";
 import type { Request } from "../../resp/request.ts";
 import { type Keyspace, Type } from "../../store/keyspace.ts";
 import type { List } from "../../store/values/list.ts";
@@ -349,11 +349,10 @@ function store(call: Call, options: Options, elements: ByteStrings, order: Int32
   if (length > 0) {
     list.settle();
     db.add(bytes, start[key], end[key], Type.LIST, list.encoding, list.body);
-    call.modified(Notify.LIST, "sortstore", key);
-    call.dirty += length - 1;
+    call.changed(Notify.LIST, "sortstore", key, length);
   } else {
     call.store.freeBody(Type.LIST, list.encoding, list.body);
-    if (existed) call.modified(Notify.GENERIC, "del", key);
+    if (existed) call.changed(Notify.GENERIC, "del", key);
   }
   call.reply.integer(length);
 }

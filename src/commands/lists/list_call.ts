@@ -1,7 +1,7 @@
 /**
  * What all list commands share: how they take a list up, put it back, and reply with its elements.
  */
-import { Notify } from "../../engine/engine.ts";
+import { Notify } from "../../engine/listeners.ts";
 import { Type } from "../../store/keyspace.ts";
 import type { List } from "../../store/values/list.ts";
 import type { Call } from "../../dispatch/call.ts";
@@ -28,8 +28,7 @@ export function keep(call: Call, ref: number, list: List): void {
 
 /** Announces one event of key argument i that stands for `count` changes. */
 export function changed(call: Call, event: string, i: number, count: number): void {
-  call.modified(Notify.LIST, event, i);
-  call.dirty += count - 1;
+  call.changed(Notify.LIST, event, i, count);
 }
 
 /**
@@ -44,8 +43,7 @@ export function keepOrDelete(call: Call, ref: number, list: List, i: number, lef
   }
   keep(call, ref, list);
   call.db.unlink(ref);
-  call.modified(Notify.GENERIC, "del", i);
-  call.dirty--;
+  call.removed(i);
 }
 
 /** Replies with the element that was read last. Hot. */

@@ -73,7 +73,7 @@ function flush(call: Call, databases: readonly Keyspace[]): void {
     removed += db.size;
     db.clear();
   }
-  call.dirty += Math.max(1, removed);
+  call.countChanges(Math.max(1, removed));
   call.reply.ok();
 }
 
@@ -83,6 +83,6 @@ function swapdb(call: Call): void {
   const count = call.store.databases.length;
   if (first < 0 || first >= count || second < 0 || second >= count) fail(messages.dbIndex);
   call.store.swap(first, second);
-  call.dirty++;
+  call.countChanges(1);
   call.reply.ok();
 }

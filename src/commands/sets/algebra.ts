@@ -6,7 +6,7 @@
  * the reply begins with the number of members.
  */
 import { fail, messages } from "../../core/errors.ts";
-import { Notify } from "../../engine/engine.ts";
+import { Notify } from "../../engine/listeners.ts";
 import { Encoding, Type } from "../../store/keyspace.ts";
 import { MemberBatch } from "../../store/values/member_batch.ts";
 import type { MemberSet } from "../../store/values/set.ts";
@@ -322,10 +322,10 @@ function storeResult(call: Call, event: string): void {
   const existed = db.remove(bytes, start[1], end[1]);
   if (length > 0) {
     db.add(bytes, start[1], end[1], Type.SET, encoding, body);
-    call.modified(Notify.SET, event, 1);
+    call.changed(Notify.SET, event, 1);
   } else {
     store.freeBody(Type.SET, encoding, body);
-    if (existed) call.modified(Notify.GENERIC, "del", 1);
+    if (existed) call.changed(Notify.GENERIC, "del", 1);
   }
   call.reply.integer(length);
 }

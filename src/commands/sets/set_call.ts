@@ -1,7 +1,6 @@
 /**
  * What all set commands share: how they take a set up, put it back, and reply with its members.
  */
-import { Notify } from "../../engine/engine.ts";
 import { Type } from "../../store/keyspace.ts";
 import type { MemberSet } from "../../store/values/set.ts";
 import type { Call } from "../../dispatch/call.ts";
@@ -24,13 +23,7 @@ export function keepOrDelete(call: Call, ref: number, sets: MemberSet, i: number
   call.db.setEncoding(ref, sets.encoding);
   if (sets.length > 0) return;
   call.db.unlink(ref);
-  announceDeletion(call, i);
-}
-
-/** Announces that key argument i went with its last member, which the command counts as one change already. */
-export function announceDeletion(call: Call, i: number): void {
-  call.modified(Notify.GENERIC, "del", i);
-  call.dirty--;
+  call.removed(i);
 }
 
 /** Replies with all members of a set; the header is written. Hot. */

@@ -5,13 +5,13 @@
 import { fail, messages } from "../../core/errors.ts";
 import { INT64_MIN } from "../../core/numbers.ts";
 import type { EffectArgument } from "../../engine/effects.ts";
-import { Notify } from "../../engine/engine.ts";
+import { Notify } from "../../engine/listeners.ts";
 import { entriesBytes } from "../../store/blocks/entry.ts";
 import { Encoding, Type } from "../../store/keyspace.ts";
 import type { MemberSet } from "../../store/values/set.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { matchesPattern, parseCursor, parseScanOptions } from "../shared/scanning.ts";
-import { announceDeletion, keepOrDelete, openSet, replyMembers, setsOf } from "./set_call.ts";
+import { keepOrDelete, openSet, replyMembers, setsOf } from "./set_call.ts";
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
 
 const INT64_LIMIT = 2 ** 63;
@@ -159,8 +159,7 @@ export const setCommands: readonly CommandSpec[] = [
 
 /** Announces one event of key argument i that stands for `count` changes. */
 function changed(call: Call, event: string, i: number, count: number): void {
-  call.modified(Notify.SET, event, i);
-  call.dirty += count - 1;
+  call.changed(Notify.SET, event, i, count);
 }
 
 /** Hot. */
@@ -294,7 +293,7 @@ function popSeveral(call: Call): void {
     changed(call, "spop", 1, size);
     call.logInstead("DEL", call.view(1));
     call.db.unlink(ref);
-    announceDeletion(call, 1);
+    call.removed(1);
     return;
   }
   const logging = call.engine.effects.open;

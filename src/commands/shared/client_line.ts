@@ -81,7 +81,7 @@ export function clientLine(session: Session, watches: Watches, nowMs: number, ar
     "tot-mem": sessionBytes(session),
     events: listBytes > 0 ? "rw" : "r",
     cmd: session.lastCommand?.fullName ?? "NULL",
-    user: session.user,
+    user: session.user.name,
     redir: -1,
     resp: reply.version,
     "lib-name": session.libName,

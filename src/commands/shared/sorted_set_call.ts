@@ -5,7 +5,7 @@
 import { latin1 } from "../../core/bytes.ts";
 import { fail } from "../../core/errors.ts";
 import { parsePlainDouble } from "../../core/numbers.ts";
-import { Notify } from "../../engine/engine.ts";
+import { Notify } from "../../engine/listeners.ts";
 import { Type } from "../../store/keyspace.ts";
 import type { SortedSet } from "../../store/values/sorted_set.ts";
 import type { Call } from "../../dispatch/call.ts";
@@ -50,25 +50,23 @@ export function keepRemoved(
   left = set.length,
 ): void {
   keepSet(call, ref, set);
-  call.modified(Notify.ZSET, event, i);
-  call.dirty += count - 1;
+  call.changed(Notify.ZSET, event, i, count);
   if (left > 0) return;
   call.db.unlink(ref);
-  call.modified(Notify.GENERIC, "del", i);
-  call.dirty--;
+  call.removed(i);
 }
 
-/** Makes the set at hand the value of key argument i, whatever that was. An empty one deletes the key. */
-export function storeSet(call: Call, i: number, set: SortedSet, event: string): void {
+/** Makes the set at hand the value of key argument i, which counts as `count` changes. An empty one deletes the key. */
+export function storeSet(call: Call, i: number, set: SortedSet, event: string, count = 1): void {
   const { bytes, start, end } = call.request;
   const { encoding, body, length } = set;
   const existed = call.db.remove(bytes, start[i], end[i]);
   if (length > 0) {
     call.db.add(bytes, start[i], end[i], Type.ZSET, encoding, body);
-    call.modified(Notify.ZSET, event, i);
+    call.changed(Notify.ZSET, event, i, count);
   } else {
     call.store.freeBody(Type.ZSET, encoding, body);
-    if (existed) call.modified(Notify.GENERIC, "del", i);
+    if (existed) call.changed(Notify.GENERIC, "del", i);
   }
   call.reply.integer(length);
 }

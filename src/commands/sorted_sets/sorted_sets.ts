@@ -4,7 +4,7 @@
  */
 import { fail, messages } from "../../core/errors.ts";
 import { formatDouble } from "../../core/numbers.ts";
-import { Notify } from "../../engine/engine.ts";
+import { Notify } from "../../engine/listeners.ts";
 import { entriesBytes } from "../../store/blocks/entry.ts";
 import { Type } from "../../store/keyspace.ts";
 import type { SortedSet } from "../../store/values/sorted_set.ts";
@@ -304,8 +304,7 @@ function addPairs(call: Call, options: number, first: number): void {
   if (ref === 0) db.add(bytes, start[1], end[1], Type.ZSET, set.encoding, set.body);
   else keepSet(call, ref, set);
   if (added + updated > 0) {
-    call.modified(Notify.ZSET, increment ? "zincr" : "zadd", 1);
-    call.dirty += added + updated - 1;
+    call.changed(Notify.ZSET, increment ? "zincr" : "zadd", 1, added + updated);
   }
   if (!increment) call.reply.integer((options & CH) !== 0 ? added + updated : added);
   else if (skipped > 0) call.reply.null();

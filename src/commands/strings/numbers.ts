@@ -14,7 +14,7 @@ import {
   parseLongDouble,
 } from "../../core/long_double.ts";
 import { decimalLength, INT64_MAX, INT64_MIN, parseInt64, parseSafeInt, writeDecimal } from "../../core/numbers.ts";
-import { Notify } from "../../engine/engine.ts";
+import { Notify } from "../../engine/listeners.ts";
 import { Encoding, NEVER, Type } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
@@ -112,7 +112,7 @@ function increment(call: Call, delta: number): void {
     writeDecimal(db.bytes, db.start, sum);
     if (db.encodingOf(written) !== Encoding.AUTO) db.setEncoding(written, Encoding.AUTO);
   }
-  call.modified(Notify.STRING, "incrby", 1);
+  call.changed(Notify.STRING, "incrby", 1);
   call.reply.integer(sum);
 }
 
@@ -130,7 +130,7 @@ function incrementRecord(call: Call, ref: number, delta: bigint): void {
   }
   if (sum < INT64_MIN || sum > INT64_MAX) fail(messages.overflow);
   store(call, ref, fromLatin1(String(sum)), Encoding.AUTO);
-  call.modified(Notify.STRING, "incrby", 1);
+  call.changed(Notify.STRING, "incrby", 1);
   call.reply.bigInteger(sum);
 }
 
@@ -155,7 +155,7 @@ function incrbyfloat(call: Call): void {
   if (!isFiniteLongDouble(sum)) fail(NOT_FINITE);
   const text = fromLatin1(formatLongDouble(sum));
   store(call, ref, text, text.length > EMBSTR_BYTES_MAX ? Encoding.RAW : Encoding.EMBSTR);
-  call.modified(Notify.STRING, "incrbyfloat", 1);
+  call.changed(Notify.STRING, "incrbyfloat", 1);
   // The outcome, so that whoever reads the file need not calculate as this machine does.
   if (call.engine.effects.open) call.logInstead("SET", call.view(1), text, "KEEPTTL");
   reply.bulk(text);

@@ -3,7 +3,7 @@
  */
 import { NO_BYTES } from "../../core/bytes.ts";
 import { fail, messages } from "../../core/errors.ts";
-import { Notify } from "../../engine/engine.ts";
+import { Notify } from "../../engine/listeners.ts";
 import { copyBytes } from "../../store/memory/arena.ts";
 import { Encoding, NEVER, Type } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
@@ -115,7 +115,7 @@ function append(call: Call): void {
     db.setEncoding(db.resizeString(ref, length), Encoding.RAW);
     copyBytes(bytes, start[2], end[2], db.bytes, db.start + old);
   }
-  call.modified(Notify.STRING, "append", 1);
+  call.changed(Notify.STRING, "append", 1);
   call.reply.integer(length);
 }
 
@@ -149,7 +149,7 @@ function setrange(call: Call): void {
   const length = Math.max(old, last);
   db.setEncoding(db.resizeString(ref, length), Encoding.RAW);
   copyBytes(bytes, start[3], end[3], db.bytes, db.start + offset);
-  call.modified(Notify.STRING, "setrange", 1);
+  call.changed(Notify.STRING, "setrange", 1);
   reply.integer(length);
 }
 

@@ -6,10 +6,10 @@
  */
 import { equalsWord } from "../../core/bytes.ts";
 import { fail } from "../../core/errors.ts";
-import { Notify } from "../../engine/engine.ts";
+import { Notify } from "../../engine/listeners.ts";
 import { PREFETCH_MAX } from "../../store/blocks/dict.ts";
 import { hashBytes } from "../../core/hash_function.ts";
-import { NEVER, Type } from "../../store/keyspace.ts";
+import { ExpiryMode, NEVER, Type } from "../../store/keyspace.ts";
 import type { Request } from "../../resp/request.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { wrongArity } from "../../dispatch/executor.ts";
@@ -193,7 +193,7 @@ function prefetch(call: Call, from: number, step: number): number {
 function assign(call: Call, i: number, v: number, deadline: number): void {
   const { bytes, start, end } = call.request;
   call.db.setString(bytes, start[i], end[i], bytes, start[v], end[v], deadline, call.hash(i));
-  call.modified(Notify.STRING, "set", i);
+  call.changed(Notify.STRING, "set", i);
 }
 
 /** Replies the string at `ref`, or null if it is 0. */
@@ -229,7 +229,7 @@ function setWithOptions(call: Call): void {
     if (options.keepTtl && old !== 0) deadline = db.deadlineOf(old);
   }
   assign(call, 1, 2, deadline);
-  if (expires) call.modified(Notify.GENERIC, "expire", 1);
+  if (expires) call.changed(Notify.GENERIC, "expire", 1);
   if (call.engine.effects.open) logSet(call, deadline);
   if (!options.get) reply.ok();
 }
@@ -259,7 +259,7 @@ function getdel(call: Call): void {
 /** Deletes key argument 1, whose record is `ref`. */
 function drop(call: Call, ref: number): void {
   call.db.unlink(ref);
-  call.modified(Notify.GENERIC, "del", 1);
+  call.changed(Notify.GENERIC, "del", 1);
   if (call.engine.effects.open) call.logInstead("DEL", call.view(1));
 }
 
@@ -272,13 +272,13 @@ function getex(call: Call): void {
   const deadline = options.deadline(call);
   replyString(call, ref);
   if (deadline !== NEVER) {
-    if (deadline <= store.nowMs && !store.holdExpiry) return drop(call, ref);
+    if (deadline <= store.nowMs && store.expiryMode !== ExpiryMode.KEEP) return drop(call, ref);
     db.setDeadline(ref, deadline);
-    call.modified(Notify.GENERIC, "expire", 1);
+    call.changed(Notify.GENERIC, "expire", 1);
     if (engine.effects.open) call.logInstead("PEXPIREAT", call.view(1), deadline);
   } else if (options.persist && db.deadlineOf(ref) !== NEVER) {
     db.setDeadline(ref, NEVER);
-    call.modified(Notify.GENERIC, "persist", 1);
+    call.changed(Notify.GENERIC, "persist", 1);
     if (engine.effects.open) call.logInstead("PERSIST", call.view(1));
   }
 }
@@ -292,7 +292,7 @@ function setnx(call: Call): void {
 function setExpiring(call: Call, unit: number): void {
   const deadline = deadlineAt(call, 2, unit);
   assign(call, 1, 3, deadline);
-  call.modified(Notify.GENERIC, "expire", 1);
+  call.changed(Notify.GENERIC, "expire", 1);
   if (call.engine.effects.open) call.logInstead("SET", call.view(1), call.view(3), "PXAT", deadline);
   call.reply.ok();
 }
@@ -322,7 +322,7 @@ function mset(call: Call): void {
     const n = prefetch(call, from, 2);
     for (let k = 0, i = from; k < n; k++, i += 2) {
       db.setString(bytes, start[i], end[i], bytes, start[i + 1], end[i + 1], NEVER, hashes[k]);
-      call.modified(Notify.STRING, "set", i);
+      call.changed(Notify.STRING, "set", i);
     }
   }
   call.reply.ok();

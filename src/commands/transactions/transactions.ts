@@ -89,7 +89,10 @@ function exec(call: Call): void {
   watches.forget(session);
   if (transaction.failed) fail("EXECABORT Transaction discarded because of previous errors.");
   if (broken) call.reply.nullArray();
-  else call.unit = transaction.requests;
+  else {
+    call.reply.array(transaction.requests.length);
+    call.unit(() => transaction.requests.forEach((request) => call.perform(request)));
+  }
 }
 
 function discard(call: Call): void {

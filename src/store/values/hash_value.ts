@@ -28,7 +28,7 @@ import {
   rebuildField,
   valueBlock,
 } from "../blocks/field_record.ts";
-import { Encoding, NEVER } from "../keyspace.ts";
+import { Encoding, ExpiryMode, NEVER } from "../keyspace.ts";
 import { Ordered } from "../blocks/ordered.ts";
 import { Packed } from "../blocks/packed.ts";
 import type { Entry } from "../blocks/page.ts";
@@ -473,12 +473,12 @@ export class HashValue implements ValueType {
 
   /** Whether the deadline that was just read has passed. */
   #isExpired(): boolean {
-    return this.deadline !== NEVER && this.deadline <= this.#store.nowMs && !this.#store.holdExpiry;
+    return this.deadline !== NEVER && this.deadline <= this.#store.nowMs && this.#store.expiryMode !== ExpiryMode.KEEP;
   }
 
   #expiredCount(): number {
-    const { nowMs, holdExpiry } = this.#store;
-    if (holdExpiry || this.encoding < Encoding.LISTPACK_EX) return 0;
+    const { nowMs, expiryMode } = this.#store;
+    if (expiryMode === ExpiryMode.KEEP || this.encoding < Encoding.LISTPACK_EX) return 0;
     if (this.encoding === Encoding.HASHTABLE_EX) {
       return this.#ordered.seekScore(this.#part(this.body, INDEX), nowMs, true);
     }

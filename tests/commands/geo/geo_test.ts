@@ -8,6 +8,7 @@ import { type Argument, encodeRequest, type TestClient } from "../../helpers/cli
 import { decode } from "../../helpers/decode.ts";
 import { oneIn, pick, property } from "../../helpers/property.ts";
 import { differential, type Pair } from "../../helpers/redis.ts";
+import { recordEvents } from "../../helpers/effects.ts";
 import { withServer } from "../../helpers/server.ts";
 
 const sicily = "GEOADD s 13.361389 38.115556 Palermo 15.087269 37.502669 Catania";
@@ -71,10 +72,7 @@ Deno.test("what is logged is the scores, and what changed nothing is not logged"
 
 Deno.test("the keys of geo sets are announced with the events of Redis", () =>
   withServer(async (client, { server }) => {
-    const events: string[] = [];
-    server.engine.keyListeners.push((_db, kind, event, bytes, start, end) => {
-      events.push(`${kind} ${event} ${latin1(bytes, start, end)}`);
-    });
+    const events = recordEvents(server.engine);
     const lines = [
       ...[sicily, sicily, "GEORADIUS s 15 37 1000 km STORE d", "GEORADIUS none 1 1 1 km STORE d"],
       ...["GEORADIUSBYMEMBER s Palermo 1 km STOREDIST d", "GEOSEARCHSTORE d s FROMLONLAT 15 37 BYBOX 500 500 km"],
@@ -82,7 +80,14 @@ Deno.test("the keys of geo sets are announced with the events of Redis", () =>
     ];
     for (const line of lines) await client.run(line);
     assertEquals(events, [
-      ...["z zadd s", "z georadiusstore d", "g del d", "z georadiusstore d", "z geosearchstore d", "g del d"],
+      ...[
+        "0: z zadd s",
+        "0: z georadiusstore d",
+        "0: g del d",
+        "0: z georadiusstore d",
+        "0: z geosearchstore d",
+        "0: g del d",
+      ],
     ]);
   }));
 

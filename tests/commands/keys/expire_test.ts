@@ -1,5 +1,6 @@
 /** The commands on deadlines over the wire: with a clock that stands still, and the same commands to Redis. */
 import { assertEquals } from "@std/assert";
+import { ExpiryMode } from "../../../src/store/keyspace.ts";
 import { recordEffects, recordEvents } from "../../helpers/effects.ts";
 import { pick, property } from "../../helpers/property.ts";
 import { differential } from "../../helpers/redis.ts";
@@ -119,13 +120,12 @@ Deno.test("deadlines are announced by Redis's names", () =>
 
 Deno.test("while a file loads, a deadline in the past is kept: the file says itself what was deleted", () =>
   withServer(async (client, { server }) => {
-    const { store } = server.engine;
     await client.run("MSET a 1 b 2");
-    store.holdExpiry = true;
+    const release = server.engine.holdExpiry(ExpiryMode.KEEP);
     await client.run("PEXPIREAT a 1000");
     await client.run("PEXPIREAT b -5");
     assertEquals(await client.run("EXISTS a b"), ":2\r\n");
-    store.holdExpiry = false;
+    release();
     assertEquals(await client.run("EXISTS a b"), ":0\r\n");
   }, PASSIVE));
 

@@ -55,7 +55,7 @@ for (const [command, types] of WAYS) {
     const engine = createEngine(new ManualClock(Date.UTC(2026, 0, 1)));
     const executor = new Executor(engine, commandTable);
     const { store } = engine;
-    const call = new Call(engine, new Session(1, new Reply(), 0), executor.table);
+    const call = new Call(engine, new Session(1, new Reply(), 0), executor);
     const run = (words: readonly string[]) => {
       executor.execute(call, Request.of(words.map(fromLatin1)));
       assertEquals(call.reply.errors, 0, call.reply.lastError);
@@ -82,7 +82,7 @@ for (const [command, types] of WAYS) {
 Deno.test("FLUSHALL frees the index of keys with a deadline in slices", () => {
   const engine = createEngine(new ManualClock(Date.UTC(2026, 0, 1)));
   const executor = new Executor(engine, commandTable);
-  const call = new Call(engine, new Session(1, new Reply(), 0), executor.table);
+  const call = new Call(engine, new Session(1, new Reply(), 0), executor);
   executor.readClock();
   for (let i = 0; i < ELEMENTS; i++) {
     executor.execute(call, Request.of(["SET", `key:${i}`, "v", "EX", "100"].map(fromLatin1)));

@@ -200,7 +200,7 @@ Deno.test("what changes keys is logged as it came, what changes nothing is not",
 Deno.test("changes of keys are announced by Redis's names", () =>
   withServer(async (client, { server }) => {
     await client.run("MSET a 1 b 2");
-    const events = recordEvents(server.engine);
+    const events = recordEvents(server.engine, "n");
     for (const line of ["RENAME a c", "COPY c d", "COPY c d DB 1 REPLACE", "MOVE c 2", "DEL d", "UNLINK b"]) {
       await client.run(line);
     }

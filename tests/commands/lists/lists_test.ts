@@ -8,6 +8,7 @@ import { Type } from "../../../src/store/keyspace.ts";
 import type { List } from "../../../src/store/values/list.ts";
 import { pick, property } from "../../helpers/property.ts";
 import { differential } from "../../helpers/redis.ts";
+import { recordEvents } from "../../helpers/effects.ts";
 import { type TestServer, withServer } from "../../helpers/server.ts";
 
 Deno.test("elements come back in the order in which they were pushed", () =>
@@ -60,10 +61,7 @@ Deno.test("LMPOP is logged as the pop that it was, and what changed nothing is n
 
 Deno.test("the keys of a list are announced with the events of Redis", () =>
   withServer(async (client, { server }) => {
-    const events: string[] = [];
-    server.engine.keyListeners.push((_db, kind, event, bytes, start, end) => {
-      events.push(`${kind} ${event} ${new TextDecoder().decode(bytes.subarray(start, end))}`);
-    });
+    const events = recordEvents(server.engine);
     for (
       const line of ["RPUSH l a b c d", "LSET l 0 x", "LINSERT l AFTER x y", "LREM l 1 y", "LTRIM l 0 2", "LPOP l"]
     ) {
@@ -72,8 +70,8 @@ Deno.test("the keys of a list are announced with the events of Redis", () =>
     await client.run("LMOVE l m LEFT RIGHT");
     await client.run("RPOPLPUSH l m");
     assertEquals(events, [
-      ...["l rpush l", "l lset l", "l linsert l", "l lrem l", "l ltrim l", "l lpop l"],
-      ...["l rpush m", "l lpop l", "l lpush m", "l rpop l", "g del l"],
+      ...["0: l rpush l", "0: l lset l", "0: l linsert l", "0: l lrem l", "0: l ltrim l", "0: l lpop l"],
+      ...["0: l rpush m", "0: l lpop l", "0: l lpush m", "0: l rpop l", "0: g del l"],
     ]);
   }));
 

@@ -5,6 +5,7 @@ import type { SeededRandom } from "../../../src/core/random.ts";
 import { sortedSetCommands } from "../../../src/commands/sorted_sets/sorted_sets.ts";
 import { oneIn, pick, property } from "../../helpers/property.ts";
 import { differential } from "../../helpers/redis.ts";
+import { recordEvents } from "../../helpers/effects.ts";
 import { withServer } from "../../helpers/server.ts";
 
 /** Members of a reply of bulk strings. */
@@ -43,10 +44,7 @@ Deno.test("what is logged is the outcome, and what changed nothing is not logged
 
 Deno.test("the keys of sorted sets are announced with the events of Redis", () =>
   withServer(async (client, { server }) => {
-    const events: string[] = [];
-    server.engine.keyListeners.push((_db, kind, event, bytes, start, end) => {
-      events.push(`${kind} ${event} ${latin1(bytes, start, end)}`);
-    });
+    const events = recordEvents(server.engine);
     const lines = [
       ...[
         "ZADD k 1 a 2 b 3 c 4 d 5 e 6 f",
@@ -63,16 +61,32 @@ Deno.test("the keys of sorted sets are announced with the events of Redis", () =
     ];
     for (const line of lines) await client.run(line);
     assertEquals(events, [
-      ...["z zadd k", "z zincr k", "z zincr k", "z zrem k", "z zpopmin k", "z zpopmax k", "z zpopmin k", "z zadd k"],
-      ...["z zpopmin k", "g del k", "z zadd k", "z zremrangebyrank k", "z zremrangebyscore k", "z zremrangebylex k"],
       ...[
-        "z zrangestore d",
-        "g del d",
-        "z zunionstore d",
-        "g del d",
-        "z zdiffstore d",
-        "z zremrangebyrank k",
-        "g del k",
+        "0: z zadd k",
+        "0: z zincr k",
+        "0: z zincr k",
+        "0: z zrem k",
+        "0: z zpopmin k",
+        "0: z zpopmax k",
+        "0: z zpopmin k",
+        "0: z zadd k",
+      ],
+      ...[
+        "0: z zpopmin k",
+        "0: g del k",
+        "0: z zadd k",
+        "0: z zremrangebyrank k",
+        "0: z zremrangebyscore k",
+        "0: z zremrangebylex k",
+      ],
+      ...[
+        "0: z zrangestore d",
+        "0: g del d",
+        "0: z zunionstore d",
+        "0: g del d",
+        "0: z zdiffstore d",
+        "0: z zremrangebyrank k",
+        "0: g del k",
       ],
     ]);
   }));

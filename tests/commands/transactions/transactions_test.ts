@@ -1,5 +1,5 @@
 /** Transactions over the wire: by themselves, and the same commands to Redis. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { transactionCommands } from "../../../src/commands/transactions/transactions.ts";
 import { recordEffects } from "../../helpers/effects.ts";
 import { differential } from "../../helpers/redis.ts";
@@ -194,7 +194,7 @@ Deno.test("clients see who is in a transaction, and who watches", async () => {
     );
     other.close();
     while ((await client.run("INFO clients")).includes("watching_clients:1"));
-    assertEquals(server.server.engine.keyListeners.length, 0);
+    assert(server.server.engine.listeners.keyChanged.empty);
   });
 });
 

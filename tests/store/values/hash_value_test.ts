@@ -5,7 +5,7 @@ import { assert, assertEquals } from "@std/assert";
 import { fromLatin1, latin1 } from "../../../src/core/bytes.ts";
 import { SeededRandom } from "../../../src/core/random.ts";
 import { HashValue } from "../../../src/store/values/hash_value.ts";
-import { Encoding, NEVER, Type } from "../../../src/store/keyspace.ts";
+import { Encoding, ExpiryMode, NEVER, Type } from "../../../src/store/keyspace.ts";
 import { Store } from "../../../src/store/store.ts";
 import { oneIn, pick, property } from "../../helpers/property.ts";
 
@@ -256,14 +256,14 @@ Deno.test("while expiry is held nothing expires", () => {
     const subject = new Subject(entries, 64);
     subject.set("a", "1", false);
     subject.setDeadline("a", subject.nowMs + 5);
-    subject.store.holdExpiry = true;
+    subject.store.expiryMode = ExpiryMode.KEEP;
     subject.store.setTime(subject.nowMs + 5);
     subject.read((hash) => {
       assertEquals(hash.length, 1);
       assert(hash.find(fromLatin1("a"), 0, 1));
       assertEquals(hash.expire(9, () => {}), 0);
     });
-    subject.store.holdExpiry = false;
+    subject.store.expiryMode = ExpiryMode.DELETE;
     subject.read((hash) => {
       assertEquals(hash.length, 0);
       assert(!hash.find(fromLatin1("a"), 0, 1));

@@ -1,0 +1,149 @@
+/**
+ * The registry of listeners: the one place where a part of the server asks to be told of keys, commands and sessions.
+ *
+ * Order. While a command runs, each of these happens as the command gets there:
+ *
+ *   1. `beforeWrite`   a command that may write is about to run: a snapshot saves the keys that it names
+ *   2. `keyspace`      a key was created, replaced, removed, or looked up and missing; the keyspace itself reports it
+ *   3. `keyChanged`    the value of a key changed, expiry and eviction included: WATCH, snapshots, client-side caching
+ *   4. `keyEvent`      a keyspace event with its class and name, of a change or without one: notifications
+ *
+ * When the outermost command has ended, `AfterCommand` runs: pushes, woken clients. When the turn of the event loop has
+ * ended, `Durability` commits, and replies leave.
+ *
+ * A listener must not run a command, write into a reply or change the store. It may note work for `AfterCommand`.
+ */
+import type { Request } from "../resp/request.ts";
+import type { Keyspace, KeyspaceObserver } from "../store/keyspace.ts";
+import type { Store } from "../store/store.ts";
+import type { Session } from "./session.ts";
+
+/** Classes of keyspace events, with Redis's letters. */
+export const Notify = {
+  GENERIC: "g",
+  STRING: "$",
+  LIST: "l",
+  SET: "s",
+  HASH: "h",
+  ZSET: "z",
+  STREAM: "t",
+  EXPIRED: "x",
+  EVICTED: "e",
+  KEY_MISS: "m",
+  NEW: "n",
+  OVERWRITTEN: "o",
+  TYPE_CHANGED: "c",
+} as const;
+export type NotifyClass = typeof Notify[keyof typeof Notify];
+
+/** A command that may write is about to run in database `db`; `keys` are the indices of the arguments that are keys. */
+export type WriteListener = (db: number, name: string, request: Request, keys: readonly number[]) => void;
+
+/** The value of the key `bytes[start, end)` changed, or the key went. The bytes are valid during the call. */
+export type KeyChangeListener = (db: Keyspace, bytes: Uint8Array, start: number, end: number) => void;
+
+/** A keyspace event of the key `bytes[start, end)`, named as Redis names it. The bytes are valid during the call. */
+export type KeyEventListener = (
+  db: Keyspace,
+  kind: NotifyClass,
+  event: string,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+) => void;
+
+/** All keys of `db` are about to go; those of `by`, if given, come in their place. */
+export type ReplacementListener = (db: Keyspace, by: Keyspace | undefined) => void;
+
+/** A session began, was reset by RESET, or ended. */
+export interface SessionListener {
+  began?(session: Session): void;
+  reset?(session: Session): void;
+  ended?(session: Session): void;
+}
+
+/** Listeners of one kind, called in the order in which they came. */
+export class ListenerList<L> {
+  /** Replaced as a whole by a change, so that a listener may leave while the list is walked. */
+  all: readonly L[] = [];
+  readonly #onChange: () => void;
+
+  constructor(onChange: () => void = () => {}) {
+    this.#onChange = onChange;
+  }
+
+  get empty(): boolean {
+    return this.all.length === 0;
+  }
+
+  /** Adds a listener. Call the function that it returns to take the listener away again. */
+  add(listener: L): () => void {
+    this.all = [...this.all, listener];
+    this.#onChange();
+    return () => {
+      this.all = this.all.filter((other) => other !== listener);
+      this.#onChange();
+    };
+  }
+}
+
+export class Listeners {
+  readonly beforeWrite: ListenerList<WriteListener> = new ListenerList();
+  readonly keyspace: ListenerList<KeyspaceObserver>;
+  readonly keyChanged: ListenerList<KeyChangeListener>;
+  readonly keyEvent: ListenerList<KeyEventListener>;
+  readonly replacing: ListenerList<ReplacementListener> = new ListenerList();
+  readonly sessions: ListenerList<SessionListener> = new ListenerList();
+  /** Whether anybody listens to changes or events of keys. Hot code asks before it reports one. */
+  hearKeys = false;
+  #stopAnnouncing: (() => void) | undefined;
+
+  constructor(store: Store) {
+    const countKeys = () => this.hearKeys = !this.keyChanged.empty || !this.keyEvent.empty;
+    this.keyChanged = new ListenerList(countKeys);
+    this.keyEvent = new ListenerList(() => {
+      countKeys();
+      this.#announceKeyspace();
+    });
+    // Without a listener a keyspace reports nothing, which costs it one comparison.
+    const observer: KeyspaceObserver = {
+      created: (...key) => this.keyspace.all.forEach((each) => each.created?.(...key)),
+      replaced: (...key) => this.keyspace.all.forEach((each) => each.replaced?.(...key)),
+      removed: (...key) => this.keyspace.all.forEach((each) => each.removed?.(...key)),
+      missed: (...key) => this.keyspace.all.forEach((each) => each.missed?.(...key)),
+    };
+    this.keyspace = new ListenerList(() => store.observer = this.keyspace.empty ? undefined : observer);
+    store.onReplacing = (db, by) => this.replacing.all.forEach((listener) => listener(db, by));
+  }
+
+  /** While keyspace events are listened to, those that the keyspace itself reports are among them. */
+  #announceKeyspace(): void {
+    this.#stopAnnouncing?.();
+    this.#stopAnnouncing = this.keyEvent.empty ? undefined : this.keyspace.add({
+      created: (db, bytes, start, end) => this.announced(db, Notify.NEW, "new", bytes, start, end),
+      missed: (db, bytes, start, end) => this.announced(db, Notify.KEY_MISS, "keymiss", bytes, start, end),
+    });
+  }
+
+  /** Reports that a key changed. Ask `hearKeys` first. */
+  changed(db: Keyspace, bytes: Uint8Array, start: number, end: number): void {
+    for (const listener of this.keyChanged.all) listener(db, bytes, start, end);
+  }
+
+  /** Reports an event of a key. Ask `hearKeys` first. */
+  announced(db: Keyspace, kind: NotifyClass, event: string, bytes: Uint8Array, start: number, end: number): void {
+    for (const listener of this.keyEvent.all) listener(db, kind, event, bytes, start, end);
+  }
+
+  sessionBegan(session: Session): void {
+    for (const listener of this.sessions.all) listener.began?.(session);
+  }
+
+  sessionReset(session: Session): void {
+    for (const listener of this.sessions.all) listener.reset?.(session);
+  }
+
+  sessionEnded(session: Session): void {
+    for (const listener of this.sessions.all) listener.ended?.(session);
+  }
+}
