@@ -5,13 +5,20 @@ import { ManualClock } from "../../src/core/clock.ts";
 import { SeededRandom } from "../../src/core/random.ts";
 import { type SettingName, Settings } from "../../src/settings/settings.ts";
 import { Server } from "../../src/server/server.ts";
+import { commandTable } from "../../src/commands/table.ts";
 import { TestClient } from "./client.ts";
+import { EffectRecorder } from "./replayed.ts";
 
 export interface TestServerOptions {
   /** Settings by their names, as words of a config file: { "appendonly": "yes" }. */
   settings?: Record<string, string>;
   clock?: ManualClock;
   seed?: number;
+  /**
+   * Why the effects of the test cannot be replayed: because it loads data by hand, for example. Without a reason they are
+   * replayed at its end into a second engine, and the data of both are compared.
+   */
+  notReplayed?: string;
 }
 
 /** 2026-01-01, a time that tests can calculate with. */
@@ -21,10 +28,12 @@ export class TestServer {
   readonly clock: ManualClock;
   readonly server: Server;
   readonly #clients: TestClient[] = [];
+  readonly #recorder: EffectRecorder | undefined;
 
-  private constructor(server: Server, clock: ManualClock) {
+  private constructor(server: Server, clock: ManualClock, replayed: boolean) {
     this.server = server;
     this.clock = clock;
+    if (replayed) this.#recorder = new EffectRecorder(server.engine, commandTable);
   }
 
   static async start(options: TestServerOptions = {}): Promise<TestServer> {
@@ -39,7 +48,7 @@ export class TestServer {
     const clock = options.clock ?? new ManualClock(TEST_START_MS);
     const random = new SeededRandom(options.seed ?? 1);
     const server = await Server.start({ settings, clock, random });
-    return new TestServer(server, clock);
+    return new TestServer(server, clock, options.notReplayed === undefined);
   }
 
   get port(): number {
@@ -51,6 +60,11 @@ export class TestServer {
     const client = await TestClient.connect(this.port);
     this.#clients.push(client);
     return client;
+  }
+
+  /** Throws if the log does not lead to the data that the server has. */
+  checkEffects(): void {
+    this.#recorder?.check();
   }
 
   async stop(): Promise<void> {
@@ -72,6 +86,7 @@ export async function withServer(
   try {
     await body(await server.connect(), server);
     server.server.engine.store.check();
+    server.checkEffects();
   } finally {
     await server.stop();
   }
