@@ -15,6 +15,7 @@ import { hashExpiryCommands } from "./hashes/field_expiry.ts";
 import { hashCommands } from "./hashes/hashes.ts";
 import { connectionCommands } from "./connection/connection.ts";
 import { listEndCommands } from "./lists/ends.ts";
+import { blockingListCommands } from "./lists/blocking.ts";
 import { listCommands } from "./lists/lists.ts";
 import { hyperLogLogCommands } from "./hyperloglogs/hyperloglogs.ts";
 import { infoCommands } from "./server/info.ts";
@@ -26,6 +27,7 @@ import { setAlgebraCommands } from "./sets/algebra.ts";
 import { setCommands } from "./sets/sets.ts";
 import { snapshotCommands } from "./server/snapshot.ts";
 import { sortCommands } from "./keys/sort.ts";
+import { blockingSortedSetCommands } from "./sorted_sets/blocking.ts";
 import { sortedSetCommands } from "./sorted_sets/sorted_sets.ts";
 import type { CommandSpec } from "../dispatch/spec.ts";
 import { stringCommands } from "./strings/strings.ts";
@@ -42,9 +44,11 @@ export const commandTable: readonly CommandSpec[] = [
   ...bitfieldCommands,
   ...listEndCommands,
   ...listCommands,
+  ...blockingListCommands,
   ...hashCommands,
   ...hashExpiryCommands,
   ...sortedSetCommands,
+  ...blockingSortedSetCommands,
   ...setCommands,
   ...setAlgebraCommands,
   ...sortCommands,

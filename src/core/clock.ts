@@ -6,17 +6,30 @@ export interface Clock {
   nowMs(): number;
   /** Microseconds from an arbitrary start, never going back; for durations. */
   monotonicUs(): number;
+  /**
+   * Calls `run` once `nowMs` has reached `atMs`, or somewhat earlier where that is far away: who schedules looks at the
+   * clock again. Returns a function that calls it off.
+   */
+  schedule(atMs: number, run: () => void): () => void;
 }
+
+/** The longest delay that a timer of the runtime takes, in milliseconds. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicUs: () => performance.now() * 1000,
+  schedule: (atMs, run) => {
+    const timer = setTimeout(run, Math.min(Math.max(0, atMs - Date.now()), TIMER_MS_MAX));
+    return () => clearTimeout(timer);
+  },
 };
 
 /** A clock that stands still until it is moved. */
 export class ManualClock implements Clock {
   #ms: number;
   #us = 0;
+  readonly #scheduled = new Set<{ atMs: number; run: () => void }>();
 
   constructor(startMs: number) {
     this.#ms = startMs;
@@ -34,5 +47,24 @@ export class ManualClock implements Clock {
   advance(ms: number): void {
     this.#ms += ms;
     if (ms > 0) this.#us += ms * 1000;
+    // What runs may schedule more, which runs too if its time has come.
+    for (let due = this.#nextDue(); due !== undefined; due = this.#nextDue()) {
+      this.#scheduled.delete(due);
+      due.run();
+    }
+  }
+
+  schedule(atMs: number, run: () => void): () => void {
+    const entry = { atMs, run };
+    this.#scheduled.add(entry);
+    return () => this.#scheduled.delete(entry);
+  }
+
+  #nextDue(): { atMs: number; run: () => void } | undefined {
+    let first: { atMs: number; run: () => void } | undefined;
+    for (const entry of this.#scheduled) {
+      if (entry.atMs <= this.#ms && (first === undefined || entry.atMs < first.atMs)) first = entry;
+    }
+    return first;
   }
 }

@@ -29,6 +29,12 @@ export interface CommandRunner {
   readonly table: CommandTable;
   /** Runs one request within the command that is running, and writes its reply. */
   perform(call: Call, request: Request): void;
+  /** Runs one request between commands, and the phase after it. */
+  execute(call: Call, request: Request): void;
+  /** Counts a suspended command as run, and answers it by what `write` writes. */
+  answer(call: Call, write: () => void): void;
+  /** Writes an error, and counts it. */
+  fail(call: Call, message: string): void;
 }
 
 export class Call {
@@ -80,6 +86,11 @@ export class Call {
     body();
     this.inUnit = outer;
     effects.end();
+  }
+
+  /** Whether the command may suspend its session: not within a unit, nor without a client that could wait. */
+  get mayWait(): boolean {
+    return !this.inUnit && this.session.transport !== undefined;
   }
 
   get argc(): number {

@@ -8,7 +8,7 @@ import type { Command } from "./registry.ts";
 import type { CommandFlag, CommandSpec, KeySpec } from "./spec.ts";
 import { type Argument, argumentsOf } from "./syntax.ts";
 
-/** All flags, in the order in which they are printed. */
+/** The flags that are shown, in their order. Redis hides "may_replicate". */
 const FLAGS: readonly CommandFlag[] = [
   "write",
   "readonly",
@@ -23,7 +23,6 @@ const FLAGS: readonly CommandFlag[] = [
   "skip_slowlog",
   "fast",
   "no_auth",
-  "may_replicate",
   "no_mandatory_keys",
   "no_async_loading",
   "no_multi",

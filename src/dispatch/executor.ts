@@ -11,7 +11,9 @@
 import { latin1 } from "../core/bytes.ts";
 import { CommandError, messages, shownText } from "../core/errors.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { Session } from "../engine/session.ts";
 import type { RequestParser } from "../resp/parser.ts";
+import type { Reply } from "../resp/reply.ts";
 import { Request } from "../resp/request.ts";
 import { PREFETCH_MAX } from "../store/blocks/dict.ts";
 import type { Call, CommandRunner } from "./call.ts";
@@ -84,25 +86,36 @@ export class Executor implements CommandRunner {
   run(call: Call, parser: RequestParser): void {
     const { session } = call;
     const requests = this.#requests, commands = this.#commands;
-    while (!session.closing && !session.suspended) {
+    while (!session.closing && session.suspension === undefined) {
       const count = parser.parseAhead(requests);
       this.#prefetcher.pipeline(call, requests, commands, count);
       for (let k = 0; k < count && !session.closing; k++) {
-        if (session.suspended) {
-          parser.unread(requests[k]);
-          break;
-        }
         this.requestCount++;
         this.execute(call, requests[k], commands[k]);
+        if (session.suspension !== undefined) {
+          this.#takeBack(session, parser, requests[k], k + 1 < count ? requests[k + 1] : undefined);
+          break;
+        }
         requests[k].shrink();
       }
       if (count === 0) {
         if (!parser.next()) return;
         this.requestCount++;
         this.execute(call, parser.request);
+        if (session.suspension !== undefined) this.#takeBack(session, parser, parser.request, undefined);
       }
       // Long replies to a long pipeline must not wait for its end to be held against the limit.
       if (!call.reply.single) session.transport?.checkOutput();
+    }
+  }
+
+  /** A session was suspended: the parser gets back what has not been run. */
+  #takeBack(session: Session, parser: RequestParser, request: Request, next: Request | undefined): void {
+    if (session.suspension!.again) {
+      this.requestCount--;
+      parser.unread(request);
+    } else if (next !== undefined) {
+      parser.unread(next);
     }
   }
 
@@ -146,19 +159,40 @@ export class Executor implements CommandRunner {
     if (refusal !== "") {
       if (command !== undefined) command.stats.rejected++;
       this.#error(call, this.#discarding(call, command, refusal));
+    } else if (this.#engine.pause !== undefined && this.#isPaused(call, command!)) {
+      this.#engine.pause.hold(session);
+      return;
     } else if (session.transaction !== undefined && (command!.bits & Flag.IMMEDIATE) === 0) {
       session.transaction.add(request, command!.bits);
       reply.simple("QUEUED");
     } else {
       this.#runHandler(call, command!, request, mark);
     }
-    if (session.replyMode !== "on") {
-      if (session.replyMode === "skip-next") session.replyMode = "skip";
-      else {
-        reply.rewind(mark);
-        if (session.replyMode === "skip") session.replyMode = "on";
-      }
+    if (session.replyMode !== "on" && session.suspension === undefined) this.#dropReply(session, reply, mark);
+  }
+
+  answer(call: Call, write: () => void): void {
+    const { command, reply, session } = call, mark = reply.mark();
+    session.transport?.answering();
+    command.stats.calls++;
+    this.#engine.stats.commands++;
+    write();
+    if (session.replyMode !== "on") this.#dropReply(session, reply, mark);
+  }
+
+  fail(call: Call, message: string): void {
+    call.command.stats.failed++;
+    this.#error(call, message);
+  }
+
+  /** CLIENT REPLY: the reply since `mark` is not sent. */
+  #dropReply(session: Session, reply: Reply, mark: number): void {
+    if (session.replyMode === "skip-next") {
+      session.replyMode = "skip";
+      return;
     }
+    reply.rewind(mark);
+    if (session.replyMode === "skip") session.replyMode = "on";
   }
 
   #runHandler(call: Call, command: Command, request: Request, mark: number): void {
@@ -205,10 +239,25 @@ export class Executor implements CommandRunner {
       }
     }
     call.effects = undefined;
+    if (session.suspension !== undefined) return this.#suspended(call, command);
     if (engine.monitors.size > 0 && (command.bits & (Flag.SKIP_MONITOR | Flag.ADMIN)) === 0) feedMonitors(engine, call);
     if (!brief) this.#timed(call, command, request, engine.clock.monotonicUs() - startUs);
     else if (byReply && call.reply.mark() - mark > BRIEF_REPLY_BYTES) this.#endLong(call, command, request);
     call.secrets = undefined;
+  }
+
+  /** A command that waits has not been run yet: it counts when it is answered. */
+  #suspended(call: Call, { stats }: Command): void {
+    stats.calls--;
+    this.#engine.stats.commands--;
+    call.secrets = undefined;
+  }
+
+  /** Whether CLIENT PAUSE holds a request back. Units that have begun go on. */
+  #isPaused({ inUnit, session }: Call, command: Command): boolean {
+    if (inUnit || session.origin !== "client") return false;
+    const queued = command.fullName === "exec" ? session.transaction?.bits ?? 0 : 0;
+    return this.#engine.pause!.all || ((command.bits | queued) & (Flag.WRITE | Flag.MAY_REPLICATE)) !== 0;
   }
 
   /** A command was refused: between MULTI and EXEC that means that nothing will run. Returns what is replied. */

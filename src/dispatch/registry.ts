@@ -23,6 +23,8 @@ export const Flag = {
   /** Runs at once while a transaction queues commands, and refuses to be in one, respectively. */
   IMMEDIATE: 512,
   NO_MULTI: 1024,
+  /** May change data though it does not say "write". */
+  MAY_REPLICATE: 2048,
 } as const;
 
 const BITS: Partial<Record<CommandFlag, number>> = {
@@ -34,6 +36,7 @@ const BITS: Partial<Record<CommandFlag, number>> = {
   skip_slowlog: Flag.SKIP_SLOWLOG,
   admin: Flag.ADMIN,
   no_multi: Flag.NO_MULTI,
+  may_replicate: Flag.MAY_REPLICATE,
 };
 
 export class Command {
@@ -56,6 +59,8 @@ export class Command {
     let bits = spec.complexity === "O(1)" || spec.flags.includes("fast") ? Flag.BRIEF : 0;
     if (spec.growsWithReply === true) bits |= Flag.BY_REPLY;
     for (const flag of spec.flags) bits |= BITS[flag] ?? 0;
+    // A command that may wait is timed by itself.
+    if (spec.flags.includes("blocking")) bits &= ~Flag.BRIEF;
     if (spec.immediate) bits |= Flag.IMMEDIATE;
     this.bits = bits;
     this.arity = spec.arity;

@@ -11,6 +11,7 @@ import { AfterCommand } from "./after_command.ts";
 import { Effects } from "./effects.ts";
 import { Eviction } from "./eviction.ts";
 import { Listeners, Notify, type NotifyClass } from "./listeners.ts";
+import { Pause } from "./pause.ts";
 import { Rates } from "./rates.ts";
 import type { Session } from "./session.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -114,12 +115,15 @@ export class Engine {
   readonly snapshots: SnapshotState;
   /** Where changes are kept; undefined while they are only in memory. */
   durability: Durability | undefined;
+  /** CLIENT PAUSE, while it lasts. */
+  pause: Pause | undefined;
   /** The session whose request is running; undefined between commands. */
   current: Session | undefined;
   /** DEBUG SET-ACTIVE-EXPIRE. */
   activeExpiry = true;
   /** The least strict mode that expiry has at present, whatever the session that runs. Raised by `holdExpiry`. */
   expiryFloor: ExpiryMode = ExpiryMode.DELETE;
+  readonly #parts = new Map<unknown, unknown>();
   readonly #expiryHolds = [0, 0, 0];
   /** The address that is listened on, for INFO. */
   port = 0;
@@ -169,6 +173,27 @@ export class Engine {
       session.monitoring = false;
     };
     this.listeners.sessions.add({ reset: stopMonitoring, ended: stopMonitoring });
+    this.listeners.sessions.add({ ended: (session) => session.suspension?.end() });
+  }
+
+  /**
+   * A service of an upper layer that lives as long as the engine: blocked clients, subscriptions. It is made when somebody
+   * first needs it, so that it costs nothing before.
+   */
+  part<T>(kind: new (engine: Engine) => T): T {
+    let part = this.#parts.get(kind) as T | undefined;
+    if (part === undefined) this.#parts.set(kind, part = new kind(this));
+    return part;
+  }
+
+  /** Lets requests of clients wait until a time, in milliseconds since the epoch: all, or those that may write. */
+  pauseClients(untilMs: number, all: boolean): void {
+    if (this.pause !== undefined) return this.pause.extend(untilMs, all);
+    const release = this.holdExpiry(ExpiryMode.HIDE);
+    this.pause = new Pause(this.clock, untilMs, all, () => {
+      release();
+      this.pause = undefined;
+    });
   }
 
   /** Sends a message to a session between its replies: at once, or behind the command of that session that is running. */
@@ -201,7 +226,7 @@ export class Engine {
 
   /** Whether a command that needs memory may run; evicts keys where that helps. While a file loads it always may. */
   makeRoom(): boolean {
-    return this.persistence.loading || this.eviction.makeRoom();
+    return this.persistence.loading || this.pause !== undefined || this.eviction.makeRoom();
   }
 
   /** Logs the eviction of a key as its deletion, and announces it. */

@@ -18,6 +18,10 @@ export interface Transport {
   outputBytes(): number;
   /** Ends the connection at once, or when all replies are sent. */
   close(afterReplies: boolean): void;
+  /** Tells that a reply to a suspended request follows. */
+  answering(): void;
+  /** Lets the requests that waited behind a suspended one run, when the turn ends. */
+  resume(): void;
   /** Sends what the reply writer holds although no request is running: pushes, MONITOR. */
   wake(): void;
   /** Ends the connection if its unsent replies exceed client-output-buffer-limit. */
@@ -41,6 +45,18 @@ const EXPIRY_MODES: Readonly<Record<Origin, ExpiryMode>> = {
   embedded: ExpiryMode.DELETE,
   console: ExpiryMode.DELETE,
 };
+
+/** What a suspended session waits for. Each of these ends the wait; the session is then no longer suspended. */
+export interface Suspension {
+  /** The request itself runs again when the wait ends; otherwise it has been answered. */
+  readonly again: boolean;
+  /** The session has ended. */
+  end(): void;
+  /** Answers as if time had run out. False if this kind of wait knows no such answer; it then goes on. */
+  timeOut(): boolean;
+  /** Answers with an error, likewise. */
+  fail(message: string): boolean;
+}
 
 export type ClientKind = "normal" | "pubsub" | "replica" | "master";
 
@@ -79,7 +95,7 @@ export class Session {
   /** Pushes that wait for the end of the running command, so that none lands inside a reply. */
   #outbox: Uint8Array[] | undefined;
   /** The running command waits: no further request of the session is run until it has been answered. */
-  suspended = false;
+  suspension: Suspension | undefined;
 
   constructor(id: number, reply: Reply, nowMs: number, origin: Origin = "embedded", transport?: Transport) {
     this.id = id;

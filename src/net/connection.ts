@@ -118,7 +118,7 @@ export class Connection implements Transport, SocketOwner {
 
   #process(count: number): void {
     const { session } = this;
-    const { engine, executor } = this.#server;
+    const { engine } = this.#server;
     session.bytesIn += count;
     engine.stats.inputBytes += count;
     engine.stats.reads++;
@@ -130,12 +130,19 @@ export class Connection implements Transport, SocketOwner {
       return;
     }
     this.#server.turn.enter();
+    session.lastActiveMs = engine.store.nowMs;
+    this.#run();
+  }
+
+  /** Runs the requests that have arrived. */
+  #run(): void {
+    const { session } = this, parser = this.#parser;
+    const { engine, executor } = this.#server;
     if (!this.#queued) {
       this.#mark = this.#reply.mark();
       this.#requests = 0;
     }
     executor.begin();
-    session.lastActiveMs = engine.store.nowMs;
     const requestsBefore = executor.requestCount;
     parser.bulkBytesMax = engine.settings.values.protoMaxBulkLen;
     try {
@@ -148,6 +155,8 @@ export class Connection implements Transport, SocketOwner {
     } finally {
       executor.end();
       this.#requests += executor.requestCount - requestsBefore;
+      // A request that waits has no reply in this turn.
+      if (session.suspension?.again === false && executor.requestCount > requestsBefore) this.#requests--;
     }
     this.wake();
   }
@@ -248,6 +257,24 @@ export class Connection implements Transport, SocketOwner {
     this.#parser.trusted = trusted;
   }
 
+  answering(): void {
+    if (!this.#queued) {
+      this.#mark = this.#reply.mark();
+      this.#requests = 0;
+    }
+    this.#requests++;
+  }
+
+  resume(): void {
+    this.wake();
+    this.#server.turn.resume(this);
+  }
+
+  /** The turn's: runs what has waited behind a suspended request. */
+  goOn(): void {
+    if (this.#open) this.#run();
+  }
+
   wake(): void {
     if (this.#queued || this.#closed) return;
     if (this.#reply.pendingBytes === 0 && !this.session.closing) return;
@@ -275,7 +302,10 @@ export class Connection implements Transport, SocketOwner {
   maintain(nowMs: number, timeoutSeconds: number): void {
     const idleMs = nowMs - this.session.lastActiveMs;
     const { session } = this;
-    if (timeoutSeconds > 0 && idleMs > timeoutSeconds * 1000 && session.kind === "normal" && !session.monitoring) {
+    if (
+      timeoutSeconds > 0 && idleMs > timeoutSeconds * 1000 && session.kind === "normal" && !session.monitoring &&
+      session.suspension === undefined
+    ) {
       this.#server.engine.log("verbose", `Closing idle client ${this.remote}`);
       this.close(false);
     } else {

@@ -14,6 +14,8 @@ export class Turn {
   readonly #engine: Engine;
   readonly #executor: Executor;
   #waiting: Connection[] = [];
+  /** Connections whose suspended request has been answered, so that their next requests may run. */
+  #resumed: Connection[] = [];
   #scheduled = false;
   /** A loop of its own runs requests and says when the turn ends. */
   #inRound = false;
@@ -59,6 +61,12 @@ export class Turn {
     this.enter();
   }
 
+  /** Lets the requests of a connection go on before the turn ends. */
+  resume(connection: Connection): void {
+    this.#resumed.push(connection);
+    this.enter();
+  }
+
   /** Ends the turn for effects that no connection waits for: expiry, eviction. */
   settle(): void {
     const { durability } = this.#engine;
@@ -66,6 +74,7 @@ export class Turn {
   }
 
   #end(): void {
+    for (let next = this.#resumed.shift(); next !== undefined; next = this.#resumed.shift()) next.goOn();
     this.#scheduled = false;
     const waiting = this.#waiting;
     this.#waiting = [];

@@ -165,7 +165,8 @@ export class RequestParser {
    * are added or given back.
    */
   unread(request: Request): void {
-    this.#from = request.rawStart;
+    // An inline request is never parsed ahead: it begins where the parser stands.
+    if (request.rawStart >= 0) this.#from = request.rawStart;
     this.#restart();
   }
 

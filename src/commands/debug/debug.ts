@@ -5,7 +5,7 @@
  */
 import { InvariantError } from "../../core/assert.ts";
 import { fromUtf8, utf8 } from "../../core/bytes.ts";
-import { fail, messages, shownText } from "../../core/errors.ts";
+import { fail, messages } from "../../core/errors.ts";
 import { globMatch } from "../../core/glob.ts";
 import { Notify } from "../../engine/listeners.ts";
 import { dumpValue } from "../../rdb/payload.ts";
@@ -17,7 +17,7 @@ import { encodingName } from "../../store/type_names.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { replyTestValue } from "./protocol.ts";
 import { digestOfStore, digestOfValue } from "./digest.ts";
-import { replyHelp } from "../shared/help.ts";
+import { failWords, replyHelp } from "../shared/help.ts";
 import type { CommandSpec } from "../../dispatch/spec.ts";
 
 export const debugCommands: readonly CommandSpec[] = [{
@@ -148,9 +148,7 @@ function debug(call: Call): void {
   const found = SUBCOMMANDS.find(({ name, argc: [least, most] }) =>
     argc >= least && argc <= most && call.is(1, name.toLowerCase())
   );
-  if (found === undefined) {
-    fail(`ERR unknown subcommand or wrong number of arguments for '${shownText(call.text(1))}'. Try DEBUG HELP.`);
-  }
+  if (found === undefined) return failWords(call, "DEBUG");
   found.run(call);
 }
 

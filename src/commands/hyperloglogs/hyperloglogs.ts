@@ -39,7 +39,7 @@ export const hyperLogLogCommands: readonly CommandSpec[] = [
     group: "hyperloglog",
     complexity: "O(1) for one key, O(N) with N keys and a large constant for several.",
     arity: -2,
-    flags: ["readonly"],
+    flags: ["readonly", "may_replicate"],
     keys: keyRange(1, -1, 1, "RW ACCESS").map((spec) => ({
       ...spec,
       notes: "RW because it may change the internal representation of the key, and propagate to replicas",

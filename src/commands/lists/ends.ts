@@ -18,7 +18,8 @@ const keysPositive = "ERR numkeys should be greater than 0";
 const countPositive = "ERR count should be greater than 0";
 
 const pushSyntax = "key element [element ...]";
-const positions = "<LEFT | RIGHT>";
+/** The ends of a list in the notation of syntax. */
+export const positions = "<LEFT | RIGHT>";
 
 export const listEndCommands: readonly CommandSpec[] = [
   {
@@ -128,12 +129,14 @@ export const listEndCommands: readonly CommandSpec[] = [
     flags: ["write", "movablekeys"],
     keys: keyCount(1, "RW ACCESS DELETE"),
     syntax: `numkeys key [key ...] ${positions} [COUNT count]`,
-    handler: popFromFirst,
+    handler: (call) => {
+      if (!popFromFirst(call, parsePop(call, 1))) call.reply.nullArray();
+    },
   },
 ];
 
 /** Whether argument i says RIGHT, and not LEFT. */
-function atTail(call: Call, i: number): boolean {
+export function atTail(call: Call, i: number): boolean {
   if (call.is(i, "right")) return true;
   return call.is(i, "left") ? false : fail(messages.syntax);
 }
@@ -182,7 +185,7 @@ function pop(call: Call, tail: boolean): void {
 }
 
 /** Removes an element from an end of the list of key argument i, and replies with it. */
-function popOne(call: Call, ref: number, i: number, tail: boolean): void {
+export function popOne(call: Call, ref: number, i: number, tail: boolean): void {
   const list = openList(call, ref);
   if (tail) list.readTail();
   else list.readHead();
@@ -211,7 +214,7 @@ function popRange(call: Call, ref: number, i: number, tail: boolean, count: numb
   return n;
 }
 
-function move(call: Call, fromTail: boolean, toTail: boolean): void {
+export function move(call: Call, fromTail: boolean, toTail: boolean): void {
   const source = call.lookupTypeWrite(1, Type.LIST);
   if (source === 0) {
     call.reply.null();
@@ -260,9 +263,18 @@ function moveElement(call: Call, source: number, fromTail: boolean, target: numb
   keepOrDelete(call, source, openList(call, source), 1);
 }
 
-function popFromFirst(call: Call): void {
-  const keys = call.integerIn(1, 1, INT64_MAX, keysPositive, keysPositive);
-  const where = keys + 2;
+/** What LMPOP and BLMPOP are asked for: key arguments `first` to `last`, and how much of which end. */
+export interface Pop {
+  readonly first: number;
+  readonly last: number;
+  readonly tail: boolean;
+  readonly count: number;
+}
+
+/** Reads `numkeys key [key ...] LEFT | RIGHT [COUNT count]` from argument i on. */
+export function parsePop(call: Call, i: number): Pop {
+  const keys = call.integerIn(i, 1, INT64_MAX, keysPositive, keysPositive);
+  const where = i + 1 + keys;
   if (where >= call.argc) fail(messages.syntax);
   const tail = atTail(call, where);
   let count = 1;
@@ -271,14 +283,19 @@ function popFromFirst(call: Call): void {
     count = call.integerIn(where + 2, 1, INT64_MAX, countPositive, countPositive);
     if (call.argc > where + 3) fail(messages.syntax);
   }
-  for (let i = 2; i < where; i++) {
+  return { first: i + 1, last: where - 1, tail, count };
+}
+
+/** Removes elements from the first list that exists, and replies with them; false, without a reply, if none does. */
+export function popFromFirst(call: Call, { first, last, tail, count }: Pop): boolean {
+  for (let i = first; i <= last; i++) {
     const ref = call.lookupTypeWrite(i, Type.LIST);
     if (ref === 0) continue;
     call.reply.array(2);
     call.reply.bulk(call.bytes, call.start(i), call.end(i));
     const popped = popRange(call, ref, i, tail, count);
     call.logInstead(tail ? "RPOP" : "LPOP", call.view(i), popped);
-    return;
+    return true;
   }
-  call.reply.nullArray();
+  return false;
 }

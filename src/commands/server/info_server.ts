@@ -3,6 +3,7 @@
  */
 import { MEMDB_VERSION, REDIS_VERSION } from "../../engine/engine.ts";
 import type { Engine } from "../../engine/engine.ts";
+import { Blocking } from "../../conversations/blocking.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { type Field, mayKnow } from "./info_stats.ts";
 
@@ -61,6 +62,7 @@ export function serverFields({ engine }: Call): Field[] {
 }
 
 export function clientFields({ engine }: Call): Field[] {
+  const blocking = engine.part(Blocking), { keys, onRemoval } = blocking.keyCounts();
   const sessions = [...engine.sessions.values()];
   const largest = (bytesOf: (session: typeof sessions[number]) => number) => Math.max(0, ...sessions.map(bytesOf));
   return [
@@ -69,14 +71,14 @@ export function clientFields({ engine }: Call): Field[] {
     ["maxclients", engine.settings.values.maxclients],
     ["client_recent_max_input_buffer", largest((session) => session.transport!.queryRoomBytes())],
     ["client_recent_max_output_buffer", largest((session) => session.transport!.outputBytes())],
-    ["blocked_clients", 0],
+    ["blocked_clients", blocking.clientCount + (engine.pause?.heldCount ?? 0)],
     ["tracking_clients", 0],
     ["pubsub_clients", sessions.filter(({ kind }) => kind === "pubsub").length],
     ["watching_clients", engine.watches.sessionCount],
-    ["clients_in_timeout_table", 0],
+    ["clients_in_timeout_table", blocking.timedCount],
     ["total_watched_keys", engine.watches.keyCount],
-    ["total_blocking_keys", 0],
-    ["total_blocking_keys_on_nokey", 0],
+    ["total_blocking_keys", keys],
+    ["total_blocking_keys_on_nokey", onRemoval],
   ];
 }
 

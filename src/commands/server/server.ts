@@ -2,11 +2,11 @@
  * Commands about the running server: time, end, role, the slow log, latencies, watching what others send. What it tells
  * of itself in figures is in info.ts and memory.ts.
  */
-import { fail, messages, shownText } from "../../core/errors.ts";
+import { fail, messages } from "../../core/errors.ts";
 import { type Engine, REDIS_VERSION } from "../../engine/engine.ts";
 import { save } from "../../rdb/save.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { subcommandHelp } from "../shared/help.ts";
+import { failWords, subcommandHelp } from "../shared/help.ts";
 import type { Command } from "../../dispatch/registry.ts";
 import type { CommandSpec } from "../../dispatch/spec.ts";
 
@@ -207,9 +207,7 @@ const SLOWLOG_COUNT = 10;
 
 function slowlogGet(call: Call): void {
   const { argc, engine, reply } = call;
-  if (argc > 3) {
-    fail(`ERR unknown subcommand or wrong number of arguments for '${shownText(call.text(1))}'. Try SLOWLOG HELP.`);
-  }
+  if (argc > 3) failWords(call, "SLOWLOG");
   const message = "ERR count should be greater than or equal to -1";
   const count = argc === 3 ? call.integerIn(2, -1, Infinity, message, message) : SLOWLOG_COUNT;
   const { entries } = engine.slowlog;

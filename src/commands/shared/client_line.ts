@@ -36,6 +36,7 @@ function flagsOf(session: Session, watches: Watches): string {
   if (session.kind === "master") flags += "M";
   if (session.kind === "pubsub") flags += "P";
   if (session.transaction !== undefined) flags += "x";
+  if (session.suspension !== undefined) flags += "b";
   if (watches.isBroken(session)) flags += "d";
   if (session.closing) flags += "c";
   if (session.transport?.unix) flags += "U";

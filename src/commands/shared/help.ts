@@ -2,6 +2,7 @@
  * The HELP of containers: one line with the syntax and one with the summary of each subcommand, as Redis lays it out.
  * Derived from the specs; it refuses to know any command.
  */
+import { fail, shownText } from "../../core/errors.ts";
 import type { Call } from "../../dispatch/call.ts";
 
 /** Handler of a HELP subcommand: describes its siblings. */
@@ -13,6 +14,12 @@ export function subcommandHelp(call: Call): void {
     .sort(([a], [b]) => a < b ? -1 : 1);
   if (spec.handler !== undefined) entries.unshift(["(no subcommand)", spec.summary]);
   replyHelp(call, spec.name, entries);
+}
+
+/** Refuses a number of arguments that the running subcommand does not take. */
+export function failWords(call: Call, container: string): never {
+  const name = shownText(call.text(1));
+  return fail(`ERR unknown subcommand or wrong number of arguments for '${name}'. Try ${container} HELP.`);
 }
 
 /** Replies the help of a command from pairs of syntax and summary. */

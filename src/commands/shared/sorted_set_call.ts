@@ -120,8 +120,11 @@ export function fromStart(index: number, length: number): number {
   return index < 0 ? Math.max(0, index + length) : index;
 }
 
-/** How elements are replied: members alone, members and scores one after the other, or an array for each pair. */
-export type Form = "members" | "flat" | "pairs";
+/**
+ * How elements are replied: members alone, members and scores one after the other, or an array for each pair. "bare" is
+ * "flat" behind a header that the caller has written.
+ */
+export type Form = "members" | "flat" | "pairs" | "bare";
 
 /** Members alone, or with their scores as the protocol has them. */
 export function formOf(call: Call, withScores: boolean): Form {
@@ -131,7 +134,7 @@ export function formOf(call: Call, withScores: boolean): Form {
 
 /** Header of `count` elements. */
 export function replyHeader(call: Call, count: number, form: Form): void {
-  call.reply.array(form === "flat" ? count * 2 : count);
+  if (form !== "bare") call.reply.array(form === "flat" ? count * 2 : count);
 }
 
 /** Replies with `count` elements from the cursor on, or back from it. Hot. */

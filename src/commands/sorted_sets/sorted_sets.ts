@@ -190,7 +190,9 @@ export const sortedSetCommands: readonly CommandSpec[] = [
     flags: ["write", "movablekeys"],
     keys: keyCount(1, "RW ACCESS DELETE"),
     syntax: "numkeys key [key ...] <MIN | MAX> [COUNT count]",
-    handler: popFromFirst,
+    handler: (call) => {
+      if (!popFromFirst(call, parsePop(call, 1))) call.reply.nullArray();
+    },
   },
   {
     name: "zrandmember",
@@ -384,28 +386,43 @@ function pop(call: Call, highest: boolean): void {
   popElements(call, ref, 1, highest, count, counted ? formOf(call, true) : "flat");
 }
 
-function popFromFirst(call: Call): void {
-  const { argc, reply } = call;
-  const keys = call.integerIn(1, 1, INT64_MAX, keysPositive, keysPositive);
-  const where = 2 + keys;
+/** What ZMPOP and BZMPOP are asked for: key arguments `first` to `last`, and how much of which end. */
+export interface Pop {
+  readonly first: number;
+  readonly last: number;
+  readonly highest: boolean;
+  readonly count: number;
+}
+
+/** Reads `numkeys key [key ...] MIN | MAX [COUNT count]` from argument i on. */
+export function parsePop(call: Call, i: number): Pop {
+  const { argc } = call;
+  const keys = call.integerIn(i, 1, INT64_MAX, keysPositive, keysPositive);
+  const where = i + 1 + keys;
   if (where >= argc) fail(messages.syntax);
   const highest = call.is(where, "max");
   if (!highest && !call.is(where, "min")) fail(messages.syntax);
   let count = 0;
-  for (let i = where + 1; i < argc; i += 2) {
-    if (count > 0 || !call.is(i, "count") || i + 1 === argc) fail(messages.syntax);
-    count = call.integerIn(i + 1, 1, INT64_MAX, countPositive, countPositive);
+  for (let k = where + 1; k < argc; k += 2) {
+    if (count > 0 || !call.is(k, "count") || k + 1 === argc) fail(messages.syntax);
+    count = call.integerIn(k + 1, 1, INT64_MAX, countPositive, countPositive);
   }
-  for (let i = 2; i < where; i++) {
+  return { first: i + 1, last: where - 1, highest, count: Math.max(1, count) };
+}
+
+/** Removes elements from the first sorted set that exists, and replies with them; false, without a reply, if none does. */
+export function popFromFirst(call: Call, { first, last, highest, count }: Pop): boolean {
+  const { reply } = call;
+  for (let i = first; i <= last; i++) {
     const ref = call.lookupTypeWrite(i, Type.ZSET);
     if (ref === 0) continue;
     reply.array(2);
     reply.bulk(call.bytes, call.start(i), call.end(i));
-    const popped = popElements(call, ref, i, highest, Math.max(1, count), "pairs");
+    const popped = popElements(call, ref, i, highest, count, "pairs");
     call.logInstead(highest ? "ZPOPMAX" : "ZPOPMIN", call.view(i), popped);
-    return;
+    return true;
   }
-  reply.nullArray();
+  return false;
 }
 
 function randomMembers(call: Call): void {

@@ -1,0 +1,62 @@
+/**
+ * The servers that conversations are compared on: MemDB in this process, and a released server as a process of its own.
+ */
+import { systemClock } from "../../src/core/clock.ts";
+import { Server } from "../../src/server/server.ts";
+import { type SettingName, Settings } from "../../src/settings/settings.ts";
+import { isInstalled } from "../e2e/process.ts";
+import { Conversation } from "./conversation.ts";
+
+const CONNECT_TRIES = 1000;
+
+/** Runs `body` with a conversation on each of the two servers, and checks MemDB's whole store at the end. */
+export async function withPeers(
+  body: (ours: Conversation, theirs: Conversation, server: Server) => Promise<void>,
+  program = "redis-server",
+  options: Record<string, string> = {},
+): Promise<void> {
+  const settings = new Settings();
+  for (
+    const [name, text] of Object.entries({ port: "0", sockets: "deno", "enable-debug-command": "yes", ...options })
+  ) {
+    settings.init(name as SettingName, [text]);
+  }
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/socket`;
+  const args = ["--port", "0", "--unixsocket", path, "--save", "", "--dir", folder, "--enable-debug-command", "yes"];
+  for (const [name, text] of Object.entries(options)) args.push(`--${name}`, text);
+  const child = new Deno.Command(program, { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
+  const server = await Server.start({ settings, clock: systemClock });
+  const ours = new Conversation({ hostname: "127.0.0.1", port: server.port });
+  const theirs = new Conversation({ transport: "unix", path });
+  try {
+    await waitFor(path);
+    await body(ours, theirs, server);
+    server.engine.store.check();
+  } finally {
+    ours.close();
+    theirs.close();
+    await server.stop();
+    child.kill("SIGKILL");
+    await child.status;
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function waitFor(path: string): Promise<void> {
+  for (let tries = 1;; tries++) {
+    try {
+      (await Deno.connect({ transport: "unix", path })).close();
+      return;
+    } catch (error) {
+      if (tries === CONNECT_TRIES) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}
+
+/** A test that needs a released server: it says that it was skipped where there is none. */
+export function peerTest(name: string, body: () => Promise<void>, program = "redis-server"): void {
+  const ignore = !isInstalled(program);
+  Deno.test({ name: ignore ? `${name} (skipped: no ${program} on the PATH)` : name, ignore, fn: body });
+}
