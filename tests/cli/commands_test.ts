@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { runClient, startFakeServer } from "./helpers.ts";
+import { clientCommand, run, runClient, startFakeServer } from "./helpers.ts";
 
 Deno.test("one command from the arguments prints its reply; an error reply makes the exit status 1", async () => {
   await using server = startFakeServer();
@@ -102,6 +102,59 @@ Deno.test("with -e the exit status of a pipe tells whether all commands succeede
   assertEquals((await client("nosuch\nping")).code, 1);
 });
 
+Deno.test("arguments that are not UTF-8 arrive as they are, and are refused where their bytes are lost", async () => {
+  const [linux, ffi] = [Deno.build.os === "linux", "--allow-ffi"];
+  const words = ["-p", "PORT", "set", "\xff\xc3\xa9", "", "\xfe\xc3"];
+  /** Runs the client with arguments of any bytes, which only a shell can hand over. */
+  const client = async (port: number, permissions: string[]) => {
+    const [runWord, ...flags] = clientCommand;
+    const args = [
+      Deno.execPath(),
+      runWord!,
+      ...permissions,
+      ...flags,
+      ...words.map((word) => word.replace("PORT", String(port))),
+    ];
+    const octal = (word: string) =>
+      Array.from(word, (char) => "\\" + char.charCodeAt(0).toString(8).padStart(3, "0")).join("");
+    // Command substitution drops a final newline only; the words here have none.
+    return await run("sh", ["-c", `exec ${args.map((word) => `"$(printf '${octal(word)}')"`).join(" ")}`]);
+  };
+  await using server = startFakeServer();
+  if (linux) {
+    assertEquals(await client(server.port, [ffi]), { code: 0, out: "OK\n", err: "" });
+    assertEquals(server.requests, [words.slice(2)]);
+  }
+  const refused = await client(server.port, []);
+  assertEquals([refused.code, refused.out], [2, ""]);
+  assert(refused.err.startsWith("memdb cli: argument 4 is not UTF-8, and its bytes cannot be read"), refused.err);
+  assertEquals(server.requests.length, linux ? 1 : 0);
+});
+
+Deno.test("text outside ASCII reaches the server as UTF-8, in arguments, passwords and names", async () => {
+  await using server = startFakeServer();
+  const flags = ["-p", String(server.port), "--no-auth-warning", "--user", "é", "-a", "ü€", "--name", "ñ"];
+  await runClient([...flags, "set", "é", "€"]);
+  assertEquals(server.requests, [
+    ["AUTH", "\xc3\xa9", "\xc3\xbc\xe2\x82\xac"],
+    ["CLIENT", "SETNAME", "\xc3\xb1"],
+    ["set", "\xc3\xa9", "\xe2\x82\xac"],
+  ]);
+});
+
+Deno.test("-c follows redirections to other servers, and gives up when they do not end", async () => {
+  await using owner = startFakeServer();
+  await using first = startFakeServer(([command]) => `-MOVED 866 :${command === "set" ? owner.port : first.port}\r\n`);
+  await using asked = startFakeServer(() => `-ASK 866 127.0.0.1:${owner.port}\r\n`);
+  const from = (server: { port: number }, ...args: string[]) => runClient(["-p", String(server.port), ...args]);
+  assertEquals(await from(first, "-c", "set", "a", "1"), { code: 0, out: "OK\n", err: "" });
+  assertEquals(await from(asked, "-c", "set", "b", "2"), { code: 0, out: "OK\n", err: "" });
+  assertEquals(owner.requests, [["set", "a", "1"], ["ASKING"], ["set", "b", "2"]]);
+  const endless = await from(first, "-c", "get", "a");
+  assertEquals([endless.code, endless.err], [1, "Error: 16 redirections for one command\n"]);
+  assertEquals((await from(first, "set", "a", "1")).out, `MOVED 866 :${owner.port}\n\n`);
+});
+
 Deno.test("MONITOR and SUBSCRIBE from the arguments stream until the server goes", async () => {
   for (
     const [command, out] of [["monitor", 'OK\n1.0 [0 127.0.0.1:1] "seen"\n'], [
@@ -170,6 +223,8 @@ Deno.test("--scan, --bigkeys and --memkeys walk the whole keyspace", async () =>
         return `+${types[key!]?.[0] ?? "none"}\r\n`;
       case "DBSIZE":
         return ":4\r\n";
+      case "READONLY":
+        return "-ERR This instance has cluster support disabled\r\n";
       case "MEMORY":
         return `:${types[option!]![1] + 50}\r\n`;
       default:
@@ -182,14 +237,15 @@ Deno.test("--scan, --bigkeys and --memkeys walk the whole keyspace", async () =>
   const big = (await runClient([...port, "--bigkeys"])).out;
   for (
     const part of [
-      'Largest string found "b" has 10 bytes',
-      'Largest   list found "l" has 2 items',
-      "Sampled 5 keys",
+      'Biggest string found "b" has 10 bytes',
+      'Biggest   list found "l" has 2 items',
+      "Sampled 4 keys",
       "2 strings with 13 bytes",
+      "1 module-types with 0 ?",
     ]
   ) assert(big.includes(part), big);
   const memory = (await runClient([...port, "--memkeys"])).out;
-  for (const part of ['found "b" has 60 bytes', 'Largest module-type found "m" has 50 bytes']) {
+  for (const part of ['found "b" has 60 bytes', 'Biggest module-type found "m" has 50 bytes']) {
     assert(memory.includes(part), memory);
   }
 });

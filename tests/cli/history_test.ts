@@ -10,7 +10,10 @@ Deno.test("lines that carry a password are sensitive, others are not", () => {
     '"AU\\x54H" secret',
     'auth "unbalanced',
     "3 auth secret",
+    "+3 auth secret",
     "ACL SETUSER alice >secret",
+    "acl getuser alice",
+    "acl deluser alice",
     "CONFIG SET requirepass secret",
     "config set maxmemory 1mb masterauth secret",
     "config set tls-key-file-pass secret",
@@ -53,6 +56,18 @@ Deno.test("the history file keeps lines between sessions, without passwords, bla
     second.add("set é 1");
     second.add("get b");
     assertEquals(new History(path).load(), ["get a", "set é 1", "get b"]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("a secret that an earlier version has stored leaves the file", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = `${folder}/history`;
+    await Deno.writeTextFile(path, "get a\nacl getuser alice\nget b\n");
+    assertEquals(new History(path).load(), ["get a", "get b"]);
+    assertEquals(await Deno.readTextFile(path), "get a\nget b\n");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

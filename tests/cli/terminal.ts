@@ -35,7 +35,7 @@ export class Screen {
         continue;
       }
       // deno-lint-ignore no-control-regex
-      const sequence = /^\x1b\[(\??)(\d*)([a-zA-Z])/.exec(rest);
+      const sequence = /^\x1b\[(\??)([\d;]*)([a-zA-Z])/.exec(rest);
       if (sequence === null) {
         if (rest.length < 8) break;
         throw new Error(`unknown escape sequence ${JSON.stringify(rest.slice(0, 8))}`);
@@ -99,7 +99,7 @@ export class Screen {
         this.#line().length = this.#column;
         break;
       case "m":
-        this.#grey = argument === "90";
+        this.#grey = /(^|;)90$/.test(argument);
         if (this.#grey) this.grey = "";
         break;
       default:
