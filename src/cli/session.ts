@@ -12,6 +12,7 @@ import {
   formatInvalidation,
   isSubscription,
   printsRaw,
+  type PubSubEvent,
   pubSubEvent,
   type Redirection,
   redirectionOf,
@@ -282,7 +283,7 @@ export class Session {
         if (this.#redirectionOf(reply) === undefined) this.#print(args, reply);
         return reply;
       }
-      this.#arrived(reply);
+      this.#arrived(reply, confirming || this.subscribed);
       if (confirming && event?.kind === command && --expected === 0) return reply;
     }
   }
@@ -296,12 +297,12 @@ export class Session {
 
   /** Prints every message until the connection ends or is interrupted. */
   async #stream(connection: Connection): Promise<never> {
-    for (;;) this.#arrived(await connection.read());
+    for (;;) this.#arrived(await connection.read(), this.subscribed);
   }
 
   #listenWhileIdle(): void {
     this.#connection?.listen({
-      reply: (reply) => this.#arrived(reply),
+      reply: (reply) => this.#arrived(reply, this.subscribed),
       closed: (error) => {
         this.#forgetConnection();
         if (this.#settings.interactive) this.#sink.error(`Error: ${error.message}\n`);
@@ -309,18 +310,27 @@ export class Session {
     });
   }
 
-  /** Prints a message that answers no command, and counts subscriptions. */
-  #arrived(reply: Reply): void {
+  /**
+   * Prints a message that answers no command, and counts subscriptions. While the connection is subscribed, or a command
+   * about subscriptions awaits its confirmations, redis-cli shows every push, and invalidations as an array.
+   */
+  #arrived(reply: Reply, subscribed: boolean): void {
+    const { output, showPushes } = this.#settings;
+    const event = this.#countSubscription(reply);
+    if (reply.type === "push" && event === undefined && !subscribed && !showPushes) return;
+    const invalidation = output === "standard" && !subscribed ? formatInvalidation(reply) : undefined;
+    this.#sink.write(invalidation ?? this.#format(reply, output));
+  }
+
+  /** Keeps account of the subscription that `reply` confirms. Returns the event that it is. */
+  #countSubscription(reply: Reply): PubSubEvent | undefined {
     const event = pubSubEvent(reply);
     if (event?.confirms && event.channel !== undefined) {
       const subscription = `${subscriptionKind(event.kind)} ${event.channel}`;
       if (event.kind.includes("unsub")) this.#subscriptions.delete(subscription);
       else this.#subscriptions.add(subscription);
     }
-    const wanted = event !== undefined || this.subscribed || this.#settings.showPushes;
-    if (reply.type === "push" && !wanted) return;
-    const invalidation = this.#settings.output === "standard" ? formatInvalidation(reply) : undefined;
-    this.#sink.write(invalidation ?? this.#format(reply, this.#settings.output));
+    return event;
   }
 
   #print(args: readonly string[], reply: Reply): void {
@@ -345,6 +355,7 @@ export class Session {
       if (!this.#inTransaction) return;
       this.#inTransaction = false;
       if (command === "discard" || reply.type !== "array") this.#database = this.#databaseBeforeTransaction;
+      else reply.items.forEach((item) => this.#countSubscription(item));
       return;
     }
     if (failed) return;
