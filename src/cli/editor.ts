@@ -1,7 +1,8 @@
 /**
  * The line that a person edits on a terminal. node:readline does the editing; this file adds hints after the cursor,
- * reverse search (Ctrl-R), keys typed ahead while a command runs, output above the line, and a notice that stands in the
- * prompt's place until a key is pressed. It knows no commands: hints and completions are functions that it is given.
+ * reverse search (Ctrl-R), keys typed ahead while a command runs, output above the line, and a notice that stands in
+ * the prompt's place until a key is pressed. It knows no commands: hints and completions are functions that it is
+ * given.
  */
 import process from "node:process";
 import { PassThrough } from "node:stream";

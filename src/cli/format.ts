@@ -1,6 +1,6 @@
 /**
- * Replies as text, byte for byte as redis-cli prints them: for people, raw, CSV and JSON. Takes decoded replies and gives
- * byte strings without a final newline; it writes nothing.
+ * Replies as text, byte for byte as redis-cli prints them: for people, raw, CSV and JSON. Takes decoded replies and
+ * gives byte strings without a final newline; it writes nothing.
  */
 import type { Reply } from "../resp/decoder.ts";
 import { fromBytes } from "./binary.ts";
@@ -8,7 +8,7 @@ import { quote } from "./quoting.ts";
 
 export type OutputMode = "standard" | "raw" | "csv" | "json" | "quoted-json";
 
-/** What stands between elements (`-d`) and after each reply (`-D`) in raw output. */
+/** The texts between elements (`-d`) and after each reply (`-D`) in raw output. */
 export interface Delimiters {
   readonly element: string;
   readonly reply: string;
@@ -73,7 +73,7 @@ export function formatStandard(reply: Reply, prefix: string): string {
   }
 }
 
-/** Whether an aggregate takes several lines, so that behind a map's key it begins on a line of its own. */
+/** Whether an aggregate takes several lines. As a map's value it then begins on a line of its own. */
 function spansLines(reply: Reply): boolean {
   if (reply.type === "map") return reply.entries.length > 1 || reply.entries.some(([, value]) => spansLines(value));
   if ("items" in reply) return reply.items.length > 1 || reply.items.some(spansLines);

@@ -32,8 +32,8 @@ In a session:
 }
 
 /**
- * Help on `topic`: a group ("@list"), a command, or the beginning of one ("CONFIG" lists its subcommands too). An unknown
- * topic gets a message with similar names.
+ * Help on `topic`: a group ("@list"), a command, or the beginning of one ("CONFIG" lists its subcommands too). An
+ * unknown topic gets a message with similar names.
  */
 export function helpOn(topic: readonly string[], catalog: Catalog, style: HelpStyle): string {
   const wanted = topic.join(" ").toUpperCase();

@@ -1,6 +1,6 @@
 /**
- * The file that keeps command lines between sessions: one line each, oldest first, readable by its owner only. It refuses
- * lines that carry a secret. It knows nothing of the terminal.
+ * The file that keeps command lines between sessions: one line each, oldest first, readable by its owner only. It
+ * refuses lines that carry a secret. It knows nothing of the terminal.
  */
 import { fromText } from "./binary.ts";
 import { splitArguments } from "./quoting.ts";

@@ -1,6 +1,6 @@
 /**
- * What the command line and the environment tell the client to do. Names of hosts and files are text; everything that
- * goes to the server or to the output is a byte string.
+ * The client's settings for one run, from the command line and the environment. Names of hosts and files are text; the
+ * parts that go to the server or to the output are byte strings.
  */
 import type { OutputMode } from "./format.ts";
 

@@ -1,10 +1,11 @@
 /**
- * The bytes of the process's arguments. Deno gives them as text and puts U+FFFD where they are not UTF-8, so a key of any
- * bytes would be stored as another key. Linux keeps the bytes in /proc; this file reads them there and knows no flag.
+ * The bytes of the process's arguments. Deno gives them as text and puts U+FFFD where they are not UTF-8, so a key of
+ * any bytes would be stored as another key. Linux keeps the bytes in /proc; this file reads them there and knows no
+ * flag.
  *
  * - `deno run` and the compiled executable: the arguments end the command line of this very process.
  * - `deno task`: the task's shell passes text on, so the bytes are in the command line of the parent process only.
- * - other systems, and processes without the permissions: the bytes cannot be had; such arguments are refused.
+ * - other systems, and processes without the permission: the bytes are lost; such arguments are refused.
  *
  * Deno lets a process read /proc with all permissions only; with the permission for FFI the C library reads it.
  */
@@ -40,7 +41,7 @@ function reasonHere(): string {
   return Deno.build.os === "linux" ? "without the permission for FFI" : "on this system";
 }
 
-/** The last words of a process's command line, when they are `args` apart from what is not UTF-8. */
+/** The last words of a process's command line, when they differ from `args` only in bytes that are not UTF-8. */
 function lastWords(process: string, args: readonly string[]): string[] | undefined {
   const line = Deno.build.os === "linux" ? readSpecialFile(`/proc/${process}/cmdline`) : undefined;
   // A zero byte ends each word.

@@ -1,6 +1,6 @@
 /**
- * The commands and replies that are not one reply for one request: texts that are printed unformatted, subscriptions and
- * their messages, pushes, redirections. Pure functions; the session acts on their results.
+ * The commands and replies that are not one reply for one request: texts that are printed unformatted, subscriptions
+ * and their messages, pushes, redirections. Pure functions; the session acts on their results.
  */
 import type { Reply } from "../resp/decoder.ts";
 import { fromBytes } from "./binary.ts";

@@ -311,8 +311,8 @@ export class Session {
   }
 
   /**
-   * Prints a message that answers no command, and counts subscriptions. While the connection is subscribed, or a command
-   * about subscriptions awaits its confirmations, redis-cli shows every push, and invalidations as an array.
+   * Prints a message that answers no command, and counts subscriptions. While the connection is subscribed, or a
+   * command about subscriptions awaits its confirmations, redis-cli shows every push, and invalidations as an array.
    */
   #arrived(reply: Reply, subscribed: boolean): void {
     const { output, showPushes } = this.#settings;

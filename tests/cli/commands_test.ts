@@ -250,7 +250,7 @@ Deno.test("--scan, --bigkeys and --memkeys walk the whole keyspace", async () =>
   }
 });
 
-Deno.test("--stat prints a line of figures, --latency a summary when nobody watches", async () => {
+Deno.test("--stat prints a line of figures, --latency a summary where the output is not a terminal", async () => {
   const info = "used_memory:1536\r\nconnected_clients:2\r\nblocked_clients:1\r\ntotal_commands_processed:100\r\n" +
     "total_connections_received:7\r\ndb0:keys=5,expires=0\r\ndb3:keys=1,expires=0\r\n";
   await using server = startFakeServer(([command]) =>

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../src/core/random.ts";
 import { quote } from "../../src/cli/quoting.ts";
 import { pick, property, randomBytes } from "../helpers/property.ts";
-import { isInstalled, latin1Text, type Outcome, run, runClient, startFakeServer } from "./helpers.ts";
+import { isInstalled, latin1Text, type Outcome, run, runClient, startFakeServer, startRedis } from "./helpers.ts";
 
 const missing = ["redis-cli", "redis-server"].filter((program) => !isInstalled(program));
 const modes = ["--no-raw", "--raw", "--csv", "--json", "--quoted-json"];
@@ -33,7 +33,7 @@ differential("random replies of every type are printed as redis-cli prints them"
   });
 });
 
-/** Without what redis-cli cannot read: bulk errors, attributes, big numbers, and pushes that are no reply. */
+/** Of all types but those that redis-cli cannot read: bulk errors, attributes, big numbers, and pushes. */
 function randomReply(random: SeededRandom, depth: number): string {
   const child = () => randomReply(random, depth - 1);
   const many = (times: number, make: () => string) => Array.from({ length: times }, make).join("");
@@ -267,27 +267,3 @@ ping
   };
   await compare(["-3", "--show-pushes", "yes", "-p", String(redis.port)], script, reset);
 });
-
-/** A redis-server on a free port that keeps nothing. */
-async function startRedis(): Promise<AsyncDisposable & { port: number }> {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--enable-debug-command", "yes"];
-  const child = new Deno.Command("redis-server", { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
-  for (let attempt = 0; attempt < 200; attempt++) {
-    try {
-      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-      break;
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  }
-  return {
-    port,
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
-      await child.status;
-    },
-  };
-}

@@ -86,7 +86,7 @@ Deno.test("a history that has outgrown itself is cut to the newest thousand line
   }
 });
 
-Deno.test("a history that cannot be read or written disturbs nobody", () => {
+Deno.test("a history that cannot be read or written does not disturb the session", () => {
   const history = new History("/nosuch/folder/history");
   assertEquals(history.load(), []);
   assertEquals(history.add("get a"), true);

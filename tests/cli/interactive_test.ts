@@ -64,7 +64,7 @@ interactive("replies are printed for people, also of lines that are pasted at on
   ]);
 });
 
-/** What came from the session: the client asks for COMMAND DOCS beside it, whenever that gets through. */
+/** The session's requests, without the client's own for COMMAND DOCS, which arrives at any time. */
 function typed(server: { requests: string[][] }): string[][] {
   return server.requests.filter(([name]) => name !== "COMMAND");
 }

@@ -6,7 +6,7 @@ import { type Options, UsageError } from "../../src/cli/options.ts";
 const parse = (args: string[], env: Record<string, string> = {}) =>
   parseOptions(args.map(fromText), (name) => env[name]);
 
-Deno.test("flags set what they say and end at the first word that is none", () => {
+Deno.test("flags set their options and end at the first word that is not a flag", () => {
   const cases: [string[], Partial<Options>][] = [
     [[], { host: "127.0.0.1", port: 6379, mode: "commands", command: [], repeat: 1, output: undefined }],
     [["-h", "example", "-p", "1234", "get", "-p"], { host: "example", port: 1234, command: ["get", "-p"] }],
@@ -71,7 +71,7 @@ Deno.test("the password comes from the environment unless a flag gives it", () =
   assertEquals(parse([], { MEMDB_AUTH: "é" }).password, "\xc3\xa9");
 });
 
-Deno.test("a wrong flag or value is one line that says what is right", () => {
+Deno.test("a wrong flag or value gets one line that names the remedy", () => {
   const cases: [string[], string][] = [
     [["--jsno"], "unknown flag --jsno, did you mean --json?"],
     [["--patern", "x"], "unknown flag --patern, did you mean --pattern?"],

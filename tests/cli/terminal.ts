@@ -17,7 +17,7 @@ export function hasTerminal(): boolean {
 
 export const columns = 80;
 
-/** What a terminal shows, as rows of text; `grey` holds what was drawn in grey last. */
+/** The rows of text that a terminal shows; `grey` holds the text that was last drawn in grey. */
 export class Screen {
   #rows: string[][] = [[]];
   #row = 0;

@@ -13,7 +13,7 @@ const sizeCommands: Readonly<Record<string, readonly [command: string, unit: str
   zset: ["ZCARD", "members"],
 };
 
-/** What is known of the keys of one type. */
+/** Sums over the keys of one type, and the largest. */
 interface TypeFigures {
   keys: number;
   size: number;

@@ -3,7 +3,7 @@ import { ask, type ModeContext, type ModeSettings, pause } from "./context.ts";
 
 const HISTORY_INTERVAL_MS = 15_000;
 
-/** What has been measured since the beginning, or since the last line of a history. */
+/** The measurements since the beginning, or since the last line of a history. */
 class Samples {
   #min = Infinity;
   #max = 0;
@@ -39,8 +39,8 @@ class Samples {
 }
 
 /**
- * Samples the time of a PING a hundred times a second. `--latency` redraws a line on a terminal; elsewhere it prints one
- * line after the interval (1 s) and ends. `--latency-history` begins a new line after each interval (15 s).
+ * Samples the time of a PING a hundred times a second. `--latency` redraws a line on a terminal; elsewhere it prints
+ * one line after the interval (1 s) and ends. `--latency-history` begins a new line after each interval (15 s).
  */
 export async function latency(context: ModeContext): Promise<void> {
   const { connection, options, output, sink, live } = context;

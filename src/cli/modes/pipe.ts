@@ -6,8 +6,8 @@ import { splitArguments } from "../quoting.ts";
 import { type ModeContext, ModeError } from "./context.ts";
 
 /**
- * `--pipe`: sends the standard input, RESP or lines of commands, as fast as the server takes it, and counts the replies.
- * The reply to a final ECHO of random bytes is the last one. False when there were errors.
+ * `--pipe`: sends the standard input, RESP or lines of commands, as fast as the server takes it, and counts the
+ * replies. The reply to a final ECHO of random bytes is the last one. False when there were errors.
  */
 export async function pipe(
   { connection, options, sink }: ModeContext,
