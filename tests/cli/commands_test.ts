@@ -103,32 +103,29 @@ Deno.test("with -e the exit status of a pipe tells whether all commands succeede
 });
 
 Deno.test("arguments that are not UTF-8 arrive as they are, and are refused where their bytes are lost", async () => {
-  const [linux, ffi] = [Deno.build.os === "linux", "--allow-ffi"];
-  const words = ["-p", "PORT", "set", "\xff\xc3\xa9", "", "\xfe\xc3"];
-  /** Runs the client with arguments of any bytes, which only a shell can hand over. */
-  const client = async (port: number, permissions: string[]) => {
-    const [runWord, ...flags] = clientCommand;
-    const args = [
-      Deno.execPath(),
-      runWord!,
-      ...permissions,
-      ...flags,
-      ...words.map((word) => word.replace("PORT", String(port))),
-    ];
-    const octal = (word: string) =>
-      Array.from(word, (char) => "\\" + char.charCodeAt(0).toString(8).padStart(3, "0")).join("");
-    // Command substitution drops a final newline only; the words here have none.
-    return await run("sh", ["-c", `exec ${args.map((word) => `"$(printf '${octal(word)}')"`).join(" ")}`]);
-  };
+  const linux = Deno.build.os === "linux";
   await using server = startFakeServer();
+  const words = ["set", "\xff\xc3\xa9", "", "\xfe\xc3"];
+  /** Runs a program with arguments of any bytes, which only a shell can hand over. */
+  const runBytes = (program: readonly string[]) => {
+    const octal = (char: string) => "\\" + char.charCodeAt(0).toString(8).padStart(3, "0");
+    const quoted = [...program, "-p", String(server.port), ...words].map((word) =>
+      `"$(printf '${Array.from(word, octal).join("")}')"`
+    );
+    return run("sh", ["-c", `cd '${root}' && exec ${quoted.join(" ")}`]);
+  };
+  const root = new URL("../..", import.meta.url).pathname;
+  const [runWord, ...flags] = clientCommand;
+  const client = [Deno.execPath(), runWord!];
   if (linux) {
-    assertEquals(await client(server.port, [ffi]), { code: 0, out: "OK\n", err: "" });
-    assertEquals(server.requests, [words.slice(2)]);
+    for (const program of [[...client, "--allow-ffi", ...flags], [Deno.execPath(), "task", "-q", "cli"]]) {
+      assertEquals(await runBytes(program), { code: 0, out: "OK\n", err: "" }, program.join(" "));
+      assertEquals(server.requests.pop(), words);
+    }
   }
-  const refused = await client(server.port, []);
-  assertEquals([refused.code, refused.out], [2, ""]);
+  const refused = await runBytes([...client, ...flags]);
+  assertEquals([refused.code, refused.out, server.requests], [2, "", []]);
   assert(refused.err.startsWith("memdb cli: argument 4 is not UTF-8, and its bytes cannot be read"), refused.err);
-  assertEquals(server.requests.length, linux ? 1 : 0);
 });
 
 Deno.test("text outside ASCII reaches the server as UTF-8, in arguments, passwords and names", async () => {
@@ -264,4 +261,22 @@ Deno.test("--stat prints a line of figures, --latency a summary where the output
   );
   const latency = await runClient([...port, "--latency", "-i", "0.02", "--csv"]);
   assert(/^\d+\.\d\d,\d+\.\d\d,\d+\.\d\d,\d+\n$/.test(latency.out), latency.out);
+  const history = await runClient([...port, "--latency-history", "-i", "0.02", "-r", "2", "--no-raw"]);
+  const line = "min: [\\d.]+, max: [\\d.]+, avg: [\\d.]+ \\(\\d+ samples\\) -- 0\\.\\d\\d seconds range\\n";
+  assert(new RegExp(`^(${line}){2}$`).test(history.out), history.out);
+});
+
+Deno.test("--lru-test counts hits and misses of a cache, --intrinsic-latency measures the machine alone", async () => {
+  const keys = new Set<string>();
+  await using server = startFakeServer(([command, key]) => {
+    keys.add(key!);
+    return command === "SET" ? "+OK\r\n" : key === "lru:1" ? "$1\r\na\r\n" : "$-1\r\n";
+  });
+  const cache = await runClient(["-p", String(server.port), "--lru-test", "3", "-r", "2"]);
+  assert(/^(\d+ Gets\/sec \| Hits: \d+ \(\d+\.\d\d%\) \| Misses: \d+ \(\d+\.\d\d%\)\n){2}$/.test(cache.out), cache.out);
+  assertEquals([...keys].sort(), ["lru:1", "lru:2", "lru:3"]);
+  const machine = await runClient(["--intrinsic-latency", "1"]);
+  const summary =
+    /\n\n\d+ total runs \(avg latency: [\d.]+ microseconds \/ [\d.]+ nanoseconds per run\)\.\nWorst run took /;
+  assert(summary.test(machine.out), machine.out);
 });

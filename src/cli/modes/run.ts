@@ -4,7 +4,7 @@ import { Session } from "../session.ts";
 import type { ModeContext, ModeSettings } from "./context.ts";
 import { hotKeys, largestKeys } from "./keys.ts";
 import { intrinsicLatency, latency } from "./latency.ts";
-import { lruTest } from "./lru_test.ts";
+import { lruTest } from "./cache_workload.ts";
 import { pipe } from "./pipe.ts";
 import { scan } from "./scan.ts";
 import { stat } from "./stat.ts";
