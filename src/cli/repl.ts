@@ -147,10 +147,11 @@ export async function runInteractive(
   editor.close();
 }
 
-/** redis-cli's notice while messages are awaited: bright black, and empty in raw output. */
+/** redis-cli's notice while messages are awaited: one row in bright black, and empty in raw output. */
 function readingNotice({ output, help }: ReplSettings): string {
   if (output === "raw") return "";
-  return help.colored ? `\x1b[1;90m${READING}\x1b[0m` : READING;
+  const text = READING.slice(0, help.width - 1);
+  return help.colored ? `\x1b[1;90m${text}\x1b[0m` : text;
 }
 
 /** Receives a function that prints above the line being edited. */
