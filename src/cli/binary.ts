@@ -1,6 +1,6 @@
 /**
  * Text that may hold any byte. Inside the client, command lines, arguments and formatted replies are "byte strings":
- * JavaScript strings in which each character is one byte. This file converts them; it knows nothing of their content.
+ * JavaScript strings in which each character is one byte. This file converts between them and text.
  */
 import { Buffer } from "node:buffer";
 
@@ -14,7 +14,7 @@ export function fromBytes(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }
 
-/** Text as a person typed it, as the byte string of its UTF-8 form. */
+/** The byte string of a text in UTF-8. */
 export function fromText(text: string): string {
   return Buffer.from(text, "utf8").toString("latin1");
 }

@@ -1,6 +1,7 @@
 /**
- * What the client knows about commands: our own table, enriched by COMMAND DOCS of the server it is connected to, under
- * full names ("CONFIG GET"). Hints, completion and help ask it; it prints nothing and opens no connection.
+ * The commands that the client knows, under their full names ("CONFIG GET"): those of MemDB's own table, and those that
+ * COMMAND DOCS of the connected server adds. Hints, completion and help read it; it prints nothing and opens no
+ * connection.
  */
 import type { CommandSpec } from "../dispatch/spec.ts";
 import type { Reply } from "../resp/decoder.ts";
@@ -24,7 +25,7 @@ export interface Entry {
 export class Catalog {
   readonly #entries = new Map<string, Entry>();
 
-  /** Begins with the commands of `table`. */
+  /** Holds the commands of `table`. */
   constructor(table: readonly CommandSpec[]) {
     for (const spec of table) this.#addSpec(spec, "");
   }
@@ -44,7 +45,7 @@ export class Catalog {
     for (const sub of spec.subcommands ?? []) this.#addSpec(sub, name + " ");
   }
 
-  /** Adds what a server's reply to COMMAND DOCS tells about commands that are not known yet. */
+  /** Adds the commands of a server's reply to COMMAND DOCS that are not known yet. */
   addDocs(docs: Reply): void {
     for (const [name, fields] of fieldsOf(docs)) this.#addDoc(name, fieldsOf(fields));
   }
@@ -101,7 +102,7 @@ export class Catalog {
   }
 }
 
-/** The arguments of an entry as text; of a container its subcommands. */
+/** The arguments of an entry as text; for a command of subcommands, their names. */
 export function argumentsOf(entry: Entry): string {
   const text = renderSyntax(entry.syntax);
   return text === "" && entry.subcommands.length > 0 ? [...entry.subcommands].sort().join("|") : text;

@@ -3,33 +3,28 @@
  * connection are noticed between commands. It knows no command and prints nothing.
  */
 import { encodeRequest, type Reply, ReplyDecoder, ReplyProtocolError } from "../resp/decoder.ts";
-import { toBytes } from "./binary.ts";
-import type { Options } from "./options.ts";
+import { fromText, toBytes } from "./binary.ts";
+import { addressOf, dial, type Target, type Transport } from "./transport.ts";
 
-/** The connection ended; `message` is a line for the user. */
+/** The connection ended; `message` is a line for the user, as a byte string. */
 export class ConnectionError extends Error {
   override name = "ConnectionError";
 }
 
-type Target = Pick<
-  Options,
-  "host" | "port" | "socket" | "tls" | "cacert" | "cert" | "key" | "connectTimeoutMs"
->;
-
-/** Gets what arrives while nobody waits in `read`. */
+/** Gets replies that arrive while no call of `read` waits for them, and the end of the connection. */
 export interface IdleListener {
   reply(reply: Reply): void;
   closed(error: ConnectionError): void;
 }
 
 export class Connection {
-  readonly #conn: Deno.Conn;
+  readonly #conn: Transport;
   readonly #arrived: Reply[] = [];
   #error: ConnectionError | undefined;
   #waiter: { resolve: (reply: Reply) => void; reject: (error: ConnectionError) => void } | undefined;
   #listener: IdleListener | undefined;
 
-  private constructor(conn: Deno.Conn) {
+  private constructor(conn: Transport) {
     this.#conn = conn;
     this.#pump();
   }
@@ -37,9 +32,10 @@ export class Connection {
   /** Connects. Throws ConnectionError with Redis's words. */
   static async open(target: Target): Promise<Connection> {
     try {
-      return new Connection(await withTimeout(dial(target), target.connectTimeoutMs));
+      return new Connection(await dial(target));
     } catch (error) {
-      throw new ConnectionError(`Could not connect to Redis at ${addressOf(target)}: ${reasonOf(error)}`);
+      const reason = error instanceof Error ? error.message : error;
+      throw new ConnectionError(fromText(`Could not connect to Redis at ${addressOf(target)}: ${reason}`));
     }
   }
 
@@ -57,7 +53,7 @@ export class Connection {
     try {
       for (let at = 0; at < bytes.length;) at += await this.#conn.write(bytes.subarray(at));
     } catch {
-      // What the server said before it closed is still to be read; the reader finds the end behind it.
+      // Replies that came before the end are still to be read; `read` reports the end after them.
       if (this.#error !== undefined && this.#arrived.length === 0) throw this.#error;
     }
   }
@@ -70,7 +66,7 @@ export class Connection {
     return new Promise((resolve, reject) => this.#waiter = { resolve, reject });
   }
 
-  /** Hands what arrives from now on, and what has arrived, to `listener`; undefined ends that. */
+  /** Hands the replies that have arrived, and those to come, to `listener`; undefined ends that. */
   listen(listener: IdleListener | undefined): void {
     this.#listener = listener;
     if (listener === undefined) return;
@@ -87,7 +83,7 @@ export class Connection {
     this.#error = error;
     try {
       this.#conn.close();
-    } catch { /* closed by the other side already */ }
+    } catch { /* the other side has closed it */ }
     this.#waiter?.reject(error);
     this.#waiter = undefined;
     this.#listener?.closed(error);
@@ -123,47 +119,4 @@ export class Connection {
       this.#arrived.push(reply);
     }
   }
-}
-
-/** How the server is called in messages and in the prompt. */
-export function addressOf(target: Pick<Target, "host" | "port" | "socket">): string {
-  if (target.socket !== undefined) return target.socket;
-  return target.host.includes(":") ? `[${target.host}]:${target.port}` : `${target.host}:${target.port}`;
-}
-
-async function dial(target: Target): Promise<Deno.Conn> {
-  if (target.socket !== undefined) return await Deno.connect({ transport: "unix", path: target.socket });
-  const { host: hostname, port } = target;
-  if (!target.tls) {
-    const conn = await Deno.connect({ hostname, port });
-    conn.setNoDelay();
-    return conn;
-  }
-  const options: Deno.ConnectTlsOptions = { hostname, port };
-  if (target.cacert !== undefined) options.caCerts = [await Deno.readTextFile(target.cacert)];
-  if (target.cert === undefined || target.key === undefined) return await Deno.connectTls(options);
-  const [cert, key] = [await Deno.readTextFile(target.cert), await Deno.readTextFile(target.key)];
-  return await Deno.connectTls({ ...options, cert, key });
-}
-
-async function withTimeout(dialing: Promise<Deno.Conn>, ms: number): Promise<Deno.Conn> {
-  if (ms === 0) return await dialing;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("Connection timed out")), ms);
-  });
-  try {
-    return await Promise.race([dialing, timeout]);
-  } catch (error) {
-    dialing.then((conn) => conn.close(), () => {});
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** The operating system's words without the runtime's decoration. */
-function reasonOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/ \(os error \d+\).*$/, "").replace(/^failed to lookup address information: /, "");
 }

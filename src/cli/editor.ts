@@ -1,7 +1,8 @@
 /**
- * The line that a person edits on a terminal. node:readline does the editing; this file adds hints behind the cursor,
- * reverse search (Ctrl-R), keys typed ahead while a command runs, and output above the line. It knows no commands: hints
- * and completions are functions it is given.
+ * The line that a person edits on a terminal. node:readline does the editing; this file adds hints after the cursor,
+ * reverse search (Ctrl-R), keys typed ahead while a command runs, output above the line, and a notice that stands in
+ * the prompt's place until a key is pressed. It knows no commands: hints and completions are functions that it is
+ * given.
  */
 import process from "node:process";
 import { PassThrough } from "node:stream";
@@ -22,29 +23,33 @@ export interface EditorSettings {
   readonly remember: (line: string) => boolean;
   readonly complete: (line: string) => [string[], string];
   readonly hint: (line: string) => string;
-  /** Resolves when the line is dealt with and the next may be asked for. */
+  /** The text to show instead of the prompt, until a key is pressed; undefined for the prompt. */
+  readonly notice: () => string | undefined;
+  /** Resolves when the command has ended and the next line may be edited. */
   readonly onLine: (line: string) => Promise<void>;
-  /** Ctrl-C; `busy` while a line is being dealt with. */
+  /** Ctrl-C, and Ctrl-D on an empty line; `busy` while a command runs. */
   readonly onInterrupt: (busy: boolean) => void;
-  /** Ctrl-D on an empty line, or the terminal is gone. */
+  /** The terminal is gone. */
   readonly onEnd: () => void;
   readonly prompt: () => string;
 }
 
 const historySize = 1000;
 
-/** What node:readline's interface has beyond its declared type. */
+/** Properties that node:readline's interface has and its type lacks. */
 type Line = readline.Interface & { history: string[]; prevRows?: number };
 
 export class LineEditor {
   readonly #settings: EditorSettings;
-  /** Gets no input of its own: keys reach it one by one through write(), after we have looked at them. */
+  /** Reads no input: this class passes keys to its write() one by one. */
   readonly #line: Line;
   readonly #out = process.stdout;
   readonly #typedAhead: [string | undefined, Key][] = [];
   readonly #onKey = (text: string | undefined, key: Key) => this.#pressed(text, key);
   readonly #onInputEnd = () => this.#settings.onEnd();
   #busy = false;
+  /** The notice stands where the prompt will be. */
+  #noticed = false;
   #hinted = false;
   #closed = false;
   #search: { query: string; index: number; original: string } | undefined;
@@ -88,9 +93,14 @@ export class LineEditor {
     process.stdin.pause();
   }
 
-  /** Lets `print` write above the line being edited, then shows prompt and line again. */
+  /** Lets `print` write above the line being edited, then shows prompt and line, or the notice, again. */
   above(print: () => void): void {
     if (this.#busy || this.#closed) return print();
+    if (this.#noticed) {
+      this.#removeNotice();
+      print();
+      return this.#ask();
+    }
     this.#leaveLine();
     print();
     this.#line.setPrompt(this.#settings.prompt());
@@ -104,12 +114,27 @@ export class LineEditor {
 
   #ask(): void {
     this.#busy = false;
-    this.#line.setPrompt(this.#settings.prompt());
-    this.#line.prompt();
+    const notice = this.#typedAhead.length > 0 ? undefined : this.#settings.notice();
+    if (notice !== undefined) {
+      this.#noticed = true;
+      this.#out.write(`${notice}\r`);
+      return;
+    }
+    this.#prompt();
     while (!this.#busy && !this.#closed && this.#typedAhead.length > 0) {
       const [text, key] = this.#typedAhead.shift()!;
       this.#pressed(text, key);
     }
+  }
+
+  #prompt(): void {
+    this.#line.setPrompt(this.#settings.prompt());
+    this.#line.prompt();
+  }
+
+  #removeNotice(): void {
+    this.#noticed = false;
+    this.#out.write("\r\x1b[K");
   }
 
   #entered(line: string): void {
@@ -130,6 +155,11 @@ export class LineEditor {
       }
       return;
     }
+    if (this.#noticed) {
+      if (control === "c") return this.#settings.onInterrupt(false);
+      this.#removeNotice();
+      this.#prompt();
+    }
     if (this.#search !== undefined && this.#searchKey(text, key)) return;
     this.#clearHint();
     if (control === "c") {
@@ -139,12 +169,12 @@ export class LineEditor {
       this.#settings.onInterrupt(false);
     } else if (control === "d" && this.#line.line === "") {
       this.#out.write("\n");
-      this.#settings.onEnd();
+      this.#settings.onInterrupt(false);
     } else if (control === "r") {
       this.#beginSearch();
     } else if (control !== "z" && control !== "s") {
       this.#line.write((text ?? null) as string, key);
-      // The completer answers in a later turn.
+      // The completer answers in a later turn of the event loop.
       if (key.name === "tab") setTimeout(() => this.#drawHint(), 0);
       else this.#drawHint();
     }
@@ -167,7 +197,7 @@ export class LineEditor {
     this.#hinted = false;
   }
 
-  /** Puts the cursor where the prompt began and wipes everything from there on. */
+  /** Puts the cursor at the beginning of the prompt and erases everything from there on. */
   #leaveLine(): void {
     this.#clearHint();
     const rows = this.#search === undefined ? this.#line.getCursorPos().rows : 0;
@@ -194,7 +224,7 @@ export class LineEditor {
     this.#drawSearch();
   }
 
-  /** True when the key belonged to the search; any other key takes the found line and then does what it always does. */
+  /** True when the key belongs to the search; any other key takes the found line and then has its usual effect. */
   #searchKey(text: string | undefined, key: Key): boolean {
     const search = this.#search!;
     const control = key.ctrl === true ? key.name : undefined;

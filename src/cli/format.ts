@@ -1,14 +1,14 @@
 /**
- * Replies as text, byte for byte as redis-cli prints them: for people, raw, CSV and JSON. Takes decoded replies and gives
- * byte strings without a final newline; it writes nothing.
+ * Replies as text, byte for byte as redis-cli prints them: for people, raw, CSV and JSON. Takes decoded replies and
+ * gives byte strings without a final newline; it writes nothing.
  */
 import type { Reply } from "../resp/decoder.ts";
 import { fromBytes } from "./binary.ts";
 import { quote } from "./quoting.ts";
 
-export type OutputMode = "standard" | "raw" | "csv" | "json";
+export type OutputMode = "standard" | "raw" | "csv" | "json" | "quoted-json";
 
-/** What stands between elements (`-d`) and after each reply (`-D`) in raw output. */
+/** The texts between elements (`-d`) and after each reply (`-D`) in raw output. */
 export interface Delimiters {
   readonly element: string;
   readonly reply: string;
@@ -24,7 +24,9 @@ export function formatReply(reply: Reply, mode: OutputMode, delimiters: Delimite
     case "csv":
       return formatCsv(reply) + "\n";
     case "json":
-      return formatJson(reply) + "\n";
+      return formatJson(reply, jsonString) + "\n";
+    case "quoted-json":
+      return formatJson(reply, quotedJsonString) + "\n";
   }
 }
 
@@ -71,7 +73,7 @@ export function formatStandard(reply: Reply, prefix: string): string {
   }
 }
 
-/** Whether an aggregate takes several lines, so that behind a map's key it begins on a line of its own. */
+/** Whether an aggregate takes several lines. As a map's value it then begins on a line of its own. */
 function spansLines(reply: Reply): boolean {
   if (reply.type === "map") return reply.entries.length > 1 || reply.entries.some(([, value]) => spansLines(value));
   if ("items" in reply) return reply.items.length > 1 || reply.items.some(spansLines);
@@ -128,15 +130,15 @@ export function formatCsv(reply: Reply): string {
   }
 }
 
-/** JSON with the bytes of strings left as they are, hence UTF-8 as far as the data are. */
-export function formatJson(reply: Reply): string {
+/** JSON, its strings written by `string`. */
+function formatJson(reply: Reply, string: (byteString: string) => string): string {
   switch (reply.type) {
     case "status":
     case "verbatim":
     case "string":
-      return jsonString(fromBytes(reply.bytes));
+      return string(fromBytes(reply.bytes));
     case "error":
-      return `error:${jsonString(fromBytes(reply.bytes))}`;
+      return `error:${string(fromBytes(reply.bytes))}`;
     case "integer":
     case "bignum":
     case "boolean":
@@ -146,15 +148,17 @@ export function formatJson(reply: Reply): string {
     case "nil":
       return "null";
     case "map":
-      return `{${reply.entries.map(([key, value]) => `${jsonKey(key)}:${formatJson(value)}`).join(",")}}`;
+      return `{${
+        reply.entries.map(([key, value]) => `${jsonKey(key, string)}:${formatJson(value, string)}`).join(",")
+      }}`;
     default:
-      return `[${reply.items.map(formatJson).join(",")}]`;
+      return `[${reply.items.map((item) => formatJson(item, string)).join(",")}]`;
   }
 }
 
-/** Keys that are no strings are written as JSON inside a string, errors bare. */
-function jsonKey(key: Reply): string {
-  const text = formatJson(key);
+/** Keys that are not strings are written as JSON inside a string, errors bare. */
+function jsonKey(key: Reply, string: (byteString: string) => string): string {
+  const text = formatJson(key, string);
   return "bytes" in key ? text : `"${text}"`;
 }
 
@@ -168,10 +172,16 @@ const jsonEscapes: Readonly<Record<string, string>> = {
   "\f": "\\f",
 };
 
+/** The bytes of strings stay as they are: UTF-8 where the data are. */
 function jsonString(byteString: string): string {
   // deno-lint-ignore no-control-regex
   const inner = byteString.replace(/["\\\x00-\x1f]/g, (char) => {
     return jsonEscapes[char] ?? "\\u" + char.charCodeAt(0).toString(16).padStart(4, "0");
   });
   return `"${inner}"`;
+}
+
+/** ASCII: the string as standard output shows it, its backslashes doubled. */
+function quotedJsonString(byteString: string): string {
+  return quote(byteString).replaceAll("\\", "\\\\");
 }

@@ -1,11 +1,11 @@
 /**
- * What helps while typing: the arguments that may follow, shown grey behind the cursor, and the words that Tab completes.
- * Works on the text of the line alone; the terminal draws.
+ * Help while typing: the arguments that may follow, shown grey after the cursor, and the words that Tab completes.
+ * Works on the text of the line alone; the editor draws.
  */
 import { argumentsOf, type Catalog, type Entry } from "./catalog.ts";
 import { nextTokens, remainingSyntax, renderSyntax } from "./syntax.ts";
 
-/** The words that are finished (white space follows them) and the one being typed. Quoted words count as one. */
+/** The words that white space has ended, and the word being typed. A quoted string is one word. */
 function typedWords(line: string): { done: string[]; last: string } {
   const words = line.match(/(?:"(?:\\.|[^"\\])*"?|'(?:\\'|[^'])*'?|[^\s"'])+/g) ?? [];
   if (line === "" || /\s$/.test(line)) return { done: [...words], last: "" };
@@ -17,7 +17,7 @@ function withoutRepeat(words: readonly string[]): string[] {
   return words.length > 0 && /^\d+$/.test(words[0]!) ? words.slice(1) : [...words];
 }
 
-/** What to show behind the cursor at the end of `line`: a leading space where the line has none, or nothing. */
+/** The hint to show at the end of `line`, with a leading space where the line ends in a word; empty for none. */
 export function hintFor(line: string, catalog: Catalog): string {
   const { done, last } = typedWords(line);
   const words = withoutRepeat(last === "" ? done : [...done, last]);

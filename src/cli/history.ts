@@ -1,24 +1,27 @@
 /**
- * The file that remembers command lines between sessions: one line each, oldest first, readable by its owner only. Lines
- * that carry a password are refused here, whoever offers them. It knows nothing of the terminal.
+ * The file that keeps command lines between sessions: one line each, oldest first, readable by its owner only. It
+ * refuses lines that carry a secret. It knows nothing of the terminal.
  */
 import { fromText } from "./binary.ts";
 import { splitArguments } from "./quoting.ts";
 
 const maxLines = 1000;
 
-/** Whether `line` may hold a password or an access rule; such a line is stored nowhere. */
+/**
+ * Whether `line` may hold a password or an access rule; such a line is stored nowhere. These are the commands that
+ * redis-cli excludes, a little wider: a secret that a typing error has put in the wrong place stays out, too.
+ */
 export function isSensitive(line: string): boolean {
   const bytes = fromText(line);
   const words = splitArguments(bytes) ?? bytes.replaceAll(/["']/g, " ").split(/\s+/).filter((word) => word !== "");
   const args = words.map((word) => word.toUpperCase());
-  if (args.length > 0 && /^-?\d+$/.test(args[0]!)) args.shift();
+  if (args.length > 0 && /^[+-]?\d+$/.test(args[0]!)) args.shift();
   const [command, second, ...rest] = args;
   switch (command) {
     case "AUTH":
       return true;
     case "ACL":
-      return second === "SETUSER";
+      return second === "SETUSER" || second === "GETUSER" || second === "DELUSER";
     case "CONFIG":
       return second === "SET" &&
         rest.some((word) => /^(REQUIREPASS|MASTERAUTH|MASTERUSER|TLS-.*-PASS|USER)$/.test(word));
@@ -36,27 +39,31 @@ export class History {
   readonly #path: string | undefined;
   #last = "";
 
-  /** `path` undefined keeps nothing beyond the session. */
+  /** Without a `path`, lines end with the session. */
   constructor(path: string | undefined) {
     this.#path = path;
   }
 
-  /** The lines of earlier sessions, oldest first, at most a thousand; a file that has outgrown that twice is cut. */
+  /**
+   * The lines of earlier sessions, oldest first, at most a thousand. Writes the file anew when it holds more than twice
+   * as many, or a secret.
+   */
   load(): string[] {
     if (this.#path === undefined) return [];
-    let lines: string[];
+    let stored: string[];
     try {
-      lines = Deno.readTextFileSync(this.#path).split("\n").filter((line) => line.trim() !== "" && !isSensitive(line));
+      stored = Deno.readTextFileSync(this.#path).split("\n").filter((line) => line.trim() !== "");
     } catch {
       return [];
     }
-    if (lines.length > 2 * maxLines) {
+    const harmless = stored.filter((line) => !isSensitive(line));
+    const lines = harmless.slice(-maxLines);
+    if (harmless.length < stored.length || stored.length > 2 * maxLines) {
       this.#ignoringFailure((path) => {
-        Deno.writeTextFileSync(path + ".new", lines.slice(-maxLines).join("\n") + "\n", { mode: 0o600 });
+        Deno.writeTextFileSync(path + ".new", lines.map((line) => line + "\n").join(""), { mode: 0o600 });
         Deno.renameSync(path + ".new", path);
       });
     }
-    lines = lines.slice(-maxLines);
     this.#last = lines.at(-1) ?? "";
     return lines;
   }
@@ -80,7 +87,7 @@ export class History {
   }
 }
 
-/** Where the history lives: MEMDB_HISTFILE or REDISCLI_HISTFILE, else ~/.memdb_history. /dev/null keeps none. */
+/** The history's file: MEMDB_HISTFILE or REDISCLI_HISTFILE, else ~/.memdb_history. /dev/null keeps none. */
 export function historyPath(env: (name: string) => string | undefined): string | undefined {
   const chosen = env("MEMDB_HISTFILE") ?? env("REDISCLI_HISTFILE");
   if (chosen !== undefined) return chosen === "" || chosen === "/dev/null" ? undefined : chosen;

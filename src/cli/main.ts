@@ -1,36 +1,39 @@
 /**
  * `memdb cli`: reads the flags, chooses between one command, a pipe, a session and the special modes, and turns the
- * outcome into an exit status. It owns the process's streams; everything else is in the modules beside it.
+ * outcome into an exit status. It owns the process's streams; everything else is in the files beside it.
  */
 import type { CommandSpec } from "../dispatch/spec.ts";
-import { fromBytes, fromText, toBytes, toText } from "./binary.ts";
+import { fromBytes, fromText, toBytes } from "./binary.ts";
 import { Catalog } from "./catalog.ts";
 import { ConnectionError } from "./connection.ts";
 import type { OutputMode } from "./format.ts";
 import { historyPath } from "./history.ts";
-import { largestKeys, latency, ModeError, pipe, scan, stat } from "./modes.ts";
-import { type Options, parseOptions, usage, UsageError } from "./options.ts";
+import { ModeError } from "./modes/context.ts";
+import { runMode } from "./modes/run.ts";
+import { parseOptions, usage } from "./flags.ts";
+import { type Options, UsageError } from "./options.ts";
+import { LostBytesError, processArguments } from "./process_arguments.ts";
 import { helpText, type ReplSettings, runInteractive, runPiped } from "./repl.ts";
 import { Session, type Sink } from "./session.ts";
 import config from "../../deno.json" with { type: "json" };
 
 /**
- * Runs the client with what stands behind the word `cli`. `table` describes the commands for help and hints.
+ * Runs the client with the words of the command line after `cli`. `table` describes the commands for help and hints.
  * Returns the exit status: 0, 1 when a command failed or the server could not be reached, 2 when a flag is wrong.
  */
 export async function runCli(args: readonly string[], table: readonly CommandSpec[]): Promise<number> {
   try {
-    return await run(parseOptions(args, environment), new Catalog(table));
+    return await run(parseOptions(processArguments(args), environment), new Catalog(table));
   } catch (error) {
-    if (error instanceof UsageError) {
-      writeAll(Deno.stderr, fromText(`memdb cli: ${error.message}\n`));
+    if (error instanceof UsageError || error instanceof LostBytesError) {
+      writeAll(Deno.stderr, `memdb cli: ${error.message}\n`);
       return 2;
     }
     if (error instanceof ConnectionError || error instanceof ModeError) {
       writeAll(Deno.stderr, `Error: ${error.message}\n`);
       return 1;
     }
-    // Whoever read our output has had enough, as `head` does.
+    // The reader of the output, for example `head`, has ended.
     if (error instanceof Deno.errors.BrokenPipe) return 1;
     throw error;
   }
@@ -42,7 +45,7 @@ async function run(options: Options, catalog: Catalog): Promise<number> {
     error: (text) => writeAll(Deno.stderr, text),
   };
   if (options.mode === "help" || options.mode === "version") {
-    sink.write(fromText(options.mode === "help" ? usage() : `memdb cli ${config.version}\n`));
+    sink.write(fromText(options.mode === "help" ? usage(terminalWidth()) : `memdb cli ${config.version}\n`));
     return 0;
   }
   const live = Deno.stdout.isTerminal();
@@ -53,14 +56,14 @@ async function run(options: Options, catalog: Catalog): Promise<number> {
       "Warning: Using a password with '-a' or '-u' option on the command line interface may not be safe.\n",
     );
   }
-  if (options.mode !== "commands") return await runMode(options, output, sink, live);
+  if (options.mode !== "commands") return await runMode(options.mode, { options, output, sink, live });
 
   let args = options.command;
   if (options.evalFile !== undefined) args = await evalCommand(options.evalFile, args);
   if (options.lastArgumentFromInput) args = [...args, await readInput()];
   else if (options.tagFromInput !== undefined) {
     const at = args.indexOf(options.tagFromInput);
-    if (at < 0) throw new UsageError(`-X: no argument is ${toText(options.tagFromInput)}`);
+    if (at < 0) throw new UsageError(`-X: no argument is ${options.tagFromInput}`);
     args = args.with(at, await readInput());
   }
   options.command = args;
@@ -79,7 +82,7 @@ async function run(options: Options, catalog: Catalog): Promise<number> {
     sink: shown,
     output,
     version: config.version,
-    colored: live && environment("NO_COLOR") === undefined,
+    help: { colored: live && environment("NO_COLOR") === undefined, width: terminalWidth() },
     repeat,
     intervalMs,
   };
@@ -102,47 +105,13 @@ async function run(options: Options, catalog: Catalog): Promise<number> {
   }
 }
 
-async function runMode(options: Options, output: OutputMode, sink: Sink, live: boolean): Promise<number> {
-  const session = new Session(
-    { options: { ...options, protocol: 2 }, output, showPushes: false, interactive: false },
-    sink,
-  );
-  const connection = await session.detach();
-  if (connection === undefined) return 1;
-  const context = { connection, options, output, sink, live };
-  try {
-    switch (options.mode) {
-      case "scan":
-        await scan(context);
-        break;
-      case "bigkeys":
-        await largestKeys(context, "elements");
-        break;
-      case "memkeys":
-        await largestKeys(context, "memory");
-        break;
-      case "stat":
-        await stat(context);
-        break;
-      case "latency":
-        await latency(context);
-        break;
-      case "pipe":
-        return await pipe(context, Deno.stdin.readable) ? 0 : 1;
-    }
-    return 0;
-  } finally {
-    connection.close();
-  }
-}
-
 /** `EVAL script number-of-keys key … argument …` from a file and `key … , argument …`. */
 async function evalCommand(path: string, args: readonly string[]): Promise<string[]> {
   let script: Uint8Array;
   try {
     script = await Deno.readFile(path);
   } catch (error) {
-    throw new UsageError(`--eval ${path}: ${error instanceof Error ? error.message : error}`);
+    throw new UsageError(fromText(`--eval ${path}: ${error instanceof Error ? error.message : error}`));
   }
   const comma = args.indexOf(",");
   const keys = comma < 0 ? args : args.slice(0, comma);
@@ -182,6 +151,11 @@ function askPassword(): string {
     }
   }
   return password;
+}
+
+/** Columns of the terminal, or 80 where the output goes elsewhere. */
+function terminalWidth(): number {
+  return Deno.stdout.isTerminal() ? Math.max(40, Deno.consoleSize().columns) : 80;
 }
 
 /** A variable of the environment, or undefined where the process may not read it. */

@@ -1,6 +1,6 @@
 /**
- * How a command line becomes arguments and how an argument is shown with quotes, on byte strings. The rules of splitting
- * are those of inline commands and live with the protocol.
+ * How a command line becomes arguments and how an argument is shown with quotes, on byte strings. The rules of
+ * splitting are those of inline commands and live with the protocol.
  */
 import { splitArguments as splitInline } from "../resp/inline.ts";
 import { fromBytes, toBytes } from "./binary.ts";

@@ -1,13 +1,13 @@
 /**
- * Sessions of several commands: from a pipe, or typed on a terminal. Knows the words that are the client's own (quit, help,
- * clear, connect, :set, a repeat count) and hands everything else to the Session.
+ * Sessions of several commands: from a pipe, or typed on a terminal. It runs the client's own words (quit, help, clear,
+ * connect, :set, a repeat count) and hands everything else to the Session.
  */
 import { fromBytes, fromText } from "./binary.ts";
 import type { Catalog } from "./catalog.ts";
 import { Connection } from "./connection.ts";
 import { LineEditor } from "./editor.ts";
 import type { OutputMode } from "./format.ts";
-import { helpOn, introduction } from "./help.ts";
+import { helpOn, type HelpStyle, introduction } from "./help.ts";
 import { completionsFor, hintFor } from "./hints.ts";
 import { History } from "./history.ts";
 import { splitArguments } from "./quoting.ts";
@@ -19,12 +19,12 @@ export interface ReplSettings {
   readonly sink: Sink;
   readonly output: OutputMode;
   readonly version: string;
-  readonly colored: boolean;
+  readonly help: HelpStyle;
   readonly repeat: number;
   readonly intervalMs: number;
 }
 
-/** What a line did to the session. */
+/** The effects of a line beyond its output. */
 interface LineOutcome {
   readonly quit?: boolean;
   readonly failed?: boolean;
@@ -32,13 +32,13 @@ interface LineOutcome {
   readonly hints?: boolean;
 }
 
-/** `help`, `?` and what stands behind them; undefined when `args` is something else. */
+/** The answer to `help topic` and `? topic`; undefined when `args` is something else. */
 export function helpText(
   args: readonly string[],
-  { catalog, version, colored }: Pick<ReplSettings, "catalog" | "version" | "colored">,
+  { catalog, version, help }: Pick<ReplSettings, "catalog" | "version" | "help">,
 ): string | undefined {
   if (!/^(help|\?)$/i.test(args[0]!)) return undefined;
-  return fromText(args.length === 1 ? introduction(version) : helpOn(args.slice(1), catalog, colored));
+  return fromText(args.length === 1 ? introduction(version) : helpOn(args.slice(1), catalog, help));
 }
 
 async function runLine(line: string, settings: ReplSettings): Promise<LineOutcome> {
@@ -103,6 +103,8 @@ async function* linesOf(input: ReadableStream<Uint8Array>): AsyncGenerator<strin
   if (unfinished !== "") yield unfinished;
 }
 
+const READING = "Reading messages... (press Ctrl-C to quit or any key to type command)";
+
 /** A session on the terminal until the person leaves. */
 export async function runInteractive(
   settings: ReplSettings & { readonly historyPath: string | undefined; readonly onIdle: IdleHook },
@@ -118,6 +120,7 @@ export async function runInteractive(
     complete: (line) => completionsFor(line, catalog),
     hint: (line) => showHints ? hintFor(line, catalog) : "",
     prompt: () => session.prompt,
+    notice: () => session.subscribed ? readingNotice(settings) : undefined,
     onLine: async (line) => {
       try {
         const outcome = await runLine(fromText(line), settings);
@@ -144,7 +147,14 @@ export async function runInteractive(
   editor.close();
 }
 
-/** Given a way to print above the line being edited. */
+/** redis-cli's notice while messages are awaited: one row in bright black, and empty in raw output. */
+function readingNotice({ output, help }: ReplSettings): string {
+  if (output === "raw") return "";
+  const text = READING.slice(0, help.width - 1);
+  return help.colored ? `\x1b[1;90m${text}\x1b[0m` : text;
+}
+
+/** Receives a function that prints above the line being edited. */
 export type IdleHook = (above: (print: () => void) => void) => void;
 
 /** Asks the server, beside the session, for the commands that the catalog does not have. Failure costs only hints. */
@@ -162,5 +172,5 @@ async function learnCommands(session: Session, catalog: Catalog): Promise<void> 
     } finally {
       connection.close();
     }
-  } catch { /* the table has to do */ }
+  } catch { /* the catalog keeps the commands of the table */ }
 }

@@ -1,6 +1,6 @@
 /**
- * What the client must know about particular commands to read their replies: which print unformatted, which change the
- * connection's state, which arrive as pushes. Pure questions; the session acts on the answers.
+ * The commands and replies that are not one reply for one request: texts that are printed unformatted, subscriptions
+ * and their messages, pushes, redirections. Pure functions; the session acts on their results.
  */
 import type { Reply } from "../resp/decoder.ts";
 import { fromBytes } from "./binary.ts";
@@ -11,21 +11,16 @@ export function printsRaw(args: readonly string[]): boolean {
   const [command, sub] = args.map((arg) => arg.toLowerCase());
   if (command === "info" || command === "lolwut") return true;
   const pair = `${command} ${sub}`;
-  switch (args.length) {
-    case 1:
-      return false;
-    case 2:
-      if (/^(cluster (nodes|info)|client info|memory (malloc-stats|doctor)|latency doctor)$/.test(pair)) return true;
-      break;
-    case 3:
-      if (/^(debug htstats|latency graph)$/.test(pair)) return true;
-      break;
+  if (/^(debug (htstats|htstats-key|client-eviction)|memory (malloc-stats|doctor)|client (list|info))$/.test(pair)) {
+    return true;
   }
-  return pair === "client list" || (args.length >= 3 && /^debug htstats(-key)?$/.test(pair));
+  if (args.length === 2) return /^(cluster (nodes|info)|latency doctor)$/.test(pair);
+  return args.length === 3 && pair === "latency graph";
 }
 
-/** What a reply says about subscriptions: its kind and, of confirmations, the channel. */
+/** A message of publish/subscribe, or the confirmation of a subscription. */
 export interface PubSubEvent {
+  /** "message", "psubscribe", ... */
   readonly kind: string;
   readonly channel: string | undefined;
   readonly confirms: boolean;
@@ -54,5 +49,23 @@ export function formatInvalidation(reply: Reply): string | undefined {
   if (first === undefined || !("bytes" in first) || fromBytes(first.bytes) !== "invalidate") return undefined;
   if (keys?.type !== "array") return undefined;
   const names = keys.items.map((key) => "bytes" in key ? fromBytes(key.bytes) : "");
-  return `-> invalidate: ${names.map((name) => /^[ -~]*$/.test(name) ? `'${name}'` : quote(name)).join(", ")}\n`;
+  // Control characters could move the cursor; redis-cli prints them.
+  // deno-lint-ignore no-control-regex
+  return `-> invalidate: ${names.map((name) => /[\x00-\x1f\x7f]/.test(name) ? quote(name) : `'${name}'`).join(", ")}\n`;
+}
+
+/** Another server of a cluster that a command belongs to. An empty host stands for the host that was asked. */
+export interface Redirection {
+  readonly slot: string;
+  readonly host: string;
+  readonly port: number;
+  /** The other server accepts the command after ASKING only. */
+  readonly asking: boolean;
+}
+
+/** The redirection that an error reply is; undefined for every other reply. */
+export function redirectionOf(reply: Reply): Redirection | undefined {
+  if (reply.type !== "error") return undefined;
+  const [, kind, slot, host, port] = /^(MOVED|ASK) (\d+) (.*):(\d+)$/.exec(fromBytes(reply.bytes)) ?? [];
+  return kind === undefined ? undefined : { slot: slot!, host: host!, port: Number(port), asking: kind === "ASK" };
 }

@@ -1,15 +1,25 @@
 /**
- * A conversation with a server: connects, logs in, sends commands one after the other, prints what comes, and keeps what
- * the prompt shows and a reconnection must restore. It reads no input and knows no terminal; output goes to a Sink.
+ * A conversation with a server: connects, logs in, sends commands one after the other, prints replies and messages, and
+ * keeps the state that the prompt shows and that a reconnection must restore. It reads no input and knows no terminal;
+ * output goes to a Sink.
  */
 import type { Reply } from "../resp/decoder.ts";
 import { fromBytes } from "./binary.ts";
-import { addressOf, Connection, ConnectionError } from "./connection.ts";
+import { Connection, ConnectionError } from "./connection.ts";
 import { formatRaw, formatReply, type OutputMode } from "./format.ts";
 import type { Options } from "./options.ts";
-import { formatInvalidation, isSubscription, printsRaw, pubSubEvent } from "./replies.ts";
+import {
+  formatInvalidation,
+  isSubscription,
+  printsRaw,
+  type PubSubEvent,
+  pubSubEvent,
+  type Redirection,
+  redirectionOf,
+} from "./replies.ts";
+import { addressOf } from "./transport.ts";
 
-/** Where text goes; byte strings. */
+/** Takes the output, as byte strings. */
 export interface Sink {
   write(text: string): void;
   error(text: string): void;
@@ -19,16 +29,19 @@ export interface SessionSettings {
   readonly options: Options;
   readonly output: OutputMode;
   readonly showPushes: boolean;
-  /** A person is typing: interruptions come back to the prompt, subscriptions do not block. */
+  /** A person is typing: an interruption leads back to the prompt, and a subscription does not block. */
   readonly interactive: boolean;
 }
+
+/** A command that is redirected more often than this belongs to no server. */
+const MAX_REDIRECTIONS = 16;
 
 export class Session {
   readonly #settings: SessionSettings;
   readonly #sink: Sink;
   readonly #options: Options;
   #connection: Connection | undefined;
-  /** Set for the time of one command; ends waiting and pausing. */
+  /** Set while a command runs; ends its waiting and its pauses. */
   #interruption: { interrupted: boolean; wake: () => void } | undefined;
   #database: number;
   #databaseBeforeTransaction = 0;
@@ -66,7 +79,7 @@ export class Session {
     return { ...this.#options };
   }
 
-  /** Turns to another server. Prints the failure and returns false when it cannot be reached. */
+  /** Connects to another server instead. Prints the failure and returns false when it cannot be reached. */
   async moveTo(host: string, port: number): Promise<boolean> {
     this.close();
     Object.assign(this.#options, { host, port, socket: undefined });
@@ -74,7 +87,7 @@ export class Session {
     return await this.connect();
   }
 
-  /** Connects, logs in, selects the database and the protocol. Prints what fails; false when there is no connection. */
+  /** Connects, logs in, selects database and protocol. Prints each failure; false when there is no connection. */
   async connect(): Promise<boolean> {
     this.#forgetConnection();
     try {
@@ -110,7 +123,7 @@ export class Session {
       const failure = await ask(["SELECT", String(this.#database)]);
       if (failure !== undefined) {
         this.#sink.error(`SELECT ${this.#database} failed: ${failure}\n`);
-        // A script that was told a database must not write into another one.
+        // A script that names a database must not write into another one.
         if (!this.#settings.interactive) return false;
         this.#database = 0;
       }
@@ -119,13 +132,17 @@ export class Session {
       const failure = await ask(["HELLO", "3"]);
       if (failure !== undefined) {
         this.#protocol = 2;
-        if (this.#options.output !== "json") this.#sink.error(`HELLO 3 failed: ${failure}\n`);
+        this.#sink.error(`HELLO 3 failed: ${failure}\n`);
       }
+    }
+    if (this.#options.clientName !== undefined) {
+      const failure = await ask(["CLIENT", "SETNAME", this.#options.clientName]);
+      if (failure !== undefined) this.#sink.error(`CLIENT SETNAME failed: ${failure}\n`);
     }
     return true;
   }
 
-  /** Connects and gives the connection away, ready for use; undefined when that failed, which was printed. */
+  /** Connects and gives the connection away, ready for use; undefined after a failure, which is printed. */
   async detach(): Promise<Connection | undefined> {
     if (!await this.connect()) return undefined;
     const connection = this.#connection!;
@@ -184,7 +201,7 @@ export class Session {
     connection?.close();
   }
 
-  async #issue(args: readonly string[]): Promise<"ok" | "error" | "unsent"> {
+  async #issue(args: readonly string[], redirections = 0): Promise<"ok" | "error" | "unsent"> {
     if (this.#connection === undefined && !await this.connect()) return "unsent";
     const connection = this.#connection!;
     const command = args[0]!.toLowerCase();
@@ -193,6 +210,8 @@ export class Session {
       await connection.send(args);
       const reply = await this.#answerTo(connection, args);
       if (reply === undefined) return "ok";
+      const redirection = this.#redirectionOf(reply);
+      if (redirection !== undefined) return await this.#follow(redirection, args, redirections + 1);
       this.#track(args, reply);
       if (command === "monitor" && reply.type === "status") return await this.#stream(connection);
       if (this.subscribed && !this.#settings.interactive && this.#options.command.length > 0) {
@@ -214,7 +233,35 @@ export class Session {
     }
   }
 
-  /** Reads and prints the answer, what is pushed meanwhile included. Undefined when the server keeps silent. */
+  #redirectionOf(reply: Reply): Redirection | undefined {
+    return this.#options.followRedirections ? redirectionOf(reply) : undefined;
+  }
+
+  /** Sends the command to the server that it belongs to. */
+  async #follow(
+    { slot, host, port, asking }: Redirection,
+    args: readonly string[],
+    redirections: number,
+  ): Promise<"ok" | "error" | "unsent"> {
+    if (redirections > MAX_REDIRECTIONS) {
+      this.#sink.error(`Error: ${MAX_REDIRECTIONS} redirections for one command\n`);
+      return "unsent";
+    }
+    const target = { host: host === "" ? this.#options.host : host, port };
+    if (this.#settings.interactive) {
+      this.#sink.write(`-> Redirected to slot [${slot}] located at ${target.host}:${target.port}\n`);
+    }
+    if (!await this.moveTo(target.host, target.port)) return "unsent";
+    if (asking) {
+      const connection = this.#connection!;
+      connection.listen(undefined);
+      await connection.send(["ASKING"]);
+      await connection.read();
+    }
+    return await this.#issue(args, redirections);
+  }
+
+  /** Reads and prints the answer and the pushes before it. Undefined when the server does not answer. */
   async #answerTo(connection: Connection, args: readonly string[]): Promise<Reply | undefined> {
     const [command, sub, value] = args.map((arg) => arg.toLowerCase());
     if (command === "client" && sub === "reply" && args.length === 3) {
@@ -233,10 +280,10 @@ export class Session {
       const reply = await connection.read();
       const event = this.subscribed || reply.type === "push" || confirming ? pubSubEvent(reply) : undefined;
       if (event === undefined && reply.type !== "push") {
-        this.#print(args, reply);
+        if (this.#redirectionOf(reply) === undefined) this.#print(args, reply);
         return reply;
       }
-      this.#arrived(reply);
+      this.#arrived(reply, confirming || this.subscribed);
       if (confirming && event?.kind === command && --expected === 0) return reply;
     }
   }
@@ -248,14 +295,14 @@ export class Session {
     return Math.max(1, [...this.#subscriptions].filter((name) => name.startsWith(kind + " ")).length);
   }
 
-  /** Prints whatever comes until the connection ends or is interrupted. */
+  /** Prints every message until the connection ends or is interrupted. */
   async #stream(connection: Connection): Promise<never> {
-    for (;;) this.#arrived(await connection.read());
+    for (;;) this.#arrived(await connection.read(), this.subscribed);
   }
 
   #listenWhileIdle(): void {
     this.#connection?.listen({
-      reply: (reply) => this.#arrived(reply),
+      reply: (reply) => this.#arrived(reply, this.subscribed),
       closed: (error) => {
         this.#forgetConnection();
         if (this.#settings.interactive) this.#sink.error(`Error: ${error.message}\n`);
@@ -263,17 +310,27 @@ export class Session {
     });
   }
 
-  /** Prints what came without being asked for, and keeps account of subscriptions. */
-  #arrived(reply: Reply): void {
+  /**
+   * Prints a message that answers no command, and counts subscriptions. While the connection is subscribed, or a
+   * command about subscriptions awaits its confirmations, redis-cli shows every push, and invalidations as an array.
+   */
+  #arrived(reply: Reply, subscribed: boolean): void {
+    const { output, showPushes } = this.#settings;
+    const event = this.#countSubscription(reply);
+    if (reply.type === "push" && event === undefined && !subscribed && !showPushes) return;
+    const invalidation = output === "standard" && !subscribed ? formatInvalidation(reply) : undefined;
+    this.#sink.write(invalidation ?? this.#format(reply, output));
+  }
+
+  /** Keeps account of the subscription that `reply` confirms. Returns the event that it is. */
+  #countSubscription(reply: Reply): PubSubEvent | undefined {
     const event = pubSubEvent(reply);
     if (event?.confirms && event.channel !== undefined) {
       const subscription = `${subscriptionKind(event.kind)} ${event.channel}`;
       if (event.kind.includes("unsub")) this.#subscriptions.delete(subscription);
       else this.#subscriptions.add(subscription);
     }
-    if (event === undefined && reply.type === "push" && !this.#settings.showPushes) return;
-    const invalidation = this.#settings.output === "standard" ? formatInvalidation(reply) : undefined;
-    this.#sink.write(invalidation ?? this.#format(reply, this.#settings.output));
+    return event;
   }
 
   #print(args: readonly string[], reply: Reply): void {
@@ -290,7 +347,7 @@ export class Session {
     return formatReply(reply, mode, { element, reply: replyDelimiter });
   }
 
-  /** Follows what the prompt shows and what a new connection must repeat. */
+  /** Keeps the state that the prompt shows and that a new connection must repeat. */
   #track(args: readonly string[], reply: Reply): void {
     const [command, ...rest] = args.map((arg, index) => index === 0 ? arg.toLowerCase() : arg);
     const failed = reply.type === "error";
@@ -298,6 +355,7 @@ export class Session {
       if (!this.#inTransaction) return;
       this.#inTransaction = false;
       if (command === "discard" || reply.type !== "array") this.#database = this.#databaseBeforeTransaction;
+      else reply.items.forEach((item) => this.#countSubscription(item));
       return;
     }
     if (failed) return;
@@ -321,7 +379,7 @@ export class Session {
     }
   }
 
-  /** The server has forgotten it too. The database stays chosen, as does the protocol. */
+  /** Drops the state that the server keeps for a connection. The database and the protocol stay chosen. */
   #forgetConnection(): void {
     if (this.#inTransaction) this.#database = this.#databaseBeforeTransaction;
     this.#connection = undefined;

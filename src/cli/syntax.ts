@@ -1,6 +1,6 @@
 /**
  * The notation of command arguments: parsed into a tree (from text, or from COMMAND DOCS), printed, and matched against
- * what somebody has typed so far. Hints and completion are built on it; it knows no particular command.
+ * the words that have been typed so far. Hints and completion are built on it; it knows no particular command.
  */
 import type { Reply } from "../resp/decoder.ts";
 import { fromBytes } from "./binary.ts";
@@ -12,8 +12,8 @@ export type Syntax =
 
 /**
  * Parses for example `key value [NX | XX] [EX seconds | PX milliseconds] [key value ...]`: upper-case words are tokens,
- * other words values, `[]` optional, `|` alternatives, `<>` and `()` groups, `...` repeats what stands before it: inside
- * brackets the whole content, elsewhere the word. What it cannot read (an unbalanced bracket) it takes as words.
+ * other words values, `[]` optional, `|` alternatives, `<>` and `()` groups. `...` repeats the whole content of the
+ * brackets that it ends, and elsewhere the word before it. An unbalanced bracket is skipped.
  */
 export function parseSyntax(text: string): Syntax {
   const words = text.match(/\.\.\.|[[\]<>()|]|[^\s[\]<>()|]+?(?=\.\.\.|[\s[\]<>()|]|$)/g) ?? [];
@@ -121,9 +121,10 @@ export function renderSyntax(syntax: Syntax): string {
   }
 }
 
-/** What is left after matching: nothing (`[]`) when all is said; `used` arguments were understood. */
 interface Match {
+  /** The number of arguments that fit. */
   readonly used: number;
+  /** The syntax that may follow them; empty at the end of the command. */
   readonly rest: readonly Syntax[];
   /** The arguments contradict the syntax. */
   readonly failed: boolean;
@@ -131,7 +132,7 @@ interface Match {
 
 const failure: Match = { used: 0, rest: [], failed: true };
 
-/** What may follow the complete arguments `args`, outermost first; undefined when they do not fit the syntax. */
+/** The syntax that may follow the complete arguments `args`, in order; undefined when they do not fit. */
 export function remainingSyntax(syntax: Syntax, args: readonly string[]): readonly Syntax[] | undefined {
   const { used, rest, failed } = match(syntax, args);
   return failed || used < args.length ? undefined : rest;
@@ -160,7 +161,7 @@ function match(syntax: Syntax, args: readonly string[]): Match {
   }
 }
 
-/** The alternative that fits: one that opens with a token comes before a value, which would take anything. */
+/** The alternative that fits. Those that begin with a token are tried first, because a value fits any argument. */
 function bestOf(parts: readonly Syntax[], args: readonly string[]): { match: Match; index: number } {
   const order = parts.map((part, index) => ({ part, index }))
     .sort((a, b) => Number(opensWithValue(a.part)) - Number(opensWithValue(b.part)) || a.index - b.index);
@@ -239,7 +240,7 @@ function matchRepeat(syntax: Extract<Syntax, { kind: "repeat" | "optional" }>, a
   }
 }
 
-/** The tokens that may come next, given what remains. */
+/** The tokens that may come next, when `rest` is the syntax that remains. */
 export function nextTokens(rest: readonly Syntax[]): string[] {
   const tokens: string[] = [];
   for (const part of rest) {

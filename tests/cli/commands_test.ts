@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { runClient, startFakeServer } from "./helpers.ts";
+import { clientCommand, run, runClient, startFakeServer } from "./helpers.ts";
 
 Deno.test("one command from the arguments prints its reply; an error reply makes the exit status 1", async () => {
   await using server = startFakeServer();
@@ -102,6 +102,56 @@ Deno.test("with -e the exit status of a pipe tells whether all commands succeede
   assertEquals((await client("nosuch\nping")).code, 1);
 });
 
+Deno.test("arguments that are not UTF-8 arrive as they are, and are refused where their bytes are lost", async () => {
+  const linux = Deno.build.os === "linux";
+  await using server = startFakeServer();
+  const words = ["set", "\xff\xc3\xa9", "", "\xfe\xc3"];
+  /** Runs a program with arguments of any bytes, which only a shell can hand over. */
+  const runBytes = (program: readonly string[]) => {
+    const octal = (char: string) => "\\" + char.charCodeAt(0).toString(8).padStart(3, "0");
+    const quoted = [...program, "-p", String(server.port), ...words].map((word) =>
+      `"$(printf '${Array.from(word, octal).join("")}')"`
+    );
+    return run("sh", ["-c", `cd '${root}' && exec ${quoted.join(" ")}`]);
+  };
+  const root = new URL("../..", import.meta.url).pathname;
+  const [runWord, ...flags] = clientCommand;
+  const client = [Deno.execPath(), runWord!];
+  if (linux) {
+    for (const program of [[...client, "--allow-ffi", ...flags], [Deno.execPath(), "task", "-q", "cli"]]) {
+      assertEquals(await runBytes(program), { code: 0, out: "OK\n", err: "" }, program.join(" "));
+      assertEquals(server.requests.pop(), words);
+    }
+  }
+  const refused = await runBytes([...client, ...flags]);
+  assertEquals([refused.code, refused.out, server.requests], [2, "", []]);
+  assert(refused.err.startsWith("memdb cli: argument 4 is not UTF-8, and its bytes cannot be read"), refused.err);
+});
+
+Deno.test("text outside ASCII reaches the server as UTF-8, in arguments, passwords and names", async () => {
+  await using server = startFakeServer();
+  const flags = ["-p", String(server.port), "--no-auth-warning", "--user", "é", "-a", "ü€", "--name", "ñ"];
+  await runClient([...flags, "set", "é", "€"]);
+  assertEquals(server.requests, [
+    ["AUTH", "\xc3\xa9", "\xc3\xbc\xe2\x82\xac"],
+    ["CLIENT", "SETNAME", "\xc3\xb1"],
+    ["set", "\xc3\xa9", "\xe2\x82\xac"],
+  ]);
+});
+
+Deno.test("-c follows redirections to other servers, and gives up when they do not end", async () => {
+  await using owner = startFakeServer();
+  await using first = startFakeServer(([command]) => `-MOVED 866 :${command === "set" ? owner.port : first.port}\r\n`);
+  await using asked = startFakeServer(() => `-ASK 866 127.0.0.1:${owner.port}\r\n`);
+  const from = (server: { port: number }, ...args: string[]) => runClient(["-p", String(server.port), ...args]);
+  assertEquals(await from(first, "-c", "set", "a", "1"), { code: 0, out: "OK\n", err: "" });
+  assertEquals(await from(asked, "-c", "set", "b", "2"), { code: 0, out: "OK\n", err: "" });
+  assertEquals(owner.requests, [["set", "a", "1"], ["ASKING"], ["set", "b", "2"]]);
+  const endless = await from(first, "-c", "get", "a");
+  assertEquals([endless.code, endless.err], [1, "Error: 16 redirections for one command\n"]);
+  assertEquals((await from(first, "set", "a", "1")).out, `MOVED 866 :${owner.port}\n\n`);
+});
+
 Deno.test("MONITOR and SUBSCRIBE from the arguments stream until the server goes", async () => {
   for (
     const [command, out] of [["monitor", 'OK\n1.0 [0 127.0.0.1:1] "seen"\n'], [
@@ -170,6 +220,8 @@ Deno.test("--scan, --bigkeys and --memkeys walk the whole keyspace", async () =>
         return `+${types[key!]?.[0] ?? "none"}\r\n`;
       case "DBSIZE":
         return ":4\r\n";
+      case "READONLY":
+        return "-ERR This instance has cluster support disabled\r\n";
       case "MEMORY":
         return `:${types[option!]![1] + 50}\r\n`;
       default:
@@ -182,19 +234,20 @@ Deno.test("--scan, --bigkeys and --memkeys walk the whole keyspace", async () =>
   const big = (await runClient([...port, "--bigkeys"])).out;
   for (
     const part of [
-      'Largest string found "b" has 10 bytes',
-      'Largest   list found "l" has 2 items',
-      "Sampled 5 keys",
+      'Biggest string found "b" has 10 bytes',
+      'Biggest   list found "l" has 2 items',
+      "Sampled 4 keys",
       "2 strings with 13 bytes",
+      "1 module-types with 0 ?",
     ]
   ) assert(big.includes(part), big);
   const memory = (await runClient([...port, "--memkeys"])).out;
-  for (const part of ['found "b" has 60 bytes', 'Largest module-type found "m" has 50 bytes']) {
+  for (const part of ['found "b" has 60 bytes', 'Biggest module-type found "m" has 50 bytes']) {
     assert(memory.includes(part), memory);
   }
 });
 
-Deno.test("--stat prints a line of figures, --latency a summary when nobody watches", async () => {
+Deno.test("--stat prints a line of figures, --latency a summary where the output is not a terminal", async () => {
   const info = "used_memory:1536\r\nconnected_clients:2\r\nblocked_clients:1\r\ntotal_commands_processed:100\r\n" +
     "total_connections_received:7\r\ndb0:keys=5,expires=0\r\ndb3:keys=1,expires=0\r\n";
   await using server = startFakeServer(([command]) =>
@@ -208,4 +261,22 @@ Deno.test("--stat prints a line of figures, --latency a summary when nobody watc
   );
   const latency = await runClient([...port, "--latency", "-i", "0.02", "--csv"]);
   assert(/^\d+\.\d\d,\d+\.\d\d,\d+\.\d\d,\d+\n$/.test(latency.out), latency.out);
+  const history = await runClient([...port, "--latency-history", "-i", "0.02", "-r", "2", "--no-raw"]);
+  const line = "min: [\\d.]+, max: [\\d.]+, avg: [\\d.]+ \\(\\d+ samples\\) -- 0\\.\\d\\d seconds range\\n";
+  assert(new RegExp(`^(${line}){2}$`).test(history.out), history.out);
+});
+
+Deno.test("--lru-test counts hits and misses of a cache, --intrinsic-latency measures the machine alone", async () => {
+  const keys = new Set<string>();
+  await using server = startFakeServer(([command, key]) => {
+    keys.add(key!);
+    return command === "SET" ? "+OK\r\n" : key === "lru:1" ? "$1\r\na\r\n" : "$-1\r\n";
+  });
+  const cache = await runClient(["-p", String(server.port), "--lru-test", "3", "-r", "2"]);
+  assert(/^(\d+ Gets\/sec \| Hits: \d+ \(\d+\.\d\d%\) \| Misses: \d+ \(\d+\.\d\d%\)\n){2}$/.test(cache.out), cache.out);
+  assertEquals([...keys].sort(), ["lru:1", "lru:2", "lru:3"]);
+  const machine = await runClient(["--intrinsic-latency", "1"]);
+  const summary =
+    /\n\n\d+ total runs \(avg latency: [\d.]+ microseconds \/ [\d.]+ nanoseconds per run\)\.\nWorst run took /;
+  assert(summary.test(machine.out), machine.out);
 });

@@ -2,10 +2,10 @@ import { assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../src/core/random.ts";
 import { quote } from "../../src/cli/quoting.ts";
 import { pick, property, randomBytes } from "../helpers/property.ts";
-import { isInstalled, latin1Text, run, runClient, startFakeServer } from "./helpers.ts";
+import { isInstalled, latin1Text, type Outcome, run, runClient, startFakeServer, startRedis } from "./helpers.ts";
 
 const missing = ["redis-cli", "redis-server"].filter((program) => !isInstalled(program));
-const modes = ["--no-raw", "--raw", "--csv", "--json"];
+const modes = ["--no-raw", "--raw", "--csv", "--json", "--quoted-json"];
 
 function differential(name: string, body: () => Promise<void>): void {
   const reason = missing.length > 0 ? ` (skipped: no ${missing.join(" and no ")} on the PATH)` : "";
@@ -33,7 +33,7 @@ differential("random replies of every type are printed as redis-cli prints them"
   });
 });
 
-/** Without what redis-cli cannot read: bulk errors, attributes, big numbers, and pushes that are no reply. */
+/** Of all types but those that redis-cli cannot read: bulk errors, attributes, big numbers, and pushes. */
 function randomReply(random: SeededRandom, depth: number): string {
   const child = () => randomReply(random, depth - 1);
   const many = (times: number, make: () => string) => Array.from({ length: times }, make).join("");
@@ -146,6 +146,8 @@ eval "return {1,{2,{3,'x'}},redis.error_reply('E my'),redis.status_reply('S')}" 
 command docs get
 command info get
 memory doctor
+memory doctor x
+client info x
 latency doctor
 acl getuser default
 function help
@@ -183,6 +185,9 @@ differential("single commands end alike, and -e gives the same exit status", asy
     ["--scan", "--pattern", "b*"],
     ["-a", "x", "--no-auth-warning", "get", "a"],
     ["-p", "1", "ping"],
+    ["--name", "me", "client", "getname"],
+    ["-4", "-h", "localhost", "get", "a"],
+    ["unsubscribe"],
   ];
   for (const args of cases) {
     for (const mode of ["--no-raw", "--raw"]) {
@@ -192,26 +197,73 @@ differential("single commands end alike, and -e gives the same exit status", asy
   }
 });
 
-/** A redis-server on a free port that keeps nothing. */
-async function startRedis(): Promise<AsyncDisposable & { port: number }> {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--enable-debug-command", "yes"];
-  const child = new Deno.Command("redis-server", { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
-  for (let attempt = 0; attempt < 200; attempt++) {
-    try {
-      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-      break;
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+differential("large and hot keys are found alike, types in any order", async () => {
+  await using redis = await startRedis();
+  const port = ["-p", String(redis.port)];
+  const setup = 'config set maxmemory-policy allkeys-lfu\nset s hello\nset bin "\\xff"\nrpush l a b c\nsadd set a\n' +
+    "zadd z 1 a 2 b\nhset h f v\nxadd st 1-1 f v\n";
+  await run("redis-cli", port, { input: setup });
+  const sorted = ({ out, ...rest }: Outcome) => ({ out: out.split("\n").sort(), ...rest });
+  for (
+    const args of [["--bigkeys"], ["--memkeys"], ["--memkeys-samples", "0"], ["--bigkeys", "--pattern", "s*"], [
+      "--hotkeys",
+    ]]
+  ) {
+    const expected = await run("redis-cli", [...port, ...args]);
+    assertEquals(sorted(await runClient([...port, ...args])), sorted(expected), args.join(" "));
   }
-  return {
-    port,
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
-      await child.status;
-    },
+});
+
+differential("messages are printed alike, one JSON document for each", async () => {
+  const cases = [
+    ...modes.map((mode) => [mode, "subscribe", "ch", "\xe9"]),
+    ["--json", "psubscribe", "c*", "?"],
+    ["--json", "ssubscribe", "shard"],
+  ].flatMap((words) => [["-2", ...words], ["-3", ...words]]);
+  const redis = await startRedis();
+  const admin = async (...args: string[]) => (await run("redis-cli", ["-p", String(redis.port), ...args])).out;
+  // Both programs get the end of the connection when the server ends.
+  const outcomes = cases.map((words) => {
+    const args = ["-p", String(redis.port), ...words];
+    return Promise.all([run("redis-cli", args), runClient(args)]);
+  });
+  const subscribed = async () =>
+    (await admin("pubsub", "numsub", "ch")) === "ch\n20\n" &&
+    (await admin("pubsub", "shardnumsub", "shard")) === "shard\n4\n" && (await admin("pubsub", "numpat")) === "2\n";
+  while (!await subscribed()) await new Promise((resolve) => setTimeout(resolve, 20));
+  for (const content of ["plain", 'é "quoted"', "two\nlines", ""]) {
+    await admin("publish", "ch", content);
+    await admin("spublish", "shard", content);
+  }
+  await redis[Symbol.asyncDispose]();
+  for (const [index, [expected, actual]] of (await Promise.all(outcomes)).entries()) {
+    assertEquals(actual, expected, cases[index]!.join(" "));
+  }
+});
+
+differential("pushes among the replies of a pipe are printed alike", async () => {
+  await using redis = await startRedis();
+  const script = `
+client tracking on
+set a 1
+mget a b
+set a 2
+get a
+set a 3
+ping
+subscribe ch
+mget a b
+set b 1
+flushall
+publish ch hello
+unsubscribe
+multi
+subscribe one
+exec
+ping
+`;
+  const reset = async () => {
+    await run("redis-cli", ["-p", String(redis.port), "flushall"]);
   };
-}
+  await compare(["-3", "--show-pushes", "yes", "-p", String(redis.port)], script, reset);
+});

@@ -1,5 +1,5 @@
 /**
- * For tests of the client: a server that replies what it is told, and the client in a process of its own.
+ * For tests of the client: a server whose replies the test chooses, and the client in a process of its own.
  */
 
 /** Bytes of a string of characters below 256. */
@@ -150,14 +150,14 @@ export async function run(
   const output = child.output();
   if (input !== undefined) {
     const writer = child.stdin.getWriter();
-    // A program that stops reading early is judged by what it says, not by the pipe.
+    // A program may end before it has read its input; the test checks its output.
     await writer.write(bytes(input)).then(() => writer.close(), () => {});
   }
   const { code, stdout, stderr } = await output;
   return { code, out: latin1Text(stdout), err: latin1Text(stderr) };
 }
 
-/** What Deno needs to run the client with the tests' table. */
+/** Deno's arguments that run the client with the tests' table. */
 export const clientCommand: readonly string[] = [
   "run",
   "--quiet",
@@ -190,4 +190,28 @@ export function isInstalled(program: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** A redis-server on a free port that keeps nothing. */
+export async function startRedis(): Promise<AsyncDisposable & { port: number }> {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--enable-debug-command", "yes"];
+  const child = new Deno.Command("redis-server", { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
+  for (let attempt = 0; attempt < 200; attempt++) {
+    try {
+      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+      break;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+  return {
+    port,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await child.status;
+    },
+  };
 }

@@ -8,6 +8,7 @@ import { bytes } from "./helpers.ts";
 import { table } from "./table.ts";
 
 const catalog = new Catalog(table);
+const plain = { colored: false, width: 80 };
 
 Deno.test("a hint shows the arguments that may still follow", () => {
   const cases: [line: string, hint: string][] = [
@@ -86,18 +87,32 @@ Deno.test("the notation is printed as it was read", () => {
 });
 
 Deno.test("help describes a command, its subcommands, or a group", () => {
-  const get = helpOn(["get"], catalog, false);
+  const get = helpOn(["get"], catalog, plain);
   for (const part of ["GET key\n", "summary: Does get.", "since: 1.0.0", "group: string", "complexity: O(1)"]) {
     assert(get.includes(part), part);
   }
-  const config = helpOn(["config"], catalog, false);
+  const config = helpOn(["config"], catalog, plain);
   assert(config.includes("CONFIG GET|REWRITE|SET\n") && config.includes("CONFIG SET parameter value"));
-  assert(helpOn(["getset"], catalog, false).includes("deprecated, use: `SET` with `GET`"));
-  const strings = helpOn(["@string"], catalog, false);
+  assert(helpOn(["getset"], catalog, plain).includes("deprecated, use: `SET` with `GET`"));
+  const strings = helpOn(["@string"], catalog, plain);
   assert(strings.includes("MSET key value") && !strings.includes("LINSERT"));
-  assert(helpOn(["@nosuch"], catalog, false).includes("Groups: @generic @list @server @string"));
-  assert(helpOn(["ETS"], catalog, false).includes("Similar: GETSET"));
-  assert(helpOn(["get"], catalog, true).includes("\x1b[1mGET\x1b[0m \x1b[90mkey\x1b[0m"));
+  assert(helpOn(["@nosuch"], catalog, plain).includes("Groups: @generic @list @server @string"));
+  assert(helpOn(["ETS"], catalog, plain).includes("Similar: GETSET"));
+  assert(helpOn(["get"], catalog, { colored: true, width: 80 }).includes("\x1b[1mGET\x1b[0m \x1b[90mkey\x1b[0m"));
+});
+
+Deno.test("help breaks between words at the width of the terminal", () => {
+  const whole = helpOn(["sort"], catalog, { colored: false, width: 1000 });
+  assertEquals(whole.split("\n").length, 8);
+  const narrow = helpOn(["sort"], catalog, { colored: false, width: 40 });
+  assertEquals(narrow.split("\n").slice(0, 5), [
+    "",
+    "  SORT key [BY pattern] [LIMIT offset",
+    "    count] [GET pattern [GET pattern",
+    "    ...]] [ASC|DESC] [ALPHA]",
+    "  summary: Does sort.",
+  ]);
+  assertEquals(narrow.replaceAll(/\s+/g, " "), whole.replaceAll(/\s+/g, " "));
 });
 
 Deno.test("COMMAND DOCS of a server adds what the table lacks, in RESP2 and RESP3", () => {

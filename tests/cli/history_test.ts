@@ -10,7 +10,10 @@ Deno.test("lines that carry a password are sensitive, others are not", () => {
     '"AU\\x54H" secret',
     'auth "unbalanced',
     "3 auth secret",
+    "+3 auth secret",
     "ACL SETUSER alice >secret",
+    "acl getuser alice",
+    "acl deluser alice",
     "CONFIG SET requirepass secret",
     "config set maxmemory 1mb masterauth secret",
     "config set tls-key-file-pass secret",
@@ -58,6 +61,18 @@ Deno.test("the history file keeps lines between sessions, without passwords, bla
   }
 });
 
+Deno.test("a secret that an earlier version has stored leaves the file", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = `${folder}/history`;
+    await Deno.writeTextFile(path, "get a\nacl getuser alice\nget b\n");
+    assertEquals(new History(path).load(), ["get a", "get b"]);
+    assertEquals(await Deno.readTextFile(path), "get a\nget b\n");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("a history that has outgrown itself is cut to the newest thousand lines", async () => {
   const folder = await Deno.makeTempDir();
   try {
@@ -71,7 +86,7 @@ Deno.test("a history that has outgrown itself is cut to the newest thousand line
   }
 });
 
-Deno.test("a history that cannot be read or written disturbs nobody", () => {
+Deno.test("a history that cannot be read or written does not disturb the session", () => {
   const history = new History("/nosuch/folder/history");
   assertEquals(history.load(), []);
   assertEquals(history.add("get a"), true);

@@ -64,7 +64,7 @@ interactive("replies are printed for people, also of lines that are pasted at on
   ]);
 });
 
-/** What came from the session: the client asks for COMMAND DOCS beside it, whenever that gets through. */
+/** The session's requests, without the client's own for COMMAND DOCS, which arrives at any time. */
 function typed(server: { requests: string[][] }): string[][] {
   return server.requests.filter(([name]) => name !== "COMMAND");
 }
@@ -154,9 +154,13 @@ interactive(
   },
 );
 
-interactive("messages appear above the line that is being typed", async ({ terminal, prompt, server }) => {
+const reading = "Reading messages... (press Ctrl-C to quit or any key to type command)";
+
+interactive("a subscription reads messages until a key is pressed", async ({ terminal, prompt, server }) => {
+  const message = (content: string) => `*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$${content.length}\r\n${content}\r\n`;
   await terminal.type(`subscribe ch${enter}`);
-  await terminal.untilLast(`${prompt}(subscribed mode)>`);
+  await terminal.untilLast(reading);
+  assertEquals(terminal.screen.grey, reading);
   assertEquals(terminal.screen.rows.slice(1, -1), [
     '1) "subscribe"',
     '2) "ch"',
@@ -165,13 +169,54 @@ interactive("messages appear above the line that is being typed", async ({ termi
     '2) "ch"',
     '3) "hi"',
   ]);
+  server.send(message("while reading"));
+  await terminal.until("the message", (screen) => screen.rows.at(-2) === '3) "while reading"');
+  await terminal.untilLast(reading);
   await terminal.type("half");
   await terminal.untilLast(`${prompt}(subscribed mode)> half`);
-  server.send("*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$4\r\nlate\r\n");
-  await terminal.until("the message", (screen) => screen.rows.at(-2) === '3) "late"');
+  server.send(message("while typing"));
+  await terminal.until("the message", (screen) => screen.rows.at(-2) === '3) "while typing"');
   await terminal.untilLast(`${prompt}(subscribed mode)> half`);
+  await terminal.type(ctrl("U") + "ping" + enter);
+  await terminal.until("the reply", (screen) => screen.rows.includes('1) "pong"'));
+  await terminal.untilLast(reading);
+  // An empty line goes back to reading; lines that are pasted run before that.
+  await terminal.type(enter);
+  await terminal.until("the prompt", (screen) => screen.rows.at(-2) === `${prompt}(subscribed mode)>`);
+  await terminal.untilLast(reading);
+  await terminal.type(`ping${enter}ping${enter}`);
+  await terminal.until("both replies", (screen) => screen.rows.filter((row) => row === '1) "pong"').length === 3);
+  await terminal.untilLast(reading);
   await terminal.type(ctrl("C"));
   await terminal.untilLast(`${prompt}>`);
+  await terminal.type("ping" + enter);
+  await terminal.until("the reply", (screen) => screen.rows.includes("PONG"));
+});
+
+for (const [name, key] of [["Ctrl-C", ctrl("C")], ["Ctrl-D on an empty line", ctrl("D")]] as const) {
+  interactive(`${name} at the prompt ends a subscription, then the client`, async ({ terminal, prompt }) => {
+    await terminal.type(`subscribe ch${enter}`);
+    await terminal.untilLast(reading);
+    await terminal.type("x\x7f");
+    await terminal.untilLast(`${prompt}(subscribed mode)>`);
+    await terminal.type(key);
+    await terminal.untilLast(`${prompt}>`);
+    await terminal.type(key);
+    assertEquals(await terminal.ended(), 0);
+  });
+}
+
+interactive("pushes appear above the line that is being typed", async ({ terminal, prompt, server }) => {
+  await terminal.type(`hello 3${enter}half a line that goes on`);
+  await terminal.untilLast(`${prompt}> half a line that goes on`);
+  await terminal.type(left.repeat(8));
+  server.send(">2\r\n$10\r\ninvalidate\r\n*2\r\n$1\r\na\r\n$2\r\n\xc3\xa9\r\n");
+  await terminal.until("the push", (screen) => screen.rows.at(-2) === "-> invalidate: 'a', 'é'");
+  await terminal.untilLast(`${prompt}> half a line that goes on`);
+  server.send(">2\r\n$10\r\ninvalidate\r\n_\r\n");
+  await terminal.until("the push", (screen) => screen.rows.at(-2) === "2) (nil)");
+  await terminal.type("X");
+  await terminal.untilLast(`${prompt}> half a line thatX goes on`);
 });
 
 interactive(

@@ -1,9 +1,12 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { type Options, parseOptions, usage, UsageError } from "../../src/cli/options.ts";
+import { fromText } from "../../src/cli/binary.ts";
+import { parseOptions, usage } from "../../src/cli/flags.ts";
+import { type Options, UsageError } from "../../src/cli/options.ts";
 
-const parse = (args: string[], env: Record<string, string> = {}) => parseOptions(args, (name) => env[name]);
+const parse = (args: string[], env: Record<string, string> = {}) =>
+  parseOptions(args.map(fromText), (name) => env[name]);
 
-Deno.test("flags set what they say and end at the first word that is none", () => {
+Deno.test("flags set their options and end at the first word that is not a flag", () => {
   const cases: [string[], Partial<Options>][] = [
     [[], { host: "127.0.0.1", port: 6379, mode: "commands", command: [], repeat: 1, output: undefined }],
     [["-h", "example", "-p", "1234", "get", "-p"], { host: "example", port: 1234, command: ["get", "-p"] }],
@@ -15,6 +18,19 @@ Deno.test("flags set what they say and end at the first word that is none", () =
     [["--csv"], { output: "csv", protocol: undefined }],
     [["--json"], { output: "json", protocol: 3 }],
     [["--json", "-2"], { output: "json", protocol: 2 }],
+    [["--quoted-json"], { output: "quoted-json", protocol: 3 }],
+    [["--name", "me", "-c", "-6"], { clientName: "me", followRedirections: true, family: 6 }],
+    [["--tls", "--sni", "é.example", "--insecure", "--cacertdir", "/é"], {
+      tls: true,
+      serverName: "é.example",
+      insecure: true,
+      cacertDir: "/é",
+    }],
+    [["--user", "é", "-a", "ü"], { user: "\xc3\xa9", password: "\xc3\xbc" }],
+    [["--latency-history"], { mode: "latency-history" }],
+    [["--intrinsic-latency", "5"], { mode: "intrinsic-latency", testSeconds: 5 }],
+    [["--lru-test", "100"], { mode: "lru-test", testKeys: 100 }],
+    [["--hotkeys"], { mode: "hotkeys" }],
     [["-r", "-1", "-i", "0.25", "ping"], { repeat: -1, intervalMs: 250, command: ["ping"] }],
     [["-d", "é", "-D", ""], { elementDelimiter: "\xc3\xa9", replyDelimiter: "" }],
     [["-x", "-e", "set", "é"], { lastArgumentFromInput: true, errorsToStatus: true, command: ["set", "\xc3\xa9"] }],
@@ -35,6 +51,7 @@ Deno.test("flags set what they say and end at the first word that is none", () =
       tls: false,
     }],
     [["-u", "redis://secret@[::1]"], { host: "::1", port: 6379, user: undefined, password: "secret", database: 0 }],
+    [["-u", "redis://é:%ff%25@h"], { user: "\xc3\xa9", password: "\xff%" }],
     [["-u", "redis://:secret@h/"], { password: "secret", user: undefined }],
     [["-u", "rediss://h"], { tls: true, password: undefined, passwordOnCommandLine: false }],
   ];
@@ -51,9 +68,10 @@ Deno.test("the password comes from the environment unless a flag gives it", () =
   assertEquals(parse([], { REDISCLI_AUTH: "r", MEMDB_AUTH: "m" }).password, "m");
   assertEquals(parse([], { REDISCLI_AUTH: "" }).password, undefined);
   assertEquals(parse(["-a", "f"], { REDISCLI_AUTH: "r" }).password, "f");
+  assertEquals(parse([], { MEMDB_AUTH: "é" }).password, "\xc3\xa9");
 });
 
-Deno.test("a wrong flag or value is one line that says what is right", () => {
+Deno.test("a wrong flag or value gets one line that names the remedy", () => {
   const cases: [string[], string][] = [
     [["--jsno"], "unknown flag --jsno, did you mean --json?"],
     [["--patern", "x"], "unknown flag --patern, did you mean --pattern?"],
@@ -69,6 +87,9 @@ Deno.test("a wrong flag or value is one line that says what is right", () => {
     [["-u", "redis://x/y"], "-u: not of the form redis://user:password@host:port/db"],
     [["--user", "a"], "--user needs a password: -a <password>, --askpass or MEMDB_AUTH"],
     [["-x", "-X", "tag", "set"], "-x and -X exclude each other"],
+    [["-3", "-2"], "-3 and -2 exclude each other"],
+    [["-c", "-s", "/tmp/x"], "-c and -s exclude each other"],
+    [["--ldb"], "--ldb is a flag of redis-cli that memdb cli does not have: there is no debugger for scripts"],
     [["--quoted-input", '"a'], '--quoted-input "a: not one quoted string'],
   ];
   for (const [args, message] of cases) {
@@ -77,6 +98,10 @@ Deno.test("a wrong flag or value is one line that says what is right", () => {
   }
 });
 
-Deno.test("the help text lists every flag within the width of a terminal", () => {
-  for (const line of usage().split("\n")) assertEquals(line.length <= 120, true, line);
+Deno.test("the help text breaks between words at the width of the terminal", () => {
+  for (const width of [80, 132]) {
+    const text = usage(width);
+    for (const line of text.split("\n")) assertEquals(line.length <= width, true, line);
+    assertEquals(text.replaceAll(/\s+/g, " "), usage(1000).replaceAll(/\s+/g, " "));
+  }
 });

@@ -1,4 +1,4 @@
-/** A small command table for tests of the client, and the program that runs the client with it in a process of its own. */
+/** A small command table for tests of the client, and the program that runs the client with it. */
 import { runCli } from "../../src/cli/main.ts";
 import type { CommandSpec } from "../../src/dispatch/spec.ts";
 

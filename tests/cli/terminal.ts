@@ -17,7 +17,7 @@ export function hasTerminal(): boolean {
 
 export const columns = 80;
 
-/** What a terminal shows, as rows of text; `grey` holds what was drawn in grey last. */
+/** The rows of text that a terminal shows; `grey` holds the text that was last drawn in grey. */
 export class Screen {
   #rows: string[][] = [[]];
   #row = 0;
@@ -35,7 +35,7 @@ export class Screen {
         continue;
       }
       // deno-lint-ignore no-control-regex
-      const sequence = /^\x1b\[(\??)(\d*)([a-zA-Z])/.exec(rest);
+      const sequence = /^\x1b\[(\??)([\d;]*)([a-zA-Z])/.exec(rest);
       if (sequence === null) {
         if (rest.length < 8) break;
         throw new Error(`unknown escape sequence ${JSON.stringify(rest.slice(0, 8))}`);
@@ -99,7 +99,7 @@ export class Screen {
         this.#line().length = this.#column;
         break;
       case "m":
-        this.#grey = argument === "90";
+        this.#grey = /(^|;)90$/.test(argument);
         if (this.#grey) this.grey = "";
         break;
       default:

@@ -1,0 +1,21 @@
+/** Breaks text into lines between words. This file knows columns only; it counts a character as one column. */
+
+/**
+ * `text` in lines of at most `width` columns, broken at spaces. Lines after the first begin with `indent` spaces; `used`
+ * columns of the first line are taken already. A word longer than a line stays whole.
+ */
+export function wrapWords(text: string, width: number, indent: number, used = indent): string {
+  const margin = " ".repeat(indent);
+  let [wrapped, column, first] = ["", used, true];
+  for (const word of text.split(" ")) {
+    if (!first && column + 1 + word.length > width) {
+      wrapped += `\n${margin}${word}`;
+      column = indent + word.length;
+    } else {
+      wrapped += first ? word : ` ${word}`;
+      column += word.length + (first ? 0 : 1);
+    }
+    first = false;
+  }
+  return wrapped;
+}
