@@ -382,7 +382,8 @@ function unknownCommand(request: Request): string {
   for (let i = 1; i < request.argc && args.length < 128; i++) {
     args += `'${shownText(latin1(bytes, start[i], Math.min(end[i], start[i] + 128 - args.length)))}' `;
   }
-  return `ERR unknown command '${shownName(bytes, start[0], end[0])}', with args beginning with: ${args}`;
+  const shown = args === "" ? "" : `, with args beginning with: ${args}`;
+  return `ERR unknown command '${shownName(bytes, start[0], end[0])}'${shown}`;
 }
 
 function unknownSubcommand(command: Command, request: Request): string {

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { commandTable } from "../../src/commands/table.ts";
+import { scriptedCommands } from "../conversations/scripts.ts";
 import { commandName } from "./compare.ts";
 import { generatedNames } from "./generate.ts";
 import { readScripts } from "./scripts.ts";
@@ -14,6 +15,7 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
 
 Deno.test("every command is compared with Redis, or there is a reason why not", () => {
   const scripted = new Set(readScripts().flatMap(({ commands }) => commands.map(commandName)));
+  for (const words of scriptedCommands()) scripted.add(commandName(words));
   const names = commandTable.flatMap(({ name, handler, subcommands }) => [
     ...handler === undefined ? [] : [name],
     ...(subcommands ?? []).map((sub) => `${name}|${sub.name}`),

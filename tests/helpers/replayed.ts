@@ -16,6 +16,8 @@ import { RdbLoader } from "../../src/rdb/loader.ts";
 import { snapshotImage } from "../../src/rdb/save.ts";
 import { RequestParser } from "../../src/resp/parser.ts";
 import { Reply } from "../../src/resp/reply.ts";
+import { Request } from "../../src/resp/request.ts";
+import { utf8 } from "../../src/core/bytes.ts";
 import { ManualClock } from "../../src/core/clock.ts";
 import { SeededRandom } from "../../src/core/random.ts";
 import { Settings } from "../../src/settings/settings.ts";
@@ -63,10 +65,13 @@ export class EffectRecorder implements EffectListener {
     const executor = new Executor(copy, this.#specs);
     const call = new Call(copy, new Session(0, new Reply(), clock.nowMs(), "replay"), executor);
     const parser = new RequestParser();
+    let selected = -1;
     for (const { db, bytes } of this.#effects) {
+      // As a command, because within MULTI it must be queued like the others.
+      if (db !== selected) executor.execute(call, Request.of([utf8("SELECT"), utf8(String(db))]));
+      selected = db;
       parser.borrow(bytes, bytes.length);
       if (!parser.next()) throw new Error(`an effect is not a whole command: ${JSON.stringify(latin1(bytes))}`);
-      call.select(db);
       const errors = call.reply.errors;
       executor.execute(call, parser.request);
       // Going on takes the request for done.
