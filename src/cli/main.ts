@@ -2,6 +2,7 @@
  * `memdb cli`: reads the flags, chooses between one command, a pipe, a session and the special modes, and turns the
  * outcome into an exit status. It owns the process's streams; everything else is in the modules beside it.
  */
+import { MEMDB_VERSION } from "../core/version.ts";
 import type { CommandSpec } from "../dispatch/spec.ts";
 import { fromBytes, fromText, toBytes, toText } from "./binary.ts";
 import { Catalog } from "./catalog.ts";
@@ -12,7 +13,6 @@ import { largestKeys, latency, ModeError, pipe, scan, stat } from "./modes.ts";
 import { type Options, parseOptions, usage, UsageError } from "./options.ts";
 import { helpText, type ReplSettings, runInteractive, runPiped } from "./repl.ts";
 import { Session, type Sink } from "./session.ts";
-import config from "../../deno.json" with { type: "json" };
 
 /**
  * Runs the client with what stands behind the word `cli`. `table` describes the commands for help and hints.
@@ -42,7 +42,7 @@ async function run(options: Options, catalog: Catalog): Promise<number> {
     error: (text) => writeAll(Deno.stderr, text),
   };
   if (options.mode === "help" || options.mode === "version") {
-    sink.write(fromText(options.mode === "help" ? usage() : `memdb cli ${config.version}\n`));
+    sink.write(fromText(options.mode === "help" ? usage() : `memdb cli ${MEMDB_VERSION}\n`));
     return 0;
   }
   const live = Deno.stdout.isTerminal();
@@ -78,7 +78,7 @@ async function run(options: Options, catalog: Catalog): Promise<number> {
     catalog,
     sink: shown,
     output,
-    version: config.version,
+    version: MEMDB_VERSION,
     colored: live && environment("NO_COLOR") === undefined,
     repeat,
     intervalMs,
