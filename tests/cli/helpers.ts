@@ -177,17 +177,3 @@ export function runClient(
 ): Promise<Outcome> {
   return run(Deno.execPath(), [...clientCommand, ...args], more);
 }
-
-/** Whether a program of this name can be run. */
-export function isInstalled(program: string): boolean {
-  try {
-    return new Deno.Command(program, {
-      args: [program === "tmux" ? "-V" : "--version"],
-      stdout: "null",
-      stderr: "null",
-    })
-      .outputSync().success;
-  } catch {
-    return false;
-  }
-}

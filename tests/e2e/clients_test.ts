@@ -4,7 +4,8 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { commandTable } from "../../src/commands/table.ts";
 import { REDIS_VERSION } from "../../src/core/version.ts";
-import { Folder, memdb, run, ServerProcess, subject, testWith } from "./process.ts";
+import { testWith } from "../helpers/programs.ts";
+import { Folder, memdb, run, ServerProcess, subject } from "./process.ts";
 
 const clients = (name: string) => decodeURI(new URL(`../clients/${name}`, import.meta.url).pathname);
 
