@@ -75,7 +75,7 @@ async function help(topic: string | undefined): Promise<number> {
 }
 
 async function version(): Promise<number> {
-  const { MEMDB_VERSION, REDIS_VERSION } = await import("./src/engine/engine.ts");
+  const { MEMDB_VERSION, REDIS_VERSION } = await import("./src/core/version.ts");
   console.log(`memdb ${MEMDB_VERSION} (compatible with Redis ${REDIS_VERSION}; Deno ${Deno.version.deno})`);
   return 0;
 }

@@ -1,7 +1,7 @@
 /**
  * The library's face: what a program that imports MemDB may use. Nothing else of the project is public.
  */
-export { MEMDB_VERSION, REDIS_VERSION } from "./src/engine/engine.ts";
+export { MEMDB_VERSION, REDIS_VERSION } from "./src/core/version.ts";
 export type { Clock } from "./src/core/clock.ts";
 export { ManualClock, systemClock } from "./src/core/clock.ts";
 export type { Random } from "./src/core/random.ts";

@@ -2,6 +2,7 @@
  * `memdb cli`: reads the flags, chooses between one command, a pipe, a session and the special modes, and turns the
  * outcome into an exit status. It owns the process's streams; everything else is in the files beside it.
  */
+import { MEMDB_VERSION } from "../core/version.ts";
 import type { CommandSpec } from "../dispatch/spec.ts";
 import { fromBytes, fromText, toBytes } from "./binary.ts";
 import { Catalog } from "./catalog.ts";
@@ -15,7 +16,6 @@ import { type Options, UsageError } from "./options.ts";
 import { LostBytesError, processArguments } from "./process_arguments.ts";
 import { helpText, type ReplSettings, runInteractive, runPiped } from "./repl.ts";
 import { Session, type Sink } from "./session.ts";
-import config from "../../deno.json" with { type: "json" };
 
 /**
  * Runs the client with the words of the command line after `cli`. `table` describes the commands for help and hints.
@@ -45,7 +45,7 @@ async function run(options: Options, catalog: Catalog): Promise<number> {
     error: (text) => writeAll(Deno.stderr, text),
   };
   if (options.mode === "help" || options.mode === "version") {
-    sink.write(fromText(options.mode === "help" ? usage(terminalWidth()) : `memdb cli ${config.version}\n`));
+    sink.write(fromText(options.mode === "help" ? usage(terminalWidth()) : `memdb cli ${MEMDB_VERSION}\n`));
     return 0;
   }
   const live = Deno.stdout.isTerminal();
@@ -81,7 +81,7 @@ async function run(options: Options, catalog: Catalog): Promise<number> {
     catalog,
     sink: shown,
     output,
-    version: config.version,
+    version: MEMDB_VERSION,
     help: { colored: live && environment("NO_COLOR") === undefined, width: terminalWidth() },
     repeat,
     intervalMs,

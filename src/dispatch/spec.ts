@@ -1,6 +1,6 @@
 /**
  * What a command is. One object describes a command completely: COMMAND INFO, DOCS and GETKEYS, arity errors,
- * propagation to the append-only file, the client's hints and the README's table are derived from it.
+ * propagation to the append-only file, the client's hints and docs/commands.md are derived from it.
  * This file owns the shape and refuses behaviour: handlers live in the families, the array of all of them in table.ts.
  */
 import type { Request } from "../resp/request.ts";

@@ -19,10 +19,6 @@ import { SlowLog } from "./slowlog.ts";
 import { Stats } from "./stats.ts";
 import { Watches } from "./watches.ts";
 
-/** The version of Redis that MemDB is compatible with: what clients look for. */
-export const REDIS_VERSION = "8.0.2";
-export const MEMDB_VERSION = "0.1.0";
-
 /** State of the append-only file as INFO and the executor see it; the file itself is the business of aof. */
 export interface Persistence {
   enabled: boolean;

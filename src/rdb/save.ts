@@ -8,7 +8,8 @@
  * SWAPDB wait until the rest of it is taken.
  */
 import { dirname, join } from "node:path";
-import { type Engine, REDIS_VERSION } from "../engine/engine.ts";
+import { REDIS_VERSION } from "../core/version.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { KeyChangeListener, WriteListener } from "../engine/listeners.ts";
 import { type KeptClock, RdbFileWriter } from "./file_writer.ts";
 import { RdbOutput } from "./output.ts";

@@ -1,6 +1,5 @@
 /**
- * What the server's flags are, in words: the help of `memdb serve` and the README's table. Both are derived from the
- * table of settings; this file owns their layout only.
+ * The help of `memdb serve`, which is derived from the table of settings. This file owns its layout only.
  */
 import { sections, type Setting } from "../settings/table.ts";
 
@@ -67,16 +66,4 @@ Examples
   memdb serve memdb.conf --port 7000
   memdb --port 0 --host 127.0.0.1 --host ::1 --maxmemory 256mb --maxmemory-policy allkeys-lru
 `;
-}
-
-/** The table of flags with an effect, in Markdown, for the README: flag, default, meaning. */
-export function flagTable(): string {
-  const cell = (text: string) => text.replaceAll("|", "\\|");
-  const rows = all.flatMap(({ settings }) => settings.filter(hasEffect)).map((setting) => {
-    const flag = setting.alias === "host" ? `--host\`, \`--${setting.name}` : `--${setting.name}`;
-    const value = defaultOf(setting);
-    const shown = setting.defaultNote !== undefined || value === "" ? value || "empty" : `\`${value}\``;
-    return `| \`${flag}\` | ${shown} | ${cell(setting.meaning)} |`;
-  });
-  return ["| flag | default | meaning |", "|---|---|---|", ...rows].join("\n") + "\n";
 }

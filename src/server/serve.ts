@@ -2,7 +2,7 @@
  * The process around a server: banner, log, signals, exit status.
  */
 import { AofError } from "../aof/replay.ts";
-import { MEMDB_VERSION } from "../engine/engine.ts";
+import { MEMDB_VERSION } from "../core/version.ts";
 import type { Settings } from "../settings/settings.ts";
 import { Logger } from "./logger.ts";
 import { SeedError } from "../tools/seed_error.ts";

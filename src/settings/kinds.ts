@@ -1,7 +1,7 @@
 /**
  * The kinds of values a setting can have: how the text of a file, a flag or CONFIG SET becomes a value, what CONFIG GET
  * prints for it, and what CONFIG REWRITE writes. This file owns those rules, ranges and the error texts that come with
- * them, which are Redis's. It refuses to know any single setting; those stand in settings_table.ts.
+ * them, which are Redis's. It refuses to know any single setting; those stand in table.ts.
  */
 import { resolve } from "node:path";
 import { quoteWord } from "./config_file.ts";

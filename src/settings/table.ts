@@ -1,6 +1,6 @@
 /**
  * Every setting there is, one object each: name, kind, default, meaning, and how it may change. CONFIG, the flags, the
- * environment, config files, help and the README's table are all derived from this. It refuses behaviour: settings.ts
+ * environment, config files, help and docs/settings.md are all derived from this. It refuses behaviour: settings.ts
  * holds values, and whoever acts on one listens there.
  *
  * Redis's names, ranges and texts throughout. A setting is in one of three states. Most do what they say. An `idle` one
@@ -115,6 +115,7 @@ const NO_REPLICAS = "MemDB has no replicas";
 const NO_CLUSTER = "MemDB is a single node";
 const NO_TLS = "MemDB does not speak TLS; put a TLS proxy in front of it";
 const NO_SNAPSHOTS = "MemDB writes no snapshots by itself";
+const NO_STREAMS = "there are no streams yet";
 const NO_DEFRAG = "the allocator does not fragment in the way that this tunes";
 const NO_ACL_FILE = "users come from requirepass alone";
 const FREED_AT_ONCE = "memory is freed in bounded steps anyway";
@@ -185,7 +186,7 @@ export const sections = [
     setting("auto-aof-rewrite-percentage", whole, "100", "rewrite the file when it grew by so much; 0 is never"),
     setting("auto-aof-rewrite-min-size", bytes, "64mb", "but not while it is smaller than this"),
     setting("aof-load-truncated", yesNo, "yes", "load a file that ends in half a command up to there"),
-    setting("no-appendfsync-on-rewrite", yesNo, "no", "do not sync while the file is rewritten"),
+    idle("no-appendfsync-on-rewrite", yesNo, "no", "the file is synced during a rewrite too"),
     setting("dbfilename", plainName("dbfilename", "filename", true), "dump.rdb", "name of snapshots in dir", {
       guarded: true,
     }),
@@ -212,7 +213,7 @@ export const sections = [
     idle("notify-keyspace-events", notifyClasses, "", "there is no publish and subscribe yet"),
     idle("tracking-table-max-keys", long, "1000000", "there is no client-side caching yet"),
     idle("busy-reply-threshold", long, "5000", "there are no scripts yet", { alias: "lua-time-limit" }),
-    setting("sanitize-dump-payload", choice("no", "yes", "clients"), "no", "check payloads of RESTORE in depth"),
+    idle("sanitize-dump-payload", choice("no", "yes", "clients"), "no", "payloads are always decoded and checked"),
   ),
   section(
     "Memory and expiry",
@@ -289,8 +290,8 @@ export const sections = [
       alias: "zset-max-ziplist-value",
     }),
     setting("hll-sparse-max-bytes", bytes, "3000", "size up to which a HyperLogLog is sparse"),
-    setting("stream-node-max-bytes", bytes, "4096", "size of a stream's node; 0 is no limit"),
-    setting("stream-node-max-entries", long, "100", "entries in a stream's node; 0 is no limit"),
+    idle("stream-node-max-bytes", bytes, "4096", NO_STREAMS),
+    idle("stream-node-max-entries", long, "100", NO_STREAMS),
   ),
   section(
     "Kept for tools that read or write them",

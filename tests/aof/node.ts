@@ -39,6 +39,11 @@ export class SteppingClock implements Clock {
     this.ms += ms;
     this.#us += ms * 1000;
   }
+
+  /** Nothing here waits for a time. */
+  schedule(): () => void {
+    return () => {};
+  }
 }
 
 const encoder = new TextEncoder();

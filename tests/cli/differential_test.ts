@@ -1,15 +1,14 @@
 import { assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../src/core/random.ts";
 import { quote } from "../../src/cli/quoting.ts";
+import { testWith } from "../helpers/programs.ts";
 import { pick, property, randomBytes } from "../helpers/property.ts";
-import { isInstalled, latin1Text, type Outcome, run, runClient, startFakeServer, startRedis } from "./helpers.ts";
+import { latin1Text, type Outcome, run, runClient, startFakeServer, startRedis } from "./helpers.ts";
 
-const missing = ["redis-cli", "redis-server"].filter((program) => !isInstalled(program));
 const modes = ["--no-raw", "--raw", "--csv", "--json", "--quoted-json"];
 
 function differential(name: string, body: () => Promise<void>): void {
-  const reason = missing.length > 0 ? ` (skipped: no ${missing.join(" and no ")} on the PATH)` : "";
-  Deno.test({ name: name + reason, ignore: missing.length > 0, fn: body });
+  testWith(["redis-cli", "redis-server"], name, body);
 }
 
 /** Gives the same input to redis-cli and to our client, in each output mode. */

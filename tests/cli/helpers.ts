@@ -177,21 +177,6 @@ export function runClient(
 ): Promise<Outcome> {
   return run(Deno.execPath(), [...clientCommand, ...args], more);
 }
-
-/** Whether a program of this name can be run. */
-export function isInstalled(program: string): boolean {
-  try {
-    return new Deno.Command(program, {
-      args: [program === "tmux" ? "-V" : "--version"],
-      stdout: "null",
-      stderr: "null",
-    })
-      .outputSync().success;
-  } catch {
-    return false;
-  }
-}
-
 /** A redis-server on a free port that keeps nothing. */
 export async function startRedis(): Promise<AsyncDisposable & { port: number }> {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -1,8 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
+import { testUnless } from "../helpers/programs.ts";
 import { clientCommand, type FakeServer, startFakeServer } from "./helpers.ts";
 import { hasTerminal, Screen, Terminal } from "./terminal.ts";
 
-const available = hasTerminal();
+const noTerminal = hasTerminal() ? undefined : "no util-linux script on the PATH";
 const enter = "\r", tab = "\t", up = "\x1b[A", left = "\x1b[D", home = "\x01";
 const ctrl = (letter: string) => String.fromCharCode(letter.charCodeAt(0) & 31);
 
@@ -15,25 +16,20 @@ interface Scene {
 
 /** A session on a terminal, connected to a fake server, its history in a file of its own. */
 function interactive(name: string, body: (scene: Scene) => Promise<void>, history = ""): void {
-  const reason = available ? "" : " (skipped: no util-linux script on the PATH)";
-  Deno.test({
-    name: name + reason,
-    ignore: !available,
-    fn: async () => {
-      const folder = await Deno.makeTempDir();
-      try {
-        const historyFile = `${folder}/history`;
-        if (history !== "") await Deno.writeTextFile(historyFile, history);
-        await using server = startFakeServer();
-        const args = [...clientCommand, "-p", String(server.port)];
-        await using terminal = new Terminal(Deno.execPath(), args, { MEMDB_HISTFILE: historyFile });
-        const prompt = `127.0.0.1:${server.port}`;
-        await terminal.untilLast(`${prompt}>`);
-        await body({ server, terminal, prompt, historyFile });
-      } finally {
-        await Deno.remove(folder, { recursive: true });
-      }
-    },
+  testUnless(noTerminal, name, async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const historyFile = `${folder}/history`;
+      if (history !== "") await Deno.writeTextFile(historyFile, history);
+      await using server = startFakeServer();
+      const args = [...clientCommand, "-p", String(server.port)];
+      await using terminal = new Terminal(Deno.execPath(), args, { MEMDB_HISTFILE: historyFile });
+      const prompt = `127.0.0.1:${server.port}`;
+      await terminal.untilLast(`${prompt}>`);
+      await body({ server, terminal, prompt, historyFile });
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
   });
 }
 

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { TestServer } from "../helpers/server.ts";
-import { clientCommand, isInstalled, run, startRedis } from "./helpers.ts";
+import { missing, testUnless } from "../helpers/programs.ts";
+import { clientCommand, run, startRedis } from "./helpers.ts";
 import { hasTerminal, Terminal } from "./terminal.ts";
 
 const text = await Deno.readTextFile(new URL("../../docs/tutorial.md", import.meta.url));
@@ -24,16 +25,12 @@ Deno.test("the tutorial's session prints what the page shows", async () => {
   assertEquals(out.trimEnd().split("\n"), lines.filter((line) => !prompt.test(line)));
 });
 
-const missing = [
-  ...(isInstalled("redis-server") ? [] : ["redis-server"]),
-  ...(hasTerminal() ? [] : ["util-linux script"]),
-];
+const reason = missing(["redis-server"]) ?? (hasTerminal() ? undefined : "no util-linux script on the PATH");
 
-Deno.test({
-  name: "the tutorial's two terminals show what the page shows" +
-    (missing.length > 0 ? ` (skipped: no ${missing.join(" and no ")} on the PATH)` : ""),
-  ignore: missing.length > 0,
-  fn: async () => {
+testUnless(
+  reason,
+  "the tutorial's two terminals show what the page shows",
+  async () => {
     // The page is right for every server that has publish and subscribe.
     await using server = await startRedis();
     const start = () =>
@@ -58,4 +55,4 @@ Deno.test({
     assertEquals(first.screen.rows.slice(0, -1), rowsOf.first);
     assertEquals(second.screen.rows.slice(0, -1), rowsOf.second);
   },
-});
+);

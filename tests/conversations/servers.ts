@@ -4,7 +4,7 @@
 import { systemClock } from "../../src/core/clock.ts";
 import { Server } from "../../src/server/server.ts";
 import { type SettingName, Settings } from "../../src/settings/settings.ts";
-import { isInstalled } from "../e2e/process.ts";
+import { testWith } from "../helpers/programs.ts";
 import { Conversation } from "./conversation.ts";
 
 const CONNECT_TRIES = 1000;
@@ -55,8 +55,7 @@ async function waitFor(path: string): Promise<void> {
   }
 }
 
-/** A test that needs a released server: it says that it was skipped where there is none. */
+/** A test that needs a released server. */
 export function peerTest(name: string, body: () => Promise<void>, program = "redis-server"): void {
-  const ignore = !isInstalled(program);
-  Deno.test({ name: ignore ? `${name} (skipped: no ${program} on the PATH)` : name, ignore, fn: body });
+  testWith([program], name, body);
 }

@@ -1,4 +1,4 @@
-/** Numbers as Redis 8.0 reads and prints them. What stands here as expected was seen on its server. */
+/** Numbers as Redis reads and prints them. The expected values come from its server. */
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { fromLatin1, latin1 } from "../../src/core/bytes.ts";
 import {

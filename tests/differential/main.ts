@@ -7,7 +7,7 @@ import { SeededRandom } from "../../src/core/random.ts";
 import { commandName } from "./compare.ts";
 import { describe, duel, type Protocol } from "./duel.ts";
 import { randomCommands, watchedCommands } from "./generate.ts";
-import { available, Servers } from "./servers.ts";
+import { noRedis, Servers } from "./servers.ts";
 
 const flags = parseArgs(Deno.args, { string: ["minutes", "seed", "commands"] });
 const minutes = Number(flags.minutes ?? 1);
@@ -16,8 +16,8 @@ if (!(minutes > 0 && count > 0)) {
   console.error("--minutes and --commands must be numbers above 0");
   Deno.exit(2);
 }
-if (!available) {
-  console.error("there is no redis-server on the PATH");
+if (noRedis !== undefined) {
+  console.error(noRedis);
   Deno.exit(1);
 }
 

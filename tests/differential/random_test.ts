@@ -2,25 +2,22 @@
  * Random commands to MemDB and to Redis, for some seconds. `deno task test:differential` goes on for as long as one likes.
  */
 import { SeededRandom } from "../../src/core/random.ts";
+import { testUnless } from "../helpers/programs.ts";
 import { describe, duel, type Protocol } from "./duel.ts";
 import { randomCommands, watchedCommands } from "./generate.ts";
-import { available, Servers } from "./servers.ts";
+import { noRedis, Servers } from "./servers.ts";
 
 const ROUNDS = 60;
 const COMMANDS = 150;
 
 function duels(name: string, protocol: Protocol, commands: (random: SeededRandom) => string[][]): void {
-  Deno.test({
-    name: available ? name : `${name} (skipped: no redis-server on the PATH)`,
-    ignore: !available,
-    fn: async () => {
-      await using servers = await Servers.start();
-      const first = Math.floor(Math.random() * 1e9);
-      for (let seed = first; seed < first + ROUNDS; seed++) {
-        const difference = await duel(servers, protocol, commands(new SeededRandom(seed)));
-        if (difference !== undefined) throw new Error(`seed ${seed}, ${describe(difference, protocol)}`);
-      }
-    },
+  testUnless(noRedis, name, async () => {
+    await using servers = await Servers.start();
+    const first = Math.floor(Math.random() * 1e9);
+    for (let seed = first; seed < first + ROUNDS; seed++) {
+      const difference = await duel(servers, protocol, commands(new SeededRandom(seed)));
+      if (difference !== undefined) throw new Error(`seed ${seed}, ${describe(difference, protocol)}`);
+    }
   });
 }
 

@@ -6,13 +6,13 @@ import { systemClock } from "../../src/core/clock.ts";
 import { type SettingName, Settings } from "../../src/settings/settings.ts";
 import { Server } from "../../src/server/server.ts";
 import { TestClient } from "../helpers/client.ts";
-import { isInstalled } from "../e2e/process.ts";
+import { missing } from "../helpers/programs.ts";
 
 const memdbAddress = Deno.env.get("DIFFERENTIAL_MEMDB");
 const redisAddress = Deno.env.get("DIFFERENTIAL_REDIS");
 
-/** Whether there is a Redis to compare with. */
-export const available = redisAddress !== undefined || isInstalled("redis-server");
+/** Why there is no Redis to compare with; undefined if there is one. */
+export const noRedis = redisAddress === undefined ? missing(["redis-server"]) : undefined;
 
 const SETTINGS: Readonly<Record<string, string>> = {
   "proto-max-bulk-len": "1048576",

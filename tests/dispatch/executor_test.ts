@@ -22,6 +22,10 @@ class CountingClock implements Clock {
   monotonicUs(): number {
     return this.reads++ * STEP_US;
   }
+
+  schedule(): () => void {
+    return () => {};
+  }
 }
 
 Deno.test("a range is timed with those before it while replies are short, and by itself when its own is long", () => {

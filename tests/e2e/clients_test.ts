@@ -1,9 +1,11 @@
 /**
  * Programs that were written for Redis, unchanged and with their defaults.
  */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { commandTable } from "../../src/commands/table.ts";
-import { Folder, memdb, run, ServerProcess, subject, testWith } from "./process.ts";
+import { REDIS_VERSION } from "../../src/core/version.ts";
+import { testWith } from "../helpers/programs.ts";
+import { Folder, memdb, run, ServerProcess, subject } from "./process.ts";
 
 const clients = (name: string) => decodeURI(new URL(`../clients/${name}`, import.meta.url).pathname);
 
@@ -47,7 +49,7 @@ testWith(["redis-cli"], `redis-cli talks to ${subject}`, async () => {
     assertEquals((await call("SET", "a", "1")).stdout, "OK\n");
     assertEquals((await call("--no-raw", "GET", "a")).stdout, '"1"\n');
     assertEquals((await call("--no-raw", "CONFIG", "GET", "port")).stdout.includes('"port"'), true);
-    assertMatch((await call("INFO", "server")).stdout, /redis_version:8\.0\.2/);
+    assertStringIncludes((await call("INFO", "server")).stdout, `redis_version:${REDIS_VERSION}\r\n`);
     assertEquals((await call("-n", "3", "DBSIZE")).stdout, "0\n");
     assertMatch((await call("--bigkeys")).stdout, /Biggest string found/);
     assertEquals((await call("--scan", "--pattern", "a*")).stdout, "a\n");

@@ -3,7 +3,8 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { TestClient } from "../helpers/client.ts";
-import { Folder, run, ServerProcess, subject, testWith, unixTest } from "./process.ts";
+import { testWith } from "../helpers/programs.ts";
+import { Folder, run, ServerProcess, subject, unixTest } from "./process.ts";
 
 const TIMEOUT_MS = 20_000;
 

@@ -5,21 +5,22 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { runExport, runImport } from "../../src/tools/migrate.ts";
 import { type Argument, TestClient } from "../helpers/client.ts";
-import { redisTest } from "../helpers/redis.ts";
+import { type Release, testWithReleases } from "../helpers/programs.ts";
 import { TestServer } from "../helpers/server.ts";
 import { ManualClock } from "../../src/core/clock.ts";
 
 const START_TRIES = 500;
 
-/** Runs `body` with a redis-server that works in a folder and has loaded what it found there. */
+/** Runs `body` with the redis-server of a release that works in a folder and has loaded what it found there. */
 async function withRedisIn<T>(
+  release: Release,
   folder: string,
   settings: readonly string[],
   body: (client: TestClient) => Promise<T>,
 ): Promise<T> {
   const place = await Deno.makeTempDir(), path = `${place}/socket`;
   const args = ["--port", "0", "--unixsocket", path, "--dir", folder, "--save", "", "--enable-debug-command", "yes"];
-  const child = new Deno.Command("redis-server", {
+  const child = new Deno.Command(release.command("redis-server"), {
     args: [...args, ...settings],
     stdin: "null",
     stdout: "null",
@@ -143,93 +144,107 @@ async function migrate(run: typeof runImport, args: string[]): Promise<string[]>
 }
 
 /** Has redis-check-rdb look at a file. */
-async function checkRdb(path: string): Promise<void> {
-  const { success, stdout } = await new Deno.Command("redis-check-rdb", { args: [path] }).output();
+async function checkRdb(release: Release, path: string): Promise<void> {
+  const { success, stdout } = await new Deno.Command(release.command("redis-check-rdb"), { args: [path] }).output();
   assert(success, new TextDecoder().decode(stdout));
 }
 
 for (const settings of [[], ["--rdbcompression", "no"], ["--rdbchecksum", "no"]]) {
-  redisTest(`a snapshot of redis-server is imported ${settings.join(" ")}`, () =>
-    inFolder(async (folder) => {
-      const expected = await withRedisIn(folder, settings, async (redis) => {
-        await fill(redis);
-        assertEquals(await redis.run("SAVE"), "+OK\r\n");
-        return await stateOf(redis);
-      });
-      const target = `${folder}/memdb.aof`;
-      assertEquals(await migrate(runImport, [`${folder}/dump.rdb`, "--aofpath", target]), []);
-      await withMemdb(target, async (memdb) => {
-        assertEquals(await stateOf(memdb), expected);
-        await memdb.run("SET added later");
-      });
-      // The file goes on behind the snapshot.
-      await withMemdb(target, async (memdb) => assertEquals(await memdb.run("GET added"), "$5\r\nlater\r\n"));
-    }));
+  testWithReleases(
+    ["a snapshot of redis-server is imported", ...settings].join(" "),
+    (release) =>
+      inFolder(async (folder) => {
+        const expected = await withRedisIn(release, folder, settings, async (redis) => {
+          await fill(redis);
+          assertEquals(await redis.run("SAVE"), "+OK\r\n");
+          return await stateOf(redis);
+        });
+        const target = `${folder}/memdb.aof`;
+        assertEquals(await migrate(runImport, [`${folder}/dump.rdb`, "--aofpath", target]), []);
+        await withMemdb(target, async (memdb) => {
+          assertEquals(await stateOf(memdb), expected);
+          await memdb.run("SET added later");
+        });
+        // The file goes on behind the snapshot.
+        await withMemdb(target, async (memdb) => assertEquals(await memdb.run("GET added"), "$5\r\nlater\r\n"));
+      }),
+  );
 }
 
-redisTest("redis-server starts from a snapshot that SAVE wrote", () =>
+testWithReleases("redis-server starts from a snapshot that SAVE wrote", (release) =>
   inFolder(async (folder) => {
     const expected = await withMemdb(`${folder}/memdb.aof`, async (memdb) => {
       await fill(memdb);
       return await stateOf(memdb);
     });
     await migrate(runExport, ["--to", "rdb", `${folder}/dump.rdb`, `--aofpath=${folder}/memdb.aof`]);
-    await checkRdb(`${folder}/dump.rdb`);
-    await withRedisIn(folder, [], async (redis) => assertEquals(await stateOf(redis), expected));
+    await checkRdb(release, `${folder}/dump.rdb`);
+    await withRedisIn(release, folder, [], async (redis) => assertEquals(await stateOf(redis), expected));
   }));
 
-redisTest("the append-only folder of redis-server is imported, and exported again", () =>
-  inFolder(async (folder) => {
-    const settings = ["--appendonly", "yes", "--appendfsync", "always"];
-    const expected = await withRedisIn(folder, settings, async (redis) => {
-      await fill(redis);
-      await redis.run("BGREWRITEAOF");
-      while (!(await redis.run("INFO persistence")).includes("aof_rewrite_in_progress:0")) await pause();
-      await redis.run("RPUSH list:packed more");
-      await redis.run("DEL set:packed");
-      await redis.run("SADD set:packed a b 3");
-      await redis.run("MULTI");
-      await redis.run("INCR int");
-      await redis.run("DECR int");
-      await redis.run("EXEC");
-      return await stateOf(redis);
-    });
-    for (const source of [folder, `${folder}/appendonlydir`, `${folder}/appendonlydir/appendonly.aof.manifest`]) {
-      const target = `${folder}/memdb-${source.length}.aof`;
-      await migrate(runImport, [source, "--aofpath", target]);
-      await withMemdb(target, async (memdb) => assertEquals(await stateOf(memdb), expected));
-    }
-    const again = `${folder}/again`;
-    await migrate(runExport, ["--to", "redis", again, "--aofpath", `${folder}/memdb-${folder.length}.aof`]);
-    await withRedisIn(again, settings, async (redis) => {
-      assertEquals(await stateOf(redis), expected);
-      await redis.run("SET added later");
-    });
-    await withRedisIn(again, settings, async (redis) => assertEquals(await redis.run("GET added"), "$5\r\nlater\r\n"));
-  }));
-
-redisTest("memdb starts on a snapshot of redis-server as its append-only file", () =>
-  inFolder(async (folder) => {
-    const expected = await withRedisIn(folder, [], async (redis) => {
-      await fill(redis);
-      await redis.run("SAVE");
-      return await stateOf(redis);
-    });
-    await withMemdb(`${folder}/dump.rdb`, async (memdb) => {
-      assertEquals(await stateOf(memdb), expected);
-      assertMatch(await memdb.run("INFO persistence"), /rdb_last_load_keys_loaded:24\r\n/);
-      await memdb.run("RPUSH list:packed more");
-    });
-    await withMemdb(`${folder}/dump.rdb`, async (memdb) => {
-      assertEquals(await memdb.run("LINDEX list:packed -1"), "$4\r\nmore\r\n");
-    });
-  }));
-
-redisTest(
-  "what MemDB does not have is named and left out by import, and stops a server",
-  () =>
+testWithReleases(
+  "the append-only folder of redis-server is imported, and exported again",
+  (release) =>
     inFolder(async (folder) => {
-      await withRedisIn(folder, [], async (redis) => {
+      const settings = ["--appendonly", "yes", "--appendfsync", "always"];
+      const expected = await withRedisIn(release, folder, settings, async (redis) => {
+        await fill(redis);
+        await redis.run("BGREWRITEAOF");
+        while (!(await redis.run("INFO persistence")).includes("aof_rewrite_in_progress:0")) await pause();
+        await redis.run("RPUSH list:packed more");
+        await redis.run("DEL set:packed");
+        await redis.run("SADD set:packed a b 3");
+        await redis.run("MULTI");
+        await redis.run("INCR int");
+        await redis.run("DECR int");
+        await redis.run("EXEC");
+        return await stateOf(redis);
+      });
+      for (const source of [folder, `${folder}/appendonlydir`, `${folder}/appendonlydir/appendonly.aof.manifest`]) {
+        const target = `${folder}/memdb-${source.length}.aof`;
+        await migrate(runImport, [source, "--aofpath", target]);
+        await withMemdb(target, async (memdb) => assertEquals(await stateOf(memdb), expected));
+      }
+      const again = `${folder}/again`;
+      await migrate(runExport, ["--to", "redis", again, "--aofpath", `${folder}/memdb-${folder.length}.aof`]);
+      await withRedisIn(release, again, settings, async (redis) => {
+        assertEquals(await stateOf(redis), expected);
+        await redis.run("SET added later");
+      });
+      await withRedisIn(
+        release,
+        again,
+        settings,
+        async (redis) => assertEquals(await redis.run("GET added"), "$5\r\nlater\r\n"),
+      );
+    }),
+);
+
+testWithReleases(
+  "memdb starts on a snapshot of redis-server as its append-only file",
+  (release) =>
+    inFolder(async (folder) => {
+      const expected = await withRedisIn(release, folder, [], async (redis) => {
+        await fill(redis);
+        await redis.run("SAVE");
+        return await stateOf(redis);
+      });
+      await withMemdb(`${folder}/dump.rdb`, async (memdb) => {
+        assertEquals(await stateOf(memdb), expected);
+        assertMatch(await memdb.run("INFO persistence"), /rdb_last_load_keys_loaded:24\r\n/);
+        await memdb.run("RPUSH list:packed more");
+      });
+      await withMemdb(`${folder}/dump.rdb`, async (memdb) => {
+        assertEquals(await memdb.run("LINDEX list:packed -1"), "$4\r\nmore\r\n");
+      });
+    }),
+);
+
+testWithReleases(
+  "what MemDB does not have is named and left out by import, and stops a server",
+  (release) =>
+    inFolder(async (folder) => {
+      await withRedisIn(release, folder, [], async (redis) => {
         await redis.run("SET kept value");
         await redis.run("XADD events * a 1");
         await redis.run("XGROUP CREATE events readers 0");

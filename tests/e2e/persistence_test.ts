@@ -3,7 +3,8 @@
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { TestClient } from "../helpers/client.ts";
-import { Folder, memdb, run, ServerProcess, subject, testWith, unixTest } from "./process.ts";
+import { type Release, testWithReleases } from "../helpers/programs.ts";
+import { Folder, memdb, run, ServerProcess, subject, unixTest } from "./process.ts";
 
 const SET_A = "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n";
 const SET_B = "*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$1\r\n2\r\n";
@@ -179,7 +180,7 @@ Deno.test(`${subject} with --appendonly false reads a file as a fixture and leav
   assertEquals(await Deno.readTextFile(aof), SELECT + SET_A);
 });
 
-testWith(["redis-server", "redis-check-aof"], "Redis reads what MemDB wrote, and MemDB what Redis wrote", async () => {
+testWithReleases("Redis reads what MemDB wrote, and MemDB what Redis wrote", async (release) => {
   await using folder = new Folder();
   const aof = folder.file("appendonly.aof");
   const flags = ["--aofpath", aof, "--enable-debug-command", "yes"];
@@ -188,13 +189,13 @@ testWith(["redis-server", "redis-check-aof"], "Redis reads what MemDB wrote, and
   const before = await digest(first);
   await first.stop();
 
-  const checked = await run("redis-check-aof", [aof]);
+  const checked = await run(release.command("redis-check-aof"), [aof]);
   assertEquals(checked.code, 0, checked.stdout + checked.stderr);
   assertMatch(checked.stdout, /is valid/);
 
   // A plain file of that name is Redis's old form: it loads it and makes a folder of its new form.
   {
-    await using redis = await RedisProcess.start(folder.path);
+    await using redis = await RedisProcess.start(release, folder.path);
     assertEquals(await digest(redis), before);
     const client = await redis.connect();
     await client.command("SET", "from redis", "x", "EX", "100000");
@@ -225,11 +226,16 @@ class RedisProcess implements AsyncDisposable {
     this.#socket = socket;
   }
 
-  static async start(folder: string): Promise<RedisProcess> {
+  static async start(release: Release, folder: string): Promise<RedisProcess> {
     const socket = `${folder}/redis.sock`;
     const settings = `--port 0 --unixsocket ${socket} --dir ${folder} --appendonly yes --aof-use-rdb-preamble no`;
     const args = [...settings.split(" "), "--save", "", "--enable-debug-command", "yes"];
-    const child = new Deno.Command("redis-server", { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
+    const child = new Deno.Command(release.command("redis-server"), {
+      args,
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
     const redis = new RedisProcess(child, socket);
     for (let tries = 0; tries < 1000; tries++) {
       try {

@@ -3,6 +3,7 @@
  * knows the code; what is tested is what a user would see.
  */
 import { TestClient } from "../helpers/client.ts";
+import { testUnless } from "../helpers/programs.ts";
 
 const binary = Deno.env.get("E2E_BINARY") ?? "";
 const root = new URL("../../", import.meta.url);
@@ -54,29 +55,9 @@ export function memdb(args: readonly string[], options: Parameters<typeof run>[2
   return run(program, [...first, ...args], options);
 }
 
-/** Whether a program is on the PATH. */
-export function isInstalled(program: string): boolean {
-  try {
-    new Deno.Command(program, { args: ["--version"], stdin: "null", stdout: "null", stderr: "null" }).outputSync();
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** A test that needs programs; without them it says that it was skipped. */
-export function testWith(programs: readonly string[], name: string, fn: () => Promise<void>): void {
-  const missing = programs.filter((program) => !isInstalled(program));
-  Deno.test({
-    name: missing.length === 0 ? name : `${name} (skipped: no ${missing.join(", ")} on the PATH)`,
-    ignore: missing.length > 0,
-    fn,
-  });
-}
-
 /** A test that needs the signals and files of Unix. */
 export function unixTest(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name: isWindows ? `${name} (skipped: not on Windows)` : name, ignore: isWindows, fn });
+  testUnless(isWindows ? "not on Windows" : undefined, name, fn);
 }
 
 /** A temporary folder that goes away with the scope. */

@@ -150,7 +150,7 @@ Deno.test("dead values are freed before a living key is evicted", () => {
 
 Deno.test("eviction takes as long as the tenacity allows, and goes on with the next call", () => {
   let us = 0;
-  const clock: Clock = { nowMs: () => START_MS, monotonicUs: () => us += 100 };
+  const clock: Clock = { nowMs: () => START_MS, monotonicUs: () => us += 100, schedule: () => () => {} };
   const engine = createEngine(clock, { "maxmemory-policy": "allkeys-random" });
   const [db] = engine.store.databases;
   for (let i = 0; i < 5000; i++) setString(db, `key:${i}`, VALUE);

@@ -4,20 +4,11 @@
  */
 import { assertEquals } from "@std/assert";
 import { type Argument, TestClient } from "./client.ts";
+import { testWith } from "./programs.ts";
 import { TestServer } from "./server.ts";
 
 const PROGRAM = "redis-server";
 const START_TRIES = 500;
-
-function isInstalled(): boolean {
-  try {
-    return new Deno.Command(PROGRAM, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync().success;
-  } catch {
-    return false;
-  }
-}
-
-const installed = isInstalled();
 
 /** A connection to each of the two servers. */
 export class Pair {
@@ -78,7 +69,7 @@ async function connect(path: string): Promise<Deno.Conn> {
 
 /** A test of its name that needs a redis-server. */
 export function redisTest(name: string, body: () => Promise<void>): void {
-  Deno.test({ name: installed ? name : `${name} (skipped: no ${PROGRAM} on the PATH)`, ignore: !installed, fn: body });
+  testWith([PROGRAM], name, body);
 }
 
 /** A test with both servers, which have the given settings; checks the whole store at the end. */

@@ -3,7 +3,7 @@
  * its own and others', is in client.ts.
  */
 import { fail, messages, shownText } from "../../core/errors.ts";
-import { REDIS_VERSION } from "../../engine/engine.ts";
+import { REDIS_VERSION } from "../../core/version.ts";
 import { DEFAULT_USER } from "../../engine/user.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { CLIENT_NAME_ERROR, isPrintableName } from "../shared/client_line.ts";

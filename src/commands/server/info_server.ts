@@ -1,7 +1,7 @@
 /**
  * The sections of INFO that say what the server is and in which state: server, clients, persistence, replication.
  */
-import { MEMDB_VERSION, REDIS_VERSION } from "../../engine/engine.ts";
+import { MEMDB_VERSION, REDIS_VERSION } from "../../core/version.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { Blocking } from "../../conversations/blocking.ts";
 import type { Call } from "../../dispatch/call.ts";

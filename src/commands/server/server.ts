@@ -3,7 +3,8 @@
  * of itself in figures is in info.ts and memory.ts.
  */
 import { fail, messages } from "../../core/errors.ts";
-import { type Engine, REDIS_VERSION } from "../../engine/engine.ts";
+import { REDIS_VERSION } from "../../core/version.ts";
+import type { Engine } from "../../engine/engine.ts";
 import { save } from "../../rdb/save.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { failWords, subcommandHelp } from "../shared/help.ts";

@@ -1,5 +1,6 @@
 /** PING, ECHO, SELECT, AUTH, HELLO, QUIT and RESET. */
 import { assertEquals, assertMatch } from "@std/assert";
+import { REDIS_VERSION } from "../../../src/core/version.ts";
 import { encodeRequest } from "../../helpers/client.ts";
 import { decode } from "../../helpers/decode.ts";
 import { differential } from "../../helpers/redis.ts";
@@ -14,7 +15,7 @@ Deno.test("HELLO describes the server and switches the protocol before it answer
     assertMatch(hello, /^%7\r\n/);
     assertEquals(decode(hello), {
       server: "redis",
-      version: "8.0.2",
+      version: REDIS_VERSION,
       proto: 3,
       id: 1,
       mode: "standalone",

@@ -284,7 +284,7 @@ differential("every error and every missing field is answered as Redis answers i
   }
 });
 
-Deno.test("HGETEX with a time and no fields is an error, where Redis 8.0 stops", () =>
+Deno.test("HGETEX with a time and no fields is an error", () =>
   withServer(async (client) => {
     await client.run("HSET h a 1");
     assertEquals(await client.run("HGETEX h EX 10 FIELDS"), "-ERR wrong number of arguments for 'hgetex' command\r\n");

@@ -15,12 +15,9 @@ function comparableInfo(info: Value): Value {
   return [...info.slice(0, 8), keys];
 }
 
-/** Words of later releases than the one compared with: operations of BITOP. */
-const NEWER_TOKENS: readonly unknown[] = ["DIFF", "DIFF1", "ANDOR", "ONE"];
-
 /** The argument tree without names, which our notation has not, and without history. */
 function comparableTree(tree: Value | undefined): Value {
-  return ((tree ?? []) as Fields[]).filter(({ token }) => !NEWER_TOKENS.includes(token)).map((argument) => {
+  return ((tree ?? []) as Fields[]).map((argument) => {
     const { type, token, display_text, key_spec_index, flags, arguments: members } = argument;
     return {
       type,

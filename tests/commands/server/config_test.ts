@@ -1,19 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { TestClient } from "../../helpers/client.ts";
+import { redisTest, withRedis } from "../../helpers/redis.ts";
 import { withServer } from "../../helpers/server.ts";
 import { findSetting } from "../../../src/settings/settings.ts";
-
-const NO_PEER = !hasRedis();
-if (NO_PEER) console.log("redis-server is not on the PATH: comparisons of CONFIG were skipped");
-
-function hasRedis(): boolean {
-  try {
-    return new Deno.Command("redis-server", { args: ["--version"], stdout: "null", stderr: "null" }).outputSync()
-      .success;
-  } catch {
-    return false;
-  }
-}
 
 /** Pairs of a reply to CONFIG GET, which is flat in RESP2. */
 function pairs(reply: string): Map<string, string> {
@@ -104,55 +92,13 @@ Deno.test("CONFIG REWRITE writes what is in force, and needs a file", () =>
     }
   }));
 
-/** Runs `body` with a redis-server that has the same defaults as far as they matter here. */
-async function withPeer(port: number, body: (peer: TestClient) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  const args = [
-    "--port",
-    `${port}`,
-    "--bind",
-    "127.0.0.1",
-    "--save",
-    "",
-    "--dir",
-    folder,
-    "--enable-debug-command",
-    "yes",
-  ];
-  const process = new Deno.Command("redis-server", { args, stdout: "null", stderr: "null" }).spawn();
-  try {
-    const deadline = Date.now() + 5000;
-    let peer: TestClient | undefined;
-    while (peer === undefined) {
-      peer = await TestClient.connect(port).catch(() => undefined);
-      if (Date.now() > deadline) throw new Error("redis-server did not start");
-    }
-    try {
-      await body(peer);
-    } finally {
-      peer.close();
-    }
-  } finally {
-    process.kill("SIGKILL");
-    await process.status;
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-/** A port that nobody listens on now. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
-}
-
 const OWN_SETTINGS = new Set(["host", "sockets", "seed", "aofpath", "restoredb", "startexpiryloop"]);
 
-Deno.test({
-  name: "CONFIG answers as Redis does, name by name and value by value",
-  ignore: NO_PEER,
-  fn: () =>
+redisTest(
+  "CONFIG answers as Redis does, name by name and value by value",
+  () =>
     withServer((client) =>
-      withPeer(freePort(), async (peer) => {
+      withRedis(async (peer) => {
         const same = async (...args: string[]) =>
           assertEquals(await client.command(...args), await peer.command(...args), args.join(" ").slice(0, 200));
 
@@ -160,7 +106,7 @@ Deno.test({
         const ours = pairs(await client.run("CONFIG GET *"));
         const names = [...ours.keys()].filter((name) => !OWN_SETTINGS.has(name)).sort();
         assertEquals(names, [...theirs.keys()].sort());
-        const decided = ["bind", "port", "dir"];
+        const decided = ["bind", "dir", "unixsocket"];
         for (const name of names) {
           if (!decided.includes(name)) assertEquals(ours.get(name), theirs.get(name), name);
         }
@@ -215,4 +161,4 @@ Deno.test({
           }
         }
       }), { settings: { startexpiryloop: "no" } }),
-});
+);

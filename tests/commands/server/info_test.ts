@@ -1,5 +1,6 @@
 /** INFO: its sections and the fields that tools read. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { MEMDB_VERSION, REDIS_VERSION } from "../../../src/core/version.ts";
 import { humanBytes } from "../../../src/commands/server/info_stats.ts";
 import type { TestClient } from "../../helpers/client.ts";
 import { decode } from "../../helpers/decode.ts";
@@ -84,8 +85,7 @@ Deno.test("INFO tells what clients look for", () =>
     server.clock.advance(90_061_000);
     const found = await info(client, "everything");
     const { Server, Clients, Memory, Persistence, Stats, Replication, Cluster } = found;
-    assertEquals(Server.redis_version, "8.0.2");
-    assertMatch(Server.memdb_version, /^\d+\.\d+\.\d+$/);
+    assertEquals([Server.redis_version, Server.memdb_version], [REDIS_VERSION, MEMDB_VERSION]);
     assertEquals(Server.tcp_port, String(server.port));
     assertMatch(Server.run_id, /^[0-9a-f]{40}$/);
     assertEquals(Server.process_id, String(Deno.pid));

@@ -1,0 +1,133 @@
+/**
+ * The tables of docs/commands.md and docs/settings.md, which follow from the code. A table stands between
+ * `<!-- table: NAME -->` and `<!-- end of table -->`. `deno task docs` writes the tables again, and a test checks that
+ * they are current.
+ */
+import type { CommandSpec } from "../src/dispatch/spec.ts";
+import { commandTable } from "../src/commands/table.ts";
+import { sections, type Setting } from "../src/settings/table.ts";
+
+/** The files that hold tables, relative to the root. */
+export const FILES_WITH_TABLES: readonly string[] = ["docs/commands.md", "docs/settings.md"];
+
+const TABLES: Readonly<Record<string, () => string>> = {
+  commands: commandList,
+  settings: settingsWithEffect,
+  idle: settingsWithoutEffect,
+  fixed: settingsWithOneValue,
+};
+
+/** Groups in the order of the page, with their titles. */
+const GROUPS: Readonly<Record<CommandSpec["group"], string>> = {
+  generic: "Keys",
+  string: "Strings",
+  list: "Lists",
+  hash: "Hashes",
+  set: "Sets",
+  "sorted-set": "Sorted sets",
+  bitmap: "Bitmaps",
+  geo: "Geospatial",
+  hyperloglog: "HyperLogLog",
+  stream: "Streams",
+  pubsub: "Publish and subscribe",
+  transactions: "Transactions",
+  scripting: "Scripting",
+  connection: "Connection",
+  server: "Server",
+};
+
+/** The commands, a table for each group: name, summary, complexity. */
+export function commandList(): string {
+  const parts: string[] = [];
+  for (const [group, title] of Object.entries(GROUPS)) {
+    const specs = commandTable.filter((spec) => spec.group === group).toSorted((a, b) => a.name < b.name ? -1 : 1);
+    if (specs.length === 0) continue;
+    parts.push(`## ${title}\n\n${table(["command", "what it does", "cost"], specs.flatMap(commandRows))}`);
+  }
+  return parts.join("\n");
+}
+
+/** The rows of a command: its own if it runs alone, and one for each subcommand. */
+function commandRows(spec: CommandSpec): string[][] {
+  const row = (name: string, { summary, complexity }: CommandSpec) => [
+    `\`${name}\``,
+    summary.replace(/\.$/, ""),
+    complexity.replace(/\.$/, ""),
+  ];
+  const own = spec.subcommands === undefined || spec.handler !== undefined ? [row(spec.name.toUpperCase(), spec)] : [];
+  const subs = (spec.subcommands ?? []).filter(({ name }) => name !== "help")
+    .toSorted((a, b) => a.name < b.name ? -1 : 1)
+    .map((sub) => row(`${spec.name} ${sub.name}`.toUpperCase(), sub));
+  return [...own, ...subs];
+}
+
+const allSections: readonly { readonly title: string; readonly settings: readonly Setting[] }[] = sections;
+const allSettings = allSections.flatMap(({ settings }) => settings);
+
+/** The settings that do something, a table for each section. */
+function settingsWithEffect(): string {
+  const parts: string[] = [];
+  for (const { title, settings } of allSections) {
+    const rows = settings.filter(({ idle, fixed }) => idle === undefined && fixed === undefined)
+      .map((
+        setting,
+      ) => [names(setting), code(setting.kind.hint), defaultOf(setting), changes(setting), setting.meaning]);
+    if (rows.length === 0) continue;
+    parts.push(`### ${title}\n\n${table(["setting", "values", "default", "CONFIG SET", "meaning"], rows)}`);
+  }
+  return parts.join("\n");
+}
+
+/** The settings that take any value and change nothing, with the reason. */
+function settingsWithoutEffect(): string {
+  const rows = allSettings.filter(({ idle }) => idle !== undefined)
+    .map((setting) => [names(setting), defaultOf(setting), setting.idle!]);
+  return table(["setting", "default", "why it has no effect"], rows);
+}
+
+/** The settings that refuse every value but one, with the reason. */
+function settingsWithOneValue(): string {
+  const rows = allSettings.filter(({ fixed }) => fixed !== undefined)
+    .map((setting) => [names(setting), defaultOf(setting), setting.fixed!]);
+  return table(["setting", "only value", "why no other"], rows);
+}
+
+function names({ name, alias }: Setting): string {
+  return alias === undefined ? code(name) : `${code(name)}, ${code(alias)}`;
+}
+
+function defaultOf({ defaultNote, initial }: Setting): string {
+  return defaultNote ?? (initial === "" ? "empty" : code(initial));
+}
+
+/** Whether CONFIG SET changes it. */
+function changes({ change, guarded }: Setting): string {
+  if (change === "start") return "no";
+  return guarded ? "if enable-protected-configs allows it" : "yes";
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
+}
+
+function table(heads: readonly string[], rows: readonly string[][]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  return [line(heads), `|${heads.map(() => "---|").join("")}`, ...rows.map(line)].join("\n") + "\n";
+}
+
+/** The text with every table written again. Throws an error for a table of an unknown name. */
+export function withTables(text: string): string {
+  const pattern = /(<!-- table: (\w+) -->\n)[^]*?(<!-- end of table -->)/g;
+  return text.replace(pattern, (_, head: string, name: string, foot: string) => {
+    const table = TABLES[name];
+    if (table === undefined) throw new Error(`no table is called ${name}; there are ${Object.keys(TABLES).join(", ")}`);
+    return `${head}\n<!-- deno-fmt-ignore-start -->\n\n${table()}\n<!-- deno-fmt-ignore-end -->\n\n${foot}`;
+  });
+}
+
+if (import.meta.main) {
+  for (const file of FILES_WITH_TABLES) {
+    const url = new URL(`../${file}`, import.meta.url);
+    Deno.writeTextFileSync(url, withTables(Deno.readTextFileSync(url)));
+  }
+}
