@@ -10,7 +10,7 @@
  * `start` and `length`, valid until the next allocation or write.
  */
 import { invariant } from "../core/assert.ts";
-import { CHUNK_SHIFT, copyBytes, copyIn, GRANULE_MASK } from "./memory/arena.ts";
+import { CHUNK_SHIFT, copyBytes, copyIn, GRANULE_MASK, withSpare } from "./memory/arena.ts";
 import { hashBytes } from "../core/hash_function.ts";
 import {
   BODY,
@@ -279,7 +279,7 @@ export class Keyspace {
       const at = ((ref & GRANULE_MASK) << 3) + headSize(flags, ke - ks);
       copyIn(arena, value, vs, ve, ref >>> CHUNK_SHIFT, at);
     } else {
-      const body = this.#createStringBody(length, length);
+      const body = this.#createStringBody(length);
       setBody(arena, ref, body);
       copyBytes(value, vs, ve, arena.u8[body >>> CHUNK_SHIFT], ((body & GRANULE_MASK) << 3) + BODY_LENGTH_BYTES);
     }
@@ -313,8 +313,7 @@ export class Keyspace {
     } else {
       let body = bodyOf(arena, ref);
       if (arena.sizeOf(body) < BODY_LENGTH_BYTES + length) {
-        const room = length + Math.min(length, 1 << 20);
-        body = arena.realloc(body, BODY_LENGTH_BYTES + old, BODY_LENGTH_BYTES + room);
+        body = arena.realloc(body, BODY_LENGTH_BYTES + old, withSpare(BODY_LENGTH_BYTES + length));
         setBody(arena, ref, body);
       }
       arena.i32[body >>> CHUNK_SHIFT][(body & GRANULE_MASK) << 1] = length;
@@ -448,7 +447,7 @@ export class Keyspace {
     if ((flags & BODY) !== 0) {
       if (this.typeOf(ref) === Type.STRING) {
         this.readString(ref);
-        const body = this.#createStringBody(this.length, this.length);
+        const body = this.#createStringBody(this.length);
         const at = ((body & GRANULE_MASK) << 3) + BODY_LENGTH_BYTES;
         copyBytes(this.bytes, this.start, this.start + this.length, arena.u8[body >>> CHUNK_SHIFT], at);
         setBody(arena, copy, body);
@@ -522,9 +521,9 @@ export class Keyspace {
     invariant(withFieldDeadline === this.fieldExpiresSize, "the hashes with field deadlines are miscounted");
   }
 
-  #createStringBody(length: number, room: number): number {
+  #createStringBody(length: number, bytes = BODY_LENGTH_BYTES + length): number {
     const { arena } = this.store;
-    const body = arena.alloc(BODY_LENGTH_BYTES + room);
+    const body = arena.alloc(bytes);
     arena.i32[body >>> CHUNK_SHIFT][(body & GRANULE_MASK) << 1] = length;
     return body;
   }
@@ -612,7 +611,7 @@ export class Keyspace {
     } else {
       const at = valueStart(arena, ref), end = at + Math.min(length, valueLength(arena, ref));
       if (outOfLine) {
-        const body = this.#createStringBody(length, length + Math.min(length, 1 << 20));
+        const body = this.#createStringBody(length, withSpare(BODY_LENGTH_BYTES + length));
         setBody(arena, to, body);
         copyBytes(from, at, end, arena.u8[body >>> CHUNK_SHIFT], ((body & GRANULE_MASK) << 3) + BODY_LENGTH_BYTES);
       } else {
