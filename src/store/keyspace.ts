@@ -16,7 +16,9 @@ import {
   BODY,
   bodyOf,
   createRecord,
+  deadlineOf,
   flagsOf,
+  hasPassed,
   headBytes,
   headSize,
   INLINE_BYTES_MAX,
@@ -26,14 +28,14 @@ import {
   META,
   metaOf,
   NUMBER,
-  numberOf,
   setBody,
+  setDeadline,
   setMeta,
-  setNumber,
   setValueLength,
   valueLength,
   valueStart,
 } from "./blocks/record.ts";
+import type { Deadline } from "./deadline.ts";
 import type { Store } from "./store.ts";
 
 /** What a key holds; the numbers are those of Redis's object types. */
@@ -199,15 +201,15 @@ export class Keyspace {
   }
 
   /** Deadline in milliseconds since the epoch, or NEVER. */
-  deadlineOf(ref: number): number {
-    return (flagsOf(this.store.arena, ref) & NUMBER) !== 0 ? numberOf(this.store.arena, ref) : NEVER;
+  deadlineOf(ref: number): Deadline {
+    return (flagsOf(this.store.arena, ref) & NUMBER) !== 0 ? deadlineOf(this.store.arena, ref) : NEVER;
   }
 
   /** Whether a key is past its deadline; never in ExpiryMode.KEEP. */
   isExpired(ref: number): boolean {
     const { store } = this;
     if ((flagsOf(store.arena, ref) & NUMBER) === 0) return false;
-    return numberOf(store.arena, ref) <= store.nowMs && store.expiryMode !== ExpiryMode.KEEP;
+    return hasPassed(store.arena, ref, store.nowMs) && store.expiryMode !== ExpiryMode.KEEP;
   }
 
   /** Leaves the place of a record's key in the registers. */
@@ -251,7 +253,7 @@ export class Keyspace {
     value: Uint8Array,
     vs: number,
     ve: number,
-    deadline: number,
+    deadline: Deadline,
     hash = hashBytes(bytes, ks, ke),
   ): number {
     const { store } = this;
@@ -270,7 +272,7 @@ export class Keyspace {
         copyIn(arena, value, vs, ve, old >>> CHUNK_SHIFT, ((old & GRANULE_MASK) << 3) + head);
         setValueLength(arena, old, length);
         setMeta(arena, old, store.freshClock(old));
-        if (deadline !== NEVER) setNumber(arena, old, deadline);
+        if (deadline !== NEVER) setDeadline(arena, old, deadline);
         return old;
       }
     }
@@ -284,7 +286,7 @@ export class Keyspace {
       copyBytes(value, vs, ve, arena.u8[body >>> CHUNK_SHIFT], ((body & GRANULE_MASK) << 3) + BODY_LENGTH_BYTES);
     }
     setMeta(arena, ref, store.freshClock(old));
-    if (deadline !== NEVER) setNumber(arena, ref, deadline);
+    if (deadline !== NEVER) setDeadline(arena, ref, deadline);
     const oldType = old === 0 ? Type.STRING : this.typeOf(old);
     if (old === 0) dict.insert(this.keys, hash, ref);
     else this.#displace(hash, old, ref);
@@ -390,7 +392,7 @@ export class Keyspace {
   }
 
   /** Gives a key a deadline, or takes it away with NEVER. Returns the record's new ref. */
-  setDeadline(ref: number, deadline: number): number {
+  setDeadline(ref: number, deadline: Deadline): number {
     const { arena, dict } = this.store;
     const flags = flagsOf(arena, ref);
     if (deadline === NEVER) {
@@ -402,11 +404,11 @@ export class Keyspace {
     }
     if ((flags & NUMBER) === 0) {
       ref = this.#rebuild(ref, flags | NUMBER, valueLength(arena, ref));
-      setNumber(arena, ref, deadline);
+      setDeadline(arena, ref, deadline);
       this.#index(this.expires, dict.hashOf(ref), ref);
       return ref;
     }
-    setNumber(arena, ref, deadline);
+    setDeadline(arena, ref, deadline);
     return ref;
   }
 
@@ -590,7 +592,7 @@ export class Keyspace {
   #copyRest(from: number, to: number): void {
     const { arena } = this.store;
     setMeta(arena, to, metaOf(arena, from));
-    if ((flagsOf(arena, from) & NUMBER) !== 0) setNumber(arena, to, numberOf(arena, from));
+    if ((flagsOf(arena, from) & NUMBER) !== 0) setDeadline(arena, to, deadlineOf(arena, from));
     const start = valueStart(arena, from);
     const end = start + valueLength(arena, from);
     copyBytes(arena.u8[from >>> CHUNK_SHIFT], start, end, arena.u8[to >>> CHUNK_SHIFT], valueStart(arena, to));
@@ -605,7 +607,7 @@ export class Keyspace {
     const outOfLine = (flags & BODY) !== 0;
     const to = createRecord(arena, flags, from, start, start + keyLength(arena, ref), outOfLine ? 0 : length);
     setMeta(arena, to, metaOf(arena, ref));
-    if ((flags & oldFlags & NUMBER) !== 0) setNumber(arena, to, numberOf(arena, ref));
+    if ((flags & oldFlags & NUMBER) !== 0) setDeadline(arena, to, deadlineOf(arena, ref));
     if ((oldFlags & BODY) !== 0) {
       setBody(arena, to, bodyOf(arena, ref));
     } else {
