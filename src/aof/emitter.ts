@@ -6,6 +6,7 @@ import { fromLatin1 } from "../core/bytes.ts";
 import { writeDecimal } from "../core/numbers.ts";
 import type { CommandWriter } from "../store/store.ts";
 import type { AofFile } from "./file.ts";
+import type { Deadline } from "../store/deadline.ts";
 
 const SET = fromLatin1("*3\r\n$3\r\nSET\r\n"), SET_UNTIL = fromLatin1("*5\r\n$3\r\nSET\r\n");
 const PXAT = fromLatin1("$4\r\nPXAT\r\n");
@@ -55,7 +56,7 @@ export class Emitter implements CommandWriter {
     value: Uint8Array,
     start: number,
     end: number,
-    deadline: number,
+    deadline: Deadline,
   ): void {
     const head = deadline < 0 ? SET : SET_UNTIL;
     this.#raw(head, 0, head.length);

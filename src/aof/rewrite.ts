@@ -20,9 +20,9 @@ import type { Command, CommandTable } from "../dispatch/registry.ts";
 import type { EffectListener } from "../engine/effects.ts";
 import type { Engine } from "../engine/engine.ts";
 import { Request } from "../resp/request.ts";
-import { homeOf, HOMES, PREFIX_SHIFT, PREFIXES } from "../store/blocks/dict.ts";
 import { hashBytes } from "../core/hash_function.ts";
 import { type Keyspace, NEVER, Type } from "../store/keyspace.ts";
+import { KeyWalk } from "../store/walk.ts";
 import { Emitter } from "./emitter.ts";
 import type { AofFile } from "./file.ts";
 
@@ -32,15 +32,7 @@ const PIECE_BYTES = 256 * 1024;
 const HOMES_AT_ONCE = 8;
 /** How many times the usual time may go into keys that are awaited out of turn. */
 const LATE_FACTOR = 4;
-const HOME_BITS = Math.log2(HOMES);
 const FACTOR_MAX = 2 ** 20;
-
-/** How far the walk of one database is: prefixes before `prefix` are done, and of the `span` from there homes below `home`. */
-interface Place {
-  prefix: number;
-  span: number;
-  home: number;
-}
 
 /** A key that is awaited although the walk has passed it. */
 interface Late {
@@ -95,19 +87,17 @@ export class Rewrite implements EffectListener {
   readonly #table: CommandTable;
   readonly #file: AofFile;
   readonly #emitter: Emitter;
-  readonly #places: Place[];
+  readonly #walk: KeyWalk;
   readonly #late = new Map<string, Late>();
   readonly #request = new Request(16);
   readonly #singleKey = new Map<Command, boolean>();
-  readonly #visit = (ref: number) => this.#writeRecord(this.#visited, ref);
-  #visited!: Keyspace;
 
   constructor(engine: Engine, table: CommandTable, file: AofFile) {
     this.#engine = engine;
     this.#table = table;
     this.#file = file;
     this.#emitter = new Emitter(file);
-    this.#places = engine.store.databases.map(() => ({ prefix: 0, span: 0, home: 0 }));
+    this.#walk = new KeyWalk(engine.store, (db, ref) => this.#writeRecord(db, ref));
   }
 
   /**
@@ -117,36 +107,17 @@ export class Rewrite implements EffectListener {
    * commands on keys that are still awaited can bring others back, so that they die out.
    */
   step(us: number): void {
-    const { clock, store } = this.#engine;
+    const { clock } = this.#engine;
     const startUs = clock.monotonicUs();
     for (const late of this.#late.values()) {
       this.#writeLate(late);
       if (clock.monotonicUs() - startUs >= us * LATE_FACTOR) break;
     }
     do {
-      const db = this.#places.findIndex(({ prefix }) => prefix < PREFIXES);
-      if (db >= 0) this.#walk(store.databases[db], this.#places[db]);
-      else if (this.#late.size > 0) return;
-      else this.done = true;
+      if (this.#walk.step(HOMES_AT_ONCE)) continue;
+      if (this.#late.size > 0) return;
+      this.done = true;
     } while (!this.done && clock.monotonicUs() - startUs < us);
-  }
-
-  #walk(db: Keyspace, place: Place): void {
-    const { dict } = this.#engine.store;
-    if (db.size === 0) {
-      // What comes later is a matter of effects.
-      place.prefix = PREFIXES;
-      return;
-    }
-    if (place.home === 0) place.span = dict.spanAt(db.keys, place.prefix);
-    this.#visited = db;
-    const end = Math.min(place.home + HOMES_AT_ONCE, HOMES);
-    for (; place.home < end; place.home++) {
-      dict.visitAt(db.keys, place.prefix, place.span, place.home, this.#visit);
-    }
-    if (place.home < HOMES) return;
-    place.home = 0;
-    place.prefix += place.span;
   }
 
   /** Writes a key that the walk came to, or, if it is large, the beginning of it. */
@@ -381,12 +352,7 @@ export class Rewrite implements EffectListener {
 
   /** Whether the walk has passed a key's place in hash space. */
   #passed(db: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const { prefix, span, home } = this.#places[db];
-    if (prefix >= PREFIXES) return true;
-    const hash = hashBytes(bytes, start, end);
-    const own = hash >>> PREFIX_SHIFT;
-    if (own < prefix) return true;
-    return home > 0 && own < prefix + span && homeOf(hash, HOME_BITS) < home;
+    return this.#walk.hasPassed(db, hashBytes(bytes, start, end));
   }
 
   #lateAt(db: number, bytes: Uint8Array, start: number, end: number): Late | undefined {
@@ -426,7 +392,7 @@ export class Rewrite implements EffectListener {
   }
 
   #swap(a: number, b: number): void {
-    [this.#places[a], this.#places[b]] = [this.#places[b], this.#places[a]];
+    this.#walk.swap(a, b);
     const all = [...this.#late.values()];
     this.#late.clear();
     for (const late of all) {

@@ -144,13 +144,13 @@ export class Eviction {
 
   /** The higher, the better to evict. */
   #scoreOf(db: Keyspace, ref: number): number {
-    if (this.#byDeadline) return -db.deadlineOf(ref);
+    if (this.#byDeadline) return -Number(db.deadlineOf(ref));
     return this.#store.frequencies ? -this.#store.frequency(ref) : this.#store.idleSeconds(ref);
   }
 
   /** What changes when a record is used, so that its score is good no more. */
   #stampOf(db: Keyspace, ref: number): number {
-    return this.#byDeadline ? db.deadlineOf(ref) : this.#store.clockOf(ref);
+    return this.#byDeadline ? Number(db.deadlineOf(ref)) : this.#store.clockOf(ref);
   }
 
   #remove(db: Keyspace, ref: number): void {

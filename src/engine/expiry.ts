@@ -88,7 +88,7 @@ function sweep(engine: Engine, state: ExpiryState, db: Keyspace, round: Round): 
   const visit = (ref: number) => {
     sampled++;
     if (db.isExpired(ref)) expired.push(ref);
-    else ttlSum += db.deadlineOf(ref) - store.nowMs;
+    else ttlSum += Number(db.deadlineOf(ref)) - store.nowMs;
   };
   do {
     if (db.expiresSize === 0) {

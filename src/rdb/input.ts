@@ -19,6 +19,7 @@ import {
   STRING_LZF,
 } from "./format.ts";
 import { decompress, isPossibleLength } from "./lzf.ts";
+import { type Deadline, deadlineOfMs } from "../store/deadline.ts";
 
 const BUFFER_BYTES = 256 * 1024;
 /** Scratch room above this is not kept from one string to the next. */
@@ -111,6 +112,13 @@ export class RdbInput {
     this.#need(8);
     this.#at += 8;
     return Number(this.#view.getBigInt64(this.#at - 8, true));
+  }
+
+  /** A deadline: a 64-bit integer, exactly. */
+  deadline(): Deadline {
+    this.#need(8);
+    this.#at += 8;
+    return deadlineOfMs(this.#view.getBigInt64(this.#at - 8, true));
   }
 
   double(): number {

@@ -11,6 +11,7 @@ import { MAGIC, Opcode, RdbError, VERSION_READ_MAX } from "./format.ts";
 import { Held, RdbInput } from "./input.ts";
 import { StoreTarget } from "./store_target.ts";
 import { ValueReader } from "./value_reader.ts";
+import type { Deadline } from "../store/deadline.ts";
 
 const VERSION_DIGITS = 4;
 /** The first version with a checksum at the end. */
@@ -49,7 +50,7 @@ export function isRdb(head: Uint8Array): boolean {
 
 /** The attributes that stand before a key. */
 interface Attributes {
-  deadline: number;
+  deadline: Deadline;
   idleSeconds: number;
   frequency: number;
 }
@@ -115,10 +116,10 @@ export class RdbLoader {
           break;
         }
         case Opcode.EXPIRETIME:
-          attributes.deadline = input.int32() * 1000;
+          attributes.deadline = Math.max(0, input.int32() * 1000);
           break;
         case Opcode.EXPIRETIME_MS:
-          attributes.deadline = input.int64();
+          attributes.deadline = input.deadline();
           break;
         case Opcode.IDLE:
           attributes.idleSeconds = input.plainLength();

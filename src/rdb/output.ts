@@ -49,7 +49,7 @@ export class RdbOutput {
     this.length += 2;
   }
 
-  int64(value: number): void {
+  int64(value: number | bigint): void {
     this.#room(8);
     this.#view.setBigInt64(this.length, BigInt(value), true);
     this.length += 8;

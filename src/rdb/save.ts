@@ -13,7 +13,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { KeyChangeListener, WriteListener } from "../engine/listeners.ts";
 import { type KeptClock, RdbFileWriter } from "./file_writer.ts";
 import { RdbOutput } from "./output.ts";
-import { SnapshotWalk } from "./walk.ts";
+import { SnapshotWalk } from "../store/walk.ts";
 
 /** A slice ends after so much time, so many keys, or so many bytes. */
 const SLICE_US = 2000, SLICE_KEYS = 4096, SLICE_BYTES = 1 << 20;

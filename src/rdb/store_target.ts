@@ -11,6 +11,7 @@ import type { MemberSet } from "../store/values/set.ts";
 import type { SortedSet } from "../store/values/sorted_set.ts";
 import type { Store } from "../store/store.ts";
 import { type AddElement, type AddField, type AddScored, nowhere, type ValueTarget } from "./value_reader.ts";
+import type { Deadline } from "../store/deadline.ts";
 
 export class StoreTarget implements ValueTarget {
   /** Set when the value has an element twice. */
@@ -100,7 +101,7 @@ export class StoreTarget implements ValueTarget {
   }
 
   /** Gives the value to a key that does not exist. Returns the record's ref. */
-  attach(db: Keyspace, bytes: Uint8Array, start: number, end: number, deadline: number): number {
+  attach(db: Keyspace, bytes: Uint8Array, start: number, end: number, deadline: Deadline): number {
     if (this.#type === Type.STRING) {
       return db.setString(bytes, start, end, this.#bytes, this.#start, this.#end, deadline);
     }

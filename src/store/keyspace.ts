@@ -10,13 +10,15 @@
  * `start` and `length`, valid until the next allocation or write.
  */
 import { invariant } from "../core/assert.ts";
-import { CHUNK_SHIFT, copyBytes, copyIn, GRANULE_MASK } from "./memory/arena.ts";
+import { CHUNK_SHIFT, copyBytes, copyIn, GRANULE_MASK, withSpare } from "./memory/arena.ts";
 import { hashBytes } from "../core/hash_function.ts";
 import {
   BODY,
   bodyOf,
   createRecord,
+  deadlineOf,
   flagsOf,
+  hasPassed,
   headBytes,
   headSize,
   INLINE_BYTES_MAX,
@@ -26,14 +28,14 @@ import {
   META,
   metaOf,
   NUMBER,
-  numberOf,
   setBody,
+  setDeadline,
   setMeta,
-  setNumber,
   setValueLength,
   valueLength,
   valueStart,
 } from "./blocks/record.ts";
+import type { Deadline } from "./deadline.ts";
 import type { Store } from "./store.ts";
 
 /** What a key holds; the numbers are those of Redis's object types. */
@@ -199,15 +201,15 @@ export class Keyspace {
   }
 
   /** Deadline in milliseconds since the epoch, or NEVER. */
-  deadlineOf(ref: number): number {
-    return (flagsOf(this.store.arena, ref) & NUMBER) !== 0 ? numberOf(this.store.arena, ref) : NEVER;
+  deadlineOf(ref: number): Deadline {
+    return (flagsOf(this.store.arena, ref) & NUMBER) !== 0 ? deadlineOf(this.store.arena, ref) : NEVER;
   }
 
   /** Whether a key is past its deadline; never in ExpiryMode.KEEP. */
   isExpired(ref: number): boolean {
     const { store } = this;
     if ((flagsOf(store.arena, ref) & NUMBER) === 0) return false;
-    return numberOf(store.arena, ref) <= store.nowMs && store.expiryMode !== ExpiryMode.KEEP;
+    return hasPassed(store.arena, ref, store.nowMs) && store.expiryMode !== ExpiryMode.KEEP;
   }
 
   /** Leaves the place of a record's key in the registers. */
@@ -251,7 +253,7 @@ export class Keyspace {
     value: Uint8Array,
     vs: number,
     ve: number,
-    deadline: number,
+    deadline: Deadline,
     hash = hashBytes(bytes, ks, ke),
   ): number {
     const { store } = this;
@@ -270,7 +272,7 @@ export class Keyspace {
         copyIn(arena, value, vs, ve, old >>> CHUNK_SHIFT, ((old & GRANULE_MASK) << 3) + head);
         setValueLength(arena, old, length);
         setMeta(arena, old, store.freshClock(old));
-        if (deadline !== NEVER) setNumber(arena, old, deadline);
+        if (deadline !== NEVER) setDeadline(arena, old, deadline);
         return old;
       }
     }
@@ -279,12 +281,12 @@ export class Keyspace {
       const at = ((ref & GRANULE_MASK) << 3) + headSize(flags, ke - ks);
       copyIn(arena, value, vs, ve, ref >>> CHUNK_SHIFT, at);
     } else {
-      const body = this.#createStringBody(length, length);
+      const body = this.#createStringBody(length);
       setBody(arena, ref, body);
       copyBytes(value, vs, ve, arena.u8[body >>> CHUNK_SHIFT], ((body & GRANULE_MASK) << 3) + BODY_LENGTH_BYTES);
     }
     setMeta(arena, ref, store.freshClock(old));
-    if (deadline !== NEVER) setNumber(arena, ref, deadline);
+    if (deadline !== NEVER) setDeadline(arena, ref, deadline);
     const oldType = old === 0 ? Type.STRING : this.typeOf(old);
     if (old === 0) dict.insert(this.keys, hash, ref);
     else this.#displace(hash, old, ref);
@@ -313,8 +315,7 @@ export class Keyspace {
     } else {
       let body = bodyOf(arena, ref);
       if (arena.sizeOf(body) < BODY_LENGTH_BYTES + length) {
-        const room = length + Math.min(length, 1 << 20);
-        body = arena.realloc(body, BODY_LENGTH_BYTES + old, BODY_LENGTH_BYTES + room);
+        body = arena.realloc(body, BODY_LENGTH_BYTES + old, withSpare(BODY_LENGTH_BYTES + length));
         setBody(arena, ref, body);
       }
       arena.i32[body >>> CHUNK_SHIFT][(body & GRANULE_MASK) << 1] = length;
@@ -391,7 +392,7 @@ export class Keyspace {
   }
 
   /** Gives a key a deadline, or takes it away with NEVER. Returns the record's new ref. */
-  setDeadline(ref: number, deadline: number): number {
+  setDeadline(ref: number, deadline: Deadline): number {
     const { arena, dict } = this.store;
     const flags = flagsOf(arena, ref);
     if (deadline === NEVER) {
@@ -403,11 +404,11 @@ export class Keyspace {
     }
     if ((flags & NUMBER) === 0) {
       ref = this.#rebuild(ref, flags | NUMBER, valueLength(arena, ref));
-      setNumber(arena, ref, deadline);
+      setDeadline(arena, ref, deadline);
       this.#index(this.expires, dict.hashOf(ref), ref);
       return ref;
     }
-    setNumber(arena, ref, deadline);
+    setDeadline(arena, ref, deadline);
     return ref;
   }
 
@@ -448,7 +449,7 @@ export class Keyspace {
     if ((flags & BODY) !== 0) {
       if (this.typeOf(ref) === Type.STRING) {
         this.readString(ref);
-        const body = this.#createStringBody(this.length, this.length);
+        const body = this.#createStringBody(this.length);
         const at = ((body & GRANULE_MASK) << 3) + BODY_LENGTH_BYTES;
         copyBytes(this.bytes, this.start, this.start + this.length, arena.u8[body >>> CHUNK_SHIFT], at);
         setBody(arena, copy, body);
@@ -522,9 +523,9 @@ export class Keyspace {
     invariant(withFieldDeadline === this.fieldExpiresSize, "the hashes with field deadlines are miscounted");
   }
 
-  #createStringBody(length: number, room: number): number {
+  #createStringBody(length: number, bytes = BODY_LENGTH_BYTES + length): number {
     const { arena } = this.store;
-    const body = arena.alloc(BODY_LENGTH_BYTES + room);
+    const body = arena.alloc(bytes);
     arena.i32[body >>> CHUNK_SHIFT][(body & GRANULE_MASK) << 1] = length;
     return body;
   }
@@ -591,7 +592,7 @@ export class Keyspace {
   #copyRest(from: number, to: number): void {
     const { arena } = this.store;
     setMeta(arena, to, metaOf(arena, from));
-    if ((flagsOf(arena, from) & NUMBER) !== 0) setNumber(arena, to, numberOf(arena, from));
+    if ((flagsOf(arena, from) & NUMBER) !== 0) setDeadline(arena, to, deadlineOf(arena, from));
     const start = valueStart(arena, from);
     const end = start + valueLength(arena, from);
     copyBytes(arena.u8[from >>> CHUNK_SHIFT], start, end, arena.u8[to >>> CHUNK_SHIFT], valueStart(arena, to));
@@ -606,13 +607,13 @@ export class Keyspace {
     const outOfLine = (flags & BODY) !== 0;
     const to = createRecord(arena, flags, from, start, start + keyLength(arena, ref), outOfLine ? 0 : length);
     setMeta(arena, to, metaOf(arena, ref));
-    if ((flags & oldFlags & NUMBER) !== 0) setNumber(arena, to, numberOf(arena, ref));
+    if ((flags & oldFlags & NUMBER) !== 0) setDeadline(arena, to, deadlineOf(arena, ref));
     if ((oldFlags & BODY) !== 0) {
       setBody(arena, to, bodyOf(arena, ref));
     } else {
       const at = valueStart(arena, ref), end = at + Math.min(length, valueLength(arena, ref));
       if (outOfLine) {
-        const body = this.#createStringBody(length, length + Math.min(length, 1 << 20));
+        const body = this.#createStringBody(length, withSpare(BODY_LENGTH_BYTES + length));
         setBody(arena, to, body);
         copyBytes(from, at, end, arena.u8[body >>> CHUNK_SHIFT], ((body & GRANULE_MASK) << 3) + BODY_LENGTH_BYTES);
       } else {

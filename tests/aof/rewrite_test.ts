@@ -32,6 +32,9 @@ function fill(node: Node, random: SeededRandom): void {
   for (const db of [0, 1]) {
     node.run("SELECT", db);
     for (let i = 0; i < 300; i++) node.run("SET", `k${i}`, `v${i}`, ...(oneIn(random, 4) ? ["EX", 50 + i] : []));
+    node.run("SET", "far", "v", "PXAT", "9007199254740993");
+    node.run("SADD", "farther", "v");
+    node.run("PEXPIREAT", "farther", "9223372036854775807");
     for (let i = 0; i < 40; i++) {
       node.run("RPUSH", `l${i}`, ...numbers(1 + random.below(20)));
       node.run("SADD", `s${i}`, ...numbers(1 + random.below(20)));

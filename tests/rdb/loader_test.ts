@@ -36,6 +36,7 @@ async function smallSnapshot(): Promise<Uint8Array> {
     "SET integer 70000",
     `SET compressible ${"abc".repeat(30)}`,
     "SET deadline x PX 100000",
+    "SET far x PXAT 9007199254740993",
     "RPUSH list 1",
     "RPUSH long a b 3 4 5",
     "SADD integers 1 2 70000",

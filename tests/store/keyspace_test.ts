@@ -562,8 +562,31 @@ Deno.test("the size of a key counts its record and its value", () => {
   const subject = new Subject(new SeededRandom(1), 1);
   const db = subject.db(0);
   assertEquals(db.sizeBytes(subject.set(0, "k".repeat(16), new Uint8Array(32)), 0), 56);
-  assertEquals(db.sizeBytes(subject.set(0, "long", new Uint8Array(100_000)), 0), 16 + 131072);
+  assertEquals(db.sizeBytes(subject.set(0, "long", new Uint8Array(100_000)), 0), 16 + 25 * 4096);
   const key = encoder.encode("chain");
   const ref = db.add(key, 0, 5, Type.LIST, Encoding.QUICKLIST, subject.chains.create([1, 2, 3]));
   assertEquals(db.sizeBytes(ref, 0), 24 + 3 * BLOCK_BYTES);
+});
+
+Deno.test("a string of any size takes at most 12 % more than its bytes, whether it is set or grows", () => {
+  const subject = new Subject(new SeededRandom(1), 1);
+  const db = subject.db(0), bytes = new Uint8Array(64 << 20);
+  // Header, key and length, and the granule that rounding may add to a short one.
+  const overhead = 24;
+  const assertTight = (ref: number, size: number, how: string) => {
+    const taken = db.sizeBytes(ref, 0);
+    assert(taken <= overhead + size * 1.12, `a string of ${size} bytes takes ${taken} when ${how}`);
+  };
+  const sizes: number[] = [];
+  for (let size = 1; size <= 600; size++) sizes.push(size);
+  for (let size = 601; size <= 64 << 20; size = Math.floor(size * 1.12) + 1) sizes.push(size);
+  for (let size = 4096; size <= 64 << 20; size *= 4) sizes.push(size - 1, size, size + 1);
+  for (const size of sizes) assertTight(subject.set(0, "k", bytes.subarray(0, size)), size, "set");
+  for (const step of [1000, 70_000, 300_001]) {
+    let ref = subject.set(0, "k", bytes.subarray(0, 1));
+    for (let size = 1 + step; size < 50 * step; size += step) {
+      ref = db.resizeString(ref, size);
+      assertTight(ref, size, "it grows");
+    }
+  }
 });

@@ -8,6 +8,7 @@ import type { StoreTarget } from "../../rdb/store_target.ts";
 import { ExpiryMode, NEVER } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
+import { type Deadline, deadlineOfMs } from "../../store/deadline.ts";
 
 const RESTORE = {
   group: "generic",
@@ -86,12 +87,15 @@ function restore(call: Call): void {
   const options = readOptions(call);
   const old = call.lookupWrite(1);
   if (old !== 0 && !options.replace) fail(BUSY);
-  const ttl = call.integerIn(2, 0, Infinity, "ERR Invalid TTL value, must be >= 0");
+  const ttl = call.int64(2);
+  if (ttl < 0) fail("ERR Invalid TTL value, must be >= 0");
   const payload = call.view(3);
   if (!isSound(payload)) fail(WRONG_CHECKSUM);
   const value = restoreValue(store, payload) ?? fail(BAD_FORMAT);
   if (old !== 0) db.unlink(old);
-  const deadline = ttl === 0 ? NEVER : options.absolute ? ttl : store.nowMs + ttl;
+  const deadline = ttl === 0n
+    ? NEVER
+    : deadlineOfMs(options.absolute ? ttl : BigInt.asIntN(64, BigInt(store.nowMs) + ttl));
   call.reply.ok();
   if (deadline !== NEVER && deadline <= store.nowMs && store.expiryMode !== ExpiryMode.KEEP) {
     value.drop();
@@ -108,7 +112,7 @@ function restore(call: Call): void {
 function attach(
   { bytes, db, request, store }: Call,
   value: StoreTarget,
-  deadline: number,
+  deadline: Deadline,
   options: RestoreOptions,
 ): void {
   const ref = value.attach(db, bytes, request.start[1], request.end[1], deadline);
@@ -117,11 +121,11 @@ function attach(
 }
 
 /** Logs the deadline, where the request has what is left until it. */
-function log(call: Call, deadline: number, { replace, idleSeconds, frequency }: RestoreOptions): void {
+function log(call: Call, deadline: Deadline, { replace, idleSeconds, frequency }: RestoreOptions): void {
   call.logInstead(
     "RESTORE",
     call.view(1),
-    deadline,
+    `${deadline}`,
     call.view(3),
     "ABSTTL",
     ...(replace ? ["REPLACE"] : []),

@@ -1,6 +1,5 @@
 /**
- * Deadlines of keys: setting, reading and taking them away. A deadline is a double of milliseconds since the epoch: exact
- * for 280,000 years, beyond that to the nearest of its neighbours. What is logged is the deadline, exactly.
+ * Deadlines of keys: setting, reading and removing them. The log gets the deadline in milliseconds since the epoch, exactly.
  */
 import { fail, shownText } from "../../core/errors.ts";
 import { INT64_MAX, INT64_MIN } from "../../core/numbers.ts";
@@ -8,6 +7,7 @@ import { Notify } from "../../engine/listeners.ts";
 import { ExpiryMode, NEVER } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
+import { type Deadline, deadlineOfMs } from "../../store/deadline.ts";
 
 const CONFLICT_NX = "ERR NX and XX, GT or LT options at the same time are not compatible";
 const CONFLICT_GT_LT = "ERR GT and LT options at the same time are not compatible";
@@ -143,7 +143,7 @@ function expire(call: Call, unitMs: number, fromNow: boolean): void {
     call.logInstead("DEL", call.view(1));
     call.changed(Notify.GENERIC, "del", 1);
   } else {
-    db.setDeadline(ref, Math.max(0, Number(deadline)));
+    db.setDeadline(ref, typeof deadline === "number" ? Math.max(0, deadline) : deadlineOfMs(deadline));
     if ((fromNow || unitMs !== 1) && call.engine.effects.open) {
       const conditions = Array.from({ length: call.argc - 3 }, (_, i) => call.view(3 + i));
       call.logInstead("PEXPIREAT", call.view(1), `${deadline}`, ...conditions);
@@ -169,7 +169,7 @@ function parseCondition(call: Call): number {
 }
 
 /** The deadline that argument 2 asks for, in milliseconds since the epoch: a bigint where doubles are not exact. */
-function parseDeadline(call: Call, unitMs: number, fromNow: boolean): number | bigint {
+function parseDeadline(call: Call, unitMs: number, fromNow: boolean): Deadline {
   const base = fromNow ? call.store.nowMs : 0;
   const near = call.integer(2) * unitMs + base;
   if (Number.isSafeInteger(near)) return near;
@@ -181,7 +181,7 @@ function parseDeadline(call: Call, unitMs: number, fromNow: boolean): number | b
   return deadline;
 }
 
-function conditionHolds(condition: number, old: number, deadline: number | bigint): boolean {
+function conditionHolds(condition: number, old: Deadline, deadline: Deadline): boolean {
   if ((condition & NX) !== 0 && old !== NEVER) return false;
   if ((condition & XX) !== 0 && old === NEVER) return false;
   // No deadline is the latest of all.
@@ -196,9 +196,8 @@ function replyDeadline(call: Call, seconds: boolean, fromNow: boolean): void {
   const deadline = db.deadlineOf(ref);
   if (deadline === NEVER) return reply.integer(-1);
   const base = fromNow ? store.nowMs : 0;
-  if (deadline > Number.MAX_SAFE_INTEGER) {
-    const exact = BigInt(deadline) > INT64_MAX ? INT64_MAX : BigInt(deadline);
-    const ms = exact - BigInt(base);
+  if (typeof deadline === "bigint") {
+    const ms = deadline - BigInt(base);
     return reply.bigInteger(seconds ? (ms + 500n) / 1000n : ms);
   }
   const ms = Math.max(0, deadline - base);

@@ -5,14 +5,13 @@ import { fail, messages } from "../../core/errors.ts";
 import { INT64_MAX } from "../../core/numbers.ts";
 import { NEVER } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
+import { type Deadline, deadlineOfMs } from "../../store/deadline.ts";
 
 /** How an expire time is given: in seconds or milliseconds, from now or since the epoch. */
 export const Unit = { NONE: 0, EX: 1, PX: 2, EXAT: 3, PXAT: 4 } as const;
 
 /** Below it a time in seconds or milliseconds, times 1000 and plus now, stays far below 2^53. */
 const SIMPLE_TIME_MAX = 1e12;
-/** The largest double within 64 bits: deadlines are doubles, and the log must be able to say them. */
-const DEADLINE_MAX = 2 ** 63 - 1024;
 
 /**
  * The options of one request. One instance serves all requests, one after the other: `parse` overwrites what it held.
@@ -49,7 +48,7 @@ export class StringOptions {
   }
 
   /** The deadline that the request asks for, NEVER if none. Throws CommandError. */
-  deadline(call: Call): number {
+  deadline(call: Call): Deadline {
     return this.unit === Unit.NONE ? NEVER : deadlineAt(call, this.#timeAt, this.unit);
   }
 
@@ -73,7 +72,7 @@ function unitAt(call: Call, i: number): number {
 }
 
 /** The deadline in milliseconds that argument i means in its unit. Throws CommandError. */
-export function deadlineAt(call: Call, i: number, unit: number): number {
+export function deadlineAt(call: Call, i: number, unit: number): Deadline {
   const value = call.integer(i);
   if (value <= 0) fail(invalidExpire(call));
   const relative = unit === Unit.EX || unit === Unit.PX;
@@ -81,7 +80,7 @@ export function deadlineAt(call: Call, i: number, unit: number): number {
   const base = relative ? call.store.nowMs : 0;
   if (value <= SIMPLE_TIME_MAX) return base + (seconds ? value * 1000 : value);
   const exact = BigInt(base) + call.int64(i) * (seconds ? 1000n : 1n);
-  return exact > INT64_MAX ? fail(invalidExpire(call)) : Math.min(Number(exact), DEADLINE_MAX);
+  return exact > INT64_MAX ? fail(invalidExpire(call)) : deadlineOfMs(exact);
 }
 
 function invalidExpire(call: Call): string {

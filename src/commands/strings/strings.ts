@@ -17,6 +17,7 @@ import { type CommandSpec, keyAt, type KeyPosition, keyRange } from "../../dispa
 import { stringNumberCommands } from "./numbers.ts";
 import { deadlineAt, StringOptions, Unit } from "./options.ts";
 import { stringRangeCommands } from "./ranges.ts";
+import type { Deadline } from "../../store/deadline.ts";
 
 const EXPIRY_SYNTAX = "EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds";
 
@@ -190,7 +191,7 @@ function prefetch(call: Call, from: number, step: number): number {
 }
 
 /** Sets key argument i to value argument v. */
-function assign(call: Call, i: number, v: number, deadline: number): void {
+function assign(call: Call, i: number, v: number, deadline: Deadline): void {
   const { bytes, start, end } = call.request;
   call.db.setString(bytes, start[i], end[i], bytes, start[v], end[v], deadline, call.hash(i));
   call.changed(Notify.STRING, "set", i);
@@ -235,9 +236,9 @@ function setWithOptions(call: Call): void {
 }
 
 /** What the log gets of a SET with options: a relative time as the absolute one, and nothing of GET. */
-function logSet(call: Call, deadline: number): void {
+function logSet(call: Call, deadline: Deadline): void {
   if (options.unit === Unit.PXAT) return;
-  if (options.unit !== Unit.NONE) return call.logInstead("SET", call.view(1), call.view(2), "PXAT", deadline);
+  if (options.unit !== Unit.NONE) return call.logInstead("SET", call.view(1), call.view(2), "PXAT", `${deadline}`);
   if (!options.get) return;
   const kept: Uint8Array[] = [];
   for (let i = 1; i < call.argc; i++) if (i < 3 || !call.is(i, "get")) kept.push(call.view(i));
@@ -275,7 +276,7 @@ function getex(call: Call): void {
     if (deadline <= store.nowMs && store.expiryMode !== ExpiryMode.KEEP) return drop(call, ref);
     db.setDeadline(ref, deadline);
     call.changed(Notify.GENERIC, "expire", 1);
-    if (engine.effects.open) call.logInstead("PEXPIREAT", call.view(1), deadline);
+    if (engine.effects.open) call.logInstead("PEXPIREAT", call.view(1), `${deadline}`);
   } else if (options.persist && db.deadlineOf(ref) !== NEVER) {
     db.setDeadline(ref, NEVER);
     call.changed(Notify.GENERIC, "persist", 1);
@@ -293,7 +294,7 @@ function setExpiring(call: Call, unit: number): void {
   const deadline = deadlineAt(call, 2, unit);
   assign(call, 1, 3, deadline);
   call.changed(Notify.GENERIC, "expire", 1);
-  if (call.engine.effects.open) call.logInstead("SET", call.view(1), call.view(3), "PXAT", deadline);
+  if (call.engine.effects.open) call.logInstead("SET", call.view(1), call.view(3), "PXAT", `${deadline}`);
   call.reply.ok();
 }
 

@@ -3,7 +3,7 @@
  *
  *     +0   word    keyLength:12 | valueLength:16 | flags:4       (low bits first)
  *     +4   meta    if META: of the keyspace type:4 | encoding:4 | clock:24; elsewhere what the owner wants
- *     +8   number  if NUMBER and META: a double: deadline in ms
+ *     +8   deadline if NUMBER and META: milliseconds, as a double below 2^53, else as the negative 64-bit integer
  *     +4   score   if NUMBER without META: a double in two words, which lie closer to the key than an aligned one
  *     ..   body    if BODY: a ref to what does not fit in the record
  *     ..   length  if keyLength is 4095: the real length of the key
@@ -11,6 +11,7 @@
  *
  * Hot: accessors are arithmetic on typed arrays and allocate nothing.
  */
+import type { Deadline } from "../deadline.ts";
 import { type Arena, CHUNK_SHIFT, copyIn, equalsIn, GRANULE_MASK } from "../memory/arena.ts";
 
 export const META = 1;
@@ -123,13 +124,23 @@ export function setMeta(arena: Arena, ref: number, meta: number): void {
   arena.i32[ref >>> CHUNK_SHIFT][((ref & GRANULE_MASK) << 1) + 1] = meta;
 }
 
-/** The record's double; only with NUMBER. */
-export function numberOf(arena: Arena, ref: number): number {
-  return arena.f64[ref >>> CHUNK_SHIFT][(ref & GRANULE_MASK) + 1];
+/** The record's deadline; only with NUMBER and META. */
+export function deadlineOf(arena: Arena, ref: number): Deadline {
+  const ms = arena.f64[ref >>> CHUNK_SHIFT][(ref & GRANULE_MASK) + 1];
+  // The negative integers have the sign bit set: as doubles they are below 0 or NaN.
+  return ms >= 0 ? ms : -arena.view[ref >>> CHUNK_SHIFT].getBigInt64(((ref & GRANULE_MASK) + 1) << 3, true);
 }
 
-export function setNumber(arena: Arena, ref: number, value: number): void {
-  arena.f64[ref >>> CHUNK_SHIFT][(ref & GRANULE_MASK) + 1] = value;
+export function setDeadline(arena: Arena, ref: number, deadline: Deadline): void {
+  if (typeof deadline === "number") arena.f64[ref >>> CHUNK_SHIFT][(ref & GRANULE_MASK) + 1] = deadline;
+  else arena.view[ref >>> CHUNK_SHIFT].setBigInt64(((ref & GRANULE_MASK) + 1) << 3, -deadline, true);
+}
+
+/** Whether the record's deadline has passed at `nowMs`; only with NUMBER and META. Hot. */
+export function hasPassed(arena: Arena, ref: number, nowMs: number): boolean {
+  const ms = arena.f64[ref >>> CHUNK_SHIFT][(ref & GRANULE_MASK) + 1];
+  // A deadline from 2^53 on never passes; as a double it is below 0 or NaN.
+  return ms <= nowMs && ms >= 0;
 }
 
 const scoreWords = new Int32Array(2);

@@ -1,16 +1,21 @@
 /**
- * The arena: all data of all databases, in chunks of typed arrays off the JavaScript heap. It hands out blocks, named by
- * refs, and takes them back; what is in a block is the business of the module that owns its layout.
+ * The arena: all data of all databases, in chunks of typed arrays outside the JavaScript heap. It hands out blocks, named
+ * by refs, and takes them back. The contents of a block are the business of the module that owns its layout.
  *
- * A ref counts granules of 8 bytes. Its upper 11 bits name the chunk, its lower 21 the granule in the chunk; 0 is "none".
+ *     ref      chunk:11 | granule:21       a granule is 8 bytes; 0 is "none"
+ *     chunk    16 MiB = 4096 pages of 4 KiB, divided into extents of adjacent pages
+ *     extent   free, or a span: either many blocks of one size class, or a single large block
+ *
  * Refs are 32-bit integers and may be negative: only shift, mask and compare them for equality.
  *
- * A chunk of 16 MiB is 256 runs of 64 KiB. A span is one or more adjacent runs and serves blocks of one size class, or one
- * single large block. Blocks above 8 MiB get a chunk of their own of exactly their size. A span whose blocks are all free
- * returns its runs; chunks whose runs are all free return to the operating system, one with each call of dropSurplus. Their
- * typed arrays are detached then: a view of a block is good for nothing once the block is freed.
+ * Blocks up to 64 KiB come in size classes. Larger ones are whole pages, and those above 8 MiB have a chunk of their own.
+ * So a block exceeds its request by less than 8 bytes up to 256 bytes, and by less than 6.25 % beyond.
+ * A span whose blocks are all free returns its pages. Chunks whose pages are all free return to the operating system, one
+ * with each call of dropSurplus. Their typed arrays are detached then: a view of a freed block is invalid.
  *
- * All bookkeeping lies in typed arrays indexed by run: the data itself has no headers.
+ * All bookkeeping lies in typed arrays indexed by page or span, so blocks have no headers. A span has at least 16 pages
+ * (SPAN_PAGES_MIN). Therefore at most one span begins in each aligned group of 16 pages, and the number of that group is
+ * the number of the span.
  */
 import { invariant } from "../../core/assert.ts";
 
@@ -18,43 +23,49 @@ import { invariant } from "../../core/assert.ts";
 export type Ref<K extends string = string> = number & { readonly __block?: K };
 
 const GRANULE_BITS = 3;
-const RUN_BITS = 16;
+const PAGE_BITS = 12;
+const SPAN_PAGES_BITS = 4;
 const CHUNK_BITS = 24;
 /** Shift of a ref that leaves the chunk's number. */
 export const CHUNK_SHIFT = CHUNK_BITS - GRANULE_BITS;
 /** Mask of a ref that leaves the granule within the chunk. */
 export const GRANULE_MASK = (1 << CHUNK_SHIFT) - 1;
-const RUN_SHIFT = RUN_BITS - GRANULE_BITS;
-const RUN_BYTES = 1 << RUN_BITS;
+/** Blocks larger than the size classes are multiples of this. */
+export const PAGE_BYTES = 1 << PAGE_BITS;
+/** Shift of a ref that leaves the page's number. */
+const PAGE_SHIFT = PAGE_BITS - GRANULE_BITS;
+const SPAN_PAGES_MIN = 1 << SPAN_PAGES_BITS;
 const CHUNK_BYTES = 1 << CHUNK_BITS;
-const RUNS_PER_CHUNK = 1 << (CHUNK_BITS - RUN_BITS);
+const CHUNK_PAGES = 1 << (CHUNK_BITS - PAGE_BITS);
 const CHUNKS_MAX = 1 << (32 - CHUNK_SHIFT);
-const RUNS_MAX = CHUNKS_MAX * RUNS_PER_CHUNK;
-const CLASSED_BYTES_MAX = 1 << 16;
-const SPAN_BYTES_MAX = CHUNK_BYTES / 2;
+const PAGES_MAX = CHUNKS_MAX * CHUNK_PAGES;
+const SPANS_MAX = PAGES_MAX / SPAN_PAGES_MIN;
+const CLASSED_BYTES_MAX = SPAN_PAGES_MIN * PAGE_BYTES;
+const EXTENT_BYTES_MAX = CHUNK_BYTES / 2;
+/** The most bytes of spare room that a growing block should get, see withSpare. */
+const SPARE_BYTES_MAX = 1 << 20;
 
-const CLASS_NONE = 0; // a free run
-const CLASS_LARGE = 1; // one block of whole runs
+const CLASS_NONE = 0; // no span begins in the group of pages
+const CLASS_LARGE = 1; // one block of whole pages
 const CLASS_HUGE = 2; // one block in a chunk of its own
 const CLASS_FIRST = 3; // blocks of one size, as all that follow
 /**
- * Block sizes: every granule to 256 bytes, then sixteen steps to each doubling to 4 KiB and four to 64 KiB. There are many
- * small ones because a small collection is one block; a page of a run that no block has come to yet takes no memory.
+ * Block sizes: every granule to 256 bytes, then sixteen steps to each doubling. There are many because a small collection
+ * is one block; a page that no block has used yet takes no memory.
  */
 const CLASS_BYTES = classSizes();
 const CLASS_COUNT = CLASS_BYTES.length;
 /** Size class of a block of so many granules. */
 const CLASS_OF = classOf();
-/** Runs in a span of each class: enough for eight blocks, so that the tail of a span wastes little. */
-const SPAN_RUNS = CLASS_BYTES.map((bytes) => Math.max(1, Math.ceil((bytes * 8) / RUN_BYTES)));
-const SPAN_BLOCKS = CLASS_BYTES.map((bytes, i) => bytes === 0 ? 0 : Math.floor((SPAN_RUNS[i] * RUN_BYTES) / bytes));
+/** Pages in a span of each class: at least eight blocks, and at most 2 % behind the last. */
+const SPAN_PAGES = CLASS_BYTES.map(spanPages);
+const SPAN_BLOCKS = CLASS_BYTES.map((bytes, c) => bytes === 0 ? 0 : Math.floor((SPAN_PAGES[c] * PAGE_BYTES) / bytes));
 
 function classSizes(): Int32Array {
   const sizes: number[] = new Array(CLASS_FIRST).fill(0);
   for (let bytes = 8; bytes <= 256; bytes += 8) sizes.push(bytes);
   for (let base = 256; base < CLASSED_BYTES_MAX; base *= 2) {
-    const steps = base < 4096 ? 16 : 4;
-    for (let step = 1; step <= steps; step++) sizes.push(base + (base / steps) * step);
+    for (let step = 1; step <= 16; step++) sizes.push(base + (base / 16) * step);
   }
   return Int32Array.from(sizes);
 }
@@ -67,6 +78,19 @@ function classOf(): Uint8Array {
     table[granules] = c;
   }
   return table;
+}
+
+function spanPages(bytes: number): number {
+  if (bytes === 0) return 0;
+  let pages = Math.max(SPAN_PAGES_MIN, Math.ceil((bytes * 8) / PAGE_BYTES));
+  while ((pages * PAGE_BYTES) % bytes > pages * PAGE_BYTES / 50) pages++;
+  return pages;
+}
+
+/** Size of a large block for `bytes` that is likely to grow: up to a ninth more, but not more than 1 MiB, in whole pages. */
+export function withSpare(bytes: number): number {
+  const room = bytes + Math.min(bytes / 9, SPARE_BYTES_MAX);
+  return Math.max(bytes, Math.floor(room / PAGE_BYTES) * PAGE_BYTES);
 }
 
 const NO_BYTES = new Uint8Array(0);
@@ -96,94 +120,98 @@ export class Arena {
   reservedBytes = 0;
   blockCount = 0;
 
-  // Per run. Meaningful for the first run of a span, but #first, which leads every run of a span to it.
-  readonly #first = new Int32Array(RUNS_MAX);
-  readonly #class = new Uint8Array(RUNS_MAX);
-  readonly #runCount = new Int32Array(RUNS_MAX);
-  readonly #freeHead = new Int32Array(RUNS_MAX);
-  readonly #bump = new Int32Array(RUNS_MAX); // granule of the first block never used
-  readonly #unused = new Int32Array(RUNS_MAX); // blocks never used
-  readonly #used = new Int32Array(RUNS_MAX); // blocks in use
-  readonly #next = new Int32Array(RUNS_MAX); // spans of a class that have room, doubly linked, -1 ends
-  readonly #prev = new Int32Array(RUNS_MAX);
-  readonly #listed = new Uint8Array(RUNS_MAX);
+  // Per page. Of a free extent's first and last page: minus the number of its pages. Of every page of a span of a size
+  // class, and of a large block's first and last: the number of the span. Of other pages it means nothing.
+  readonly #page = new Int32Array(PAGES_MAX);
+  // Per span.
+  readonly #class = new Uint8Array(SPANS_MAX);
+  readonly #firstPage = new Int32Array(SPANS_MAX);
+  readonly #pageCount = new Int32Array(SPANS_MAX);
+  readonly #freeHead = new Int32Array(SPANS_MAX); // free blocks, linked by their first words, 0 ends
+  readonly #bump = new Int32Array(SPANS_MAX); // the first block never used
+  readonly #unused = new Int32Array(SPANS_MAX); // blocks never used
+  readonly #used = new Int32Array(SPANS_MAX); // blocks in use
+  readonly #next = new Int32Array(SPANS_MAX); // spans of a class that have room, doubly linked, -1 ends
+  readonly #prev = new Int32Array(SPANS_MAX);
+  readonly #listed = new Uint8Array(SPANS_MAX);
   // Per class, and per chunk.
   readonly #head = new Int32Array(CLASS_COUNT).fill(-1);
-  readonly #freeRuns = new Int32Array(CHUNKS_MAX);
-  #roomHint = 0; // no chunk below it has a free run
+  readonly #freePages = new Int32Array(CHUNKS_MAX);
+  readonly #longest = new Int32Array(CHUNKS_MAX); // no free extent has more pages
+  #roomHint = 0; // no chunk below it has a free page
   #emptyChunks = 0; // chunks without a block
 
   constructor() {
     this.#addChunk(0, CHUNK_BYTES);
-    // Granule 0 is "none": the first run of the first chunk is never handed out.
-    this.#class[0] = CLASS_LARGE;
-    this.#runCount[0] = 1;
-    this.#freeRuns[0]--;
+    // Granule 0 is "none": the first span of the first chunk is never handed out.
+    this.#emptyChunks++;
+    this.#claim(0, SPAN_PAGES_MIN, CLASS_LARGE);
   }
 
   /** A block of at least `bytes`, not cleared. Throws RangeError when the address space of 32 GiB or the machine is full. */
   alloc(bytes: number): number {
     if (bytes > CLASSED_BYTES_MAX) return this.#allocLarge(bytes);
     const c = CLASS_OF[(bytes + 7) >>> GRANULE_BITS];
-    let run = this.#head[c];
-    if (run < 0) run = this.#addSpan(c);
+    let span = this.#head[c];
+    if (span < 0) span = this.#addSpan(c);
     this.usedBytes += CLASS_BYTES[c];
     this.blockCount++;
-    this.#used[run]++;
-    const head = this.#freeHead[run];
+    this.#used[span]++;
+    const head = this.#freeHead[span];
     if (head !== 0) {
       const next = this.i32[head >>> CHUNK_SHIFT][(head & GRANULE_MASK) << 1];
-      this.#freeHead[run] = next;
-      if (next === 0 && this.#unused[run] === 0) this.#unlist(run, c);
+      this.#freeHead[span] = next;
+      if (next === 0 && this.#unused[span] === 0) this.#unlist(span, c);
       return head;
     }
-    const ref = this.#bump[run];
-    this.#bump[run] = ref + (CLASS_BYTES[c] >>> GRANULE_BITS);
-    if (--this.#unused[run] === 0) this.#unlist(run, c);
+    const ref = this.#bump[span];
+    this.#bump[span] = ref + (CLASS_BYTES[c] >>> GRANULE_BITS);
+    if (--this.#unused[span] === 0) this.#unlist(span, c);
     return ref;
   }
 
   /** Takes a block back. Its first word is overwritten at once. */
   free(ref: number): void {
-    const run = this.#first[ref >>> RUN_SHIFT];
-    const c = this.#class[run];
-    if (c < CLASS_FIRST) {
-      this.#freeLarge(run, c);
+    const span = this.#page[ref >>> PAGE_SHIFT];
+    const c = this.#class[span];
+    // A page of a free extent leads to no class.
+    if (!(c >= CLASS_FIRST)) {
+      this.#freeLarge(span, c);
       return;
     }
     this.blockCount--;
     this.usedBytes -= CLASS_BYTES[c];
-    const head = this.#freeHead[run];
+    const head = this.#freeHead[span];
     invariant(head !== ref, "a block was freed twice");
     this.i32[ref >>> CHUNK_SHIFT][(ref & GRANULE_MASK) << 1] = head;
-    this.#freeHead[run] = ref;
-    if (this.#listed[run] === 0) this.#list(run, c);
-    if (--this.#used[run] === 0) {
-      this.#unlist(run, c);
-      this.#freeRunsOf(run);
+    this.#freeHead[span] = ref;
+    if (this.#listed[span] === 0) this.#list(span, c);
+    if (--this.#used[span] === 0) {
+      this.#unlist(span, c);
+      this.#freeSpan(span);
     }
   }
 
-  /** Usable size of the block in bytes: what was asked for, rounded up to its class. */
+  /** Usable size of the block in bytes: the size of the request, rounded up. */
   sizeOf(ref: number): number {
-    const run = this.#first[ref >>> RUN_SHIFT];
-    const c = this.#class[run];
+    const span = this.#page[ref >>> PAGE_SHIFT];
+    const c = this.#class[span];
     if (c >= CLASS_FIRST) return CLASS_BYTES[c];
-    return c === CLASS_LARGE ? this.#runCount[run] * RUN_BYTES : this.u8[ref >>> CHUNK_SHIFT].length;
+    return c === CLASS_LARGE ? this.#pageCount[span] * PAGE_BYTES : this.u8[ref >>> CHUNK_SHIFT].length;
   }
 
   /** The size that a request for `bytes` is rounded up to. */
   roundUp(bytes: number): number {
     if (bytes <= CLASSED_BYTES_MAX) return CLASS_BYTES[CLASS_OF[(bytes + 7) >>> GRANULE_BITS]];
-    return Math.ceil(bytes / RUN_BYTES) * RUN_BYTES;
+    return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
   }
 
   /**
    * A block of at least `bytes` that starts with the first `keep` bytes of the old one, which is freed. The same ref
-   * comes back when the size class does not change.
+   * comes back when the rounded size stays the same, or when a large block has room behind it.
    */
   realloc(ref: number, keep: number, bytes: number): number {
-    if (this.roundUp(bytes) === this.sizeOf(ref)) return ref;
+    if (this.roundUp(bytes) === this.sizeOf(ref) || this.#resizeLarge(ref, bytes)) return ref;
     const to = this.alloc(bytes);
     const from = (ref & GRANULE_MASK) << GRANULE_BITS;
     copyBytes(this.u8[ref >>> CHUNK_SHIFT], from, from + keep, this.u8[to >>> CHUNK_SHIFT], (to & GRANULE_MASK) << 3);
@@ -200,7 +228,7 @@ export class Arena {
   dropSurplus(): void {
     if (!this.hasSurplus) return;
     let chunk = this.u8.length - 1;
-    while (this.#freeRuns[chunk] < RUNS_PER_CHUNK) chunk--;
+    while (this.#freePages[chunk] < CHUNK_PAGES) chunk--;
     this.#emptyChunks--;
     this.#dropChunk(chunk);
   }
@@ -219,29 +247,35 @@ export class Arena {
     let usedBytes = 0, emptyChunks = 0;
     for (let chunk = 0; chunk < this.u8.length; chunk++) {
       if (this.u8[chunk].length === 0) continue;
-      let freeRuns = 0;
-      for (let run = chunk * RUNS_PER_CHUNK; run < (chunk + 1) * RUNS_PER_CHUNK;) {
-        const c = this.#class[run];
-        if (c === CLASS_NONE) {
-          freeRuns++;
-          run++;
+      let freePages = 0;
+      const end = (chunk + 1) * CHUNK_PAGES;
+      for (let page = chunk * CHUNK_PAGES; page < end;) {
+        const span = this.#page[page];
+        if (span < 0) {
+          invariant(-span <= this.#longest[chunk], "a free extent is longer than the longest of its chunk");
+          invariant(this.#page[page - span - 1] === span, "the ends of a free extent differ");
+          invariant(page - span === end || this.#page[page - span] >= 0, "two free extents are not joined");
+          freePages -= span;
+          page -= span;
           continue;
         }
-        const runs = this.#runCount[run];
-        for (let i = 0; i < runs; i++) invariant(this.#first[run + i] === run, "a run does not lead to its span");
+        const c = this.#class[span];
+        invariant(c !== CLASS_NONE && this.#firstPage[span] === page, "a page does not lead to its span");
         if (c < CLASS_FIRST) {
-          if (run !== 0) {
-            inUse.add((run << RUN_SHIFT) | 0);
-            usedBytes += this.sizeOf(run << RUN_SHIFT);
+          if (page !== 0) {
+            const ref = (page << PAGE_SHIFT) | 0;
+            inUse.add(ref);
+            usedBytes += this.sizeOf(ref);
           }
           if (c === CLASS_HUGE) break;
         } else {
-          usedBytes += this.#checkSpan(run, c, inUse);
+          usedBytes += this.#checkSpan(span, c, inUse);
         }
-        run += runs;
+        page += this.#pageCount[span];
+        invariant(page <= end, "a span reaches beyond its chunk");
       }
-      invariant(freeRuns === this.#freeRuns[chunk], "the free runs of a chunk are miscounted");
-      if (freeRuns === RUNS_PER_CHUNK) emptyChunks++;
+      invariant(freePages === this.#freePages[chunk], "the free pages of a chunk are miscounted");
+      if (freePages === CHUNK_PAGES) emptyChunks++;
     }
     invariant(emptyChunks === this.#emptyChunks, "the chunks without a block are miscounted");
     invariant(usedBytes === this.usedBytes, "the bytes in use are miscounted");
@@ -249,110 +283,155 @@ export class Arena {
     return inUse;
   }
 
-  #checkSpan(run: number, c: number, inUse: Set<number>): number {
+  #checkSpan(span: number, c: number, inUse: Set<number>): number {
+    const first = this.#firstPage[span];
+    for (let i = 0; i < this.#pageCount[span]; i++) {
+      invariant(this.#page[first + i] === span, "a page does not lead to its span");
+    }
     const free = new Set<number>();
-    for (let ref = this.#freeHead[run]; ref !== 0;) {
-      invariant(this.#first[ref >>> RUN_SHIFT] === run, "a free block lies outside of its span");
+    for (let ref = this.#freeHead[span]; ref !== 0;) {
+      invariant(this.#page[ref >>> PAGE_SHIFT] === span, "a free block lies outside of its span");
       invariant(!free.has(ref), "a block is free twice");
       free.add(ref);
       ref = this.i32[ref >>> CHUNK_SHIFT][(ref & GRANULE_MASK) << 1];
     }
     const granules = CLASS_BYTES[c] >>> GRANULE_BITS;
-    const handedOut = SPAN_BLOCKS[c] - this.#unused[run];
+    const handedOut = SPAN_BLOCKS[c] - this.#unused[span];
     for (let i = 0; i < handedOut; i++) {
-      const ref = ((run << RUN_SHIFT) + i * granules) | 0;
+      const ref = ((first << PAGE_SHIFT) + i * granules) | 0;
       if (!free.has(ref)) inUse.add(ref);
     }
-    invariant(handedOut - free.size === this.#used[run], "the blocks of a span are miscounted");
-    invariant((this.#listed[run] === 1) === this.#used[run] < SPAN_BLOCKS[c], "a span with room is not listed");
-    return this.#used[run] * CLASS_BYTES[c];
+    invariant(handedOut - free.size === this.#used[span], "the blocks of a span are miscounted");
+    invariant((this.#listed[span] === 1) === this.#used[span] < SPAN_BLOCKS[c], "a span with room is not listed");
+    return this.#used[span] * CLASS_BYTES[c];
   }
 
   #allocLarge(bytes: number): number {
-    if (bytes > SPAN_BYTES_MAX) {
-      const size = Math.ceil(bytes / RUN_BYTES) * RUN_BYTES;
+    const size = this.roundUp(bytes);
+    let page: number;
+    if (bytes > EXTENT_BYTES_MAX) {
       const chunk = this.#freeChunkNumber();
       this.#addChunk(chunk, size);
-      this.blockCount++;
-      this.#freeRuns[chunk] = 0;
-      const run = chunk * RUNS_PER_CHUNK;
-      this.#class[run] = CLASS_HUGE;
-      this.#runCount[run] = 1;
-      this.#first[run] = run;
-      this.usedBytes += size;
-      return (chunk << CHUNK_SHIFT) | 0;
+      this.#freePages[chunk] = 0;
+      page = chunk * CHUNK_PAGES;
+      this.#setSpan(page, CHUNK_PAGES, CLASS_HUGE);
+    } else {
+      page = this.#firstPage[this.#takePages(size / PAGE_BYTES, CLASS_LARGE)];
     }
-    const runs = Math.ceil(bytes / RUN_BYTES);
-    const run = this.#takeRuns(runs, CLASS_LARGE);
     this.blockCount++;
-    this.usedBytes += runs * RUN_BYTES;
-    return (run << RUN_SHIFT) | 0;
+    this.usedBytes += size;
+    return (page << PAGE_SHIFT) | 0;
   }
 
-  #freeLarge(run: number, c: number): void {
-    invariant(c !== CLASS_NONE, "a block was freed twice");
+  #freeLarge(span: number, c: number): void {
+    invariant(c === CLASS_LARGE || c === CLASS_HUGE, "a block was freed twice");
     this.blockCount--;
     if (c === CLASS_LARGE) {
-      this.usedBytes -= this.#runCount[run] * RUN_BYTES;
-      this.#freeRunsOf(run);
+      this.usedBytes -= this.#pageCount[span] * PAGE_BYTES;
+      this.#freeSpan(span);
       return;
     }
-    const chunk = run / RUNS_PER_CHUNK;
+    const chunk = (this.#firstPage[span] / CHUNK_PAGES) | 0;
     this.usedBytes -= this.u8[chunk].length;
-    this.#class[run] = CLASS_NONE;
+    this.#class[span] = CLASS_NONE;
     this.#dropChunk(chunk);
   }
 
-  #addSpan(c: number): number {
-    const run = this.#takeRuns(SPAN_RUNS[c], c);
-    this.#freeHead[run] = 0;
-    this.#bump[run] = run << RUN_SHIFT;
-    this.#unused[run] = SPAN_BLOCKS[c];
-    this.#used[run] = 0;
-    this.#list(run, c);
-    return run;
+  /** Gives a large block another number of pages where it is. False if it is not large, would not be, or has no room. */
+  #resizeLarge(ref: number, bytes: number): boolean {
+    const span = this.#page[ref >>> PAGE_SHIFT];
+    if (this.#class[span] !== CLASS_LARGE || bytes <= CLASSED_BYTES_MAX || bytes > EXTENT_BYTES_MAX) return false;
+    const chunk = ref >>> CHUNK_SHIFT;
+    const pages = this.roundUp(bytes) / PAGE_BYTES, more = pages - this.#pageCount[span];
+    const end = this.#firstPage[span] + this.#pageCount[span];
+    if (more > 0) {
+      if (end === (chunk + 1) * CHUNK_PAGES || this.#page[end] >= 0) return false;
+      const room = -this.#page[end];
+      if (room < more) return false;
+      if (room > more) this.#setFree(end + more, room - more);
+      this.#freePages[chunk] -= more;
+    } else {
+      this.#release(end + more, -more);
+    }
+    this.#setSpan(this.#firstPage[span], pages, CLASS_LARGE);
+    this.usedBytes += more * PAGE_BYTES;
+    return true;
   }
 
-  /** First fit over the chunks, then over the runs of a chunk: low addresses fill first and high chunks empty. */
-  #takeRuns(runs: number, c: number): number {
+  #addSpan(c: number): number {
+    const span = this.#takePages(SPAN_PAGES[c], c);
+    this.#page.fill(span, this.#firstPage[span], this.#firstPage[span] + SPAN_PAGES[c]);
+    this.#freeHead[span] = 0;
+    this.#bump[span] = this.#firstPage[span] << PAGE_SHIFT;
+    this.#unused[span] = SPAN_BLOCKS[c];
+    this.#used[span] = 0;
+    this.#list(span, c);
+    return span;
+  }
+
+  /** First fit over the chunks, then over the extents of a chunk: low addresses fill first and high chunks empty. */
+  #takePages(pages: number, c: number): number {
     for (let chunk = this.#roomHint; chunk < this.u8.length; chunk++) {
-      if (this.#freeRuns[chunk] < runs) {
-        if (this.#freeRuns[chunk] === 0 && chunk === this.#roomHint) this.#roomHint++;
-        continue;
+      if (this.#freePages[chunk] === 0 && chunk === this.#roomHint) this.#roomHint++;
+      if (this.#longest[chunk] < pages) continue;
+      let longest = 0;
+      const end = (chunk + 1) * CHUNK_PAGES;
+      for (let page = chunk * CHUNK_PAGES; page < end;) {
+        const span = this.#page[page];
+        if (span >= 0) {
+          page += this.#pageCount[span];
+          continue;
+        }
+        if (-span >= pages) return this.#claim(page, pages, c);
+        longest = Math.max(longest, -span);
+        page -= span;
       }
-      let found = 0;
-      for (let run = chunk * RUNS_PER_CHUNK; run < (chunk + 1) * RUNS_PER_CHUNK; run++) {
-        if (this.#class[run] !== CLASS_NONE) {
-          run += this.#runCount[run] - 1;
-          found = 0;
-        } else if (++found === runs) return this.#claim(run - runs + 1, runs, c);
-      }
+      this.#longest[chunk] = longest;
     }
     const chunk = this.#freeChunkNumber();
     this.#addChunk(chunk, CHUNK_BYTES);
     this.#emptyChunks++;
-    return this.#claim(chunk * RUNS_PER_CHUNK, runs, c);
+    return this.#claim(chunk * CHUNK_PAGES, pages, c);
   }
 
-  #claim(run: number, runs: number, c: number): number {
-    const chunk = (run / RUNS_PER_CHUNK) | 0;
-    if (this.#freeRuns[chunk] === RUNS_PER_CHUNK) this.#emptyChunks--;
-    this.#freeRuns[chunk] -= runs;
-    this.#runCount[run] = runs;
-    for (let i = 0; i < runs; i++) {
-      this.#first[run + i] = run;
-      this.#class[run + i] = c;
-    }
-    return run;
+  /** Makes the first pages of a free extent a span. */
+  #claim(page: number, pages: number, c: number): number {
+    const chunk = (page / CHUNK_PAGES) | 0, room = -this.#page[page];
+    if (this.#freePages[chunk] === CHUNK_PAGES) this.#emptyChunks--;
+    this.#freePages[chunk] -= pages;
+    if (room > pages) this.#setFree(page + pages, room - pages);
+    return this.#setSpan(page, pages, c);
   }
 
-  #freeRunsOf(run: number): void {
-    const runs = this.#runCount[run];
-    const chunk = (run / RUNS_PER_CHUNK) | 0;
-    for (let i = 0; i < runs; i++) this.#class[run + i] = CLASS_NONE;
-    this.#freeRuns[chunk] += runs;
+  #setSpan(page: number, pages: number, c: number): number {
+    const span = page >>> SPAN_PAGES_BITS;
+    this.#page[page] = this.#page[page + pages - 1] = span;
+    this.#class[span] = c;
+    this.#firstPage[span] = page;
+    this.#pageCount[span] = pages;
+    return span;
+  }
+
+  #freeSpan(span: number): void {
+    this.#class[span] = CLASS_NONE;
+    this.#release(this.#firstPage[span], this.#pageCount[span]);
+  }
+
+  /** Makes pages free and joins them with free neighbours. */
+  #release(first: number, pages: number): void {
+    const chunk = (first / CHUNK_PAGES) | 0;
+    let end = first + pages;
+    if (end % CHUNK_PAGES !== 0 && this.#page[end] < 0) end -= this.#page[end];
+    if (first % CHUNK_PAGES !== 0 && this.#page[first - 1] < 0) first += this.#page[first - 1];
+    this.#setFree(first, end - first);
+    this.#freePages[chunk] += pages;
+    if (this.#longest[chunk] < end - first) this.#longest[chunk] = end - first;
     if (chunk < this.#roomHint) this.#roomHint = chunk;
-    if (this.#freeRuns[chunk] === RUNS_PER_CHUNK) this.#emptyChunks++;
+    if (this.#freePages[chunk] === CHUNK_PAGES) this.#emptyChunks++;
+  }
+
+  #setFree(page: number, pages: number): void {
+    this.#page[page] = this.#page[page + pages - 1] = -pages;
   }
 
   #freeChunkNumber(): number {
@@ -368,7 +447,8 @@ export class Arena {
     this.f64[chunk] = new Float64Array(buffer);
     this.view[chunk] = new DataView(buffer);
     this.reservedBytes += bytes;
-    this.#freeRuns[chunk] = RUNS_PER_CHUNK;
+    this.#freePages[chunk] = this.#longest[chunk] = CHUNK_PAGES;
+    this.#setFree(chunk * CHUNK_PAGES, CHUNK_PAGES);
     if (bytes === CHUNK_BYTES && chunk < this.#roomHint) this.#roomHint = chunk;
   }
 
@@ -380,24 +460,24 @@ export class Arena {
     this.i32[chunk] = NO_WORDS;
     this.f64[chunk] = NO_DOUBLES;
     this.view[chunk] = NO_VIEW;
-    this.#freeRuns[chunk] = 0;
+    this.#freePages[chunk] = this.#longest[chunk] = 0;
   }
 
-  #list(run: number, c: number): void {
+  #list(span: number, c: number): void {
     const head = this.#head[c];
-    this.#next[run] = head;
-    this.#prev[run] = -1;
-    if (head >= 0) this.#prev[head] = run;
-    this.#head[c] = run;
-    this.#listed[run] = 1;
+    this.#next[span] = head;
+    this.#prev[span] = -1;
+    if (head >= 0) this.#prev[head] = span;
+    this.#head[c] = span;
+    this.#listed[span] = 1;
   }
 
-  #unlist(run: number, c: number): void {
-    const next = this.#next[run], prev = this.#prev[run];
+  #unlist(span: number, c: number): void {
+    const next = this.#next[span], prev = this.#prev[span];
     if (next >= 0) this.#prev[next] = prev;
     if (prev >= 0) this.#next[prev] = next;
     else this.#head[c] = next;
-    this.#listed[run] = 0;
+    this.#listed[span] = 0;
   }
 }
 

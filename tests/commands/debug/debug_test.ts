@@ -94,8 +94,9 @@ Deno.test("DEBUG SET-ACTIVE-EXPIRE stops the expiry cycle", () =>
 Deno.test("DEBUG RELOAD takes all data through a snapshot and back", () =>
   withServer(async (client, server) => {
     await client.run("SET a b PX 1000");
-    await client.run("SET c d");
+    await client.run("SET c d PXAT 9007199254740993");
     await client.run("SADD set 1 2 3");
+    await client.run("PEXPIREAT set 9223372036854775807");
     await client.run("HSET hash a 1");
     await client.run("HPEXPIRE hash 500 FIELDS 1 a");
     await client.run("SELECT 3");
@@ -106,6 +107,8 @@ Deno.test("DEBUG RELOAD takes all data through a snapshot and back", () =>
     assertEquals(await client.run("DEBUG DIGEST"), digest);
     await client.run("SELECT 0");
     assertEquals(await client.run("PTTL a"), ":900\r\n");
+    assertEquals(await client.run("PEXPIRETIME c"), ":9007199254740993\r\n");
+    assertEquals(await client.run("PEXPIRETIME set"), ":9223372036854775807\r\n");
     assertEquals(await client.run("HPTTL hash FIELDS 1 a"), "*1\r\n:400\r\n");
     assertMatch(await client.run("DEBUG RELOAD NOFLUSH"), /^-ERR DEBUG RELOAD NOFLUSH is not possible/);
   }));

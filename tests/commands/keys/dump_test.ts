@@ -198,6 +198,13 @@ Deno.test("RESTORE logs the deadline, and a deletion where the value has expired
     ]);
     assertEquals(events, ["0: g restore k", "0: g restore k", "0: g restore k", "0: g del k"]);
     assertEquals(await client.command("EXISTS", "k"), ":0\r\n");
+    for (const deadline of ["9007199254740993", "9223372036854775807"]) {
+      await client.command("RESTORE", "k", deadline, payload, "ABSTTL", "REPLACE");
+      assertEquals(await client.command("PEXPIRETIME", "k"), `:${deadline}\r\n`);
+    }
+    // As in Redis the sum of the time and now wraps around, which is the past.
+    assertEquals(await client.command("RESTORE", "k", "9223372036854775807", payload, "REPLACE"), "+OK\r\n");
+    assertEquals(await client.command("EXISTS", "k"), ":0\r\n");
   }));
 
 Deno.test("payloads of damaged values are refused, and leave nothing behind", () =>

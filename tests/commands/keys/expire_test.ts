@@ -59,17 +59,72 @@ Deno.test("conditions compare with the old deadline, and no deadline is the late
     await check("EXPIRE a 7", 0, -2);
   }));
 
-Deno.test("deadlines beyond what a double counts exactly are kept to its nearest, the last of all exactly", () =>
+Deno.test("deadlines keep all 64 bits, whatever sets, copies, moves or keeps them", () =>
+  withServer(async (client, { clock }) => {
+    let nowMs = TEST_START_MS;
+    const far = [
+      "9007199254740991",
+      "9007199254740992",
+      "9007199254740993",
+      "9218868437227405313",
+      "9223372036854775807",
+    ];
+    for (const deadline of far) {
+      const kept = async (key: string, ...lines: string[]) => {
+        for (const line of lines) await client.run(line);
+        assertEquals(await client.run(`PEXPIRETIME ${key}`), `:${deadline}\r\n`, lines.at(-1));
+      };
+      await kept(
+        "a",
+        "FLUSHALL",
+        `SET a 1 PXAT ${deadline}`,
+        "SET a 2 KEEPTTL",
+        "APPEND a 3",
+        "INCR a",
+        "SETRANGE a 99999 x",
+      );
+      assertEquals(await client.run("EXPIRETIME a"), `:${(BigInt(deadline) + 500n) / 1000n}\r\n`);
+      assertEquals(await client.run("PTTL a"), `:${BigInt(deadline) - BigInt(nowMs)}\r\n`);
+      await kept("b", "SET b 1", `GETEX b PXAT ${deadline}`);
+      await kept("c", "RPUSH c 1", `PEXPIREAT c ${deadline}`);
+      await kept("d", "COPY c d");
+      await kept("e", "RENAME d e");
+      await kept("e", "MOVE e 1", "SELECT 1");
+      await client.run("SELECT 0");
+      await kept("f", "PFADD f 1", `PEXPIREAT f ${deadline}`, "PFADD f 2");
+      clock.advance(1000);
+      nowMs += 1000;
+      assertEquals(await client.run("EXISTS a b c f"), ":4\r\n");
+      assertEquals(await client.run("PERSIST a"), ":1\r\n");
+      assertEquals(await client.run("TTL a"), ":-1\r\n");
+    }
+  }));
+
+Deno.test("conditions compare far deadlines exactly", () =>
   withServer(async (client) => {
+    const base = 2n ** 53n;
+    await client.run(`SET a 1 PXAT ${base + 1n}`);
+    const results: string[] = [];
+    for (
+      const [step, condition] of [[0n, "GT"], [1n, "GT"], [2n, "LT"], [1n, "LT"], [2n, "GT"], [3n, "NX"], [1n, "LT"]]
+    ) {
+      results.push((await client.run(`PEXPIREAT a ${base + (step as bigint)} ${condition}`)).trim());
+    }
+    assertEquals(results, [":0", ":0", ":0", ":0", ":1", ":0", ":1"]);
+    assertEquals(await client.run("PEXPIRETIME a"), `:${base + 1n}\r\n`);
+  }));
+
+Deno.test("a relative time that passes the end of the range is refused, and RESTORE's wraps around as in Redis", () =>
+  withServer(async (client) => {
+    const error = (name: string) => `-ERR invalid expire time in '${name}' command\r\n`;
     await client.run("SET a 1");
-    assertEquals(await client.run("PEXPIREAT a 9223372036854775807"), ":1\r\n");
-    assertEquals(await client.run("PEXPIRETIME a"), ":9223372036854775807\r\n");
-    assertEquals(await client.run("EXPIRETIME a"), ":9223372036854776\r\n");
-    assertEquals(await client.run("PTTL a"), `:${9223372036854775807n - BigInt(TEST_START_MS)}\r\n`);
-    assertEquals(await client.run("PEXPIREAT a 9007199254740991"), ":1\r\n");
-    assertEquals(await client.run("PEXPIRETIME a"), ":9007199254740991\r\n");
-    assertEquals(await client.run("EXPIRE a 9223370000000000"), ":1\r\n");
-    assertEquals(await client.run("TTL a"), ":9223370000000000\r\n");
+    assertEquals(await client.run("SET a 1 PX 9223372036854775807"), error("set"));
+    assertEquals(await client.run("SET a 1 EXAT 9223372036854776"), error("set"));
+    assertEquals(await client.run("PSETEX a 9223372036854775807 1"), error("psetex"));
+    assertEquals(await client.run("GETEX a EX 9223372036854775"), error("getex"));
+    assertEquals(await client.run("PEXPIRE a 9223372036854775807"), error("pexpire"));
+    assertEquals(await client.run("PEXPIRE a 9000000000000000001"), ":1\r\n");
+    assertEquals(await client.run("PEXPIRETIME a"), `:${9000000000000000001n + BigInt(TEST_START_MS)}\r\n`);
   }));
 
 Deno.test("a deadline is logged as a point in time, the past as a deletion", () =>
@@ -132,7 +187,7 @@ Deno.test("while a file loads, a deadline in the past is kept: the file says its
 differential("wrong arguments and the ends of the range get Redis's answers", async (pair) => {
   const numbers = ["x", "", "1.5", " 1", "01", "9223372036854775808", "-9223372036854775809"];
   const far = ["9223372036854775807", "9223372036854775", "-9223372036854775808", "-9223372036854775807"];
-  const near = ["9223370000000000", "-9223372036854775", "-1", "0", "1"];
+  const near = ["9223370000000000", "-9223372036854775", "-1", "0", "1000000"];
   for (const name of ["EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT"]) {
     for (const number of [...numbers, ...far, ...near]) {
       await pair.same("SET", "a", "1");
@@ -180,14 +235,24 @@ differential("random deadlines under random conditions end where Redis's do", (p
     const key = () => pick(random, ["a", "b"]);
     const conditions = ["NX", "XX", "GT", "LT", "gt", "lt", "no"];
     for (let i = 0; i < 150; i++) {
-      const atMs = pick(random, [4e12, 4e12 + random.below(5), 4e12 + 1000 * random.below(5), 1]);
+      const atMs = pick(random, [
+        BigInt(4e12 + random.below(5)),
+        BigInt(4e12 + 1000 * random.below(5)),
+        1n,
+        2n ** 53n + BigInt(random.below(5) - 2),
+        2n ** 62n + BigInt(random.below(3)),
+        2n ** 63n - 1n - BigInt(random.below(3)),
+      ]);
       const name = key();
       const chosen = Array.from({ length: random.below(3) }, () => pick(random, conditions));
       if (random.below(5) === 0) await pair.same("SET", name, "v");
-      if (random.below(2) === 0) await pair.same("PEXPIREAT", name, atMs, ...chosen);
-      else await pair.same("EXPIREAT", name, Math.floor(atMs / 1000), ...chosen);
+      if (random.below(2) === 0) await pair.same("PEXPIREAT", name, String(atMs), ...chosen);
+      else await pair.same("EXPIREAT", name, String(atMs / 1000n), ...chosen);
       if (random.below(6) === 0) await pair.same("PERSIST", name);
       if (random.below(6) === 0) await pair.same("SET", name, "w", "KEEPTTL");
+      if (random.below(6) === 0) await pair.same("SET", name, "w", "PXAT", String(atMs));
+      if (random.below(6) === 0) await pair.same("GETEX", name, "PXAT", String(atMs));
+      if (random.below(6) === 0) await pair.same("COPY", name, key(), "REPLACE");
       await pair.same("PEXPIRETIME", name);
       await pair.same("EXPIRETIME", name);
     }

@@ -5,7 +5,9 @@ import {
   BODY,
   bodyOf,
   createRecord,
+  deadlineOf,
   flagsOf,
+  hasPassed,
   headBytes,
   INLINE_BYTES_MAX,
   keyEquals,
@@ -14,10 +16,9 @@ import {
   META,
   metaOf,
   NUMBER,
-  numberOf,
   setBody,
+  setDeadline,
   setMeta,
-  setNumber,
   setValueLength,
   valueLength,
   valueStart,
@@ -38,9 +39,11 @@ Deno.test("a record gives back all its parts for every combination of flags and 
           const at = random.below(10);
           const ref = createRecord(arena, flags, before, at, at + length, size);
           const bytes = arena.u8[ref >>> CHUNK_SHIFT];
-          const meta = random.below(2 ** 32) | 0, body = random.below(2 ** 32) | 0, number = random.unit() * 1e300;
+          const meta = random.below(2 ** 32) | 0,
+            body = random.below(2 ** 32) | 0,
+            number = random.below(2 ** 31) * 1000;
           if (flags & META) setMeta(arena, ref, meta);
-          if (flags & NUMBER) setNumber(arena, ref, number);
+          if (flags & NUMBER) setDeadline(arena, ref, number);
           if (flags & BODY) setBody(arena, ref, body);
           bytes.set(values.subarray(0, size), valueStart(arena, ref));
           assertEquals(flagsOf(arena, ref), flags);
@@ -52,7 +55,7 @@ Deno.test("a record gives back all its parts for every combination of flags and 
           assertEquals(valueStart(arena, ref), start + length);
           assert(equal(bytes, start + length, values, 0, size));
           if (flags & META) assertEquals(metaOf(arena, ref), meta);
-          if (flags & NUMBER) assertEquals(numberOf(arena, ref), number);
+          if (flags & NUMBER) assertEquals(deadlineOf(arena, ref), number);
           if (flags & BODY) assertEquals(bodyOf(arena, ref), body);
           assertEquals(headBytes(arena, ref), start + length - ((ref & GRANULE_MASK) << 3));
           assert(headBytes(arena, ref) + size <= arena.sizeOf(ref));
@@ -106,11 +109,21 @@ Deno.test("a value's length changes alone", () => {
   }
 });
 
-Deno.test("a record's number keeps every double bit for bit", () => {
+Deno.test("a record's deadline keeps all 64 bits, and far ones never pass", () => {
   const arena = new Arena();
   const ref = createRecord(arena, META | NUMBER | BODY, new Uint8Array(5), 0, 5, 7);
-  for (const value of [0, -0, 1.5, Infinity, -Infinity, Number.MAX_VALUE, Number.MIN_VALUE, 8.64e15, -1]) {
-    setNumber(arena, ref, value);
-    assert(Object.is(numberOf(arena, ref), value));
+  for (const ms of [0, 1, 1_700_000_000_000, Number.MAX_SAFE_INTEGER]) {
+    setDeadline(arena, ref, ms);
+    assertEquals(deadlineOf(arena, ref), ms);
+    assert(hasPassed(arena, ref, ms));
+    assert(!hasPassed(arena, ref, ms - 1));
+  }
+  // The negatives of some are, as doubles, negative, infinite and not a number.
+  for (let bits = 53n; bits < 63n; bits++) {
+    for (const ms of [2n ** bits, 2n ** bits + 1n, 2n ** (bits + 1n) - 1n, 2n ** 63n - 2n ** (bits - 1n)]) {
+      setDeadline(arena, ref, ms);
+      assertEquals(deadlineOf(arena, ref), ms);
+      assert(!hasPassed(arena, ref, Number.MAX_SAFE_INTEGER));
+    }
   }
 });

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { InvariantError } from "../../../src/core/assert.ts";
 import type { SeededRandom } from "../../../src/core/random.ts";
-import { Arena, CHUNK_SHIFT, copyBytes, GRANULE_MASK } from "../../../src/store/memory/arena.ts";
+import { Arena, CHUNK_SHIFT, copyBytes, GRANULE_MASK, withSpare } from "../../../src/store/memory/arena.ts";
 import { oneIn, pick, property, randomBytes } from "../../helpers/property.ts";
 
 const CHUNK = 16 << 20;
@@ -59,13 +59,82 @@ Deno.test("a block of every size holds what is asked for, and all of them come b
   assertEquals(arena.blockCount, 0);
 });
 
-Deno.test("size classes waste less than a granule to 256 bytes, a sixteenth to 4 KiB and a quarter above", () => {
+/** Sizes around every edge where rounding changes, from 1 byte to 64 MiB. */
+function* sizesToMost(): Iterable<number> {
+  for (let size = 1; size <= 70000; size++) yield size;
+  for (let size = 70001; size <= 64 << 20; size += 1 + (size >>> 9)) yield size;
+  for (let size = 1 << 16; size <= 64 << 20; size *= 2) yield* [size - 1, size, size + 1];
+  for (let size = 65536; size <= 1 << 20; size += 4096) yield* [size, size + 1];
+}
+
+Deno.test("rounding adds less than a granule to 256 bytes, and less than a sixteenth beyond", () => {
   const arena = new Arena();
-  for (let size = 1; size <= 65536; size++) {
+  for (const size of sizesToMost()) {
     const waste = arena.roundUp(size) - size;
-    assert(waste >= 0 && waste < (size <= 256 ? 8 : size <= 4096 ? size / 16 : size / 4));
+    assert(waste >= 0 && waste < (size <= 256 ? 8 : size / 16), `${size} bytes take ${size + waste}`);
     assertEquals(arena.roundUp(size) % 8, 0);
   }
+});
+
+Deno.test("spare room and the rounding of it together stay below 12 %", () => {
+  const arena = new Arena();
+  for (const size of sizesToMost()) {
+    if (size <= 65536) continue;
+    const waste = arena.roundUp(withSpare(size)) - size;
+    assert(waste >= 0 && waste <= size * 0.12, `${size} bytes with spare room take ${size + waste}`);
+  }
+});
+
+Deno.test("blocks of one size lie in memory with at most 12 % beside them", () => {
+  for (let size = 300; size <= 8 << 20; size = Math.floor(size * 1.9) + 1) {
+    const arena = new Arena();
+    const count = Math.ceil((24 << 20) / size);
+    const chunks = new Map<number, number>();
+    for (let i = 0; i < count; i++) {
+      const ref = arena.alloc(size), chunk = ref >>> CHUNK_SHIFT;
+      const end = ((ref & GRANULE_MASK) << 3) + arena.sizeOf(ref);
+      chunks.set(chunk, Math.max(chunks.get(chunk) ?? 0, end));
+    }
+    // What no block has reached takes no memory. The first 64 KiB are never handed out.
+    const reached = [...chunks.values()].reduce((sum, end) => sum + end, 0) - 65536;
+    assert(reached <= count * size * 1.12, `${count} blocks of ${size} bytes reach over ${reached} bytes`);
+  }
+});
+
+Deno.test("a large block grows and shrinks where it is, as far as its chunk has room behind it", () => {
+  const arena = new Arena();
+  const ref = arena.alloc(100_000);
+  mark(arena, ref, 100_000, 7);
+  for (const size of [200_000, 5 << 20, 70_000, 8 << 20]) {
+    assertEquals(arena.realloc(ref, 70_000, size), ref);
+    assertEquals(arena.sizeOf(ref), arena.roundUp(size));
+    assertEquals(arena.check(), new Set([ref]));
+  }
+  assertEquals(arena.realloc(ref, 0, 65537), ref);
+  const behind = arena.alloc(65537);
+  const moved = arena.realloc(ref, 65537, 80_000);
+  assert(moved !== ref, "a block grew into the one behind it");
+  assertEquals(arena.check(), new Set([behind, moved]));
+  arena.free(behind);
+  arena.free(moved);
+  assertEquals(arena.check().size, 0);
+  // A block that ends with its chunk cannot grow, and one of a size class never does.
+  const rest = [arena.alloc(8 << 20), arena.alloc((8 << 20) - 65536)];
+  const last = arena.realloc(rest[1], 10, 8 << 20);
+  assert(last !== rest[1]);
+  const small = arena.alloc(1000);
+  assert(arena.realloc(small, 1000, 70000) !== small);
+  arena.check();
+});
+
+Deno.test("free pages between blocks are joined and used before a new chunk is", () => {
+  const arena = new Arena();
+  const refs: number[] = [];
+  while (arena.stats().chunkCount === 1) refs.push(arena.alloc(70_000));
+  for (let i = 0; i + 1 < refs.length; i++) if (i % 10 !== 0) arena.free(refs[i]);
+  for (let i = 0; i < 20; i++) arena.alloc(9 * 72 * 1024);
+  assertEquals(arena.stats().chunkCount, 2);
+  arena.check();
 });
 
 Deno.test("blocks never overlap and the books balance under random allocation, release and resizing", async () => {

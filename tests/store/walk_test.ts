@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { latin1, utf8 } from "../../src/core/bytes.ts";
-import { SnapshotWalk } from "../../src/rdb/walk.ts";
+import { SnapshotWalk } from "../../src/store/walk.ts";
 import { type Keyspace, NEVER } from "../../src/store/keyspace.ts";
 import { Store } from "../../src/store/store.ts";
 import { oneIn, property } from "../helpers/property.ts";
