@@ -27,6 +27,10 @@ class TickingClock implements Clock {
   monotonicUs(): number {
     return this.#us += this.#stepUs;
   }
+
+  schedule(): () => void {
+    return () => {};
+  }
 }
 
 function expiredShare(engine: Engine): number {
