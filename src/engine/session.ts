@@ -16,11 +16,16 @@ export interface Transport {
   queryBytes(): number;
   queryRoomBytes(): number;
   outputBytes(): number;
+  /** Bytes of the chunks that hold these replies. */
+  outputRoomBytes(): number;
   /** Ends the connection at once, or when all replies are sent. */
   close(afterReplies: boolean): void;
   /** Sends what the reply writer holds although no request is running: pushes, MONITOR. */
   wake(): void;
-  /** Ends the connection if its unsent replies exceed client-output-buffer-limit. */
+  /**
+   * Ends the connection if its unsent replies exceed client-output-buffer-limit; holds its requests back if very many
+   * bytes are unsent.
+   */
   checkOutput(): void;
   /** Tells the parser whether the client is let in: before that, requests must be small. */
   trust(trusted: boolean): void;
@@ -72,6 +77,14 @@ export class Session {
   wrote = false;
   /** No further request is run; the connection ends when the replies are sent. */
   closing = false;
+  /** No further request is run before more of the replies are sent. */
+  held = false;
+  /** The bytes of this session as the sums of ClientMemory contain them, and the kind that they are counted for. */
+  readonly counted: { kind: ClientKind; bytes: number; outputBytes: number } = {
+    kind: "normal",
+    bytes: 0,
+    outputBytes: 0,
+  };
   commandCount = 0;
   bytesIn = 0;
   bytesOut = 0;

@@ -19,6 +19,7 @@ export class Turn {
   #inRound = false;
   /** Turns whose replies wait for a slow disk. */
   #delayed = 0;
+  #startUs = 0;
   readonly #finish = () => this.#end();
 
   constructor(engine: Engine, executor: Executor) {
@@ -30,6 +31,7 @@ export class Turn {
   enter(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
+    this.#startUs = this.#engine.clock.monotonicUs();
     this.#executor.readClock();
     if (!this.#inRound) queueMicrotask(this.#finish);
   }
@@ -72,6 +74,9 @@ export class Turn {
     const { durability } = this.#engine;
     if (durability !== undefined && durability.pending && this.#delay(durability, waiting)) return;
     for (const connection of waiting) connection.send();
+    const { stats, clock } = this.#engine;
+    stats.eventLoopCycles++;
+    stats.eventLoopUs += clock.monotonicUs() - this.#startUs;
   }
 
   /**

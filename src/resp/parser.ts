@@ -7,6 +7,7 @@
  */
 import { ProtocolError } from "../core/errors.ts";
 import { latin1, NO_BYTES } from "../core/bytes.ts";
+import { freeBuffer } from "./chunks.ts";
 import { findArguments, splitArguments } from "./inline.ts";
 import { Request } from "./request.ts";
 
@@ -57,9 +58,9 @@ export class RequestParser {
     return this.#end - this.#from;
   }
 
-  /** Size of the buffer. */
+  /** Size of the parser's own buffer. */
   get roomBytes(): number {
-    return this.#buffer.length;
+    return this.#borrowed ? 0 : this.#buffer.length;
   }
 
   /** A view of the free part of the buffer, never empty, to read into; tell `filled` how much. */
@@ -71,7 +72,7 @@ export class RequestParser {
       this.#buffer.copyWithin(0, this.#from, this.#end);
       this.#rebase(this.#from);
     }
-    if (this.#end === this.#buffer.length) this.#resize(Math.max(this.#buffer.length * 2, ROOM_MIN));
+    if (this.#end === this.#buffer.length) this.#resize(this.#nextSize());
     return this.#end === 0 ? this.#buffer : this.#buffer.subarray(this.#end);
   }
 
@@ -94,6 +95,17 @@ export class RequestParser {
       releaseRoom(this.#buffer);
       this.#buffer = NO_BYTES;
     }
+    this.#rest();
+  }
+
+  /** The connection has ended: drops everything. A read into `room` may still be under way, so no pool takes the buffer. */
+  dispose(): void {
+    if (!this.#borrowed && this.#buffer.length > ROOM_USUAL) freeBuffer(this.#buffer);
+    this.#borrowed = false;
+    this.#buffer = NO_BYTES;
+    this.#from = this.#at = this.#end;
+    this.#rebase(0);
+    this.#restart();
     this.#rest();
   }
 
@@ -161,11 +173,11 @@ export class RequestParser {
   }
 
   /**
-   * Takes back a request that `parseAhead` has given out, and all behind it: they will be parsed again. Only before bytes
-   * are added or given back.
+   * Takes back requests that `parseAhead` gave and that have not run, of which `first` is the first: they are parsed
+   * again. Only before the buffer changes.
    */
-  unread(request: Request): void {
-    this.#from = request.rawStart;
+  unread(first: Request): void {
+    this.#from = first.rawStart;
     this.#restart();
   }
 
@@ -334,6 +346,14 @@ export class RequestParser {
     this.request = IDLE;
   }
 
+  /** The size of the next larger buffer: twice this one, or less if the bulk string that is being read needs less. */
+  #nextSize(): number {
+    const doubled = Math.max(this.#buffer.length * 2, ROOM_MIN);
+    if (this.#bulkLength < 0 || doubled <= ROOM_USUAL) return doubled;
+    const needed = this.#at - this.#from + this.#bulkLength + 2;
+    return needed > this.#buffer.length ? Math.min(doubled, needed) : doubled;
+  }
+
   #resize(length: number): void {
     const old = this.#buffer;
     this.#buffer = takeRoom(length);
@@ -379,4 +399,5 @@ function takeRoom(bytes: number): Uint8Array {
 
 function releaseRoom(buffer: Uint8Array): void {
   if (buffer.length === ROOM_USUAL && spareRooms.length < SPARE_ROOMS_MAX) spareRooms.push(buffer);
+  else if (buffer.length > ROOM_USUAL) freeBuffer(buffer);
 }

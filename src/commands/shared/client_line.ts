@@ -2,6 +2,7 @@
  * How a session is shown: the line of CLIENT LIST and INFO, field by field as Redis 8.0 prints it, what a name may
  * consist of, and the kinds of clients. It changes nothing.
  */
+import { sessionBytes } from "../../engine/client_memory.ts";
 import type { ClientKind, Session } from "../../engine/session.ts";
 import type { Watches } from "../../engine/watches.ts";
 
@@ -17,16 +18,6 @@ export function clientKind(name: string): ClientKind | undefined {
   const word = name.toLowerCase();
   if (word === "slave") return "replica";
   return word === "normal" || word === "pubsub" || word === "replica" || word === "master" ? word : undefined;
-}
-
-/** Bytes of a session and its connection that are no buffer, roughly. */
-const SESSION_BYTES = 1024;
-
-/** Bytes that a session takes: its buffers and itself. */
-export function sessionBytes({ transaction, transport, reply }: Session): number {
-  if (transport === undefined) return SESSION_BYTES;
-  return SESSION_BYTES + (transaction?.bytes ?? 0) + transport.queryRoomBytes() +
-    Math.max(reply.chunk.length, transport.outputBytes());
 }
 
 function flagsOf(session: Session, watches: Watches): string {
@@ -78,7 +69,7 @@ export function clientLine(session: Session, watches: Watches, nowMs: number, ar
     obl: chunkBytes,
     oll: Math.ceil(listBytes / 16384),
     omem: listBytes,
-    "tot-mem": sessionBytes(session),
+    "tot-mem": sessionBytes(session, watches),
     events: listBytes > 0 ? "rw" : "r",
     cmd: session.lastCommand?.fullName ?? "NULL",
     user: session.user.name,
