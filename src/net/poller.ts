@@ -21,13 +21,15 @@ const ACCEPTS_AT_ONCE = 64;
 /** Bytes that a round offers to the kernel before other long replies have to wait for the next round. */
 const ROUND_BYTES = 1024 * 1024;
 /** Bytes after which the sockets with short replies have to wait, too. */
-const ROUND_BYTES_MAX = 4 * ROUND_BYTES;
+const ROUND_BYTES_MAX = 2 * ROUND_BYTES;
 /** Bytes that make a reply a long one. */
 const LONG_BYTES = 64 * 1024;
 const WAIT_MS = 1;
 const YIELD_AFTER_US = 4000;
 /** How long a listener rests when the process has no file descriptor left to refuse a client with. */
 const REST_MS = 10;
+/** Blocks of memory from this size on return to the system when they are freed. */
+const MAPPED_BYTES_MIN = 256 * 1024;
 const NO_FLAGS = 0;
 /** The value that switches a socket's option on. */
 const ON = Uint8Array.of(1, 0, 0, 0);
@@ -93,6 +95,8 @@ export class Poller {
     invariant(this.#epoll >= 0 && this.#wake >= 0, "epoll cannot be set up");
     this.#control(os.EPOLL_CTL_ADD, this.#wake, os.EPOLLIN | os.EPOLLET);
     this.#spare = this.#openSpare();
+    // Otherwise glibc raises the threshold with every large block that is freed, and keeps what is below it.
+    libc.mallopt(os.M_MMAP_THRESHOLD, MAPPED_BYTES_MIN);
   }
 
   /**

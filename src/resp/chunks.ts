@@ -16,19 +16,26 @@ interface Tier {
   readonly bytes: number;
   readonly pooledMax: number;
   readonly pool: Uint8Array[];
+  /** Chunks that were in the pool all the time since the last trim. */
+  idle: number;
 }
 
-/** The larger sizes. All pools together hold at most 32 MiB. */
+/** The larger sizes. Their pools hold at most 76 MiB, and half of what is idle goes with every trim. */
 const tiers: readonly Tier[] = [
-  { bytes: 64 * 1024, pooledMax: 64, pool: [] },
-  { bytes: 256 * 1024, pooledMax: 32, pool: [] },
-  { bytes: CHUNK_BYTES_MAX, pooledMax: 16, pool: [] },
+  { bytes: 64 * 1024, pooledMax: 64, pool: [], idle: 0 },
+  { bytes: 256 * 1024, pooledMax: 32, pool: [], idle: 0 },
+  { bytes: CHUNK_BYTES_MAX, pooledMax: 64, pool: [], idle: 0 },
 ];
 
 /** A chunk of at least `bytes`, at most CHUNK_BYTES_MAX. The taker owns it until `releaseChunk`. Hot. */
 export function takeChunk(bytes: number): Uint8Array {
   if (bytes <= CHUNK_BYTES) return pool.pop() ?? new Uint8Array(CHUNK_BYTES);
-  for (const tier of tiers) if (bytes <= tier.bytes) return tier.pool.pop() ?? new Uint8Array(tier.bytes);
+  for (const tier of tiers) {
+    if (bytes > tier.bytes) continue;
+    const chunk = tier.pool.pop() ?? new Uint8Array(tier.bytes);
+    tier.idle = Math.min(tier.idle, tier.pool.length);
+    return chunk;
+  }
   throw new RangeError(`a chunk of ${bytes} bytes is too large`);
 }
 
@@ -48,11 +55,17 @@ function releaseLarge(chunk: Uint8Array): void {
   freeBuffer(chunk);
 }
 
-/** Halves the pools of larger chunks: to be called once in a while, so that a burst leaves nothing behind. */
+/** Frees half of the larger chunks that nobody has needed since the last call. To be called about once a second. */
 export function trimChunks(): void {
-  for (const { pool } of tiers) {
-    for (const chunk of pool.splice(pool.length >>> 1)) freeBuffer(chunk);
+  for (const tier of tiers) {
+    for (const chunk of tier.pool.splice(0, Math.ceil(tier.idle / 2))) freeBuffer(chunk);
+    tier.idle = tier.pool.length;
   }
+}
+
+/** Bytes of all pools, for tests. */
+export function pooledBytes(): number {
+  return tiers.reduce((sum, { bytes, pool }) => sum + bytes * pool.length, CHUNK_BYTES * pool.length);
 }
 
 /** Gives the memory of an array back at once. The array has no bytes afterwards. */
