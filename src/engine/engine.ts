@@ -120,6 +120,8 @@ export class Engine {
   current: Session | undefined;
   /** DEBUG SET-ACTIVE-EXPIRE. */
   activeExpiry = true;
+  /** DEBUG PAUSE-CRON. */
+  cronPaused = false;
   /** The least strict mode that expiry has at present, whatever the session that runs. Raised by `holdExpiry`. */
   expiryFloor: ExpiryMode = ExpiryMode.DELETE;
   readonly #expiryHolds = [0, 0, 0];

@@ -1,6 +1,7 @@
 /**
- * One client's connection: reads requests, has them run, and sends the replies at the end of the turn. It owns the socket
- * and nothing of what commands mean. A slow reader costs memory up to its output limit, never anybody else's time.
+ * The connection of one client: reads requests, has them run, and sends the replies at the end of the turn. It owns the
+ * socket and knows nothing of commands. When very much is unsent, the remaining requests of the client wait and the socket
+ * is not read, so that a slow reader takes a bounded amount of memory.
  */
 import { NO_BYTES } from "../core/bytes.ts";
 import { ProtocolError } from "../core/errors.ts";
@@ -386,10 +387,10 @@ export class Connection implements Transport, SocketOwner {
     const limit = this.#server.outputLimit(this.session);
     const { hard, soft, seconds } = limit;
     const bytes = this.outputBytes();
-    if (soft === 0 || bytes <= soft) this.#aboveSoftLimitMs = 0;
+    if (soft === 0 || bytes < soft) this.#aboveSoftLimitMs = 0;
     else if (this.#aboveSoftLimitMs === 0) this.#aboveSoftLimitMs = engine.clock.nowMs();
     const tooLong = this.#aboveSoftLimitMs > 0 && engine.clock.nowMs() - this.#aboveSoftLimitMs > seconds * 1000;
-    if ((hard === 0 || bytes <= hard) && !tooLong) {
+    if ((hard === 0 || bytes < hard) && !tooLong) {
       if (!this.session.held) this.session.held = this.#mustHold(limit);
       return;
     }

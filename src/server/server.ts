@@ -211,6 +211,7 @@ export class Server implements ConnectionHost {
   /** Runs hz times a second: what is left of eviction and freeing, the care of the file and of the connections. */
   #tick(hz: number): void {
     const { engine } = this;
+    if (engine.cronPaused) return;
     const nowMs = engine.clock.nowMs();
     engine.store.setTime(nowMs);
     if (engine.settings.values.maxmemory > 0) engine.makeRoom();
