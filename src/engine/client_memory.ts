@@ -19,7 +19,7 @@ export function sessionBytes(session: Session, watches: Watches): number {
   const { transaction, transport } = session;
   let bytes = SESSION_BYTES;
   if (transaction !== undefined) bytes += transaction.bytes;
-  if (transport !== undefined) bytes += transport.queryRoomBytes() + transport.outputRoomBytes();
+  if (transport !== undefined) bytes += transport.queryOwnBytes() + transport.outputRoomBytes();
   if (watches.sessionCount > 0) bytes += watches.countOf(session) * WATCHED_KEY_BYTES;
   return bytes;
 }

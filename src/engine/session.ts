@@ -15,6 +15,8 @@ export interface Transport {
   /** Bytes of requests that wait, room in the request buffer, bytes of replies not yet sent. */
   queryBytes(): number;
   queryRoomBytes(): number;
+  /** Room in the request buffer, 0 while it is the one that all connections share. */
+  queryOwnBytes(): number;
   outputBytes(): number;
   /** Bytes of the chunks that hold these replies. */
   outputRoomBytes(): number;
@@ -23,10 +25,10 @@ export interface Transport {
   /** Sends what the reply writer holds although no request is running: pushes, MONITOR. */
   wake(): void;
   /**
-   * Ends the connection if its unsent replies exceed client-output-buffer-limit; holds its requests back if very many
-   * bytes are unsent.
+   * Ends the connection if its unsent replies exceed client-output-buffer-limit: false if it has ended. Holds its requests
+   * back if very many bytes are unsent.
    */
-  checkOutput(): void;
+  checkOutput(): boolean;
   /** Tells the parser whether the client is let in: before that, requests must be small. */
   trust(trusted: boolean): void;
 }

@@ -77,6 +77,7 @@ export class Connection implements Transport, SocketOwner {
     this.#server = server;
     this.#socket = socket;
     const { engine } = server;
+    this.#reply.onLimit = () => this.checkOutput();
     this.session = new Session(engine.nextSessionId(), this.#reply, engine.clock.nowMs(), "client", this);
     this.session.authenticated = engine.settings.values.requirepass === "";
     this.#call = new Call(engine, this.session, server.executor);
@@ -178,6 +179,8 @@ export class Connection implements Transport, SocketOwner {
     session.lastActiveMs = engine.store.nowMs;
     const requestsBefore = executor.requestCount;
     this.#running = true;
+    const { hard } = this.#server.outputLimit(session);
+    this.#reply.limitBytes = hard === 0 ? Infinity : hard + FREE_OUTPUT_BYTES;
     parser.bulkBytesMax = engine.settings.values.protoMaxBulkLen;
     try {
       executor.run(this.#call, parser);
@@ -269,7 +272,8 @@ export class Connection implements Transport, SocketOwner {
     this.#sending = false;
     if (this.#reply.pendingBytes > 0 && !this.#queued) this.send();
     else if (this.#closeWhenSent || (this.session.closing && !this.#queued)) this.close(false);
-    if (!this.#closed) this.#account();
+    // What is sent at once was never counted.
+    if (this.session.counted.outputBytes > 0) this.#account();
   }
 
   /** Asks the socket to go on with requests that were held back, once enough replies are sent. */
@@ -311,11 +315,15 @@ export class Connection implements Transport, SocketOwner {
   }
 
   queryBytes(): number {
-    return this.#parser.pendingBytes;
+    return this.#parser.waitingBytes;
   }
 
   queryRoomBytes(): number {
     return this.#parser.roomBytes;
+  }
+
+  queryOwnBytes(): number {
+    return this.#parser.ownRoomBytes;
   }
 
   outputBytes(): number {
@@ -382,7 +390,8 @@ export class Connection implements Transport, SocketOwner {
     }
   }
 
-  checkOutput(): void {
+  checkOutput(): boolean {
+    if (this.#closed) return false;
     const { engine } = this.#server;
     const limit = this.#server.outputLimit(this.session);
     const { hard, soft, seconds } = limit;
@@ -392,10 +401,11 @@ export class Connection implements Transport, SocketOwner {
     const tooLong = this.#aboveSoftLimitMs > 0 && engine.clock.nowMs() - this.#aboveSoftLimitMs > seconds * 1000;
     if ((hard === 0 || bytes < hard) && !tooLong) {
       if (!this.session.held) this.session.held = this.#mustHold(limit);
-      return;
+      return true;
     }
     engine.stats.outputLimitDisconnections++;
     engine.log("warning", `Closing client ${this.remote}: its unread replies exceed client-output-buffer-limit`);
     this.close(false);
+    return false;
   }
 }

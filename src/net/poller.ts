@@ -181,13 +181,13 @@ export class Poller {
       if (count > 0 || this.#later.length > 0) {
         turns.beginRound();
         const waiting = this.#later;
-        this.#later = [];
+        if (waiting.length > 0) this.#later = [];
         this.#offeredBytes = 0;
         for (let i = 0; i < count && !this.#stopped; i++) {
           const at = i * os.EVENT_BYTES;
           this.#serve(events.getInt32(at + os.EVENT_FD, true), events.getUint32(at, true));
         }
-        if (waiting.length > 0) this.#serveLate(waiting);
+        if (waiting !== this.#later) this.#serveLate(waiting);
         turns.endRound();
       }
       if (turns.waiting || this.#nowUs() - yieldedUs > YIELD_AFTER_US) {

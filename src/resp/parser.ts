@@ -30,6 +30,8 @@ const spareRequests: Request[] = [];
 const SPARE_REQUESTS_MAX = 64;
 /** What a parser has in the place of a request while it waits. */
 const IDLE = new Request();
+/** The length from which on Redis reads a bulk string into a buffer of its own. */
+const LONG_BULK_BYTES = 32 * 1024;
 /** After a read of fewer bytes a small buffer is enough. */
 const SMALL_READ_BYTES = 256;
 
@@ -58,9 +60,19 @@ export class RequestParser {
     return this.#end - this.#from;
   }
 
-  /** Size of the parser's own buffer. */
+  /** Size of the buffer. */
   get roomBytes(): number {
+    return this.#buffer.length;
+  }
+
+  /** Size of the buffer if it belongs to the parser. */
+  get ownRoomBytes(): number {
     return this.#borrowed ? 0 : this.#buffer.length;
+  }
+
+  /** Bytes that wait, as Redis counts them: in front of a long bulk string it has thrown the header away. */
+  get waitingBytes(): number {
+    return this.#bulkLength >= LONG_BULK_BYTES ? this.#end - this.#at : this.pendingBytes;
   }
 
   /** A view of the free part of the buffer, never empty, to read into; tell `filled` how much. */

@@ -52,6 +52,10 @@ export class Reply {
   /** The full chunks before it. */
   readonly #full: ReplyPart[] = [];
   #fullBytes = 0;
+  /** A reply beyond this length calls `onLimit`, and then nothing is kept if that has ended the connection. */
+  limitBytes = Infinity;
+  onLimit: (() => boolean) | undefined;
+  #discarding = false;
   /** Number of error replies written; the executor watches it. */
   errors = 0;
   lastError = "";
@@ -398,7 +402,13 @@ export class Reply {
 
   /** Goes on in a chunk with room for `bytes`. */
   #nextChunk(bytes: number): void {
-    if (this.length > 0) {
+    if (this.#fullBytes > this.limitBytes && !this.#discarding && this.onLimit?.() === false) {
+      this.#discarding = true;
+      this.clear();
+    }
+    if (this.#discarding) {
+      this.clear();
+    } else if (this.length > 0) {
       this.#full.push({ chunk: this.chunk, view: this.chunk.subarray(0, this.length) });
       this.#fullBytes += this.length;
       bytes = Math.max(bytes, Math.min(CHUNK_BYTES_MAX, Math.max(NEXT_CHUNK_BYTES, this.#fullBytes)));

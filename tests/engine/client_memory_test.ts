@@ -133,3 +133,31 @@ Deno.test("a client that does not read is held back, then served in order to the
     assertEquals(await client.command("PING"), "+PONG\r\n");
     assertEquals(engine.clientMemory.outputBytes, 0);
   }));
+
+Deno.test("a reply that exceeds the output limit ends the client at once, and what made it", () =>
+  withServer(async (control, server) => {
+    const { engine } = server.server;
+    await control.command("CONFIG", "SET", "client-output-buffer-limit", "normal 1mb 0 0");
+    await control.run("HSET h f v");
+    await control.run("SADD s m");
+    await control.run("ZADD z 1 m");
+    for (const line of ["HRANDFIELD h -999999999", "SRANDMEMBER s -999999999", "ZRANDMEMBER z -999999999"]) {
+      const client = await server.connect();
+      await client.send(`SET before ${line.length}\r\n${line}\r\nSET after ${line.length}\r\n`);
+      assertEquals(await client.drain(), "");
+    }
+    assertEquals(engine.stats.outputLimitDisconnections, 3);
+    assertEquals(await control.run("GET before"), "$2\r\n24\r\n");
+    assertEquals(await control.run("EXISTS after"), ":0\r\n");
+    assertEquals(engine.clientMemory.outputBytes, 0);
+  }));
+
+Deno.test("a transaction whose replies exceed the output limit is carried out to its end", () =>
+  withServer(async (control, server) => {
+    await control.command("CONFIG", "SET", "client-output-buffer-limit", "normal 100000 0 0");
+    await control.command("SET", "long", "x".repeat(90_000));
+    const client = await server.connect();
+    await client.send("MULTI\r\nSET a 1\r\n" + "GET long\r\n".repeat(9) + "SET b 2\r\nEXEC\r\nSET c 3\r\n");
+    await client.drain();
+    assertEquals(await control.run("MGET a b c"), "*3\r\n$1\r\n1\r\n$1\r\n2\r\n$-1\r\n");
+  }));

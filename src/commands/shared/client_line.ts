@@ -41,7 +41,7 @@ function flagsOf(session: Session, watches: Watches): string {
  */
 export function clientLine(session: Session, watches: Watches, nowMs: number, argvBytes: number): string {
   const { transport, reply } = session;
-  const query = transport?.queryBytes() ?? 0;
+  const query = transport?.queryBytes() ?? 0, room = transport?.queryRoomBytes() ?? 0;
   const chunkBytes = reply.length;
   const listBytes = Math.max(0, (transport?.outputBytes() ?? chunkBytes) - chunkBytes);
   const seconds = (sinceMs: number) => Math.max(0, Math.floor((nowMs - sinceMs) / 1000));
@@ -61,7 +61,7 @@ export function clientLine(session: Session, watches: Watches, nowMs: number, ar
     multi: session.transaction?.requests.length ?? -1,
     watch: watches.countOf(session),
     qbuf: query,
-    "qbuf-free": Math.max(0, (transport?.queryRoomBytes() ?? 0) - query),
+    "qbuf-free": Math.max(0, room - query),
     "argv-mem": argvBytes,
     "multi-mem": session.transaction?.bytes ?? 0,
     rbs: reply.chunk.length,
@@ -69,7 +69,8 @@ export function clientLine(session: Session, watches: Watches, nowMs: number, ar
     obl: chunkBytes,
     oll: Math.ceil(listBytes / 16384),
     omem: listBytes,
-    "tot-mem": sessionBytes(session, watches),
+    // The client that runs this command also has the buffer that all connections share.
+    "tot-mem": sessionBytes(session, watches) + (room - (transport?.queryOwnBytes() ?? 0)),
     events: listBytes > 0 ? "rw" : "r",
     cmd: session.lastCommand?.fullName ?? "NULL",
     user: session.user.name,
