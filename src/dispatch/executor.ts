@@ -80,16 +80,20 @@ export class Executor implements CommandRunner {
   }
 
   /**
-   * Runs the requests that have arrived, until the session closes or is suspended; the parser keeps the rest. Throws what
-   * the parser throws.
+   * Runs the requests that have arrived, until the session closes, is suspended or is held; the parser keeps the rest.
+   * Throws what the parser throws.
    */
   run(call: Call, parser: RequestParser): void {
     const { session } = call;
     const requests = this.#requests, commands = this.#commands;
-    while (!session.closing && session.suspension === undefined) {
+    while (!session.closing && session.suspension === undefined && !session.held) {
       const count = parser.parseAhead(requests);
       this.#prefetcher.pipeline(call, requests, commands, count);
       for (let k = 0; k < count && !session.closing; k++) {
+        if (session.held) {
+          parser.unread(requests[k]);
+          break;
+        }
         this.requestCount++;
         this.execute(call, requests[k], commands[k]);
         if (session.suspension !== undefined) {
@@ -97,15 +101,16 @@ export class Executor implements CommandRunner {
           break;
         }
         requests[k].shrink();
+        // Long replies count against the limit at once, not only at the end of the pipeline.
+        if (!call.reply.single) session.transport?.checkOutput();
       }
       if (count === 0) {
         if (!parser.next()) return;
         this.requestCount++;
         this.execute(call, parser.request);
+        if (!call.reply.single) session.transport?.checkOutput();
         if (session.suspension !== undefined) this.#takeBack(session, parser, parser.request, undefined);
       }
-      // Long replies to a long pipeline must not wait for its end to be held against the limit.
-      if (!call.reply.single) session.transport?.checkOutput();
     }
   }
 

@@ -8,6 +8,7 @@ import { ExpiryMode, type Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
 import type { Durability } from "./durability.ts";
 import { AfterCommand } from "./after_command.ts";
+import { ClientMemory } from "./client_memory.ts";
 import { Effects } from "./effects.ts";
 import { Eviction } from "./eviction.ts";
 import { Listeners, Notify, type NotifyClass } from "./listeners.ts";
@@ -82,6 +83,7 @@ export class Engine {
   readonly listeners: Listeners;
   readonly afterCommand = new AfterCommand();
   readonly watches: Watches;
+  readonly clientMemory: ClientMemory;
   readonly runId: string;
   readonly startMs: number;
   /** What the empty store takes. */
@@ -117,6 +119,8 @@ export class Engine {
   current: Session | undefined;
   /** DEBUG SET-ACTIVE-EXPIRE. */
   activeExpiry = true;
+  /** DEBUG PAUSE-CRON. */
+  cronPaused = false;
   /** The least strict mode that expiry has at present, whatever the session that runs. Raised by `holdExpiry`. */
   expiryFloor: ExpiryMode = ExpiryMode.DELETE;
   readonly #parts = new Map<unknown, unknown>();
@@ -160,16 +164,18 @@ export class Engine {
     let runId = "";
     for (let i = 0; i < 40; i++) runId += random.below(16).toString(16);
     this.runId = runId;
-    this.eviction = new Eviction(store, settings, clock, (db, key) => this.#keyEvicted(db, key));
+    this.eviction = new Eviction(this, (db, key) => this.#keyEvicted(db, key));
     store.onExpired = (db, bytes, start, end) => this.#keyExpired(db, bytes, start, end);
     this.listeners = new Listeners(store);
     this.watches = new Watches(this.listeners);
+    this.clientMemory = new ClientMemory(settings, this.sessions, this.watches);
     const stopMonitoring = (session: Session) => {
       this.monitors.delete(session);
       session.monitoring = false;
     };
     this.listeners.sessions.add({ reset: stopMonitoring, ended: stopMonitoring });
     this.listeners.sessions.add({ ended: (session) => session.suspension?.end() });
+    this.listeners.sessions.add({ ended: (session) => this.clientMemory.forget(session) });
   }
 
   /**
@@ -195,6 +201,11 @@ export class Engine {
   /** Sends a message to a session between its replies: at once, or behind the command of that session that is running. */
   push(session: Session, message: Uint8Array): void {
     session.push(message, this.current === session);
+  }
+
+  /** Bytes that maxmemory limits: the data, and the buffers of clients. */
+  get usedBytes(): number {
+    return this.store.arena.usedBytes + this.clientMemory.countedBytes;
   }
 
   nextSessionId(): number {

@@ -1,10 +1,10 @@
 /**
- * Eviction: keeps the data within maxmemory by deleting keys, chosen as maxmemory-policy says. It counts the arena, which
- * is all data with its dictionaries; buffers of clients have limits of their own (client-output-buffer-limit).
+ * Eviction: keeps used memory within maxmemory by deleting keys, chosen as maxmemory-policy says. Used memory is the arena
+ * (the data with its dictionaries) and the buffers of clients.
  *
- * The best key to evict is not known but sampled. The best of all samples so far are kept in a pool from one eviction to
- * the next, so that few samples come near to the true order. An entry of the pool names a record and the clock it had: a
- * record that is gone, or has been used since, is passed over.
+ * The best key to evict is not known but sampled. A pool keeps the best of all samples from one eviction to the next, so
+ * that few samples come near to the true order. An entry of the pool names a record and the clock that it had. Eviction
+ * skips the entry when the record is gone or has been used since.
  */
 import type { Clock } from "../core/clock.ts";
 import type { Keyspace } from "../store/keyspace.ts";
@@ -18,10 +18,19 @@ const RECLAIM_BLOCKS = 256;
 /** Keys that are evicted before the clock is read again. */
 const CLOCK_EVERY = 16;
 
-/** Told of a key that is evicted, when it is gone already. */
+/** Called with a key that was evicted, after it is gone. */
 export type EvictionListener = (db: Keyspace, key: Uint8Array) => void;
 
+/** The part of the engine that eviction needs. */
+export interface MemoryOwner {
+  readonly store: Store;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly usedBytes: number;
+}
+
 export class Eviction {
+  readonly #owner: MemoryOwner;
   readonly #store: Store;
   readonly #settings: Settings;
   readonly #clock: Clock;
@@ -37,7 +46,9 @@ export class Eviction {
   /** The database that random eviction turns to next. */
   #nextDb = 0;
 
-  constructor(store: Store, settings: Settings, clock: Clock, evicted: EvictionListener) {
+  constructor(owner: MemoryOwner, evicted: EvictionListener) {
+    const { store, settings, clock } = owner;
+    this.#owner = owner;
     this.#store = store;
     this.#settings = settings;
     this.#clock = clock;
@@ -49,19 +60,19 @@ export class Eviction {
   }
 
   /**
-   * Deletes keys until the data is within maxmemory. True if a command that needs memory may run: the data is within the
-   * limit, or on its way there. The time it takes is bounded by maxmemory-eviction-tenacity; the next call goes on.
+   * Deletes keys until used memory is within maxmemory. True if a command that needs memory may run: used memory is within
+   * the limit, or on its way there. The time it takes is bounded by maxmemory-eviction-tenacity; the next call goes on.
    */
   makeRoom(): boolean {
     const { maxmemory } = this.#settings.values;
-    return maxmemory === 0 || this.#store.arena.usedBytes <= maxmemory || this.#evict(maxmemory);
+    return maxmemory === 0 || this.#owner.usedBytes <= maxmemory || this.#evict(maxmemory);
   }
 
   #evict(limit: number): boolean {
     const store = this.#store;
     const { maxmemoryPolicy, maxmemoryEvictionTenacity } = this.#settings.values;
     const endUs = this.#clock.monotonicUs() + tenacityUs(maxmemoryEvictionTenacity);
-    for (let round = 1; store.arena.usedBytes > limit; round++) {
+    for (let round = 1; this.#owner.usedBytes > limit; round++) {
       if (store.garbagePending) {
         store.reclaim(RECLAIM_BLOCKS);
       } else {
@@ -114,7 +125,7 @@ export class Eviction {
     }
   }
 
-  /** Puts a record in the pool if there is room or if it is better to evict than the worst that is there. */
+  /** Puts a record in the pool if there is room, or if it is better to evict than the worst entry. */
   #consider(db: Keyspace, ref: number): void {
     const score = this.#scoreOf(db, ref);
     let at = 0;
@@ -131,7 +142,7 @@ export class Eviction {
     this.#stamp[at] = this.#stampOf(db, ref);
   }
 
-  /** Takes the best entry out of the pool. It stands at the index that is returned until the next is put in. */
+  /** Takes the best entry out of the pool and returns its index, which is valid until another entry is put in. */
   #take(): number {
     let best = 0;
     for (let i = 1; i < this.#pooled; i++) if (this.#score[i] > this.#score[best]) best = i;
@@ -142,13 +153,13 @@ export class Eviction {
     return last;
   }
 
-  /** The higher, the better to evict. */
+  /** The higher the score, the better it is to evict the record. */
   #scoreOf(db: Keyspace, ref: number): number {
     if (this.#byDeadline) return -Number(db.deadlineOf(ref));
     return this.#store.frequencies ? -this.#store.frequency(ref) : this.#store.idleSeconds(ref);
   }
 
-  /** What changes when a record is used, so that its score is good no more. */
+  /** A number that changes when the record is used: the score of an entry with another stamp is out of date. */
   #stampOf(db: Keyspace, ref: number): number {
     return this.#byDeadline ? Number(db.deadlineOf(ref)) : this.#store.clockOf(ref);
   }

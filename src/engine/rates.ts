@@ -31,6 +31,8 @@ export class Rates {
   readonly commands = new Rate(0);
   readonly inputBytes = new Rate(0);
   readonly outputBytes = new Rate(0);
+  readonly eventLoopCycles = new Rate(0);
+  readonly eventLoopUs = new Rate(0);
   #lastUs: number;
 
   constructor(nowUs: number) {
@@ -45,5 +47,7 @@ export class Rates {
     this.commands.add(stats.commands, elapsedMs);
     this.inputBytes.add(stats.inputBytes, elapsedMs);
     this.outputBytes.add(stats.outputBytes, elapsedMs);
+    this.eventLoopCycles.add(stats.eventLoopCycles, elapsedMs);
+    this.eventLoopUs.add(stats.eventLoopUs, elapsedMs);
   }
 }

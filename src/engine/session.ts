@@ -15,7 +15,11 @@ export interface Transport {
   /** Bytes of requests that wait, room in the request buffer, bytes of replies not yet sent. */
   queryBytes(): number;
   queryRoomBytes(): number;
+  /** Room in the request buffer, 0 while it is the one that all connections share. */
+  queryOwnBytes(): number;
   outputBytes(): number;
+  /** Bytes of the chunks that hold these replies. */
+  outputRoomBytes(): number;
   /** Ends the connection at once, or when all replies are sent. */
   close(afterReplies: boolean): void;
   /** Tells that a reply to a suspended request follows. */
@@ -24,8 +28,11 @@ export interface Transport {
   resume(): void;
   /** Sends what the reply writer holds although no request is running: pushes, MONITOR. */
   wake(): void;
-  /** Ends the connection if its unsent replies exceed client-output-buffer-limit. */
-  checkOutput(): void;
+  /**
+   * Ends the connection if its unsent replies exceed client-output-buffer-limit: false if it has ended. Holds its requests
+   * back if very many bytes are unsent.
+   */
+  checkOutput(): boolean;
   /** Tells the parser whether the client is let in: before that, requests must be small. */
   trust(trusted: boolean): void;
 }
@@ -88,6 +95,14 @@ export class Session {
   wrote = false;
   /** No further request is run; the connection ends when the replies are sent. */
   closing = false;
+  /** No further request is run before more of the replies are sent. */
+  held = false;
+  /** The bytes of this session as the sums of ClientMemory contain them, and the kind that they are counted for. */
+  readonly counted: { kind: ClientKind; bytes: number; outputBytes: number } = {
+    kind: "normal",
+    bytes: 0,
+    outputBytes: 0,
+  };
   commandCount = 0;
   bytesIn = 0;
   bytesOut = 0;

@@ -1,5 +1,6 @@
 /**
- * What INFO counts: connections, commands, errors, and per command calls, time and a latency histogram.
+ * The counters of INFO: connections, commands, errors, turns of the event loop, and for each command its calls, its time
+ * and a latency histogram.
  */
 
 /** A histogram over microseconds with about 3 % resolution: 32 steps to each doubling. */
@@ -62,7 +63,7 @@ function upperBound(i: number): number {
 export class CommandStats {
   calls = 0;
   usec = 0;
-  /** Calls since the last that was timed, which will be taken to have cost what the next one does. */
+  /** Calls since the last one that was timed. Each is counted with the time of the next one that is timed. */
   untimed = 0;
   rejected = 0;
   failed = 0;
@@ -82,17 +83,21 @@ export class Stats {
   /** Errors by code, at most 128 different ones. */
   readonly errorCodes = new Map<string, number>();
   evicted = 0;
+  evictedClients = 0;
   outputLimitDisconnections = 0;
   queryLimitDisconnections = 0;
   expireCycleStopped = 0;
   expireCycleUs = 0;
   stalePercent = 0;
   authFailures = 0;
+  /** Turns of the event loop in which requests ran, and their time together. */
+  eventLoopCycles = 0;
+  eventLoopUs = 0;
   peakBytes = 0;
-  /** Changes since the start: what Redis calls dirty. */
+  /** Changes since the start, which Redis calls dirty. */
   changes = 0;
 
-  /** Notes what the store takes now. */
+  /** Notes the memory that is used now. */
   notePeak(usedBytes: number): void {
     if (usedBytes > this.peakBytes) this.peakBytes = usedBytes;
   }

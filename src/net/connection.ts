@@ -1,12 +1,14 @@
 /**
- * One client's connection: reads requests, has them run, and sends the replies at the end of the turn. It owns the socket
- * and nothing of what commands mean. A slow reader costs memory up to its output limit, never anybody else's time.
+ * The connection of one client: reads requests, has them run, and sends the replies at the end of the turn. It owns the
+ * socket and knows nothing of commands. When very much is unsent, the remaining requests of the client wait and the socket
+ * is not read, so that a slow reader takes a bounded amount of memory.
  */
 import { NO_BYTES } from "../core/bytes.ts";
 import { ProtocolError } from "../core/errors.ts";
 import { Session, type Transport } from "../engine/session.ts";
 import { RequestParser } from "../resp/parser.ts";
-import { releaseChunk, Reply } from "../resp/reply.ts";
+import { freeBuffer, releaseChunk } from "../resp/chunks.ts";
+import { Reply, type ReplyPart } from "../resp/reply.ts";
 import { Call } from "../dispatch/call.ts";
 import type { Executor } from "../dispatch/executor.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -15,6 +17,13 @@ import type { Socket, SocketOwner } from "./socket.ts";
 
 /** Replies that take no more are sent whatever the limit is: in Redis each client has so much room of its own. */
 const FREE_OUTPUT_BYTES = 16 * 1024;
+
+/**
+ * Unsent bytes above which no further request of a client runs and nothing more is read from it, if the unsent replies of
+ * all clients exceed AHEAD_BYTES_ALL. A reply that is begun is always finished.
+ */
+const AHEAD_BYTES = 1024 * 1024;
+const AHEAD_BYTES_ALL = 32 * 1024 * 1024;
 
 /** Bytes of unsent replies: a client with more than `hard`, or more than `soft` for `seconds`, is cut off. 0 is no limit. */
 export interface OutputLimit {
@@ -31,6 +40,8 @@ export interface ConnectionHost {
   outputLimit(session: Session): OutputLimit;
   /** The connection has ended. */
   forget(connection: Connection): void;
+  /** The clients exceed maxmemory-clients. */
+  evictClients(): void;
 }
 
 export class Connection implements Transport, SocketOwner {
@@ -43,7 +54,9 @@ export class Connection implements Transport, SocketOwner {
   /** The chunk that is being sent, with its bytes, and those that follow it. */
   #chunk: Uint8Array = NO_BYTES;
   #sendingBytes = 0;
-  readonly #parts: { chunk: Uint8Array; view: Uint8Array }[] = [];
+  readonly #parts: ReplyPart[] = [];
+  #partBytes = 0;
+  #partRoomBytes = 0;
   #sending = false;
   /** Already on the turn's list. */
   #queued = false;
@@ -52,6 +65,10 @@ export class Connection implements Transport, SocketOwner {
   #mark = 0;
   #closeWhenSent = false;
   #closed = false;
+  /** Requests of this connection are running. */
+  #running = false;
+  /** The socket was asked to call `proceed`. */
+  #proceeding = false;
   /** Since when the output is above the soft limit, in ms; 0 while it is not. */
   #aboveSoftLimitMs = 0;
 
@@ -60,6 +77,7 @@ export class Connection implements Transport, SocketOwner {
     this.#server = server;
     this.#socket = socket;
     const { engine } = server;
+    this.#reply.onLimit = () => this.checkOutput();
     this.session = new Session(engine.nextSessionId(), this.#reply, engine.clock.nowMs(), "client", this);
     this.session.authenticated = engine.settings.values.requirepass === "";
     this.#call = new Call(engine, this.session, server.executor);
@@ -78,6 +96,7 @@ export class Connection implements Transport, SocketOwner {
     this.#parser.filled(count);
     this.#process(count);
     if (this.#parser.empty) this.#parser.trim(count);
+    this.#account();
     return this.#open;
   }
 
@@ -88,6 +107,7 @@ export class Connection implements Transport, SocketOwner {
       parser.borrow(buffer, count);
       this.#process(count);
       parser.giveBack();
+      this.#account();
       return this.#open;
     }
     // What waits is completed with as much as there is room for at a time, so that the room need not grow.
@@ -99,7 +119,20 @@ export class Connection implements Transport, SocketOwner {
       at += size;
       this.#process(size);
     }
+    this.#account();
     return this.#open;
+  }
+
+  /** The socket's: other clients have had their turn. Goes on with the requests that were held back. */
+  proceed(): void {
+    const { session } = this;
+    this.#proceeding = false;
+    if (this.#closed || !session.held) return;
+    session.held = false;
+    if (!this.#parser.empty) this.#run();
+    if (this.#parser.empty) this.#parser.trim(0);
+    this.#account();
+    if (this.#open) this.#socket.resume();
   }
 
   /** The socket's: the client will send no more. */
@@ -113,7 +146,7 @@ export class Connection implements Transport, SocketOwner {
   }
 
   get #open(): boolean {
-    return !this.#closed && !this.session.closing;
+    return !this.#closed && !this.session.closing && !this.session.held;
   }
 
   #process(count: number): void {
@@ -134,16 +167,20 @@ export class Connection implements Transport, SocketOwner {
     this.#run();
   }
 
-  /** Runs the requests that have arrived. */
+  /** Runs the requests that have arrived, as far as they may run now. */
   #run(): void {
     const { session } = this, parser = this.#parser;
     const { engine, executor } = this.#server;
+    this.#server.turn.enter();
     if (!this.#queued) {
       this.#mark = this.#reply.mark();
       this.#requests = 0;
     }
     executor.begin();
     const requestsBefore = executor.requestCount;
+    this.#running = true;
+    const { hard } = this.#server.outputLimit(session);
+    this.#reply.limitBytes = hard === 0 ? Infinity : hard + FREE_OUTPUT_BYTES;
     parser.bulkBytesMax = engine.settings.values.protoMaxBulkLen;
     try {
       executor.run(this.#call, parser);
@@ -157,6 +194,8 @@ export class Connection implements Transport, SocketOwner {
       this.#requests += executor.requestCount - requestsBefore;
       // A request that waits has no reply in this turn.
       if (session.suspension?.again === false && executor.requestCount > requestsBefore) this.#requests--;
+      this.#running = false;
+      if (this.#closed) this.#dispose();
     }
     this.wake();
   }
@@ -179,8 +218,10 @@ export class Connection implements Transport, SocketOwner {
   send(): void {
     this.#queued = false;
     this.session.wrote = false;
-    if (this.#sending || this.#closed) {
-      if (!this.#closed) this.checkOutput();
+    if (this.#closed) return;
+    if (this.#sending) {
+      this.checkOutput();
+      this.#account();
       return;
     }
     const reply = this.#reply;
@@ -196,8 +237,13 @@ export class Connection implements Transport, SocketOwner {
     this.#sending = true;
     this.session.bytesOut += reply.pendingBytes;
     this.#server.engine.stats.outputBytes += reply.pendingBytes;
-    if (!reply.single) this.#parts.push(...reply.take());
-    else {
+    if (!reply.single) {
+      reply.take(this.#parts);
+      for (const { chunk, view } of this.#parts) {
+        this.#partBytes += view.length;
+        this.#partRoomBytes += chunk.length;
+      }
+    } else {
       this.#chunk = reply.chunk;
       this.#sendingBytes = reply.length;
       reply.reset();
@@ -210,6 +256,8 @@ export class Connection implements Transport, SocketOwner {
 
   #sendPart(): void {
     const { chunk, view } = this.#parts.shift()!;
+    this.#partBytes -= view.length;
+    this.#partRoomBytes -= chunk.length;
     this.#chunk = chunk;
     this.#sendingBytes = view.length;
     this.#server.engine.stats.writes++;
@@ -221,10 +269,39 @@ export class Connection implements Transport, SocketOwner {
     releaseChunk(this.#chunk);
     this.#chunk = NO_BYTES;
     this.#sendingBytes = 0;
+    if (this.session.held) this.#release();
     if (this.#parts.length > 0) return this.#sendPart();
     this.#sending = false;
     if (this.#reply.pendingBytes > 0 && !this.#queued) this.send();
     else if (this.#closeWhenSent || (this.session.closing && !this.#queued)) this.close(false);
+    // What is sent at once was never counted.
+    if (this.session.counted.outputBytes > 0) this.#account();
+  }
+
+  /** Asks the socket to go on with requests that were held back, once enough replies are sent. */
+  #release(): void {
+    if (this.#proceeding || this.#mustHold(this.#server.outputLimit(this.session))) return;
+    this.#proceeding = true;
+    this.#socket.defer();
+  }
+
+  /**
+   * Whether so much is unsent that no further request may run. A client with a hard limit is cut off there and not held
+   * before; one with a soft limit must be able to exceed it.
+   */
+  #mustHold({ hard, soft }: OutputLimit): boolean {
+    const bytes = this.outputBytes();
+    if (bytes <= AHEAD_BYTES || hard > 0 || bytes <= soft + AHEAD_BYTES) return false;
+    const { clientMemory } = this.#server.engine;
+    return clientMemory.outputBytes - this.session.counted.outputBytes + bytes > AHEAD_BYTES_ALL;
+  }
+
+  /** Reports the memory of this client. */
+  #account(): void {
+    const { clientMemory } = this.#server.engine;
+    if (this.#closed) return;
+    clientMemory.update(this.session);
+    if (clientMemory.exceeded) this.#server.evictClients();
   }
 
   get remote(): string {
@@ -240,17 +317,23 @@ export class Connection implements Transport, SocketOwner {
   }
 
   queryBytes(): number {
-    return this.#parser.pendingBytes;
+    return this.#parser.waitingBytes;
   }
 
   queryRoomBytes(): number {
     return this.#parser.roomBytes;
   }
 
+  queryOwnBytes(): number {
+    return this.#parser.ownRoomBytes;
+  }
+
   outputBytes(): number {
-    let bytes = this.#reply.pendingBytes + this.#sendingBytes;
-    for (const { view } of this.#parts) bytes += view.length;
-    return bytes;
+    return this.#reply.pendingBytes + this.#sendingBytes + this.#partBytes;
+  }
+
+  outputRoomBytes(): number {
+    return this.#reply.roomBytes + this.#chunk.length + this.#partRoomBytes;
   }
 
   trust(trusted: boolean): void {
@@ -296,6 +379,21 @@ export class Connection implements Transport, SocketOwner {
     this.session.closing = true;
     this.#socket.close();
     this.#server.forget(this);
+    if (!this.#running) this.#dispose();
+  }
+
+  /** Gives all memory back. The system may still read the chunk that it is sending, so no pool takes it. */
+  #dispose(): void {
+    if (this.#sendingBytes > 0) freeBuffer(this.#chunk);
+    this.#chunk = NO_BYTES;
+    for (const { chunk } of this.#parts) releaseChunk(chunk);
+    this.#parts.length =
+      this.#partBytes =
+      this.#partRoomBytes =
+      this.#sendingBytes =
+        0;
+    this.#reply.clear();
+    this.#parser.dispose();
   }
 
   /** Once in a while: gives memory back, and cuts off who is idle or reads too slowly. */
@@ -310,19 +408,27 @@ export class Connection implements Transport, SocketOwner {
       this.close(false);
     } else {
       this.checkOutput();
+      if (session.held) this.#release();
+      this.#account();
     }
   }
 
-  checkOutput(): void {
+  checkOutput(): boolean {
+    if (this.#closed) return false;
     const { engine } = this.#server;
-    const { hard, soft, seconds } = this.#server.outputLimit(this.session);
+    const limit = this.#server.outputLimit(this.session);
+    const { hard, soft, seconds } = limit;
     const bytes = this.outputBytes();
-    if (soft === 0 || bytes <= soft) this.#aboveSoftLimitMs = 0;
+    if (soft === 0 || bytes < soft) this.#aboveSoftLimitMs = 0;
     else if (this.#aboveSoftLimitMs === 0) this.#aboveSoftLimitMs = engine.clock.nowMs();
     const tooLong = this.#aboveSoftLimitMs > 0 && engine.clock.nowMs() - this.#aboveSoftLimitMs > seconds * 1000;
-    if ((hard === 0 || bytes <= hard) && !tooLong) return;
+    if ((hard === 0 || bytes < hard) && !tooLong) {
+      if (!this.session.held) this.session.held = this.#mustHold(limit);
+      return true;
+    }
     engine.stats.outputLimitDisconnections++;
     engine.log("warning", `Closing client ${this.remote}: its unread replies exceed client-output-buffer-limit`);
     this.close(false);
+    return false;
   }
 }

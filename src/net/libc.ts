@@ -1,6 +1,6 @@
 /**
- * The few calls of the C library that serve sockets through epoll, on Linux with glibc. Machine code by necessity: numbers
- * and layouts are the kernel's (man 2 epoll_wait, man 7 ip, man 7 ipv6, man 7 unix). Nothing here knows what MemDB is.
+ * The few calls of the C library that serve sockets through epoll, on Linux with glibc. The numbers and layouts are those of
+ * the kernel and of glibc (man 2 epoll_wait, man 7 ip, man 7 ipv6, man 7 unix, man 3 mallopt). Nothing here knows MemDB.
  *
  * Why: a read and a write through Deno's sockets cost 2 to 3 µs beyond their system calls, and a connection that waits for
  * its next request takes 6 KiB. docs/architecture.md has the figures.
@@ -21,19 +21,20 @@ const SYMBOLS = {
   epoll_create1: { parameters: ["i32"], result: "i32" },
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
   epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
-  // The same call on a thread of its own, for waits without end.
+  // The same call on another thread, for waits without end.
   epoll_wait_apart: {
     name: "epoll_wait",
     parameters: ["i32", "buffer", "i32", "i32"],
     result: "i32",
     nonblocking: true,
   },
+  mallopt: { parameters: ["i32", "i32"], result: "i32" },
   __errno_location: { parameters: [], result: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
-/** The C library, or undefined where it is not Linux's, or may not be called. Never asks for the permission. */
+/** The C library, or undefined where it is not that of Linux or may not be called. Never asks for the permission. */
 export function openLibc(): Libc | undefined {
   const { os, arch } = Deno.build;
   if (os !== "linux" || (arch !== "x86_64" && arch !== "aarch64")) return undefined;
@@ -54,6 +55,9 @@ export const EPOLL_CLOEXEC = 0o2000000, EFD_CLOEXEC = 0o2000000, EFD_NONBLOCK = 
 export const EPOLL_CTL_ADD = 1, EPOLL_CTL_MOD = 3;
 export const EPOLLIN = 1, EPOLLOUT = 4, EPOLLERR = 8, EPOLLHUP = 16, EPOLLRDHUP = 0x2000, EPOLLET = 0x80000000;
 export const EINTR = 4, EAGAIN = 11, ENFILE = 23, EMFILE = 24, EADDRINUSE = 98;
+
+/** Memory from this size on is mapped by itself, so that it returns to the system as soon as it is freed. */
+export const M_MMAP_THRESHOLD = -3;
 
 /** struct epoll_event is packed on x86-64 alone: events, then 64 bits of data, of which the first 32 hold the socket. */
 export const EVENT_BYTES = Deno.build.arch === "x86_64" ? 12 : 16;
@@ -77,7 +81,7 @@ export function unixAddress(path: string): Uint8Array<ArrayBuffer> | undefined {
   return bytes.length > 107 ? undefined : Uint8Array.from([AF_UNIX, 0, ...bytes, 0]);
 }
 
-/** Host and port of a socket address of the internet; undefined for a Unix one. */
+/** Host and port of an internet address; undefined for a Unix address. */
 export function readAddress(address: Uint8Array): { hostname: string; port: number } | undefined {
   const port = (address[2] << 8) | address[3];
   if (address[0] === AF_INET) return { hostname: address.subarray(4, 8).join("."), port };

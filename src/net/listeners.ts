@@ -8,8 +8,10 @@ import type { SettingValues } from "../settings/settings.ts";
 import type { Poller } from "./poller.ts";
 import { DenoSocket, type Socket } from "./socket.ts";
 
-/** How long a listener rests after it failed to accept, for example out of file descriptors. */
+/** How long a listener rests after it failed to accept. */
 const REST_MS = 10;
+/** That the file descriptors are used up is logged so often at most. */
+const LOG_EVERY_MS = 1000;
 
 export interface Host {
   readonly values: SettingValues;
@@ -17,6 +19,8 @@ export interface Host {
   /** A client came; `hostname` is its address, undefined over a Unix socket. */
   welcome(socket: Socket, hostname: string | undefined): void;
   warn(text: string): void;
+  /** A client could not be let in: no file descriptor was left. */
+  refused(): void;
   fatal(error: unknown): void;
 }
 
@@ -28,6 +32,7 @@ export class Listeners {
   readonly #listeners: Deno.Listener[] = [];
   #unixPath = "";
   #closed = false;
+  #loggedMs = -LOG_EVERY_MS;
 
   constructor(host: Host) {
     this.#host = host;
@@ -52,6 +57,15 @@ export class Listeners {
     for (const listener of this.#listeners) listener.close();
     this.#host.poller?.stopListening();
     if (this.#unixPath !== "") await Deno.remove(this.#unixPath).catch(() => {});
+  }
+
+  /** No file descriptor is left for a client. */
+  exhausted(): void {
+    this.#host.refused();
+    const nowMs = performance.now();
+    if (nowMs - this.#loggedMs < LOG_EVERY_MS) return;
+    this.#loggedMs = nowMs;
+    this.#host.warn("Accepting client connection: accept: Too many open files");
   }
 
   #listen(hostname: string): void {
@@ -91,7 +105,8 @@ export class Listeners {
         host.welcome(new DenoSocket(socket, (error) => host.fatal(error)), hostname);
       } catch (error) {
         if (this.#closed || error instanceof Deno.errors.BadResource) return;
-        host.warn(`Cannot accept a client: ${(error as Error).message}`);
+        if (/too many open files/i.test((error as Error).message)) this.exhausted();
+        else host.warn(`Cannot accept a client: ${(error as Error).message}`);
         await new Promise((resolve) => setTimeout(resolve, REST_MS));
       }
     }

@@ -1,11 +1,14 @@
 /**
- * Sockets through epoll: one loop that asks the kernel which sockets are ready, reads them into one buffer, and ends the
- * turn when all are served. It takes the place of Deno's sockets where libc.ts can be used, and does nothing that they do
- * not: the server behaves the same on both.
+ * Sockets through epoll: one loop asks the kernel which sockets are ready, reads them into one buffer, and ends the turn
+ * when all of them are served. It replaces Deno's sockets where libc.ts can be used. The server behaves the same on both.
  *
  * While requests come, the loop waits in the kernel for up to a millisecond, which costs less than a trip to another
- * thread. After a millisecond without any it waits on a thread of its own, so that everything else goes on. In between,
- * and at least every few milliseconds, Deno's own event loop gets its turn: timers, files, signals.
+ * thread. After a millisecond without requests it waits on another thread, so that everything else goes on. In between,
+ * and at least every few milliseconds, Deno's own event loop has its turn: timers, files, signals.
+ *
+ * A round sends about ROUND_BYTES. The work that is left over waits in a queue. The next round first serves the clients
+ * that send and receive little, then at least one entry of the queue. So a client with short replies waits for one long
+ * reply of another client, not for all of them.
  */
 import { setImmediate } from "node:timers";
 import { invariant } from "../core/assert.ts";
@@ -15,65 +18,94 @@ import type { Socket, SocketOwner } from "./socket.ts";
 const EVENTS_MAX = 512;
 const READ_BYTES = 64 * 1024;
 const ACCEPTS_AT_ONCE = 64;
+/** Bytes that a round offers to the kernel before other long replies have to wait for the next round. */
+const ROUND_BYTES = 1024 * 1024;
+/** Bytes after which the sockets with short replies have to wait, too. */
+const ROUND_BYTES_MAX = 2 * ROUND_BYTES;
+/** Bytes that make a reply a long one. */
+const LONG_BYTES = 64 * 1024;
 const WAIT_MS = 1;
 const YIELD_AFTER_US = 4000;
-/** How long a listener rests when the process is out of file descriptors. */
+/** How long a listener rests when the process has no file descriptor left to refuse a client with. */
 const REST_MS = 10;
+/** Blocks of memory from this size on return to the system when they are freed. */
+const MAPPED_BYTES_MIN = 256 * 1024;
 const NO_FLAGS = 0;
-/** What a socket's option is set to. */
+/** The value that switches a socket's option on. */
 const ON = Uint8Array.of(1, 0, 0, 0);
 /**
- * What streams wait for: the moment when bytes come, or the end of them. Asking for the state instead would have the
- * kernel look at every socket a second time, to find that it was read.
+ * The events of clients are the moments when bytes come, and the end of them (edge-triggered). With the state instead
+ * (level-triggered) the kernel would look at every socket a second time, to find that it was read.
  */
 const WATCHED = os.EPOLLIN | os.EPOLLRDHUP | os.EPOLLET;
 const ENDED = os.EPOLLRDHUP | os.EPOLLHUP | os.EPOLLERR;
 const READABLE = os.EPOLLIN | ENDED;
+/** Entries of the queue that are no events of the kernel: call `sent`, call `proceed`. */
+const SENT = 1 << 27, PROCEED = 1 << 28;
 
-/** What the loop needs to know of the turns of the server. */
+/** The turns of the server, as the loop sees them. */
 export interface Turns {
-  /** What runs until `endRound` ends in one turn. */
+  /** Everything that runs until `endRound` belongs to one turn. */
   beginRound(): void;
   endRound(): void;
-  /** Whether a turn waits for something that Deno's event loop brings, such as a sync. */
+  /** Whether a turn waits for something that Deno's event loop does, such as a sync. */
   readonly waiting: boolean;
 }
+
+/** Called with the error number when there is no file descriptor for a client. */
+export type RefusedListener = (errno: number) => void;
 
 export class Poller {
   readonly #libc: os.Libc;
   readonly #turns: Turns;
   readonly #nowUs: () => number;
   readonly #epoll: number;
+  /** An event for ourselves: it ends the wait on the other thread. */
   readonly #wake: number;
+  /** A file descriptor that is given up to refuse a client when there is no other; negative while it is missing. */
+  #spare: number;
+  readonly #refused: RefusedListener;
   readonly #errno: Deno.UnsafePointerView;
   readonly #buffer = new Uint8Array(READ_BYTES);
   readonly #eventBytes = new Uint8Array(os.EVENT_BYTES);
   readonly #event = new DataView(this.#eventBytes.buffer);
   readonly #peer = new Uint8Array(os.ADDRESS_BYTES_MAX);
   readonly #peerLength = new Uint32Array(1);
-  /** Streams by their sockets' numbers. */
-  readonly #streams: (EpollSocket | undefined)[] = [];
+  /** Sockets by their numbers. */
+  readonly #sockets: (EpollSocket | undefined)[] = [];
+  /** Sockets with work that was put off, first come first served. */
+  #later: EpollSocket[] = [];
+  /** Bytes that were offered to the kernel in this round. */
+  #offeredBytes = 0;
+  #asleep = false;
   readonly #listeners = new Map<number, (socket: number, peer: Uint8Array) => void>();
   #stopped = false;
   #running: Promise<void> | undefined;
 
-  private constructor(libc: os.Libc, turns: Turns, nowUs: () => number) {
+  private constructor(libc: os.Libc, turns: Turns, nowUs: () => number, refused: RefusedListener) {
     this.#libc = libc;
     this.#turns = turns;
     this.#nowUs = nowUs;
+    this.#refused = refused;
     const errno = libc.__errno_location();
     invariant(errno !== null, "the C library has no errno");
     this.#errno = new Deno.UnsafePointerView(errno);
     this.#epoll = libc.epoll_create1(os.EPOLL_CLOEXEC);
     this.#wake = libc.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK);
     invariant(this.#epoll >= 0 && this.#wake >= 0, "epoll cannot be set up");
-    this.#control(os.EPOLL_CTL_ADD, this.#wake, os.EPOLLIN);
+    this.#control(os.EPOLL_CTL_ADD, this.#wake, os.EPOLLIN | os.EPOLLET);
+    this.#spare = this.#openSpare();
+    // Otherwise glibc raises the threshold with every large block that is freed, and keeps what is below it.
+    libc.mallopt(os.M_MMAP_THRESHOLD, MAPPED_BYTES_MIN);
   }
 
-  /** A poller, or undefined where the kernel cannot be asked directly. `nowUs` is a monotonic clock. */
-  static open(turns: Turns, nowUs: () => number): Poller | undefined {
+  /**
+   * A poller, or undefined where the kernel cannot be asked directly. `nowUs` is a monotonic clock. `refused` is called
+   * with the error number when no client can be accepted.
+   */
+  static open(turns: Turns, nowUs: () => number, refused: RefusedListener): Poller | undefined {
     const libc = os.openLibc();
-    return libc === undefined ? undefined : new Poller(libc, turns, nowUs);
+    return libc === undefined ? undefined : new Poller(libc, turns, nowUs, refused);
   }
 
   /**
@@ -84,7 +116,7 @@ export class Poller {
     hostname: string,
     port: number,
     keepAlive: () => boolean,
-    welcome: (stream: EpollSocket, hostname: string) => void,
+    welcome: (socket: EpollSocket, hostname: string) => void,
   ): Deno.NetAddr | undefined {
     const address = os.socketAddress(hostname, port);
     if (address === undefined) return undefined;
@@ -97,21 +129,21 @@ export class Poller {
       this.#option(client, os.IPPROTO_TCP, os.TCP_NODELAY);
       if (keepAlive()) this.#option(client, os.SOL_SOCKET, os.SO_KEEPALIVE);
       const remote = os.readAddress(peer) ?? { hostname: "?", port: 0 };
-      welcome(this.#stream(client, addressText(remote), localText, false), remote.hostname);
+      welcome(this.#client(client, addressText(remote), localText, false), remote.hostname);
     });
     return { transport: "tcp", ...local };
   }
 
   /** Listens on a Unix socket. Returns false if its path is too long for the kernel. */
-  listenUnix(path: string, welcome: (stream: EpollSocket) => void): boolean {
+  listenUnix(path: string, welcome: (socket: EpollSocket) => void): boolean {
     const address = os.unixAddress(path);
     if (address === undefined) return false;
     const socket = this.#bind(address, path);
-    this.#listeners.set(socket, (client) => welcome(this.#stream(client, `${path}:0`, `${path}:0`, true)));
+    this.#listeners.set(socket, (client) => welcome(this.#client(client, `${path}:0`, `${path}:0`, true)));
     return true;
   }
 
-  /** Serves until `stop`. Rejects only with what is our own fault. */
+  /** Serves until `stop`. Rejects only with faults of the server itself. */
   run(): Promise<void> {
     return this.#running ??= this.#run();
   }
@@ -122,12 +154,13 @@ export class Poller {
     this.#listeners.clear();
   }
 
-  /** Ends the loop; all streams must be closed. */
+  /** Ends the loop; all sockets must be closed. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#libc.write(this.#wake, Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0), 8);
+    this.#awake();
     await this.#running?.catch(() => {});
     this.#libc.close(this.#wake);
+    if (this.#spare >= 0) this.#libc.close(this.#spare);
     this.#libc.close(this.#epoll);
   }
 
@@ -137,17 +170,24 @@ export class Poller {
     const bytes = new Uint8Array(events.buffer);
     let yieldedUs = this.#nowUs();
     while (!this.#stopped) {
-      let count = libc.epoll_wait(this.#epoll, bytes, EVENTS_MAX, turns.waiting ? 0 : WAIT_MS);
-      if (count <= 0 && !turns.waiting) {
+      const busy = turns.waiting || this.#later.length > 0;
+      let count = libc.epoll_wait(this.#epoll, bytes, EVENTS_MAX, busy ? 0 : WAIT_MS);
+      if (count <= 0 && !busy) {
+        this.#asleep = true;
         count = await libc.epoll_wait_apart(this.#epoll, bytes, EVENTS_MAX, -1);
+        this.#asleep = false;
         yieldedUs = this.#nowUs();
       }
-      if (count > 0) {
+      if (count > 0 || this.#later.length > 0) {
         turns.beginRound();
+        const waiting = this.#later;
+        if (waiting.length > 0) this.#later = [];
+        this.#offeredBytes = 0;
         for (let i = 0; i < count && !this.#stopped; i++) {
           const at = i * os.EVENT_BYTES;
           this.#serve(events.getInt32(at + os.EVENT_FD, true), events.getUint32(at, true));
         }
+        if (waiting !== this.#later) this.#serveLate(waiting);
         turns.endRound();
       }
       if (turns.waiting || this.#nowUs() - yieldedUs > YIELD_AFTER_US) {
@@ -157,16 +197,27 @@ export class Poller {
     }
   }
 
-  #serve(socket: number, events: number): void {
-    const stream = this.#streams[socket];
-    if (stream === undefined) return this.#accept(socket);
-    if ((events & os.EPOLLOUT) !== 0) stream.writable();
-    if ((events & READABLE) !== 0) stream.readable(this.#buffer, (events & ENDED) !== 0);
+  #serve(number: number, events: number): void {
+    const socket = this.#sockets[number];
+    if (socket === undefined) this.#accept(number);
+    else if (this.#mustWait(socket)) socket.putOff(events);
+    else socket.happened(events, this.#buffer);
+  }
+
+  #mustWait(socket: EpollSocket): boolean {
+    return this.#offeredBytes >= ROUND_BYTES && (socket.long || this.#offeredBytes >= ROUND_BYTES_MAX);
+  }
+
+  /** Does work that was put off: some of it in any case, the rest when the round has room for it. */
+  #serveLate(waiting: EpollSocket[]): void {
+    let k = 0;
+    do waiting[k++].catchUp(this.#buffer); while (k < waiting.length && !this.exhausted && !this.#stopped);
+    if (k < waiting.length) this.#later = [...waiting.slice(k), ...this.#later];
   }
 
   #accept(listener: number): void {
     const welcome = this.#listeners.get(listener);
-    if (welcome === undefined) return; // the wake-up call, or a socket that was closed in this round
+    if (welcome === undefined) return; // our own event, or a socket that was closed in this round
     const peer = this.#peer, length = this.#peerLength;
     for (let i = 0; i < ACCEPTS_AT_ONCE; i++) {
       length[0] = peer.length;
@@ -176,14 +227,41 @@ export class Poller {
         continue;
       }
       const errno = this.errno();
-      if (errno === os.EMFILE || errno === os.ENFILE) {
-        this.#control(os.EPOLL_CTL_MOD, listener, 0);
-        setTimeout(() => {
-          if (this.#listeners.has(listener)) this.#control(os.EPOLL_CTL_MOD, listener, os.EPOLLIN);
-        }, REST_MS);
-      }
+      if (errno === os.EMFILE || errno === os.ENFILE) this.#refuse(listener, errno);
       return;
     }
+  }
+
+  /**
+   * No file descriptor is left for a client. The spare one serves to tell it so, and the listener tries again with the
+   * next client. Without the spare one the listener rests a little, so that the loop does not spin.
+   */
+  #refuse(listener: number, errno: number): void {
+    this.#refused(errno);
+    const libc = this.#libc;
+    let client = -1;
+    if (this.#spare >= 0) {
+      libc.close(this.#spare);
+      client = libc.accept4(listener, null, null, os.SOCK_NONBLOCK | os.SOCK_CLOEXEC);
+      if (client >= 0) {
+        libc.send(client, TOO_MANY_CLIENTS, TOO_MANY_CLIENTS.length, os.MSG_NOSIGNAL);
+        libc.close(client);
+      }
+    }
+    this.#spare = this.#openSpare();
+    if (client >= 0) return;
+    this.#control(os.EPOLL_CTL_MOD, listener, 0);
+    setTimeout(() => {
+      if (this.#listeners.has(listener)) this.#control(os.EPOLL_CTL_MOD, listener, os.EPOLLIN);
+    }, REST_MS);
+  }
+
+  #openSpare(): number {
+    return this.#libc.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK);
+  }
+
+  #awake(): void {
+    this.#libc.write(this.#wake, Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0), 8);
   }
 
   #bind(address: Uint8Array<ArrayBuffer>, shown: string): number {
@@ -201,7 +279,7 @@ export class Poller {
     return socket;
   }
 
-  #stream(socket: number, remote: string, local: string, unix: boolean): EpollSocket {
+  #client(socket: number, remote: string, local: string, unix: boolean): EpollSocket {
     return new EpollSocket(this, this.#libc, socket, remote, local, unix);
   }
 
@@ -215,39 +293,60 @@ export class Poller {
     this.#libc.epoll_ctl(this.#epoll, operation, socket, this.#eventBytes);
   }
 
-  // What follows is for this file's streams.
+  // The following is for the sockets of this file.
 
   errno(): number {
     return this.#errno.getInt32();
   }
 
-  watch(stream: EpollSocket, socket: number): void {
-    this.#streams[socket] = stream;
-    this.#control(os.EPOLL_CTL_ADD, socket, WATCHED);
+  watch(socket: EpollSocket, number: number): void {
+    this.#sockets[number] = socket;
+    this.#control(os.EPOLL_CTL_ADD, number, WATCHED);
   }
 
-  rewatch(socket: number, events: number): void {
-    this.#control(os.EPOLL_CTL_MOD, socket, events);
+  rewatch(number: number, events: number): void {
+    this.#control(os.EPOLL_CTL_MOD, number, events);
   }
 
-  forget(socket: number): void {
-    this.#streams[socket] = undefined;
+  forget(number: number): void {
+    this.#sockets[number] = undefined;
+  }
+
+  /** Bytes are offered to the kernel. */
+  offer(bytes: number): void {
+    this.#offeredBytes += bytes;
+  }
+
+  /** Whether this round has sent enough. */
+  get exhausted(): boolean {
+    return this.#offeredBytes >= ROUND_BYTES;
+  }
+
+  /** Queues a socket: `catchUp` is called in a later round. */
+  queue(socket: EpollSocket): void {
+    this.#later.push(socket);
+    if (this.#asleep) this.#awake();
   }
 }
 
-/** A stream over a socket of the kernel's. */
+/** A socket of the kernel. */
 export class EpollSocket implements Socket {
   readonly remote: string;
   readonly local: string;
   readonly unix: boolean;
+  /** Its last reply was a long one. */
+  long = false;
   readonly #poller: Poller;
   readonly #libc: os.Libc;
   #socket: number;
   #owner: SocketOwner | undefined;
   #reading = true;
+  /** Bytes that the kernel has not taken yet: those of `bytes[at, length)`. */
   #bytes: Uint8Array | undefined;
   #at = 0;
   #length = 0;
+  /** Events and calls that were put off. */
+  #putOff = 0;
 
   constructor(poller: Poller, libc: os.Libc, socket: number, remote: string, local: string, unix: boolean) {
     this.#poller = poller;
@@ -264,9 +363,11 @@ export class EpollSocket implements Socket {
   }
 
   send(bytes: Uint8Array, length: number): void {
+    this.long = length >= LONG_BYTES;
+    this.#poller.offer(length);
     const count = this.#libc.send(this.#socket, bytes as Uint8Array<ArrayBuffer>, length, os.MSG_NOSIGNAL);
     if (count === length) {
-      this.#owner?.sent();
+      this.#sent();
     } else if (count >= 0 || this.#transient()) {
       this.#bytes = bytes;
       this.#at = Math.max(0, count);
@@ -277,6 +378,16 @@ export class EpollSocket implements Socket {
     }
   }
 
+  resume(): void {
+    this.#reading = true;
+    // The kernel tells once more of the bytes that have come meanwhile.
+    this.#watch();
+  }
+
+  defer(): void {
+    this.putOff(PROCEED);
+  }
+
   close(): void {
     if (this.#socket < 0) return;
     this.#poller.forget(this.#socket);
@@ -285,15 +396,41 @@ export class EpollSocket implements Socket {
     this.#bytes = undefined;
   }
 
+  /** Handles events of the kernel. `buffer` is for reading. */
+  happened(events: number, buffer: Uint8Array<ArrayBuffer>): void {
+    if ((events & os.EPOLLOUT) !== 0) this.#writable();
+    if ((events & READABLE) !== 0) this.#readable(buffer, (events & ENDED) !== 0);
+  }
+
+  /** Leaves events, SENT or PROCEED for a later round. */
+  putOff(work: number): void {
+    if (this.#putOff === 0) this.#poller.queue(this);
+    this.#putOff |= work;
+  }
+
+  /** Handles everything that was put off. */
+  catchUp(buffer: Uint8Array<ArrayBuffer>): void {
+    const work = this.#putOff;
+    this.#putOff = 0;
+    if ((work & SENT) !== 0 && this.#socket >= 0) this.#owner?.sent();
+    if ((work & PROCEED) !== 0 && this.#socket >= 0) this.#owner?.proceed();
+    if (this.#socket >= 0) this.happened(work, buffer);
+  }
+
+  #sent(): void {
+    if (this.long && this.#poller.exhausted) this.putOff(SENT);
+    else this.#owner?.sent();
+  }
+
   /** The kernel has bytes, or, if `ended`, the end of them or an error, before which there may be bytes. */
-  readable(buffer: Uint8Array<ArrayBuffer>, ended: boolean): void {
+  #readable(buffer: Uint8Array<ArrayBuffer>, ended: boolean): void {
     const owner = this.#owner;
-    if (owner === undefined || !this.#reading) return;
+    if (owner === undefined || !this.#reading || this.#socket < 0) return;
     const count = this.#libc.recv(this.#socket, buffer, buffer.length, NO_FLAGS);
     if (count > 0) {
       const more = owner.receivedShared(buffer, count);
       if (!more) this.#reading = false;
-      // Not all was read, or the end is still to be met: the kernel tells once more.
+      // Bytes or the end are left: the kernel tells once more.
       else if (ended || count === buffer.length) this.#watch();
     } else if (count === 0) {
       this.#reading = false;
@@ -306,7 +443,7 @@ export class EpollSocket implements Socket {
   }
 
   /** The kernel takes bytes again. */
-  writable(): void {
+  #writable(): void {
     const bytes = this.#bytes;
     if (bytes === undefined) return;
     const rest = bytes.subarray(this.#at, this.#length) as Uint8Array<ArrayBuffer>;
@@ -315,11 +452,12 @@ export class EpollSocket implements Socket {
       if (!this.#transient()) this.#owner?.lost();
       return;
     }
+    this.#poller.offer(count);
     this.#at += count;
     if (this.#at < this.#length) return;
     this.#bytes = undefined;
     this.#watch();
-    this.#owner?.sent();
+    this.#sent();
   }
 
   #transient(): boolean {
@@ -335,6 +473,8 @@ export class EpollSocket implements Socket {
     );
   }
 }
+
+const TOO_MANY_CLIENTS = new TextEncoder().encode("-ERR max number of clients reached\r\n");
 
 function addressText({ hostname, port }: { hostname: string; port: number }): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;

@@ -1,7 +1,8 @@
 /**
- * What a connection talks through: bytes in, bytes out, over a socket of Deno's. poller.ts has the other implementation,
- * for systems where the kernel can be asked directly.
+ * The socket of a connection: bytes in, bytes out. This implementation uses one of Deno's sockets. poller.ts has the other
+ * one, for systems where the kernel can be asked directly.
  */
+import { setImmediate } from "node:timers";
 
 /** A connection's socket. */
 export interface Socket {
@@ -11,22 +12,37 @@ export interface Socket {
   readonly unix: boolean;
   /** Begins to read for its owner. */
   start(owner: SocketOwner): void;
-  /** Sends `bytes[0, length)`; the owner's `sent` is called when the socket has taken all, perhaps at once. One at a time. */
+  /**
+   * Sends `bytes[0, length)`. It calls the owner's `sent` when the system has taken all of them, perhaps at once. One call
+   * at a time.
+   */
   send(bytes: Uint8Array, length: number): void;
+  /** Reads again, after the owner has refused more. */
+  resume(): void;
+  /** Calls the owner's `proceed` once, when other clients have had their turn. */
+  defer(): void;
   close(): void;
 }
 
-/** What a stream tells its connection. */
+/** The connection, as its socket calls it. */
 export interface SocketOwner {
+  /** A view to read into. */
   room(): Uint8Array;
+  /** Bytes have come into the view that `room` gave. False to read no more until `resume`. */
   received(count: number): boolean;
+  /** Bytes have come into a buffer that all sockets share. False to read no more until `resume`. */
   receivedShared(buffer: Uint8Array, count: number): boolean;
+  /** The system has taken everything that was to be sent. */
   sent(): void;
+  /** The moment that `defer` asked for has come. */
+  proceed(): void;
+  /** The client sends no more. */
   ended(): void;
+  /** The connection is lost. */
   lost(): void;
 }
 
-/** A stream over one of Deno's own sockets. */
+/** One of Deno's own sockets. */
 export class DenoSocket implements Socket {
   readonly remote: string;
   readonly local: string;
@@ -37,8 +53,10 @@ export class DenoSocket implements Socket {
   #bytes: Uint8Array = NOTHING;
   #at = 0;
   #length = 0;
+  /** Ends the wait of a read loop that its owner has stopped. */
+  #readOn: (() => void) | undefined;
 
-  /** `onFault` is told of errors that are not the network's. */
+  /** `onFault` is called with errors that are not those of the network. */
   constructor(socket: Deno.Conn, onFault: (error: unknown) => void) {
     this.#socket = socket;
     this.#onFault = onFault;
@@ -57,7 +75,8 @@ export class DenoSocket implements Socket {
     try {
       for (;;) {
         const count = await this.#socket.read(owner.room());
-        if (count === null || !owner.received(count)) break;
+        if (count === null) break;
+        if (!owner.received(count)) await new Promise<void>((resolve) => this.#readOn = resolve);
       }
       owner.ended();
     } catch (error) {
@@ -72,11 +91,20 @@ export class DenoSocket implements Socket {
     this.#socket.write(bytes.length === length ? bytes : bytes.subarray(0, length)).then(this.#written, this.#failed);
   }
 
+  resume(): void {
+    this.#readOn?.();
+    this.#readOn = undefined;
+  }
+
+  defer(): void {
+    setImmediate(() => this.#owner.proceed());
+  }
+
   close(): void {
     try {
       this.#socket.close();
     } catch {
-      // The other side was quicker.
+      // The other side has closed it already.
     }
   }
 
@@ -105,7 +133,7 @@ function addressText(address: Deno.Addr, local: Deno.Addr): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
-/** Whether an error only says that the other side, or we ourselves, ended the connection. */
+/** Whether an error only says that the client or the server has ended the connection. */
 function isDisconnection(error: unknown): boolean {
   return error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted ||
     error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BrokenPipe ||

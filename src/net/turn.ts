@@ -10,6 +10,9 @@ import type { Durability } from "../engine/durability.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Connection } from "./connection.ts";
 
+/** One turn in so many is timed; the others are taken to last as long. */
+const TIMED_EVERY = 32;
+
 export class Turn {
   readonly #engine: Engine;
   readonly #executor: Executor;
@@ -21,6 +24,9 @@ export class Turn {
   #inRound = false;
   /** Turns whose replies wait for a slow disk. */
   #delayed = 0;
+  /** The number of the turn, and the start of the last one that was timed. */
+  #cycle = 0;
+  #startUs = 0;
   readonly #finish = () => this.#end();
 
   constructor(engine: Engine, executor: Executor) {
@@ -32,6 +38,7 @@ export class Turn {
   enter(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
+    if (++this.#cycle % TIMED_EVERY === 0) this.#startUs = this.#engine.clock.monotonicUs();
     this.#executor.readClock();
     if (!this.#inRound) queueMicrotask(this.#finish);
   }
@@ -81,6 +88,9 @@ export class Turn {
     const { durability } = this.#engine;
     if (durability !== undefined && durability.pending && this.#delay(durability, waiting)) return;
     for (const connection of waiting) connection.send();
+    const { stats, clock } = this.#engine;
+    stats.eventLoopCycles++;
+    if (this.#cycle % TIMED_EVERY === 0) stats.eventLoopUs += (clock.monotonicUs() - this.#startUs) * TIMED_EVERY;
   }
 
   /**

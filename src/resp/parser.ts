@@ -7,6 +7,7 @@
  */
 import { ProtocolError } from "../core/errors.ts";
 import { latin1, NO_BYTES } from "../core/bytes.ts";
+import { freeBuffer } from "./chunks.ts";
 import { findArguments, splitArguments } from "./inline.ts";
 import { Request } from "./request.ts";
 
@@ -29,6 +30,8 @@ const spareRequests: Request[] = [];
 const SPARE_REQUESTS_MAX = 64;
 /** What a parser has in the place of a request while it waits. */
 const IDLE = new Request();
+/** The length from which on Redis reads a bulk string into a buffer of its own. */
+const LONG_BULK_BYTES = 32 * 1024;
 /** After a read of fewer bytes a small buffer is enough. */
 const SMALL_READ_BYTES = 256;
 
@@ -62,6 +65,16 @@ export class RequestParser {
     return this.#buffer.length;
   }
 
+  /** Size of the buffer if it belongs to the parser. */
+  get ownRoomBytes(): number {
+    return this.#borrowed ? 0 : this.#buffer.length;
+  }
+
+  /** Bytes that wait, as Redis counts them: in front of a long bulk string it has thrown the header away. */
+  get waitingBytes(): number {
+    return this.#bulkLength >= LONG_BULK_BYTES ? this.#end - this.#at : this.pendingBytes;
+  }
+
   /** A view of the free part of the buffer, never empty, to read into; tell `filled` how much. */
   room(): Uint8Array {
     this.#wake();
@@ -71,7 +84,7 @@ export class RequestParser {
       this.#buffer.copyWithin(0, this.#from, this.#end);
       this.#rebase(this.#from);
     }
-    if (this.#end === this.#buffer.length) this.#resize(Math.max(this.#buffer.length * 2, ROOM_MIN));
+    if (this.#end === this.#buffer.length) this.#resize(this.#nextSize());
     return this.#end === 0 ? this.#buffer : this.#buffer.subarray(this.#end);
   }
 
@@ -94,6 +107,17 @@ export class RequestParser {
       releaseRoom(this.#buffer);
       this.#buffer = NO_BYTES;
     }
+    this.#rest();
+  }
+
+  /** The connection has ended: drops everything. A read into `room` may still be under way, so no pool takes the buffer. */
+  dispose(): void {
+    if (!this.#borrowed && this.#buffer.length > ROOM_USUAL) freeBuffer(this.#buffer);
+    this.#borrowed = false;
+    this.#buffer = NO_BYTES;
+    this.#from = this.#at = this.#end;
+    this.#rebase(0);
+    this.#restart();
     this.#rest();
   }
 
@@ -161,12 +185,12 @@ export class RequestParser {
   }
 
   /**
-   * Takes back a request that `parseAhead` has given out, and all behind it: they will be parsed again. Only before bytes
-   * are added or given back.
+   * Takes back requests that `parseAhead` gave and that have not run, of which `first` is the first: they are parsed
+   * again. Only before the buffer changes.
    */
-  unread(request: Request): void {
+  unread(first: Request): void {
     // An inline request is never parsed ahead: it begins where the parser stands.
-    if (request.rawStart >= 0) this.#from = request.rawStart;
+    if (first.rawStart >= 0) this.#from = first.rawStart;
     this.#restart();
   }
 
@@ -335,6 +359,14 @@ export class RequestParser {
     this.request = IDLE;
   }
 
+  /** The size of the next larger buffer: twice this one, or less if the bulk string that is being read needs less. */
+  #nextSize(): number {
+    const doubled = Math.max(this.#buffer.length * 2, ROOM_MIN);
+    if (this.#bulkLength < 0 || doubled <= ROOM_USUAL) return doubled;
+    const needed = this.#at - this.#from + this.#bulkLength + 2;
+    return needed > this.#buffer.length ? Math.min(doubled, needed) : doubled;
+  }
+
   #resize(length: number): void {
     const old = this.#buffer;
     this.#buffer = takeRoom(length);
@@ -380,4 +412,5 @@ function takeRoom(bytes: number): Uint8Array {
 
 function releaseRoom(buffer: Uint8Array): void {
   if (buffer.length === ROOM_USUAL && spareRooms.length < SPARE_ROOMS_MAX) spareRooms.push(buffer);
+  else if (buffer.length > ROOM_USUAL) freeBuffer(buffer);
 }

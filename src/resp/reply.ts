@@ -2,34 +2,15 @@
  * The reply writer: RESP2 and RESP3 into chunks of bytes that a connection sends. It owns the format of every reply type,
  * and picks the RESP2 form where a session has not switched to RESP3.
  *
- * Hot: scalars are written byte by byte into the current chunk. Chunks come from a pool and return to it when sent, so
- * that an idle session holds none.
+ * Hot: scalars are written byte by byte into the current chunk. Chunks come from a pool and return to it when they are
+ * sent, so that an idle session holds none. The more unsent bytes there are, the larger are the chunks that follow.
  */
 import { utf8 } from "../core/bytes.ts";
 import { decimalLength, DOUBLE_BYTES_MAX, writeDecimal, writeDouble } from "../core/numbers.ts";
-
-const CHUNK_BYTES = 16 * 1024;
-const POOLED_CHUNKS_MAX = 256;
-/** What does not fit one chunk goes on in large ones: fewer writes. */
-const LARGE_CHUNK_BYTES = 64 * 1024;
-const POOLED_LARGE_CHUNKS_MAX = 64;
-const pool: Uint8Array[] = [];
-const largePool: Uint8Array[] = [];
-
-/** A chunk of at least `bytes`, from a pool when it has a usual size. Give it back with `releaseChunk`. */
-function takeChunk(bytes: number): Uint8Array {
-  if (bytes > LARGE_CHUNK_BYTES) return new Uint8Array(bytes);
-  if (bytes > CHUNK_BYTES) return largePool.pop() ?? new Uint8Array(LARGE_CHUNK_BYTES);
-  return pool.pop() ?? new Uint8Array(CHUNK_BYTES);
-}
-
-export function releaseChunk(chunk: Uint8Array): void {
-  if (chunk.length === CHUNK_BYTES && pool.length < POOLED_CHUNKS_MAX) pool.push(chunk);
-  if (chunk.length === LARGE_CHUNK_BYTES && largePool.length < POOLED_LARGE_CHUNKS_MAX) largePool.push(chunk);
-}
+import { CHUNK_BYTES_MAX, releaseChunk, takeChunk } from "./chunks.ts";
 
 const NONE = new Uint8Array(0);
-/** The chunk that was last written through a view, and the view: sessions that take turns mostly get the same chunk. */
+/** The chunk that was last written through a view, and this view: sessions that take turns mostly get the same chunk. */
 let viewed: Uint8Array = NONE;
 let viewOfIt: DataView = new DataView(NONE.buffer);
 
@@ -42,9 +23,19 @@ function viewOf(chunk: Uint8Array): DataView {
   return viewOfIt;
 }
 
-/** What a bulk string takes beside its bytes, at most. */
+/** A chunk, and the part of it that holds bytes of a reply. */
+export interface ReplyPart {
+  readonly chunk: Uint8Array;
+  readonly view: Uint8Array;
+}
+
+/** Longer values are spread over several chunks. */
+const WHOLE_BYTES_MAX = 64 * 1024;
+/** A chunk that follows full ones is at least this long: fewer writes. */
+const NEXT_CHUNK_BYTES = 64 * 1024;
+/** The most bytes that a bulk string takes besides those of its value. */
 const BULK_ROOM_BYTES = 16;
-/** A safe integer in decimal. */
+/** The most digits of a safe integer, with its sign. */
 const DECIMAL_BYTES_MAX = 17;
 /** Beyond this length set(subarray) beats copying eight bytes at a time, which beats a byte loop from eight bytes on. */
 const VIEW_COPY_BYTES_MAX = 200;
@@ -58,9 +49,13 @@ export class Reply {
   /** The chunk being written, and how much of it is. */
   chunk: Uint8Array = NONE;
   length = 0;
-  /** Full chunks before it, as views of what was written. */
-  readonly #full: Uint8Array[] = [];
+  /** The full chunks before it. */
+  readonly #full: ReplyPart[] = [];
   #fullBytes = 0;
+  /** A reply beyond this length calls `onLimit`, and then nothing is kept if that has ended the connection. */
+  limitBytes = Infinity;
+  onLimit: (() => boolean) | undefined;
+  #discarding = false;
   /** Number of error replies written; the executor watches it. */
   errors = 0;
   lastError = "";
@@ -70,14 +65,22 @@ export class Reply {
     return this.#fullBytes + this.length;
   }
 
-  /** Takes all that was written, as views to send in order; each goes back with `releaseChunk(view's chunk)`. */
-  take(): { chunk: Uint8Array; view: Uint8Array }[] {
-    const out = this.#full.map((view) => ({ chunk: this.#chunkOf(view), view }));
-    if (this.length > 0) out.push({ chunk: this.chunk, view: this.chunk.subarray(0, this.length) });
+  /** Bytes of the chunks that are held. */
+  get roomBytes(): number {
+    let bytes = this.chunk.length;
+    for (const { chunk } of this.#full) bytes += chunk.length;
+    return bytes;
+  }
+
+  /** Moves everything that was written to the end of `parts`, in order. Each chunk goes back with `releaseChunk`. */
+  take(parts: ReplyPart[] = []): ReplyPart[] {
+    for (const part of this.#full) parts.push(part);
+    if (this.length > 0) parts.push({ chunk: this.chunk, view: this.chunk.subarray(0, this.length) });
+    else if (this.chunk !== NONE) releaseChunk(this.chunk);
     this.#full.length = 0;
     this.#fullBytes = 0;
     this.reset();
-    return out;
+    return parts;
   }
 
   /** True when the output is one chunk, the usual case: send `chunk[0, length)`, then call `reset`. */
@@ -91,28 +94,35 @@ export class Reply {
     this.length = 0;
   }
 
+  /** Drops everything, and gives the chunks back. */
+  clear(): void {
+    this.rewind(0);
+    if (this.chunk !== NONE) releaseChunk(this.chunk);
+    this.reset();
+  }
+
   /** A position to return to with `rewind`, for CLIENT REPLY OFF and for errors after a half-written reply. */
   mark(): number {
     return this.pendingBytes;
   }
 
-  /** Drops all that was written since `mark`. */
+  /** Drops everything that was written since `mark`. */
   rewind(mark: number): void {
     while (this.#fullBytes > mark) {
-      // Only a reply beyond a chunk gets here; what remains of the older ones is put together again.
-      const view = this.#full.pop()!;
+      const { chunk, view } = this.#full.pop()!;
       this.#fullBytes -= view.length;
-      this.chunk = this.#chunkOf(view);
+      releaseChunk(this.chunk);
+      this.chunk = chunk;
       this.length = view.length;
     }
     this.length = mark - this.#fullBytes;
   }
 
-  /** Copies all that was written since `mark`, for tests and the embedding API. */
+  /** Copies everything that was written since `mark`, for tests and for embedding. */
   copySince(mark: number): Uint8Array {
     const out = new Uint8Array(this.pendingBytes - mark);
     let at = 0;
-    for (const view of [...this.#full, this.chunk.subarray(0, this.length)]) {
+    for (const view of [...this.#full.map((part) => part.view), this.chunk.subarray(0, this.length)]) {
       const from = Math.max(0, mark - at);
       if (from < view.length) out.set(view.subarray(from), at + from - mark);
       at += view.length;
@@ -155,7 +165,8 @@ export class Reply {
 
   bulk(bytes: Uint8Array, start = 0, end = bytes.length): void {
     const size = end - start;
-    this.#ensure(size + 16);
+    if (size > WHOLE_BYTES_MAX) return this.#longBulk(bytes, start, end);
+    this.#ensure(size + BULK_ROOM_BYTES);
     const c = this.chunk;
     let i = this.length;
     c[i++] = 36;
@@ -175,6 +186,7 @@ export class Reply {
 
   /** bulk for bytes of the arena, given as a view on their chunk. Hot. */
   bulkView(view: DataView, start: number, end: number): void {
+    if (end - start > WHOLE_BYTES_MAX) return this.#longBulk(bytesOf(view, start, end), 0, end - start);
     this.#ensure(end - start + BULK_ROOM_BYTES);
     this.length = writeBulk(this.chunk, viewOf(this.chunk), this.length, view, start, end);
   }
@@ -182,7 +194,13 @@ export class Reply {
   /** `count` bulk strings, the k-th of them `view[starts[k], ends[k])`. Hot. */
   bulkViews(view: DataView, starts: Int32Array, ends: Int32Array, count: number): void {
     for (let k = 0; k < count;) {
-      this.#ensure(ends[k] - starts[k] + BULK_ROOM_BYTES);
+      const size = ends[k] - starts[k];
+      if (size > WHOLE_BYTES_MAX) {
+        this.bulkView(view, starts[k], ends[k]);
+        k++;
+        continue;
+      }
+      this.#ensure(size + BULK_ROOM_BYTES);
       const c = this.chunk, to = viewOf(c), room = c.length - BULK_ROOM_BYTES;
       let i = this.length;
       while (k < count && i + ends[k] - starts[k] <= room) {
@@ -202,7 +220,13 @@ export class Reply {
     count: number,
   ): void {
     for (let k = 0; k < count;) {
-      this.#ensure(ends[k] - starts[k] + BULK_ROOM_BYTES);
+      const size = ends[k] - starts[k];
+      if (size > WHOLE_BYTES_MAX) {
+        this.bulkView(views[chunks[k]], starts[k], ends[k]);
+        k++;
+        continue;
+      }
+      this.#ensure(size + BULK_ROOM_BYTES);
       const c = this.chunk, to = viewOf(c), room = c.length - BULK_ROOM_BYTES;
       let i = this.length;
       while (k < count && i + ends[k] - starts[k] <= room) {
@@ -318,6 +342,7 @@ export class Reply {
 
   /** Bytes that are RESP already. */
   raw(bytes: Uint8Array, start: number, end: number): void {
+    if (end - start > WHOLE_BYTES_MAX) return this.#spread(bytes, start, end);
     this.#ensure(end - start);
     this.chunk.set(bytes.subarray(start, end), this.length);
     this.length += end - start;
@@ -336,35 +361,67 @@ export class Reply {
   }
 
   #line(mark: number, text: string): void {
-    this.#ensure(text.length + 3);
+    this.#ensure(1);
     this.chunk[this.length++] = mark;
     this.#text(text);
     this.#text("\r\n");
   }
 
-  /** One byte for each character: what a client sent comes back as the same bytes. */
+  /** One byte for each character: text that a client sent comes back as the same bytes. */
   #text(text: string): void {
-    this.#ensure(text.length);
-    const c = this.chunk;
-    let i = this.length;
-    for (let k = 0; k < text.length; k++) c[i++] = text.charCodeAt(k);
-    this.length = i;
+    for (let from = 0; from < text.length; from += WHOLE_BYTES_MAX) {
+      const to = Math.min(text.length, from + WHOLE_BYTES_MAX);
+      this.#ensure(to - from);
+      const c = this.chunk;
+      let i = this.length;
+      for (let k = from; k < to; k++) c[i++] = text.charCodeAt(k);
+      this.length = i;
+    }
+  }
+
+  #longBulk(bytes: Uint8Array, start: number, end: number): void {
+    this.#header(36, end - start);
+    this.#spread(bytes, start, end);
+    this.#text("\r\n");
+  }
+
+  /** Writes bytes over as many chunks as they take. */
+  #spread(bytes: Uint8Array, start: number, end: number): void {
+    while (start < end) {
+      if (this.length === this.chunk.length) this.#nextChunk(Math.min(end - start, CHUNK_BYTES_MAX));
+      const size = Math.min(end - start, this.chunk.length - this.length);
+      this.chunk.set(bytes.subarray(start, start + size), this.length);
+      this.length += size;
+      start += size;
+    }
   }
 
   #ensure(bytes: number): void {
-    if (this.chunk.length - this.length >= bytes) return;
-    if (this.length > 0) {
-      this.#full.push(this.chunk.subarray(0, this.length));
+    if (this.chunk.length - this.length < bytes) this.#nextChunk(bytes);
+  }
+
+  /** Goes on in a chunk with room for `bytes`. */
+  #nextChunk(bytes: number): void {
+    if (this.#fullBytes > this.limitBytes && !this.#discarding && this.onLimit?.() === false) {
+      this.#discarding = true;
+      this.clear();
+    }
+    if (this.#discarding) {
+      this.clear();
+    } else if (this.length > 0) {
+      this.#full.push({ chunk: this.chunk, view: this.chunk.subarray(0, this.length) });
       this.#fullBytes += this.length;
-      bytes = Math.max(bytes, LARGE_CHUNK_BYTES);
+      bytes = Math.max(bytes, Math.min(CHUNK_BYTES_MAX, Math.max(NEXT_CHUNK_BYTES, this.#fullBytes)));
+    } else if (this.chunk !== NONE) {
+      releaseChunk(this.chunk);
     }
     this.chunk = takeChunk(bytes);
     this.length = 0;
   }
+}
 
-  #chunkOf(view: Uint8Array): Uint8Array {
-    return view.byteOffset === 0 ? new Uint8Array(view.buffer as ArrayBuffer) : view;
-  }
+function bytesOf(view: DataView, start: number, end: number): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset + start, end - start);
 }
 
 /** The first four bytes of a bulk string's header by its length below 100: `$8\r\n`, `$88\r`. Low byte first. */
@@ -387,7 +444,7 @@ function writeBulk(c: Uint8Array, to: DataView, i: number, view: DataView, start
     c[i++] = LF;
   }
   if (size > VIEW_COPY_BYTES_MAX) {
-    c.set(new Uint8Array(view.buffer, view.byteOffset + start, size), i);
+    c.set(bytesOf(view, start, end), i);
     i += size;
   } else if (size >= 8) {
     for (const last = end - 8; start < last; start += 8, i += 8) to.setBigInt64(i, view.getBigInt64(start, true), true);

@@ -19,6 +19,7 @@ import { Connection, type ConnectionHost, type OutputLimit } from "../net/connec
 import { Listeners } from "../net/listeners.ts";
 import { Poller } from "../net/poller.ts";
 import type { Socket } from "../net/socket.ts";
+import { trimChunks } from "../resp/chunks.ts";
 import { Turn } from "../net/turn.ts";
 
 export interface ServerOptions {
@@ -76,13 +77,16 @@ export class Server implements ConnectionHost {
     this.executor = new Executor(this.engine, commandTable);
     this.#aof = new AofManager(this.engine, this.executor, options.disk);
     this.turn = new Turn(this.engine, this.executor);
-    if (settings.values.sockets === "auto") this.#poller = Poller.open(this.turn, () => systemClock.monotonicUs());
+    if (settings.values.sockets === "auto") {
+      this.#poller = Poller.open(this.turn, () => systemClock.monotonicUs(), () => this.#listeners.exhausted());
+    }
     this.#listeners = new Listeners({
       values: settings.values,
       poller: this.#poller,
       welcome: (socket, hostname) => this.#welcome(socket, hostname),
       warn: (text) => this.engine.log("warning", text),
       fatal: (error) => this.fatal(error),
+      refused: () => void this.engine.stats.rejectedConnections++,
     });
   }
 
@@ -150,6 +154,17 @@ export class Server implements ConnectionHost {
     return limits[session.kind === "replica" || session.kind === "pubsub" ? session.kind : "normal"];
   }
 
+  evictClients(): void {
+    const { clientMemory, stats, log } = this.engine;
+    const { sessions, enough } = clientMemory.toEvict();
+    for (const { id, name, counted, transport } of sessions) {
+      log("notice", `Evicting client: id=${id} addr=${transport!.remote} name=${name} tot-mem=${counted.bytes}`);
+      stats.evictedClients++;
+      transport!.close(false);
+    }
+    if (!enough) log("warning", "Over client maxmemory after evicting all evictable clients");
+  }
+
   #welcome(socket: Socket, hostname: string | undefined): void {
     const { engine } = this;
     const { maxclients, protectedMode, requirepass } = engine.settings.values;
@@ -196,18 +211,20 @@ export class Server implements ConnectionHost {
   /** Runs hz times a second: what is left of eviction and freeing, the care of the file and of the connections. */
   #tick(hz: number): void {
     const { engine } = this;
+    if (engine.cronPaused) return;
     const nowMs = engine.clock.nowMs();
     engine.store.setTime(nowMs);
     if (engine.settings.values.maxmemory > 0) engine.makeRoom();
     this.turn.settle();
     if (engine.store.garbagePending) this.#reclaim();
     engine.rates.sample(engine.stats, engine.clock.monotonicUs());
-    engine.stats.notePeak(engine.store.arena.usedBytes);
+    engine.stats.notePeak(engine.usedBytes);
     this.#ticks++;
     this.#aof.tick();
     if (this.#ticks % Math.ceil((MAINTAIN_EVERY_MS * hz) / 1000) === 0) {
       const { timeout } = engine.settings.values;
       for (const connection of this.#connections) connection.maintain(nowMs, timeout);
+      trimChunks();
     }
   }
 
@@ -233,7 +250,15 @@ function refuse(socket: Socket, message: string): void {
   const close = () => socket.close();
   const room = new Uint8Array(16);
   const done = () => false;
-  socket.start({ room: () => room, received: done, receivedShared: done, sent: close, ended: close, lost: close });
+  socket.start({
+    room: () => room,
+    received: done,
+    receivedShared: done,
+    sent: close,
+    proceed: close,
+    ended: close,
+    lost: close,
+  });
   const bytes = new TextEncoder().encode(message);
   socket.send(bytes, bytes.length);
 }

@@ -235,7 +235,12 @@ export const sections = [
     ),
     setting("maxmemory-samples", int(1, 64), "5", "keys compared to evict one"),
     setting("maxmemory-eviction-tenacity", int(0, 100), "10", "how long eviction may delay a command"),
-    fixed("maxmemory-clients", memoryOrPercent, "0", "clients are not evicted; client-output-buffer-limit bounds each"),
+    setting(
+      "maxmemory-clients",
+      memoryOrPercent,
+      "0",
+      "limit of memory for all clients, in bytes or percent; 0 is none",
+    ),
     setting("lfu-log-factor", whole, "10", "how slowly the access counter of LFU grows"),
     setting("lfu-decay-time", whole, "1", "minutes after which it halves"),
     setting("startexpiryloop", yesNo, "yes", "remove expired keys in the background; else they go when touched"),

@@ -1,7 +1,8 @@
 /**
  * What replies cost in the writer alone, a batch at a time as a turn of the event loop sends it.
  */
-import { releaseChunk, Reply } from "../../src/resp/reply.ts";
+import { releaseChunk } from "../../src/resp/chunks.ts";
+import { Reply } from "../../src/resp/reply.ts";
 
 const REPLIES = 16;
 const value = new TextEncoder().encode("x".repeat(32));

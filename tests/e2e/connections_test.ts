@@ -3,7 +3,9 @@
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { encodeRequest, TestClient } from "../helpers/client.ts";
-import { ServerProcess, subject } from "./process.ts";
+import { commandLine, Folder, ServerProcess, subject, unixTest } from "./process.ts";
+
+const MIB = 1024 * 1024;
 
 /** A field of INFO. */
 async function info(client: TestClient, section: string, field: string): Promise<number> {
@@ -73,6 +75,80 @@ Deno.test(`${subject} cuts off a reader at its output limit, and others do not n
   await flooding;
   assertEquals(slowestMs < 1000, true, `a PING took ${slowestMs} ms`);
   assertMatch(server.log, /unread replies exceed client-output-buffer-limit/);
+});
+
+/** Bytes that clients may hold although they do not read: the shared allowance, and for each a reply and its bound. */
+const bytesAhead = (clients: number, replyBytes: number) => 32 * MIB + clients * (replyBytes + MIB);
+
+Deno.test(`${subject} produces little ahead of clients that do not read, and returns the memory when they leave`, async () => {
+  await using server = await ServerProcess.start([]);
+  const witness = await server.connect();
+  const length = 4 * MIB, slow = 10, replies = 20;
+  await witness.command("SET", "long", "x".repeat(length));
+  // What the server needs for one such reply is no part of the comparison.
+  await witness.send("GET long\r\n".repeat(3));
+  await witness.skip(3 * (length + 12));
+  const before = await info(witness, "memory", "used_memory_rss");
+  const clients = await Promise.all(Array.from({ length: slow }, () => server.connect()));
+  for (const client of clients) await client.send("GET long\r\n".repeat(replies));
+  // Every client is served, though none of them reads.
+  const calls = async () => Number(/cmdstat_get:calls=(\d+)/.exec(await witness.command("INFO", "commandstats"))?.[1]);
+  while (await calls() < 3 + slow) await witness.command("PING");
+  for (let i = 0; i < 50; i++) {
+    assertEquals(await witness.command("PING"), "+PONG\r\n");
+    const ahead = await info(witness, "memory", "mem_clients_normal");
+    assertEquals(ahead < bytesAhead(slow, length), true, `${ahead} bytes`);
+  }
+  const made = await calls() - 3;
+  assertEquals(made < slow * replies / 2, true, `${made} replies were made`);
+  const [reader, ...others] = clients;
+  for (const client of others) client.close();
+  assertEquals(await reader.skip(replies * (length + 12)), replies * (length + 12));
+  reader.close();
+  while (await info(witness, "clients", "connected_clients") > 1) await witness.command("PING");
+  assertEquals(await info(witness, "memory", "mem_clients_normal") < MIB, true);
+  // The pools give back half of what is idle every second.
+  let grown = Infinity;
+  for (let i = 0; i < 100 && grown > 16 * MIB; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    grown = await info(witness, "memory", "used_memory_rss") - before;
+  }
+  assertEquals(grown < 48 * MIB, true, `${grown} bytes stay`);
+});
+
+unixTest(`${subject} says so when no file descriptor is left, turns clients away, and serves on`, async () => {
+  await using folder = new Folder();
+  const [program, ...args] = commandLine();
+  const command = ["ulimit -n 100; exec", program, ...args, "serve --bind 127.0.0.1 --port 0 2>", folder.file("log")];
+  const child = new Deno.Command("sh", { args: ["-c", command.join(" ")], stdin: "null", stdout: "null" }).spawn();
+  const log = () => Deno.readTextFile(folder.file("log")).catch(() => "");
+  const clients: TestClient[] = [];
+  try {
+    while (!/Connect with/.test(await log())) await new Promise((resolve) => setTimeout(resolve, 50));
+    const port = Number(/Listening on \S*?:(\d+)/.exec(await log())?.[1]);
+    let refused = "";
+    while (refused === "" && clients.length < 200) {
+      const client = await TestClient.connect(port);
+      clients.push(client);
+      await client.send("PING\r\n").catch(() => {});
+      const reply = await client.receive().catch(() => "-closed");
+      if (reply !== "+PONG\r\n") refused = reply;
+    }
+    assertMatch(refused, /^-(ERR max number of clients reached|closed)/);
+    for (const client of clients.splice(10)) client.close();
+    let reply = "";
+    while (reply !== "+PONG\r\n") {
+      const client = await TestClient.connect(port);
+      reply = await client.command("PING").catch(() => "");
+      client.close();
+    }
+    assertMatch(await log(), /Too many open files|max number of clients|maxclients/i);
+    assertEquals(await clients[0].command("PING"), "+PONG\r\n");
+  } finally {
+    for (const client of clients) client.close();
+    child.kill("SIGKILL");
+    await child.status;
+  }
 });
 
 Deno.test(`${subject} sends no reply beyond a hard limit, and smaller ones whatever it is`, async () => {

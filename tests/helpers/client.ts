@@ -79,6 +79,19 @@ export class TestClient {
     return text;
   }
 
+  /** Reads `count` bytes and forgets them, or fewer if the server closes before. Returns how many. */
+  async skip(count: number): Promise<number> {
+    let read = Math.min(count, this.#buffer.length);
+    this.#buffer = this.#buffer.subarray(read);
+    const room = new Uint8Array(256 * 1024);
+    while (read < count) {
+      const size = await this.#socket.read(room.subarray(0, Math.min(room.length, count - read)));
+      if (size === null) break;
+      read += size;
+    }
+    return read;
+  }
+
   /** Says that nothing more will be sent; replies can still be read. */
   async closeWrite(): Promise<void> {
     await (this.#socket as Deno.TcpConn).closeWrite();

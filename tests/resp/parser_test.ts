@@ -250,3 +250,42 @@ Deno.test("an idle parser gives its room back and goes on", () => {
   assertEquals(parser.roomBytes, 0);
   assertEquals(feed(parser, encodeRequest(["GET", "key"]), []), [["GET", "key"]]);
 });
+
+Deno.test("requests that are taken back are parsed again, with what stood behind them", () => {
+  const data = concatBytes(STREAM.map((args) => encodeRequest(args)));
+  for (let back = 0; back < STREAM.length; back++) {
+    const parser = new RequestParser();
+    const ahead = Array.from({ length: 16 }, () => new Request());
+    parser.borrow(data, data.length);
+    assertEquals(parser.parseAhead(ahead), STREAM.length);
+    parser.unread(ahead[back]);
+    parser.giveBack();
+    for (const args of STREAM.slice(back)) {
+      assertEquals(parser.next(), true);
+      assertEquals(argumentsOf(parser.request), args);
+    }
+    assertEquals(parser.next(), false);
+    assertEquals(parser.empty, true);
+  }
+});
+
+Deno.test("a long value takes a buffer of its own size", () => {
+  const parser = new RequestParser();
+  const data = encodeRequest(["SET", "key", "x".repeat(1_200_000)]);
+  assertEquals(feed(parser, data, [100, 65_536, 1_000_000, data.length - 1])[0][2].length, 1_200_000);
+  assertEquals(parser.roomBytes < data.length + 100, true, `${parser.roomBytes} bytes`);
+  parser.trim(data.length);
+  assertEquals(parser.roomBytes, 0);
+});
+
+Deno.test("a parser whose connection has ended holds nothing, in whatever state it was", () => {
+  const data = encodeRequest(["SET", "key", "x".repeat(300_000)]);
+  for (const length of [0, 5, 40, 100_000, data.length]) {
+    const parser = new RequestParser();
+    feed(parser, data.subarray(0, length), []);
+    parser.dispose();
+    assertEquals([parser.roomBytes, parser.pendingBytes], [0, 0]);
+    parser.borrow(data, data.length);
+    assertEquals(parser.next(), true);
+  }
+});

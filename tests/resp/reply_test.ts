@@ -1,6 +1,8 @@
 import { assertEquals } from "@std/assert";
+import { CHUNK_BYTES_MAX } from "../../src/resp/chunks.ts";
 import { Reply } from "../../src/resp/reply.ts";
 import { latin1 } from "../helpers/client.ts";
+import { concatBytes } from "../helpers/wire.ts";
 
 function written(version: number, write: (reply: Reply) => void): string {
   const reply = new Reply();
@@ -68,4 +70,37 @@ Deno.test("rewinding drops what was written since the mark, across chunks", () =
     reply.rewind(mark);
     assertEquals(latin1(reply.copySince(0)), kept);
   }
+});
+
+Deno.test("a long value is spread over chunks of a bounded size", () => {
+  const value = new Uint8Array(5_000_000).map((_, i) => i % 251);
+  const view = new DataView(value.buffer);
+  const ends = Int32Array.of(10, 3_000_000, 70_000), starts = Int32Array.of(0, 100_000, 1);
+  const reply = new Reply();
+  reply.bulk(value);
+  reply.bulkView(view, 7, value.length);
+  reply.bulkViews(view, starts, ends, 3);
+  reply.bulksOf([view], new Int32Array(3), starts, ends, 3);
+  reply.bulkText("é".repeat(200_000));
+  reply.simple("x".repeat(200_000));
+  const bulk = (start: number, end: number) => `$${end - start}\r\n${latin1(value.subarray(start, end))}\r\n`;
+  const some = bulk(0, 10) + bulk(100_000, 3_000_000) + bulk(1, 70_000);
+  const text = `$400000\r\n${"Ã©".repeat(200_000)}\r\n+${"x".repeat(200_000)}\r\n`;
+  const expected = bulk(0, value.length) + bulk(7, value.length) + some + some + text;
+  const parts = reply.take();
+  assertEquals(latin1(concatBytes(parts.map(({ view }) => view))) === expected, true);
+  assertEquals(parts.filter(({ chunk }) => chunk.length > CHUNK_BYTES_MAX).length, 0);
+  assertEquals(parts.length < 30, true, `${parts.length} chunks`);
+});
+
+Deno.test("a reply that is cleared or rewound holds no chunk but the first", () => {
+  const reply = new Reply();
+  for (let i = 0; i < 5; i++) reply.bulk(new Uint8Array(400_000));
+  assertEquals(reply.roomBytes >= 2_000_000, true);
+  reply.rewind(0);
+  assertEquals(reply.roomBytes, 16_384);
+  reply.clear();
+  assertEquals([reply.roomBytes, reply.pendingBytes], [0, 0]);
+  reply.ok();
+  assertEquals(latin1(reply.copySince(0)), "+OK\r\n");
 });

@@ -86,6 +86,13 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     run: describeObject,
   },
   {
+    name: "PAUSE-CRON",
+    argc: [3, 3],
+    syntax: "<0|1>",
+    summary: "Stops or starts the regular care of eviction, of the append-only file and of connections.",
+    run: pauseCron,
+  },
+  {
     name: "POPULATE",
     argc: [3, 5],
     syntax: "<count> [<prefix>] [<size>]",
@@ -105,6 +112,20 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     syntax: "[NOSAVE]",
     summary: "Takes all data through a snapshot and back, or loads that of the last SAVE; checks every structure.",
     run: reload,
+  },
+  {
+    name: "REPLY-COPY-AVOIDANCE",
+    argc: [3, 3],
+    syntax: "<0|1>",
+    summary: "Does nothing: replies are always copied.",
+    run: ({ reply }) => reply.ok(),
+  },
+  {
+    name: "REPLYBUFFER",
+    argc: [4, 4],
+    syntax: "<PEAK-RESET-TIME <NEVER | RESET | milliseconds> | RESIZING <0|1>>",
+    summary: "Does nothing: a client holds memory for replies only while it has some.",
+    run: replyBuffer,
   },
   {
     name: "SET-ACTIVE-EXPIRE",
@@ -166,6 +187,20 @@ function log(call: Call): void {
 /** Numbers are read as atoi and strtod read them: as far as they go, 0 if that is nowhere. */
 function setActiveExpire(call: Call): void {
   call.engine.activeExpiry = (parseInt(call.text(2), 10) || 0) !== 0;
+  call.reply.ok();
+}
+
+function pauseCron(call: Call): void {
+  call.engine.cronPaused = (parseInt(call.text(2), 10) || 0) !== 0;
+  call.reply.ok();
+}
+
+function replyBuffer(call: Call): void {
+  if (call.is(2, "peak-reset-time")) {
+    if (!call.is(3, "never") && !call.is(3, "reset")) call.integer(3);
+  } else if (!call.is(2, "resizing")) {
+    fail("ERR unknown subcommand or wrong number of arguments for 'replybuffer'. Try DEBUG HELP.");
+  }
   call.reply.ok();
 }
 

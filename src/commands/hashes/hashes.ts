@@ -453,7 +453,8 @@ function replyFieldOrPair(call: Call, hash: HashValue, withValues: boolean): voi
 
 function randomWithRepeats(call: Call, hash: HashValue, count: number, withValues: boolean): void {
   replyFieldCount(call, count, withValues);
-  for (; count > 0; count--) {
+  // The count may be far beyond what the client is allowed to be sent.
+  for (; count > 0 && !call.session.closing; count--) {
     hash.readRandom(call.store.random);
     replyFieldOrPair(call, hash, withValues);
   }

@@ -29,7 +29,8 @@ export function mayKnow(kind: "osRelease" | "systemMemoryInfo"): boolean {
 
 export function memoryFields({ engine }: Call): Field[] {
   const report = memoryReport(engine);
-  const { usedBytes, reservedBytes, residentBytes, peakBytes, startBytes, overheadBytes, datasetBytes } = report;
+  const { usedBytes, allocatedBytes, reservedBytes, residentBytes, peakBytes, startBytes } = report;
+  const { overheadBytes, datasetBytes } = report;
   const { values } = engine.settings;
   return [
     ...bytesFields("used_memory", usedBytes),
@@ -40,7 +41,7 @@ export function memoryFields({ engine }: Call): Field[] {
     ["used_memory_startup", startBytes],
     ["used_memory_dataset", datasetBytes],
     ["used_memory_dataset_perc", `${(100 * ratio(datasetBytes, usedBytes - startBytes)).toFixed(2)}%`],
-    ["allocator_allocated", usedBytes],
+    ["allocator_allocated", allocatedBytes],
     ["allocator_active", reservedBytes],
     ["allocator_resident", reservedBytes],
     ["allocator_muzzy", 0],
@@ -58,8 +59,8 @@ export function memoryFields({ engine }: Call): Field[] {
     ...bytesFields("used_memory_scripts", 0),
     ...bytesFields("maxmemory", values.maxmemory),
     ["maxmemory_policy", values.maxmemoryPolicy],
-    ["allocator_frag_ratio", ratio(reservedBytes, usedBytes).toFixed(2)],
-    ["allocator_frag_bytes", reservedBytes - usedBytes],
+    ["allocator_frag_ratio", ratio(reservedBytes, allocatedBytes).toFixed(2)],
+    ["allocator_frag_bytes", reservedBytes - allocatedBytes],
     ["allocator_rss_ratio", "1.00"],
     ["allocator_rss_bytes", 0],
     ["rss_overhead_ratio", ratio(residentBytes, reservedBytes).toFixed(2)],
@@ -70,7 +71,7 @@ export function memoryFields({ engine }: Call): Field[] {
     ["mem_replication_backlog", 0],
     ["mem_total_replication_buffers", 0],
     ["mem_replica_full_sync_buffer", 0],
-    ["mem_clients_slaves", 0],
+    ["mem_clients_slaves", engine.clientMemory.byKind.replica],
     ["mem_clients_normal", report.clientBytes],
     ["mem_cluster_links", 0],
     ["mem_aof_buffer", engine.persistence.pendingBytes],
@@ -82,8 +83,10 @@ export function memoryFields({ engine }: Call): Field[] {
   ];
 }
 
-export function statsFields({ engine }: Call): Field[] {
+export function statsFields({ engine, table }: Call): Field[] {
   const { rates, stats, store } = engine;
+  let commandUs = 0;
+  for (const { stats } of table.all()) commandUs += stats.usec;
   const kbps = (rate: { perSecond: number }) => (rate.perSecond / 1024).toFixed(2);
   return [
     ["total_connections_received", stats.connections],
@@ -107,7 +110,7 @@ export function statsFields({ engine }: Call): Field[] {
     ["expired_time_cap_reached_count", stats.expireCycleStopped],
     ["expire_cycle_cpu_milliseconds", Math.floor(stats.expireCycleUs / 1000)],
     ["evicted_keys", stats.evicted],
-    ["evicted_clients", 0],
+    ["evicted_clients", stats.evictedClients],
     ["evicted_scripts", 0],
     ["total_eviction_exceeded_time", 0],
     ["current_eviction_exceeded_time", 0],
@@ -142,6 +145,14 @@ export function statsFields({ engine }: Call): Field[] {
     ["acl_access_denied_cmd", 0],
     ["acl_access_denied_key", 0],
     ["acl_access_denied_channel", 0],
+    ["eventloop_cycles", stats.eventLoopCycles],
+    ["eventloop_duration_sum", Math.round(stats.eventLoopUs)],
+    ["eventloop_duration_cmd_sum", Math.round(commandUs)],
+    ["instantaneous_eventloop_cycles_per_sec", Math.round(rates.eventLoopCycles.perSecond)],
+    [
+      "instantaneous_eventloop_duration_usec",
+      Math.round(ratio(rates.eventLoopUs.perSecond, rates.eventLoopCycles.perSecond)),
+    ],
   ];
 }
 

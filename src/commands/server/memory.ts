@@ -90,14 +90,15 @@ function usage(call: Call): void {
 
 function stats({ engine, reply }: Call): void {
   const report = memoryReport(engine);
-  const { usedBytes, reservedBytes, residentBytes, peakBytes, startBytes, datasetBytes, keyCount } = report;
+  const { usedBytes, allocatedBytes, reservedBytes, residentBytes, peakBytes, startBytes } = report;
+  const { datasetBytes, keyCount } = report;
   const before: [string, number][] = [
     ["peak.allocated", peakBytes],
     ["total.allocated", usedBytes],
     ["startup.allocated", startBytes],
     ["replication.backlog", 0],
     ["replica.fullsync.buffer", 0],
-    ["clients.slaves", 0],
+    ["clients.slaves", engine.clientMemory.byKind.replica],
     ["clients.normal", report.clientBytes],
     ["cluster.links", 0],
     ["aof.buffer", engine.persistence.pendingBytes],
@@ -118,12 +119,12 @@ function stats({ engine, reply }: Call): void {
   const ratios: [string, number, "ratio" | "bytes"][] = [
     ["dataset.percentage", 100 * ratio(datasetBytes, usedBytes - startBytes), "ratio"],
     ["peak.percentage", 100 * ratio(usedBytes, peakBytes), "ratio"],
-    ["allocator.allocated", usedBytes, "bytes"],
+    ["allocator.allocated", allocatedBytes, "bytes"],
     ["allocator.active", reservedBytes, "bytes"],
     ["allocator.resident", reservedBytes, "bytes"],
     ["allocator.muzzy", 0, "bytes"],
-    ["allocator-fragmentation.ratio", ratio(reservedBytes, usedBytes), "ratio"],
-    ["allocator-fragmentation.bytes", reservedBytes - usedBytes, "bytes"],
+    ["allocator-fragmentation.ratio", ratio(reservedBytes, allocatedBytes), "ratio"],
+    ["allocator-fragmentation.bytes", reservedBytes - allocatedBytes, "bytes"],
     ["allocator-rss.ratio", 1, "ratio"],
     ["allocator-rss.bytes", 0, "bytes"],
     ["rss-overhead.ratio", ratio(residentBytes, reservedBytes), "ratio"],
@@ -177,7 +178,7 @@ const SPARE_BYTES = 64 * MIB;
 const BIG_CLIENT_BYTES = 200 * 1024;
 
 function findings(report: MemoryReport, clients: number, maxBytes: number): string[] {
-  const { usedBytes, reservedBytes, peakBytes, clientBytes } = report;
+  const { usedBytes, allocatedBytes, reservedBytes, peakBytes, clientBytes } = report;
   const found: string[] = [];
   if (ratio(peakBytes, usedBytes) > 1.5) {
     found.push(
@@ -187,9 +188,11 @@ function findings(report: MemoryReport, clients: number, maxBytes: number): stri
         "takes now. The process may stay larger than the data until the system wants memory back.",
     );
   }
-  if (ratio(reservedBytes, usedBytes) > 1.4 && reservedBytes - usedBytes > SPARE_BYTES) {
+  if (ratio(reservedBytes, allocatedBytes) > 1.4 && reservedBytes - allocatedBytes > SPARE_BYTES) {
     found.push(
-      `Fragmentation: ${reservedBytes - usedBytes} of ${reservedBytes} reserved bytes are free blocks between used ` +
+      `Fragmentation: ${
+        reservedBytes - allocatedBytes
+      } of ${reservedBytes} reserved bytes are free blocks between used ` +
         "ones. New keys of similar sizes will fill them.",
     );
   }

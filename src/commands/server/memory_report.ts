@@ -1,9 +1,9 @@
 /**
- * Where the memory is, as INFO and MEMORY tell it. "Used" is what the allocator handed out for keys and values, rounded
- * up to its block sizes; "reserved" are its chunks; the rest of the process is the JavaScript runtime's.
+ * The memory of the server, as INFO and MEMORY show it. "Allocated" are the bytes that the allocator has handed out for
+ * keys and values, rounded up to its block sizes; "reserved" are its chunks; "used" are the allocated bytes and the
+ * buffers of clients. The rest of the process belongs to the JavaScript runtime.
  */
 import type { Engine } from "../../engine/engine.ts";
-import { sessionBytes } from "../shared/client_line.ts";
 
 export interface DatabaseOverhead {
   readonly index: number;
@@ -13,6 +13,7 @@ export interface DatabaseOverhead {
 
 export interface MemoryReport {
   readonly usedBytes: number;
+  readonly allocatedBytes: number;
   readonly reservedBytes: number;
   /** Resident memory of the process. */
   readonly residentBytes: number;
@@ -30,10 +31,9 @@ export interface MemoryReport {
 
 export function memoryReport(engine: Engine): MemoryReport {
   const { arena, dict, databases } = engine.store;
-  const { usedBytes, reservedBytes } = arena;
+  const { usedBytes } = engine, { reservedBytes, usedBytes: allocatedBytes } = arena;
   engine.stats.notePeak(usedBytes);
-  let clientBytes = 0;
-  for (const session of engine.sessions.values()) clientBytes += sessionBytes(session);
+  const clientBytes = engine.clientMemory.countedBytes;
   const all = databases.map((db) => ({
     index: db.index,
     keysBytes: dict.sizeBytes(db.keys),
@@ -45,15 +45,15 @@ export function memoryReport(engine: Engine): MemoryReport {
   const ownBytes = Math.max(startBytes, dictBytes);
   return {
     usedBytes,
+    allocatedBytes,
     reservedBytes,
     residentBytes: Deno.memoryUsage().rss,
     peakBytes: engine.stats.peakBytes,
     startBytes,
     clientBytes,
     databases: all.filter(({ index }) => databases[index].size > 0),
-    // Clients' buffers lie outside of the allocator: they are overhead, but no part of what is used.
     overheadBytes: ownBytes + clientBytes,
-    datasetBytes: Math.max(0, usedBytes - ownBytes),
+    datasetBytes: Math.max(0, allocatedBytes - ownBytes),
     keyCount: databases.reduce((sum, db) => sum + db.size, 0),
   };
 }

@@ -326,7 +326,7 @@ function randomMember(call: Call): void {
 }
 
 function randomMembers(call: Call): void {
-  const { reply, store: { random } } = call;
+  const { reply, session, store: { random } } = call;
   const count = call.integer(2);
   if (count === -INT64_LIMIT && call.int64(2) === INT64_MIN) fail(countRange);
   const ref = call.lookupType(1, Type.SET);
@@ -335,7 +335,7 @@ function randomMembers(call: Call): void {
   const size = sets.length;
   if (count < 0) {
     reply.array(-count);
-    for (let i = 0; i < -count; i++) {
+    for (let i = 0; i < -count && !session.closing; i++) {
       sets.random(random);
       reply.bulk(sets.bytes, sets.start, sets.end);
     }

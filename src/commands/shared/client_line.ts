@@ -2,6 +2,7 @@
  * How a session is shown: the line of CLIENT LIST and INFO, field by field as Redis 8.0 prints it, what a name may
  * consist of, and the kinds of clients. It changes nothing.
  */
+import { sessionBytes } from "../../engine/client_memory.ts";
 import type { ClientKind, Session } from "../../engine/session.ts";
 import type { Watches } from "../../engine/watches.ts";
 
@@ -17,16 +18,6 @@ export function clientKind(name: string): ClientKind | undefined {
   const word = name.toLowerCase();
   if (word === "slave") return "replica";
   return word === "normal" || word === "pubsub" || word === "replica" || word === "master" ? word : undefined;
-}
-
-/** Bytes of a session and its connection that are no buffer, roughly. */
-const SESSION_BYTES = 1024;
-
-/** Bytes that a session takes: its buffers and itself. */
-export function sessionBytes({ transaction, transport, reply }: Session): number {
-  if (transport === undefined) return SESSION_BYTES;
-  return SESSION_BYTES + (transaction?.bytes ?? 0) + transport.queryRoomBytes() +
-    Math.max(reply.chunk.length, transport.outputBytes());
 }
 
 function flagsOf(session: Session, watches: Watches): string {
@@ -51,7 +42,7 @@ function flagsOf(session: Session, watches: Watches): string {
  */
 export function clientLine(session: Session, watches: Watches, nowMs: number, argvBytes: number): string {
   const { transport, reply } = session;
-  const query = transport?.queryBytes() ?? 0;
+  const query = transport?.queryBytes() ?? 0, room = transport?.queryRoomBytes() ?? 0;
   const chunkBytes = reply.length;
   const listBytes = Math.max(0, (transport?.outputBytes() ?? chunkBytes) - chunkBytes);
   const seconds = (sinceMs: number) => Math.max(0, Math.floor((nowMs - sinceMs) / 1000));
@@ -71,7 +62,7 @@ export function clientLine(session: Session, watches: Watches, nowMs: number, ar
     multi: session.transaction?.requests.length ?? -1,
     watch: watches.countOf(session),
     qbuf: query,
-    "qbuf-free": Math.max(0, (transport?.queryRoomBytes() ?? 0) - query),
+    "qbuf-free": Math.max(0, room - query),
     "argv-mem": argvBytes,
     "multi-mem": session.transaction?.bytes ?? 0,
     rbs: reply.chunk.length,
@@ -79,7 +70,8 @@ export function clientLine(session: Session, watches: Watches, nowMs: number, ar
     obl: chunkBytes,
     oll: Math.ceil(listBytes / 16384),
     omem: listBytes,
-    "tot-mem": sessionBytes(session),
+    // The client that runs this command also has the buffer that all connections share.
+    "tot-mem": sessionBytes(session, watches) + (room - (transport?.queryOwnBytes() ?? 0)),
     events: listBytes > 0 ? "rw" : "r",
     cmd: session.lastCommand?.fullName ?? "NULL",
     user: session.user.name,

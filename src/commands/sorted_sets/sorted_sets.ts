@@ -445,7 +445,7 @@ function randomMembers(call: Call): void {
   const { length } = set, form = formOf(call, withScores);
   if (count < 0) {
     replyHeader(call, -count, form);
-    for (let i = 0; i < -count; i++) {
+    for (let i = 0; i < -count && !call.session.closing; i++) {
       set.readRandom(engine.random);
       replyElement(call, set, form);
     }
