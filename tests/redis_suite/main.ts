@@ -1,0 +1,170 @@
+/**
+ * Redis's own tests on MemDB: `deno task test:redis-suite [unit ...]`. It prints a table and compares the failures with
+ * expected.json. Exit status: 0 as expected, 1 for a failure that is not expected, 2 for a wrong command line.
+ */
+import { parseArgs } from "@std/cli";
+import { resolve } from "node:path";
+import { compare, type Expectations, readExpectations, updated } from "./expectations.ts";
+import { countsOf, markdown, textComparison, textTable, withGenerated } from "./report.ts";
+import { type Mode, PORTS_PER_RUN, runUnit, type UnitResult, warmUp } from "./run_unit.ts";
+import { SKIPS } from "./skips.ts";
+import { findPrograms, sourceProblem } from "./tree.ts";
+import { chooseUnits } from "./units.ts";
+
+const HELP = `Usage: deno task test:redis-suite [flags] [unit ...]
+
+Runs Redis's own tests on MemDB. Needs Redis's source, tclsh (Debian: apt-get install tcl), and redis-cli,
+redis-benchmark, redis-check-aof and redis-check-rdb of the same version on the PATH.
+
+  --source DIR     Redis's source; or REDIS_SOURCE in the environment
+  --mode MODE      internal (default): the suite starts its servers; external: it talks to a running one
+  --jobs N         units at a time (2)
+  --silence SEC    seconds without an outcome after which a test counts as hanging (120)
+  --limit SEC      seconds for one run of a unit (1800)
+  --base-port N    the first port to use (21111)
+  --write-docs     write the table of docs/compatibility.md anew; needs a run of all units
+  --update         bring expected.json up to this run
+  --json FILE      write every result to a file
+  --from FILE      take the results from such a file and run nothing
+  --verbose        show the suite's output
+`;
+const SOURCE_HELP =
+  `Redis's source is the archive of a release: https://github.com/redis/redis/archive/refs/tags/8.6.3.tar.gz
+Unpack it, and name the folder with --source DIR or REDIS_SOURCE.`;
+
+const EXPECTED = new URL("expected.json", import.meta.url);
+const DOCUMENT = new URL("../../docs/compatibility.md", import.meta.url);
+const INTERRUPTIONS: readonly Deno.Signal[] = ["SIGINT", "SIGTERM"];
+/** As a shell has it for an interrupted program. */
+const EXIT_INTERRUPTED = 130;
+const DEFAULTS = { mode: "internal", jobs: "2", silence: "120", limit: "1800", "base-port": "21111" };
+
+interface Options {
+  readonly source: string;
+  readonly mode: Mode;
+  readonly jobs: number;
+  readonly silence: number;
+  readonly limit: number;
+  readonly basePort: number;
+  readonly named: readonly string[];
+  readonly writeDocs: boolean;
+  readonly update: boolean;
+  readonly json: string | undefined;
+  readonly from: string | undefined;
+  readonly verbose: boolean;
+}
+
+/** Reads the command line. Throws an error whose message is for the user. */
+function readOptions(args: readonly string[]): Options {
+  const flags = parseArgs([...args], {
+    string: ["source", "json", "from", ...Object.keys(DEFAULTS)],
+    boolean: ["write-docs", "update", "verbose"],
+    default: DEFAULTS,
+    unknown: (arg: string) => {
+      if (arg.startsWith("-")) throw new Error(`unknown flag ${arg}`);
+      return true;
+    },
+  });
+  const source = flags.source ?? Deno.env.get("REDIS_SOURCE");
+  if (source === undefined) throw new Error(`Redis's source is not named.\n${SOURCE_HELP}`);
+  const problem = sourceProblem(resolve(source));
+  if (problem !== undefined) throw new Error(`${problem}.\n${SOURCE_HELP}`);
+  if (flags.mode !== "internal" && flags.mode !== "external") throw new Error("--mode is internal or external");
+  const named = flags._.map(String);
+  if (flags["write-docs"] && named.length > 0) throw new Error("--write-docs needs a run of all units");
+  // The table is of internal mode, in which every test takes part.
+  if (flags.mode === "external" && (flags["write-docs"] || flags.update)) {
+    throw new Error("--write-docs and --update need internal mode");
+  }
+  return {
+    source: resolve(source),
+    mode: flags.mode,
+    jobs: positive("jobs", flags.jobs),
+    silence: positive("silence", flags.silence),
+    limit: positive("limit", flags.limit),
+    basePort: positive("base-port", flags["base-port"]),
+    named,
+    writeDocs: flags["write-docs"],
+    update: flags.update,
+    json: flags.json,
+    from: flags.from,
+    verbose: flags.verbose,
+  };
+}
+
+function positive(name: string, text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1) throw new Error(`--${name} is a whole number above 0`);
+  return number;
+}
+
+/** Runs units, `jobs` at a time, until `signal`. Returns the results of those that ended, in the units' order. */
+async function runAll(
+  units: readonly string[],
+  jobs: number,
+  options: Options & { signal: AbortSignal },
+): Promise<UnitResult[]> {
+  const programs = findPrograms();
+  await warmUp();
+  const results = new Map<string, UnitResult>();
+  const waiting = [...units];
+  const work = async (job: number) => {
+    for (let unit = waiting.shift(); unit !== undefined; unit = waiting.shift()) {
+      const result = await runUnit(unit, {
+        ...options,
+        programs,
+        basePort: options.basePort + job * (PORTS_PER_RUN + 100),
+        skips: Object.keys(SKIPS[unit] ?? {}),
+        echo: options.verbose ? (line) => console.log(line) : undefined,
+      });
+      if (options.signal.aborted) return;
+      results.set(unit, result);
+      const { passed, failed, skipped } = countsOf(result);
+      console.log(`${unit}: ${passed} passed, ${failed} failed, ${skipped} skipped (${result.seconds} s)`);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, (_, job) => work(job)));
+  return units.map((unit) => results.get(unit)).filter((result) => result !== undefined);
+}
+
+function writeExpectations(table: Expectations): void {
+  Deno.writeTextFileSync(EXPECTED, JSON.stringify(table, null, 2) + "\n");
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  if (args.includes("--help")) {
+    console.log(HELP.trimEnd());
+    return 0;
+  }
+  let options: Options;
+  let units;
+  try {
+    options = readOptions(args);
+    units = chooseUnits(options.source, options.named);
+    findPrograms();
+  } catch (error) {
+    console.error((error as Error).message);
+    return 2;
+  }
+  const interrupted = new AbortController();
+  for (const name of INTERRUPTIONS) Deno.addSignalListener(name, () => interrupted.abort());
+  const { signal } = interrupted;
+  const results = options.from === undefined
+    ? await runAll(units.run, options.jobs, { ...options, signal })
+    : JSON.parse(Deno.readTextFileSync(options.from)) as UnitResult[];
+  if (options.json !== undefined) Deno.writeTextFileSync(options.json, JSON.stringify(results, null, 2));
+  console.log(`\n${textTable(results)}\n`);
+  if (signal.aborted) return EXIT_INTERRUPTED;
+  let table = readExpectations(Deno.readTextFileSync(EXPECTED));
+  if (options.update) writeExpectations(table = updated(table, results));
+  const comparison = compare(table, results);
+  // In external mode, tests that need a server of their own do not run.
+  console.log(textComparison(options.mode === "external" ? { ...comparison, absent: [] } : comparison));
+  if (options.writeDocs) {
+    const generated = markdown(results, units.leftOut, table);
+    Deno.writeTextFileSync(DOCUMENT, withGenerated(Deno.readTextFileSync(DOCUMENT), generated));
+  }
+  return comparison.unexpected.length === 0 ? 0 : 1;
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,0 +1,100 @@
+/**
+ * The folder in which Redis's suite runs: a tree of symbolic links to the source, in which src/ holds the programs that
+ * the suite starts and tests/support/util.tcl reads the prelude. The source itself stays as it is.
+ */
+import { join } from "node:path";
+import { commandLine } from "../e2e/process.ts";
+
+/** Programs of Redis that the suite starts beside the server. */
+const CLIENTS = ["redis-cli", "redis-benchmark", "redis-check-aof", "redis-check-rdb"];
+
+/** Folders of the source in which the suite writes, or in which the tree differs. The others are links as a whole. */
+const OWN_FOLDERS = ["", "src", "tests", "tests/support", "tests/tmp"];
+const REAL_UTIL = "tests/support/redis_util.tcl";
+const EXECUTABLE = 0o755;
+
+/** Directives of the suite's files that MemDB refuses. */
+const REFUSED_DIRECTIVES = ["pidfile", "enable-module-command", "shutdown-on-sigterm", "use-exit-on-panic"];
+
+export interface TreeOptions {
+  /** The root of Redis's source. */
+  readonly source: string;
+  /** The path of each program of Redis. */
+  readonly programs: ReadonlyMap<string, string>;
+}
+
+/** Why a folder is not the source of Redis with its suite; undefined if it is. */
+export function sourceProblem(source: string): string | undefined {
+  for (const file of ["tests/test_helper.tcl", "tests/support/util.tcl", "tests/unit"]) {
+    try {
+      Deno.statSync(join(source, file));
+    } catch {
+      return `there is no ${file} in ${source}`;
+    }
+  }
+}
+
+/** Finds Redis's client programs on the PATH. Throws an error that names those that are missing. */
+export function findPrograms(): Map<string, string> {
+  const folders = (Deno.env.get("PATH") ?? "").split(":").filter((folder) => folder !== "");
+  const found = new Map<string, string>();
+  for (const name of CLIENTS) {
+    const path = folders.map((folder) => join(folder, name)).find(isFile);
+    if (path !== undefined) found.set(name, path);
+  }
+  const missing = CLIENTS.filter((name) => !found.has(name));
+  if (missing.length > 0) throw new Error(`not on the PATH: ${missing.join(", ")}`);
+  return found;
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** Builds the tree in a new temporary folder. Returns its path. */
+export function buildTree({ source, programs }: TreeOptions): string {
+  const tree = Deno.makeTempDirSync({ prefix: "memdb-suite-" });
+  for (const folder of OWN_FOLDERS) {
+    Deno.mkdirSync(join(tree, folder), { recursive: true });
+    // The suite finds the programs of src/ by their names, and needs none of its sources.
+    if (folder === "src" || folder === "tests/tmp") continue;
+    for (const { name } of Deno.readDirSync(join(source, folder))) {
+      const path = join(folder, name);
+      if (OWN_FOLDERS.includes(path)) continue;
+      const link = path === "tests/support/util.tcl" ? REAL_UTIL : path;
+      Deno.symlinkSync(join(source, path), join(tree, link));
+    }
+  }
+  for (const [name, path] of programs) Deno.symlinkSync(path, join(tree, "src", name));
+  const prelude = decodeURI(new URL("prelude.tcl", import.meta.url).pathname);
+  Deno.writeTextFileSync(join(tree, "tests/support/util.tcl"), `source ${REAL_UTIL}\nsource {${prelude}}\n`);
+  Deno.writeTextFileSync(join(tree, "src/redis-server"), serverWrapper(), { mode: EXECUTABLE });
+  return tree;
+}
+
+/**
+ * The program that the suite starts as redis-server: it becomes MemDB, so that the process keeps its id. The suite reads
+ * the log from standard output and waits for two of Redis's lines there, which come when MemDB listens. When MemDB ends
+ * before, the first comes alone, so that the suite does not wait for minutes.
+ */
+function serverWrapper(): string {
+  const command = commandLine().map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
+  return `#!/bin/sh
+if [ -f "$1" ]; then sed -i '${REFUSED_DIRECTIVES.map((name) => `/^${name} /d`).join(";")}' "$1"; fi
+log=$(readlink "/proc/$$/fd/1")
+if [ -f "$log" ]; then
+  begin=$(($(stat -c %s "$log") + 1))
+  listens() { tail -c "+$begin" "$log" | grep -q "Listening on"; }
+  (
+    until listens || [ ! -d "/proc/$$" ]; do sleep 0.02; done
+    echo " PID: $$ Server initialized"
+    if listens; then echo "Ready to accept connections"; fi
+  ) &
+fi
+exec ${command} "$@" 2>&1
+`;
+}
