@@ -152,7 +152,6 @@ export class Executor implements CommandRunner {
     const { reply, session } = call;
     call.request = request;
     if (command !== undefined && command.subcommands.length > 0) command = this.#subcommand(command, request);
-    session.commandCount++;
     session.lastCommand = command;
     const mark = reply.mark();
     const refusal = this.#refusal(call, command, request);
@@ -240,6 +239,7 @@ export class Executor implements CommandRunner {
     }
     call.effects = undefined;
     if (session.suspension !== undefined) return this.#suspended(call, command);
+    session.commandCount++;
     if (engine.monitors.size > 0 && (command.bits & (Flag.SKIP_MONITOR | Flag.ADMIN)) === 0) feedMonitors(engine, call);
     if (!brief) this.#timed(call, command, request, engine.clock.monotonicUs() - startUs);
     else if (byReply && call.reply.mark() - mark > BRIEF_REPLY_BYTES) this.#endLong(call, command, request);

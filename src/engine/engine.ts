@@ -6,6 +6,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Random } from "../core/random.ts";
 import { ExpiryMode, type Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
+import { DebugKnobs } from "./debug_knobs.ts";
 import type { Durability } from "./durability.ts";
 import { AfterCommand } from "./after_command.ts";
 import { Effects } from "./effects.ts";
@@ -73,6 +74,7 @@ export class Engine {
   readonly random: Random;
   readonly effects = new Effects();
   readonly stats = new Stats();
+  readonly knobs = new DebugKnobs();
   readonly rates: Rates;
   readonly slowlog = new SlowLog();
   readonly eviction: Eviction;
@@ -117,6 +119,8 @@ export class Engine {
   current: Session | undefined;
   /** DEBUG SET-ACTIVE-EXPIRE. */
   activeExpiry = true;
+  /** DEBUG PAUSE-CRON. */
+  cronPaused = false;
   /** The least strict mode that expiry has at present, whatever the session that runs. Raised by `holdExpiry`. */
   expiryFloor: ExpiryMode = ExpiryMode.DELETE;
   readonly #parts = new Map<unknown, unknown>();

@@ -196,13 +196,14 @@ export class Server implements ConnectionHost {
   /** Runs hz times a second: what is left of eviction and freeing, the care of the file and of the connections. */
   #tick(hz: number): void {
     const { engine } = this;
+    if (engine.cronPaused) return;
     const nowMs = engine.clock.nowMs();
     engine.store.setTime(nowMs);
     if (engine.settings.values.maxmemory > 0) engine.makeRoom();
     this.turn.settle();
     if (engine.store.garbagePending) this.#reclaim();
     engine.rates.sample(engine.stats, engine.clock.monotonicUs());
-    engine.stats.notePeak(engine.store.arena.usedBytes);
+    engine.stats.notePeak(engine.store.arena.usedBytes, nowMs);
     this.#ticks++;
     this.#aof.tick();
     if (this.#ticks % Math.ceil((MAINTAIN_EVERY_MS * hz) / 1000) === 0) {

@@ -140,16 +140,24 @@ function configResetStat(call: Call): void {
 }
 
 function configRewrite(call: Call): void {
-  const { configFile, settings } = call.engine;
-  if (configFile === "") fail("ERR The server is running without a config file");
+  if (call.engine.configFile === "") fail("ERR The server is running without a config file");
+  const reason = rewriteConfigFile(call, false);
+  if (reason !== "") fail(`ERR Rewriting config file: ${latin1(utf8(reason))}`);
+  call.reply.ok();
+}
+
+/** Rewrites the config file, `all` with the defaults, too. Returns why that failed, or "". */
+export function rewriteConfigFile({ engine }: Call, all: boolean): string {
+  const { configFile, settings } = engine;
+  if (configFile === "") return "Invalid argument";
   try {
-    replaceFile(configFile, settings.rewrite(readIfThere(configFile) ?? ""));
+    replaceFile(configFile, settings.rewrite(readIfThere(configFile) ?? "", all));
   } catch (error) {
     // Deno says "Permission denied (os error 13): open '…'"; Redis, and so clients, know the first part.
     const reason = error instanceof Error ? error.message.replace(/ \(os error [^]*/, "") : `${error}`;
-    call.engine.log("warning", `CONFIG REWRITE failed: ${configFile}: ${reason}`);
-    fail(`ERR Rewriting config file: ${latin1(utf8(reason))}`);
+    engine.log("warning", `CONFIG REWRITE failed: ${configFile}: ${reason}`);
+    return reason;
   }
-  call.engine.log("notice", `CONFIG REWRITE wrote ${configFile}`);
-  call.reply.ok();
+  engine.log("notice", `CONFIG REWRITE wrote ${configFile}`);
+  return "";
 }

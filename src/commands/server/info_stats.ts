@@ -35,6 +35,7 @@ export function memoryFields({ engine }: Call): Field[] {
     ...bytesFields("used_memory", usedBytes),
     ...bytesFields("used_memory_rss", residentBytes),
     ...bytesFields("used_memory_peak", peakBytes),
+    ["used_memory_peak_time", engine.stats.peakTime],
     ["used_memory_peak_perc", `${(100 * ratio(usedBytes, peakBytes)).toFixed(2)}%`],
     ["used_memory_overhead", overheadBytes],
     ["used_memory_startup", startBytes],
@@ -72,6 +73,9 @@ export function memoryFields({ engine }: Call): Field[] {
     ["mem_replica_full_sync_buffer", 0],
     ["mem_clients_slaves", 0],
     ["mem_clients_normal", report.clientBytes],
+    ["mem_cluster_slot_migration_output_buffer", 0],
+    ["mem_cluster_slot_migration_input_buffer", 0],
+    ["mem_cluster_slot_migration_input_buffer_peak", 0],
     ["mem_cluster_links", 0],
     ["mem_aof_buffer", engine.persistence.pendingBytes],
     ["mem_allocator", "memdb-arena"],
@@ -102,7 +106,9 @@ export function statsFields({ engine }: Call): Field[] {
     ["sync_partial_ok", 0],
     ["sync_partial_err", 0],
     ["expired_subkeys", store.expiredFields],
+    ["expired_subkeys_active", stats.expiredFieldsActive],
     ["expired_keys", store.expired],
+    ["expired_keys_active", stats.expiredActive],
     ["expired_stale_perc", stats.stalePercent.toFixed(2)],
     ["expired_time_cap_reached_count", stats.expireCycleStopped],
     ["expire_cycle_cpu_milliseconds", Math.floor(stats.expireCycleUs / 1000)],
@@ -136,13 +142,21 @@ export function statsFields({ engine }: Call): Field[] {
     ["total_writes_processed", stats.writes],
     ["io_threaded_reads_processed", 0],
     ["io_threaded_writes_processed", 0],
+    ["io_threaded_total_prefetch_batches", 0],
+    ["io_threaded_total_prefetch_entries", 0],
     ["client_query_buffer_limit_disconnections", stats.queryLimitDisconnections],
     ["client_output_buffer_limit_disconnections", stats.outputLimitDisconnections],
     ["acl_access_denied_auth", stats.authFailures],
     ["acl_access_denied_cmd", 0],
     ["acl_access_denied_key", 0],
     ["acl_access_denied_channel", 0],
+    ["acl_access_denied_tls_cert", 0],
   ];
+}
+
+/** One thread serves all clients. */
+export function threadFields({ engine: { sessions, stats } }: Call): Field[] {
+  return [["io_thread_0", `clients=${sessions.size},reads=${stats.reads},writes=${stats.writes}`]];
 }
 
 /** Deno does not tell the threads of the process apart: the main thread has no figures of its own. */

@@ -31,7 +31,7 @@ export interface MemoryReport {
 export function memoryReport(engine: Engine): MemoryReport {
   const { arena, dict, databases } = engine.store;
   const { usedBytes, reservedBytes } = arena;
-  engine.stats.notePeak(usedBytes);
+  engine.stats.notePeak(usedBytes, engine.clock.nowMs());
   let clientBytes = 0;
   for (const session of engine.sessions.values()) clientBytes += sessionBytes(session);
   const all = databases.map((db) => ({

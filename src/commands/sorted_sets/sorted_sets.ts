@@ -3,10 +3,10 @@
  * in sorted_set_algebra.ts; the array of all of them is here.
  */
 import { fail, messages } from "../../core/errors.ts";
-import { formatDouble } from "../../core/numbers.ts";
+import { formatDouble, preciseText } from "../../core/numbers.ts";
 import { Notify } from "../../engine/listeners.ts";
 import { entriesBytes } from "../../store/blocks/entry.ts";
-import { Type } from "../../store/keyspace.ts";
+import { Encoding, Type } from "../../store/keyspace.ts";
 import type { SortedSet } from "../../store/values/sorted_set.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { matchesPattern, parseCursor, parseScanOptions } from "../shared/scanning.ts";
@@ -482,8 +482,10 @@ function scan(call: Call): void {
   if (ref !== 0) {
     // As in Redis the options of a scan of nothing are not looked at.
     const { count, pattern } = parseScanOptions(call, 3, "other");
-    next = openSet(call, ref).scan(cursor, count, (bytes, start, end, score) => {
-      if (matchesPattern(call, pattern, bytes, start, end)) found.push(bytes.slice(start, end), formatDouble(score));
+    const set = openSet(call, ref);
+    const format = set.encoding === Encoding.SKIPLIST ? preciseText : formatDouble;
+    next = set.scan(cursor, count, (bytes, start, end, score) => {
+      if (matchesPattern(call, pattern, bytes, start, end)) found.push(bytes.slice(start, end), format(score));
     });
   }
   const { reply } = call;
