@@ -8,7 +8,7 @@ import type { Call } from "../../dispatch/call.ts";
 import { parseMemory } from "../../settings/kinds.ts";
 import { ExpiryMode } from "../../store/keyspace.ts";
 import { failWords } from "../shared/help.ts";
-import { rewriteConfigFile } from "../server/config.ts";
+import { rewriteConfigFile } from "../shared/config_rewrite.ts";
 import { type DebugSubcommand, isOn, looseInteger } from "./subcommand.ts";
 
 export const knobSubcommands: readonly DebugSubcommand[] = [

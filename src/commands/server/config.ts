@@ -5,7 +5,7 @@
 import { fromUtf8, latin1, utf8 } from "../../core/bytes.ts";
 import { fail, messages } from "../../core/errors.ts";
 import { findSetting, SettingChangeError } from "../../settings/settings.ts";
-import { readIfThere, replaceFile } from "../../settings/config_file.ts";
+import { rewriteConfigFile } from "../shared/config_rewrite.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { subcommandHelp } from "../shared/help.ts";
 import type { CommandSpec } from "../../dispatch/spec.ts";
@@ -144,20 +144,4 @@ function configRewrite(call: Call): void {
   const reason = rewriteConfigFile(call, false);
   if (reason !== "") fail(`ERR Rewriting config file: ${latin1(utf8(reason))}`);
   call.reply.ok();
-}
-
-/** Rewrites the config file, `all` with the defaults, too. Returns why that failed, or "". */
-export function rewriteConfigFile({ engine }: Call, all: boolean): string {
-  const { configFile, settings } = engine;
-  if (configFile === "") return "Invalid argument";
-  try {
-    replaceFile(configFile, settings.rewrite(readIfThere(configFile) ?? "", all));
-  } catch (error) {
-    // Deno says "Permission denied (os error 13): open '…'"; Redis, and so clients, know the first part.
-    const reason = error instanceof Error ? error.message.replace(/ \(os error [^]*/, "") : `${error}`;
-    engine.log("warning", `CONFIG REWRITE failed: ${configFile}: ${reason}`);
-    return reason;
-  }
-  engine.log("notice", `CONFIG REWRITE wrote ${configFile}`);
-  return "";
 }
