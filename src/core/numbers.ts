@@ -9,6 +9,8 @@ import { type FloatFormat, readFloat } from "./long_double.ts";
 const PLUS = 43, MINUS = 45, POINT = 46, ZERO = 48, EXPONENT = 101;
 
 export const INT64_MIN = -(2n ** 63n);
+/** Bound for 64-bit integers that are read as doubles: the nearest double above the largest of them. */
+export const INT64_BOUND = 2 ** 63;
 export const INT64_MAX = 2n ** 63n - 1n;
 
 /** Result of parseSafeInt for what is no integer of at most 15 digits. */

@@ -6,6 +6,7 @@ import { fail, shownText } from "../../core/errors.ts";
 import type { EffectArgument } from "../../engine/effects.ts";
 import { ExpiryMode, NEVER } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
+import { fromNow, inSeconds, type Unit } from "../shared/expiry.ts";
 
 const NEGATIVE_TIME = "ERR invalid expire time, must be >= 0";
 const TOO_FEW = "ERR wrong number of arguments";
@@ -13,21 +14,12 @@ const TOO_FEW = "ERR wrong number of arguments";
 /** The latest deadline. */
 const DEADLINE_MAX = 2 ** 46 - 1;
 
-/** How a time is given: in seconds or milliseconds, from now or since the epoch. */
-export type Unit = "ex" | "px" | "exat" | "pxat";
-export const UNITS: readonly Unit[] = ["ex", "px", "exat", "pxat"];
-
-/** The unit that argument i names, undefined if none. */
-export function unitAt(call: Call, i: number): Unit | undefined {
-  return UNITS.find((unit) => call.is(i, unit));
-}
-
 /** The deadline that argument i means in its unit. Throws CommandError. */
 export function deadlineAt(call: Call, i: number, unit: Unit): number {
   const value = call.integer(i);
   if (value < 0) fail(NEGATIVE_TIME);
-  const ms = unit === "ex" || unit === "exat" ? value * 1000 : value;
-  const base = unit === "ex" || unit === "px" ? call.store.nowMs : 0;
+  const ms = inSeconds(unit) ? value * 1000 : value;
+  const base = fromNow(unit) ? call.store.nowMs : 0;
   if (ms > DEADLINE_MAX - base) fail(`ERR invalid expire time in '${call.command.fullName}' command`);
   return Math.max(1, base + ms);
 }
@@ -49,7 +41,7 @@ export interface BlockRules {
   readonly width: number;
   /** FIELDS with fewer arguments behind it is an error of its own. */
   readonly least: number;
-  readonly tooShort: (call: Call) => string;
+  readonly tooShort: (call: Call) => never;
   readonly badCount: string;
 }
 
@@ -63,7 +55,7 @@ export function readBlock(call: Call, from: number, rules: BlockRules, option: (
   for (let i = from; i < argc;) {
     if (call.is(i, "fields")) {
       if (block !== undefined) fail("ERR FIELDS keyword specified multiple times");
-      if (argc - i - 1 < rules.least) fail(rules.tooShort(call));
+      if (argc - i - 1 < rules.least) rules.tooShort(call);
       const count = call.integerIn(i + 1, 1, 2 ** 31 - 1, rules.badCount, rules.badCount);
       const first = i + 2, end = first + count * rules.width;
       if (end > argc) fail(TOO_FEW);

@@ -8,7 +8,6 @@ import type { EffectArgument } from "../../engine/effects.ts";
 import type { HashValue } from "../../store/values/hash_value.ts";
 import { NEVER } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { wrongArity } from "../../dispatch/executor.ts";
 import {
   type BlockRules,
   ChangedFields,
@@ -17,9 +16,8 @@ import {
   isPast,
   logDeletion,
   readBlock,
-  type Unit,
-  unitAt,
 } from "./field_arguments.ts";
+import { conditionAt, conditionHolds, Unit, unitAt } from "../shared/expiry.ts";
 import {
   admitPairs,
   changed,
@@ -60,7 +58,7 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
     flags: ["write", "fast"],
     keys: keyAt(1, "RW UPDATE"),
     syntax: `key seconds ${CONDITION_SYNTAX} ${FIELDS_SYNTAX}`,
-    handler: (call) => expire(call, "ex"),
+    handler: (call) => expire(call, Unit.EX),
   },
   {
     name: "hpexpire",
@@ -72,7 +70,7 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
     flags: ["write", "fast"],
     keys: keyAt(1, "RW UPDATE"),
     syntax: `key milliseconds ${CONDITION_SYNTAX} ${FIELDS_SYNTAX}`,
-    handler: (call) => expire(call, "px"),
+    handler: (call) => expire(call, Unit.PX),
   },
   {
     name: "hexpireat",
@@ -84,7 +82,7 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
     flags: ["write", "fast"],
     keys: keyAt(1, "RW UPDATE"),
     syntax: `key unix-time-seconds ${CONDITION_SYNTAX} ${FIELDS_SYNTAX}`,
-    handler: (call) => expire(call, "exat"),
+    handler: (call) => expire(call, Unit.EXAT),
   },
   {
     name: "hpexpireat",
@@ -96,7 +94,7 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
     flags: ["write", "fast"],
     keys: keyAt(1, "RW UPDATE"),
     syntax: `key unix-time-milliseconds ${CONDITION_SYNTAX} ${FIELDS_SYNTAX}`,
-    handler: (call) => expire(call, "pxat"),
+    handler: (call) => expire(call, Unit.PXAT),
   },
   {
     name: "httl",
@@ -204,13 +202,10 @@ function replyMissing(call: Call, count: number): void {
   for (; count > 0; count--) call.reply.integer(Outcome.MISSING);
 }
 
-const CONDITIONS = ["nx", "xx", "gt", "lt"] as const;
-type Condition = typeof CONDITIONS[number];
-
 const EXPIRE_RULES: BlockRules = {
   width: 1,
   least: 2,
-  tooShort: () => "ERR FIELDS requires at least numfields and one field argument",
+  tooShort: () => fail("ERR FIELDS requires at least numfields and one field argument"),
   badCount: "ERR Parameter `numFields` should be greater than 0",
 };
 
@@ -218,15 +213,14 @@ function expire(call: Call, unit: Unit): void {
   const { reply } = call;
   const ref = openHashToWrite(call);
   const deadline = deadlineAt(call, 2, unit);
-  let condition: Condition | undefined, conditions = 0;
+  let conditions = 0;
   const block = readBlock(call, 3, EXPIRE_RULES, (i) => {
-    const found = CONDITIONS.find((word) => call.is(i, word));
-    if (found === undefined) return 0;
-    if (found !== condition) conditions++;
-    condition = found;
-    return 1;
+    const found = conditionAt(call, i);
+    conditions |= found;
+    return found === 0 ? 0 : 1;
   });
-  if (conditions > 1) fail("ERR Multiple condition flags specified");
+  // More than one bit.
+  if ((conditions & (conditions - 1)) !== 0) fail("ERR Multiple condition flags specified");
   if (ref === 0) return replyMissing(call, block.count);
   const hash = hashes(call);
   const past = isPast(call, deadline);
@@ -236,7 +230,7 @@ function expire(call: Call, unit: Unit): void {
   for (let i = block.first; i < block.end; i++) {
     if (!findField(call, hash, i)) {
       reply.integer(Outcome.MISSING);
-    } else if (!conditionHolds(condition, hash.deadline, deadline)) {
+    } else if (!conditionHolds(conditions, hash.deadline, deadline)) {
       reply.integer(Outcome.UNMET);
     } else {
       fields.add(i);
@@ -256,22 +250,6 @@ function expire(call: Call, unit: Unit): void {
 function applyDeadline(hash: HashValue, deadline: number, past: boolean): void {
   if (past) hash.remove();
   else hash.setDeadline(deadline);
-}
-
-function conditionHolds(condition: Condition | undefined, old: number, deadline: number): boolean {
-  switch (condition) {
-    case "nx":
-      return old === NEVER;
-    case "xx":
-      return old !== NEVER;
-    case "gt":
-      // No deadline is the latest of all.
-      return old !== NEVER && deadline > old;
-    case "lt":
-      return old === NEVER || deadline < old;
-    default:
-      return true;
-  }
 }
 
 function replyDeadlines(call: Call, unitMs: number, fromNow: boolean): void {
@@ -359,7 +337,7 @@ interface Options {
 const GET_RULES: BlockRules = {
   width: 1,
   least: 1,
-  tooShort: (call) => wrongArity(call.command),
+  tooShort: (call) => call.failArity(),
   badCount: "ERR invalid number of fields",
 };
 const SET_RULES: BlockRules = { ...GET_RULES, width: 2 };
@@ -370,7 +348,7 @@ function readOptions(call: Call, rules: BlockRules): Options {
   let condition: Options["condition"], expires = false, persist = false, keepTtl = false, deadline: number = NEVER;
   const block = readBlock(call, 2, rules, (i) => {
     const unit = unitAt(call, i);
-    if (unit !== undefined) {
+    if (unit !== Unit.NONE) {
       if (expires || persist || keepTtl) failExpiry(sets);
       if (i + 1 === call.argc) fail("ERR missing expire time");
       deadline = deadlineAt(call, i + 1, unit);
