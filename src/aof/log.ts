@@ -6,6 +6,7 @@
  * While a rewritten file takes the place of this one, everything goes to both, until the new one is safe under its name: at
  * no moment does the name lead to a file that lacks something acknowledged.
  */
+import { sleepFor } from "../core/clock.ts";
 import type { Durability } from "../engine/durability.ts";
 import type { EffectListener } from "../engine/effects.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -83,6 +84,7 @@ export class AofLog implements EffectListener, Durability {
     const failedBefore = this.#writeError !== "";
     if (failedBefore && !again) return false;
     const everySync = settings.values.appendfsync !== "no";
+    if (this.#engine.knobs.aofFlushSleepUs > 0) sleepFor(this.#engine.knobs.aofFlushSleepUs / 1000);
     const file = this.#file, next = this.#next;
     this.#writeError = writeTo(file, everySync, failedBefore);
     if (next !== undefined) {

@@ -15,6 +15,7 @@
  * with twice the piece, so that it ends. This file knows no disk.
  */
 import { equalsWord, latin1 } from "../core/bytes.ts";
+import { KeyFlag } from "../dispatch/key_flags.ts";
 import { keysOf } from "../dispatch/key_positions.ts";
 import type { Command, CommandTable } from "../dispatch/registry.ts";
 import type { EffectListener } from "../engine/effects.ts";
@@ -322,7 +323,11 @@ export class Rewrite implements EffectListener {
     if (name === "move") {
       return [{ db, index: 1, written: true }, { db: numberAt(request, 2), index: 1, written: true }];
     }
-    const uses = keysOf(command, request)?.map(({ index, flags }) => ({ db, index, written: !flags.startsWith("RO") }));
+    const uses = keysOf(command, request)?.map(({ index, flags }) => ({
+      db,
+      index,
+      written: (flags & KeyFlag.RO) === 0,
+    }));
     if (name === "copy" && uses !== undefined) {
       for (let i = 3; i + 1 < request.argc; i++) {
         if (latin1(request.bytes, request.start[i], request.end[i]).toLowerCase() === "db") {

@@ -68,3 +68,8 @@ export class ManualClock implements Clock {
     return first;
   }
 }
+
+/** Stops the thread, and with it the whole server, for some milliseconds. */
+export function sleepFor(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}

@@ -9,6 +9,8 @@ import { type FloatFormat, readFloat } from "./long_double.ts";
 const PLUS = 43, MINUS = 45, POINT = 46, ZERO = 48, EXPONENT = 101;
 
 export const INT64_MIN = -(2n ** 63n);
+/** Bound for 64-bit integers that are read as doubles: the nearest double above the largest of them. */
+export const INT64_BOUND = 2 ** 63;
 export const INT64_MAX = 2n ** 63n - 1n;
 
 /** Result of parseSafeInt for what is no integer of at most 15 digits. */
@@ -164,6 +166,31 @@ export function formatDouble(value: number): string {
 /** A double as `writeShortest` writes it. */
 export function shortestText(value: number): string {
   return latin1(doubleText, 0, writeShortest(doubleText, 0, value));
+}
+
+const PRECISE_DIGITS = 17;
+/** Seventeen digits, of which the last is even, and exactly half of it: C rounds that down, and JavaScript up. */
+const HALF = /^(-?[0-9]\.[0-9]{15}[02468])50*(e.*)$/;
+
+/** A double in 17 digits without zeros behind them, as "%.17g" prints it. */
+export function preciseText(value: number): string {
+  if (!Number.isFinite(value)) return shortestText(value);
+  if (Object.is(value, -0)) return "-0";
+  const half = HALF.exec(value.toExponential(40));
+  const rounded = half === null ? value.toExponential(PRECISE_DIGITS - 1) : half[1] + half[2];
+  const [mantissa, power] = rounded.split("e");
+  const exponent = Number(power);
+  if (exponent < -4 || exponent >= PRECISE_DIGITS) {
+    return `${withoutZeros(mantissa)}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
+  }
+  const sign = value < 0 ? "-" : "", digits = mantissa.replace(/[-.]/g, "");
+  if (exponent < 0) return `${sign}${withoutZeros(`0.${"0".repeat(-exponent - 1)}${digits}`)}`;
+  return `${sign}${withoutZeros(`${digits.slice(0, exponent + 1)}.${digits.slice(exponent + 1)}`)}`;
+}
+
+/** A decimal fraction without the zeros at its end. */
+function withoutZeros(text: string): string {
+  return text.replace(/\.?0*$/, "");
 }
 
 /**

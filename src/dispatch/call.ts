@@ -16,7 +16,7 @@ import type { Request } from "../resp/request.ts";
 import { hashBytes } from "../core/hash_function.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
-import type { Command, CommandTable } from "./registry.ts";
+import { type Command, type CommandTable, wrongArity } from "./registry.ts";
 
 /** An effect that takes the place of the request in the log. */
 export interface PendingEffect {
@@ -108,6 +108,11 @@ export class Call {
 
   end(i: number): number {
     return this.request.end[i];
+  }
+
+  /** Throws the error for a wrong number of arguments. */
+  failArity(): never {
+    fail(wrongArity(this.command));
   }
 
   /** Argument i as latin1 text. Cold. */

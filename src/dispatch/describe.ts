@@ -3,6 +3,7 @@
  */
 import type { Reply } from "../resp/reply.ts";
 import { categoriesOf } from "./categories.ts";
+import { keyFlagNames } from "./key_flags.ts";
 import { keyRangeOf } from "./key_positions.ts";
 import type { Command } from "./registry.ts";
 import type { CommandFlag, CommandSpec, KeySpec } from "./spec.ts";
@@ -30,17 +31,14 @@ const FLAGS: readonly CommandFlag[] = [
   "allow_busy",
 ];
 
-/** What is done with a key is printed in capitals, the details in small letters. */
-const KEY_OPERATIONS = ["RO", "RW", "OW", "RM"];
-
 function replyWords(reply: Reply, words: readonly string[]): void {
   reply.set(words.length);
   for (const word of words) reply.simple(word);
 }
 
 /** The flags of a key specification as a set: "RW", "access", ... */
-export function replyKeyFlags(reply: Reply, flags: string): void {
-  replyWords(reply, flags.split(" ").map((flag) => KEY_OPERATIONS.includes(flag) ? flag : flag.toLowerCase()));
+export function replyKeyFlags(reply: Reply, flags: number): void {
+  replyWords(reply, keyFlagNames(flags));
 }
 
 /** A command as COMMAND INFO has it: ten elements, the last its subcommands in the same form. */

@@ -20,7 +20,7 @@ import type { Call, CommandRunner } from "./call.ts";
 import { keysOf } from "./key_positions.ts";
 import { Prefetcher } from "./prefetch.ts";
 import { feedMonitors } from "./monitor.ts";
-import { type Command, CommandTable, Flag, shownName } from "./registry.ts";
+import { type Command, CommandTable, Flag, shownName, wrongArity } from "./registry.ts";
 import type { CommandSpec } from "./spec.ts";
 
 const PRECISE_BELOW_US = 1000;
@@ -157,7 +157,6 @@ export class Executor implements CommandRunner {
     const { reply, session } = call;
     call.request = request;
     if (command !== undefined && command.subcommands.length > 0) command = this.#subcommand(command, request);
-    session.commandCount++;
     session.lastCommand = command;
     const mark = reply.mark();
     const refusal = this.#refusal(call, command, request);
@@ -245,6 +244,7 @@ export class Executor implements CommandRunner {
     }
     call.effects = undefined;
     if (session.suspension !== undefined) return this.#suspended(call, command);
+    session.commandCount++;
     if (engine.monitors.size > 0 && (command.bits & (Flag.SKIP_MONITOR | Flag.ADMIN)) === 0) feedMonitors(engine, call);
     if (!brief) this.#timed(call, command, request, engine.clock.monotonicUs() - startUs);
     else if (byReply && call.reply.mark() - mark > BRIEF_REPLY_BYTES) this.#endLong(call, command, request);
@@ -261,14 +261,13 @@ export class Executor implements CommandRunner {
   /** Whether CLIENT PAUSE holds a request back. Units that have begun go on. */
   #isPaused({ inUnit, session }: Call, command: Command): boolean {
     if (inUnit || session.origin !== "client") return false;
-    const queued = command.fullName === "exec" ? session.transaction?.bits ?? 0 : 0;
-    return this.#engine.pause!.all || ((command.bits | queued) & (Flag.WRITE | Flag.MAY_REPLICATE)) !== 0;
+    return this.#engine.pause!.all || (bitsOf(session, command) & (Flag.WRITE | Flag.MAY_REPLICATE)) !== 0;
   }
 
   /** A command was refused: between MULTI and EXEC that means that nothing will run. Returns what is replied. */
   #discarding({ engine, session }: Call, command: Command | undefined, refusal: string): string {
     if (session.transaction !== undefined) session.transaction.failed = true;
-    if (command?.fullName !== "exec") return refusal;
+    if (command === undefined || (command.bits & Flag.RUNS_QUEUE) === 0) return refusal;
     session.transaction = undefined;
     engine.watches.forget(session);
     return `EXECABORT Transaction discarded because of: ${refusal.replace(/^ERR /, "")}`;
@@ -353,10 +352,7 @@ export class Executor implements CommandRunner {
     if (transaction !== undefined && (command.bits & Flag.NO_MULTI) !== 0) {
       return "ERR Command not allowed inside a transaction";
     }
-    // EXEC must be let do what it will do.
-    const bits = transaction !== undefined && command.fullName === "exec"
-      ? command.bits | transaction.bits
-      : command.bits;
+    const bits = bitsOf(call.session, command);
     if (!call.session.authenticated && (bits & Flag.NO_AUTH) === 0) return messages.noAuth;
     if (engine.persistence.loading && (bits & Flag.LOADING) === 0 && call.session.origin === "client") {
       return messages.loading;
@@ -371,14 +367,15 @@ export class Executor implements CommandRunner {
   }
 }
 
+/** The flags of a command, with those of the commands that it will run. */
+function bitsOf({ transaction }: Session, { bits }: Command): number {
+  return transaction !== undefined && (bits & Flag.RUNS_QUEUE) !== 0 ? bits | transaction.bits : bits;
+}
+
 /** Clients that monitor are replicas to Redis, and those may not read or write keys. */
 function touchesKeys(command: Command): boolean {
   const { flags } = command.spec;
   return flags.includes("readonly") || flags.includes("write") || flags.includes("may_replicate");
-}
-
-export function wrongArity(command: Command): string {
-  return `ERR wrong number of arguments for '${command.fullName}' command`;
 }
 
 function unknownCommand(request: Request): string {

@@ -1,10 +1,11 @@
 /**
- * Which arguments of a request are keys, and what is done with them: from the key specifications of its command. COMMAND
- * GETKEYS asks it, and so will whoever needs a command's keys without running it.
+ * The arguments of a request that are keys, and what the command does with them, from the key specifications of the
+ * command. It finds them without running the command.
  */
 import { equalsWord } from "../core/bytes.ts";
 import { parseSafeInt } from "../core/numbers.ts";
 import type { Request } from "../resp/request.ts";
+import { KeyFlag } from "./key_flags.ts";
 import type { Command } from "./registry.ts";
 import type { CommandSpec, KeyPosition, KeySpec } from "./spec.ts";
 
@@ -28,14 +29,14 @@ export function keysOf({ spec }: Command, request: Request): KeyPosition[] | und
   return found;
 }
 
-/** Index of the first key; 0 if a keyword is missing, undefined if nobody can say. */
+/** Index of the first key; 0 if a keyword is missing, undefined if the arguments do not tell. */
 function beginOf({ begin }: KeySpec, request: Request): number | undefined {
   if (begin === "unknown") return undefined;
   if ("index" in begin) return begin.index;
   const { argc, bytes, start, end } = request;
   const word = begin.keyword.toLowerCase();
   const step = begin.from > 0 ? 1 : -1;
-  // Forward, the last argument is not looked at: nothing can follow it.
+  // Forward, the last argument cannot be the keyword: no key follows it.
   const stop = begin.from > 0 ? argc - 1 : argc;
   for (let i = begin.from > 0 ? begin.from : argc + begin.from; i > 0 && i < stop; i += step) {
     if (equalsWord(bytes, start[i], end[i], word)) return i + 1 < argc ? i + 1 : undefined;
@@ -83,14 +84,14 @@ interface PlainRange {
 
 function plainRange({ begin, find, flags }: KeySpec): PlainRange | undefined {
   if (begin === "unknown" || !("index" in begin) || find === "unknown" || !("last" in find)) return undefined;
-  if (flags.includes("INCOMPLETE")) return undefined;
+  if ((flags & KeyFlag.INCOMPLETE) !== 0) return undefined;
   const { index } = begin;
   return { first: index, last: find.last >= 0 ? index + find.last : find.last, step: find.step };
 }
 
 /**
- * What older clients get in place of specifications: the one range that covers all keys with a fixed place, and whether it
- * leaves out others, so that a client must ask the server for them.
+ * The range of keys for clients that do not know specifications: it covers all keys with a fixed place. `moves` says that
+ * there are other keys, so that a client must ask the server for them.
  */
 export function keyRangeOf({ keys = [] }: CommandSpec): { range: KeyRange; moves: boolean } {
   let range: KeyRange | undefined;

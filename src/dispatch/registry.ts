@@ -25,6 +25,8 @@ export const Flag = {
   NO_MULTI: 1024,
   /** May change data though it does not say "write". */
   MAY_REPLICATE: 2048,
+  /** Runs the queue of a transaction, with the permissions that all of it needs; a refusal discards the queue. */
+  RUNS_QUEUE: 4096,
 } as const;
 
 const BITS: Partial<Record<CommandFlag, number>> = {
@@ -62,6 +64,7 @@ export class Command {
     // A command that may wait is timed by itself.
     if (spec.flags.includes("blocking")) bits &= ~Flag.BRIEF;
     if (spec.immediate) bits |= Flag.IMMEDIATE;
+    if (spec.runsQueue) bits |= Flag.RUNS_QUEUE;
     this.bits = bits;
     this.arity = spec.arity;
     this.element = spec.element ?? 0;
@@ -141,6 +144,11 @@ function hashName(bytes: Uint8Array, start: number, end: number): number {
   h = Math.imul(h, 31) + (bytes[middle] | 32);
   h = Math.imul(h, 31) + (bytes[start + (length >>> 2)] | 32) + Math.imul(length, 0x9e5);
   return (h ^ (h >>> 11)) & (SLOTS - 1);
+}
+
+/** The error for a wrong number of arguments. */
+export function wrongArity(command: Command): string {
+  return `ERR wrong number of arguments for '${command.fullName}' command`;
 }
 
 /** The name of an unknown command as the error shows it: at most 128 bytes. */

@@ -1,10 +1,11 @@
 /**
- * What a command is. One object describes a command completely: COMMAND INFO, DOCS and GETKEYS, arity errors,
- * propagation to the append-only file, the client's hints and docs/commands.md are derived from it.
- * This file owns the shape and refuses behaviour: handlers live in the families, the array of all of them in table.ts.
+ * The specification of a command. One object describes a command completely: COMMAND INFO, DOCS and GETKEYS, the errors of
+ * arity, the rules of the executor, the client's hints and docs/commands.md are derived from it. This file has the
+ * shape only: handlers stand in the families, the array of all specifications in table.ts.
  */
 import type { Request } from "../resp/request.ts";
 import type { Call } from "./call.ts";
+import { keyFlags, type KeyWords } from "./key_flags.ts";
 
 /** Redis's command flags, as COMMAND INFO prints them. */
 export type CommandFlag =
@@ -52,8 +53,8 @@ export type CommandGroup =
  * key, negative from the end; `limit` divides what is left) or a count: `keynum` and `first` relative to begin.
  */
 export interface KeySpec {
-  /** For example "RW ACCESS UPDATE". */
-  readonly flags: string;
+  /** Bits of KeyFlag. */
+  readonly flags: number;
   readonly notes?: string;
   readonly begin: { readonly index: number } | { readonly keyword: string; readonly from: number } | "unknown";
   readonly find:
@@ -63,24 +64,24 @@ export interface KeySpec {
 }
 
 /** One key at argument `index` (the command name is argument 0). */
-export function keyAt(index: number, flags: string): readonly KeySpec[] {
-  return [{ flags, begin: { index }, find: { last: 0, step: 1, limit: 0 } }];
+export function keyAt(index: number, flags: KeyWords): readonly KeySpec[] {
+  return [{ flags: keyFlags(flags), begin: { index }, find: { last: 0, step: 1, limit: 0 } }];
 }
 
 /** Keys from argument `index` to `last` (negative counts from the end), every `step` arguments. */
-export function keyRange(index: number, last: number, step: number, flags: string): readonly KeySpec[] {
-  return [{ flags, begin: { index }, find: { last, step, limit: 0 } }];
+export function keyRange(index: number, last: number, step: number, flags: KeyWords): readonly KeySpec[] {
+  return [{ flags: keyFlags(flags), begin: { index }, find: { last, step, limit: 0 } }];
 }
 
 /** A count at argument `index`, that many keys behind it. */
-export function keyCount(index: number, flags: string): readonly KeySpec[] {
-  return [{ flags, begin: { index }, find: { keynum: 0, first: 1, step: 1 } }];
+export function keyCount(index: number, flags: KeyWords): readonly KeySpec[] {
+  return [{ flags: keyFlags(flags), begin: { index }, find: { keynum: 0, first: 1, step: 1 } }];
 }
 
-/** A key of a request: the index of its argument, and what is done with it, as in KeySpec. */
+/** A key of a request: the index of its argument, and what the command does with it, as bits of KeyFlag. */
 export interface KeyPosition {
   readonly index: number;
-  readonly flags: string;
+  readonly flags: number;
 }
 
 /** The type of a value, as COMMAND DOCS names it. */
@@ -123,6 +124,8 @@ export interface CommandSpec {
   readonly types?: Readonly<Record<string, ValueType>>;
   /** Runs at once even while a transaction queues commands. */
   readonly immediate?: boolean;
+  /** Runs what a transaction has queued: it needs the permissions of all of it, and a refusal discards the transaction. */
+  readonly runsQueue?: boolean;
   /** For the server's own needs and tests: COMMAND DOCS says "syscmd". */
   readonly system?: boolean;
   readonly deprecated?: { readonly since: string; readonly replacedBy: string };

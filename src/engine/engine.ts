@@ -6,6 +6,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Random } from "../core/random.ts";
 import { ExpiryMode, type Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
+import { DebugKnobs } from "./debug_knobs.ts";
 import type { Durability } from "./durability.ts";
 import { AfterCommand } from "./after_command.ts";
 import { ClientMemory } from "./client_memory.ts";
@@ -74,6 +75,7 @@ export class Engine {
   readonly random: Random;
   readonly effects = new Effects();
   readonly stats = new Stats();
+  readonly knobs = new DebugKnobs();
   readonly rates: Rates;
   readonly slowlog = new SlowLog();
   readonly eviction: Eviction;

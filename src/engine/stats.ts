@@ -84,6 +84,9 @@ export class Stats {
   readonly errorCodes = new Map<string, number>();
   evicted = 0;
   evictedClients = 0;
+  /** Keys and fields that the expiry cycle has found, and not a command. */
+  expiredActive = 0;
+  expiredFieldsActive = 0;
   outputLimitDisconnections = 0;
   queryLimitDisconnections = 0;
   expireCycleStopped = 0;
@@ -94,12 +97,16 @@ export class Stats {
   eventLoopCycles = 0;
   eventLoopUs = 0;
   peakBytes = 0;
-  /** Changes since the start, which Redis calls dirty. */
+  /** When that was, in seconds since the epoch. */
+  peakTime = 0;
+  /** Changes since the start: what Redis calls dirty. */
   changes = 0;
 
-  /** Notes the memory that is used now. */
-  notePeak(usedBytes: number): void {
-    if (usedBytes > this.peakBytes) this.peakBytes = usedBytes;
+  /** Notes what the store takes now. */
+  notePeak(usedBytes: number, nowMs: number): void {
+    if (usedBytes <= this.peakBytes) return;
+    this.peakBytes = usedBytes;
+    this.peakTime = Math.floor(nowMs / 1000);
   }
 
   countError(message: string): void {
@@ -114,9 +121,9 @@ export class Stats {
   /** CONFIG RESETSTAT. */
   reset(): void {
     const fresh = new Stats();
-    const { peakBytes, changes } = this;
+    const { peakBytes, peakTime, changes } = this;
     this.errorCodes.clear();
     const { errorCodes } = this;
-    Object.assign(this, fresh, { peakBytes, changes, errorCodes });
+    Object.assign(this, fresh, { peakBytes, peakTime, changes, errorCodes });
   }
 }

@@ -14,6 +14,7 @@ import { nowhere, ValueReader } from "./value_reader.ts";
 import { ValueWriter } from "./value_writer.ts";
 
 const FOOTER_BYTES = 10;
+const CHECKSUM_BYTES = 8;
 
 /** The payload of a key's value. `compression` as the setting rdbcompression. */
 export function dumpValue(store: Store, db: Keyspace, ref: number, compression: boolean): Uint8Array {
@@ -26,15 +27,23 @@ export function dumpValue(store: Store, db: Keyspace, ref: number, compression: 
   return output.bytes.subarray(0, output.length);
 }
 
-/** Whether a payload has a version that is read here, and its checksum. */
-export function isSound(payload: Uint8Array): boolean {
+/** Whether a payload has a version that is read here, and its checksum or none, which are zeros. */
+export function isSound(payload: Uint8Array, skipChecksum = false): boolean {
   const footer = payload.length - FOOTER_BYTES;
   if (footer < 0) return false;
   const version = payload[footer] | payload[footer + 1] << 8;
   if (version > VERSION_READ_MAX) return false;
+  if (skipChecksum || payload.subarray(footer + 2).every((byte) => byte === 0)) return true;
   const crc = new Crc64();
   crc.add(payload, 0, footer + 2);
   return crc.matches(payload, footer + 2);
+}
+
+/** A copy of a payload with zeros for the checksum, which stand for none. */
+export function withoutChecksum(payload: Uint8Array): Uint8Array {
+  const copy = payload.slice();
+  copy.fill(0, copy.length - CHECKSUM_BYTES);
+  return copy;
 }
 
 /**

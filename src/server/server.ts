@@ -218,7 +218,7 @@ export class Server implements ConnectionHost {
     this.turn.settle();
     if (engine.store.garbagePending) this.#reclaim();
     engine.rates.sample(engine.stats, engine.clock.monotonicUs());
-    engine.stats.notePeak(engine.usedBytes);
+    engine.stats.notePeak(engine.usedBytes, nowMs);
     this.#ticks++;
     this.#aof.tick();
     if (this.#ticks % Math.ceil((MAINTAIN_EVERY_MS * hz) / 1000) === 0) {

@@ -95,7 +95,7 @@ const UNITS: Readonly<Record<string, bigint>> = {
  * Bytes from `100`, `100kb`, `1GB`, …: k, m and g count in thousands, kb, mb and gb in 1024. As Redis reads them: no digits
  * are zero, and what exceeds 64 bits stays within them. Undefined if it is no size.
  */
-function parseBytes(word: string): bigint | undefined {
+export function parseMemory(word: string): bigint | undefined {
   const match = /^([0-9]{0,127})([a-z]*)$/i.exec(word);
   const unit = match === null ? undefined : UNITS[match[2].toLowerCase()];
   if (match === null || unit === undefined) return undefined;
@@ -114,7 +114,7 @@ function formatBytes(bytes: bigint): string {
 /** A size in bytes. */
 export function memory(min: number, max: bigint, clamp?: number): Kind<number> {
   return single("BYTES", (word) => {
-    let bytes = inRange(parseBytes(word) ?? fail("argument must be a memory value"), BigInt(min), max);
+    let bytes = inRange(parseMemory(word) ?? fail("argument must be a memory value"), BigInt(min), max);
     if (clamp !== undefined && bytes < clamp) bytes = BigInt(clamp);
     return { value: Number(bytes), text: `${bytes}` };
   }, ({ text }) => formatBytes(BigInt(text)));
@@ -124,7 +124,7 @@ export function memory(min: number, max: bigint, clamp?: number): Kind<number> {
 export const memoryOrPercent: Kind<number> = single("BYTES|PERCENT%", (word) => {
   const wrong = () => fail("argument must be a memory or percent value");
   if (!word.endsWith("%")) {
-    const bytes = parseBytes(word) ?? wrong();
+    const bytes = parseMemory(word) ?? wrong();
     return { value: Number(bytes), text: `${bytes}` };
   }
   if (!/^[0-9]{1,18}%$/.test(word)) wrong();
@@ -275,8 +275,8 @@ export const bufferLimits: Kind<BufferLimits> = {
       if (name !== "normal" && name !== "replica" && name !== "pubsub") {
         fail("Invalid client class specified in buffer limit configuration.");
       }
-      const hard = parseBytes(words[i + 1]);
-      const soft = parseBytes(words[i + 2]);
+      const hard = parseMemory(words[i + 1]);
+      const soft = parseMemory(words[i + 2]);
       if (hard === undefined || soft === undefined || !/^[0-9]{1,15}$/.test(words[i + 3])) {
         fail("Error in hard, soft or soft_seconds setting in buffer limit configuration.");
       }

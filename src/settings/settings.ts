@@ -93,6 +93,7 @@ export class Settings {
     const pattern = utf8(glob);
     const found: [string, string][] = [];
     for (const [name, setting] of byName) {
+      if (setting.hidden && name !== glob.toLowerCase()) continue;
       const bytes = utf8(name);
       if (globMatch(pattern, 0, pattern.length, bytes, 0, bytes.length, true)) {
         found.push([name, this.#readings.get(setting)!.text]);
@@ -154,11 +155,11 @@ export class Settings {
   }
 
   /** The text of a config file, changed so that it says what is in force, as CONFIG REWRITE does. */
-  rewrite(fileText: string): string {
+  rewrite(fileText: string, all = false): string {
     const entries = allSettings.map((setting) => {
       const reading = this.#readings.get(setting)!;
       const isDefault = reading.text === this.#initial.get(setting);
-      return { name: setting.name, lines: setting.kind.lines(reading), isDefault };
+      return { name: setting.name, lines: setting.kind.lines(reading), isDefault: isDefault && !all };
     });
     return rewriteText(fileText, entries, (option) => findSetting(option)?.name);
   }

@@ -50,6 +50,8 @@ export interface SettingTraits {
   readonly idle?: string;
   /** Why no value but the default is accepted. */
   readonly fixed?: string;
+  /** Only CONFIG GET with its full name shows it. */
+  readonly hidden?: true;
   /** What help says of the default, where the text alone would mislead. */
   readonly defaultNote?: string;
 }
@@ -244,6 +246,13 @@ export const sections = [
     setting("lfu-log-factor", whole, "10", "how slowly the access counter of LFU grows"),
     setting("lfu-decay-time", whole, "1", "minutes after which it halves"),
     setting("startexpiryloop", yesNo, "yes", "remove expired keys in the background; else they go when touched"),
+    setting(
+      "lazyexpire-nested-arbitrary-keys",
+      yesNo,
+      "yes",
+      "SCAN and RANDOMKEY within a transaction remove the expired keys that they meet",
+      { hidden: true },
+    ),
     setting("active-expire-effort", int(1, 10), "1", "share of time spent on that, from 1 to 10"),
     setting("hz", int(0, INT_MAX, [1, 500]), "10", "rounds of background work per second"),
     idle("dynamic-hz", yesNo, "yes", "the rounds do not grow with the clients"),

@@ -26,8 +26,9 @@ const ENCODING_NAMES: readonly string[] = Object.assign<string[], Record<number,
   [Encoding.HASHTABLE_EX]: "hashtable",
 });
 
-/** The longest string that Redis embeds in its object, and the longest that it looks for an integer in. */
-const EMBEDDED_BYTES_MAX = 44;
+/** Redis embeds key and string in one object up to these bytes together. */
+const EMBEDDED_BYTES_MAX = 41;
+/** The longest string that it looks for an integer in. */
 const INTEGER_BYTES_MAX = 20;
 
 /** The name of a type as TYPE replies it. */
@@ -38,9 +39,11 @@ export function typeName(type: number): string {
 /** The name of a value's encoding as OBJECT ENCODING replies it. Uses the registers of `db`. */
 export function encodingName(db: Keyspace, ref: number): string {
   const encoding = db.encodingOf(ref);
-  if (encoding !== Encoding.AUTO) return ENCODING_NAMES[encoding];
+  if (encoding !== Encoding.AUTO && encoding !== Encoding.EMBSTR) return ENCODING_NAMES[encoding];
+  db.readKey(ref);
+  const keyBytes = db.length;
   db.readString(ref);
   const { bytes, start, length } = db;
-  if (length <= INTEGER_BYTES_MAX && isInt64(bytes, start, start + length)) return "int";
-  return length <= EMBEDDED_BYTES_MAX ? "embstr" : "raw";
+  if (encoding === Encoding.AUTO && length <= INTEGER_BYTES_MAX && isInt64(bytes, start, start + length)) return "int";
+  return keyBytes + length <= EMBEDDED_BYTES_MAX ? "embstr" : "raw";
 }

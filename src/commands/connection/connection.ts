@@ -105,7 +105,7 @@ const INT_MIN = -(2 ** 31), INT_MAX = 2 ** 31 - 1;
 
 function ping(call: Call): void {
   const { reply, request } = call;
-  if (request.argc > 2) fail("ERR wrong number of arguments for 'ping' command");
+  if (request.argc > 2) call.failArity();
   if (request.argc === 2) reply.bulk(request.bytes, request.start[1], request.end[1]);
   else reply.simple("PONG");
 }

@@ -1,22 +1,22 @@
 /**
- * DEBUG: what tests and those who look for errors need, behind the setting enable-debug-command. As in Redis its
- * subcommands are no commands of their own. It has those that can tell the truth here; what looks into structures that
- * MemDB does not have is unknown to it.
+ * DEBUG: what tests and the search for errors need, behind the setting enable-debug-command. As in Redis its subcommands
+ * are no commands of their own. Subcommands for structures that MemDB does not have are unknown to it.
  */
 import { InvariantError } from "../../core/assert.ts";
 import { fromUtf8, utf8 } from "../../core/bytes.ts";
+import { sleepFor } from "../../core/clock.ts";
 import { fail, messages } from "../../core/errors.ts";
 import { globMatch } from "../../core/glob.ts";
 import { Notify } from "../../engine/listeners.ts";
-import { dumpValue } from "../../rdb/payload.ts";
 import { reloadFromFile, reloadThroughSnapshot } from "../../rdb/reload.ts";
 import { snapshotPath } from "../../rdb/save.ts";
-import { Encoding, NEVER, Type } from "../../store/keyspace.ts";
-import type { List } from "../../store/values/list.ts";
-import { encodingName } from "../../store/type_names.ts";
+import { NEVER } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
+import { knobSubcommands } from "./knobs.ts";
 import { replyTestValue } from "./protocol.ts";
 import { digestOfStore, digestOfValue } from "./digest.ts";
+import { structureSubcommands } from "./structures.ts";
+import type { DebugSubcommand } from "./subcommand.ts";
 import { failWords, replyHelp } from "../shared/help.ts";
 import type { CommandSpec } from "../../dispatch/spec.ts";
 
@@ -33,16 +33,7 @@ export const debugCommands: readonly CommandSpec[] = [{
   handler: debug,
 }];
 
-interface Subcommand {
-  readonly name: string;
-  /** Least and most number of arguments, DEBUG and the name included. */
-  readonly argc: readonly [number, number];
-  readonly syntax: string;
-  readonly summary: string;
-  readonly run: (call: Call) => void;
-}
-
-const SUBCOMMANDS: readonly Subcommand[] = [
+const ownSubcommands: readonly DebugSubcommand[] = [
   {
     name: "DIGEST",
     argc: [2, 2],
@@ -79,20 +70,6 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     run: log,
   },
   {
-    name: "OBJECT",
-    argc: [3, 3],
-    syntax: "<key>",
-    summary: "Describes how a key's value is kept.",
-    run: describeObject,
-  },
-  {
-    name: "PAUSE-CRON",
-    argc: [3, 3],
-    syntax: "<0|1>",
-    summary: "Stops or starts the regular care of eviction, of the append-only file and of connections.",
-    run: pauseCron,
-  },
-  {
     name: "POPULATE",
     argc: [3, 5],
     syntax: "<count> [<prefix>] [<size>]",
@@ -114,27 +91,6 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     run: reload,
   },
   {
-    name: "REPLY-COPY-AVOIDANCE",
-    argc: [3, 3],
-    syntax: "<0|1>",
-    summary: "Does nothing: replies are always copied.",
-    run: ({ reply }) => reply.ok(),
-  },
-  {
-    name: "REPLYBUFFER",
-    argc: [4, 4],
-    syntax: "<PEAK-RESET-TIME <NEVER | RESET | milliseconds> | RESIZING <0|1>>",
-    summary: "Does nothing: a client holds memory for replies only while it has some.",
-    run: replyBuffer,
-  },
-  {
-    name: "SET-ACTIVE-EXPIRE",
-    argc: [3, 3],
-    syntax: "<0|1>",
-    summary: "Stops or starts the deletion of expired keys that nobody touches.",
-    run: setActiveExpire,
-  },
-  {
     name: "SLEEP",
     argc: [3, 3],
     syntax: "<seconds>",
@@ -149,6 +105,9 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     run: stringMatch,
   },
 ];
+
+const SUBCOMMANDS = [...ownSubcommands, ...structureSubcommands, ...knobSubcommands]
+  .sort((a, b) => a.name < b.name ? -1 : 1);
 
 const NOT_ALLOWED =
   'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run ' +
@@ -184,30 +143,11 @@ function log(call: Call): void {
   call.reply.ok();
 }
 
-/** Numbers are read as atoi and strtod read them: as far as they go, 0 if that is nowhere. */
-function setActiveExpire(call: Call): void {
-  call.engine.activeExpiry = (parseInt(call.text(2), 10) || 0) !== 0;
-  call.reply.ok();
-}
-
-function pauseCron(call: Call): void {
-  call.engine.cronPaused = (parseInt(call.text(2), 10) || 0) !== 0;
-  call.reply.ok();
-}
-
-function replyBuffer(call: Call): void {
-  if (call.is(2, "peak-reset-time")) {
-    if (!call.is(3, "never") && !call.is(3, "reset")) call.integer(3);
-  } else if (!call.is(2, "resizing")) {
-    fail("ERR unknown subcommand or wrong number of arguments for 'replybuffer'. Try DEBUG HELP.");
-  }
-  call.reply.ok();
-}
-
+/** The number is read as strtod reads it: as far as it goes, 0 if that is nowhere. */
 function sleep(call: Call): void {
   const { engine, reply, store } = call;
   const ms = 1000 * (parseFloat(call.text(2)) || 0);
-  if (ms > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+  if (ms > 0) sleepFor(ms);
   store.setTime(engine.clock.nowMs());
   reply.ok();
 }
@@ -249,33 +189,6 @@ function reload(call: Call): void {
     fail("ERR Error trying to load the RDB dump, check server logs.");
   }
   reply.ok();
-}
-
-/** A value in a snapshot is what DUMP returns without its type, version and checksum. */
-const PAYLOAD_FRAME_BYTES = 11;
-
-/** The line of DEBUG OBJECT. "serializedlength" is what the value takes in a snapshot. */
-function describeObject(call: Call): void {
-  const { bytes, db, engine, reply, store } = call;
-  const ref = db.find(bytes, call.start(2), call.end(2));
-  if (ref === 0) fail(messages.noSuchKey);
-  const encoding = encodingName(db, ref);
-  const { rdbcompression } = engine.settings.values;
-  const savedBytes = dumpValue(store, db, ref, rdbcompression).length - PAYLOAD_FRAME_BYTES;
-  const extra = db.encodingOf(ref) === Encoding.QUICKLIST ? quicklistText(call, ref) : "";
-  reply.simple(
-    `Value at:0x${ref.toString(16)} refcount:1 encoding:${encoding} serializedlength:${savedBytes} ` +
-      `lru:${store.clockOf(ref)} lru_seconds_idle:${store.idleSeconds(ref)}${extra}`,
-  );
-}
-
-function quicklistText({ db, store }: Call, ref: number): string {
-  const lists = store.valueType(Type.LIST) as List;
-  const bytes = lists.sizeBytes(db.encodingOf(ref), db.bodyOf(ref), 0);
-  lists.open(db.encodingOf(ref), db.bodyOf(ref));
-  const { length, maxListpackSize, nodeCount } = lists;
-  return ` ql_nodes:${nodeCount} ql_avg_node:${(length / nodeCount).toFixed(2)} ql_listpack_max:${maxListpackSize} ` +
-    `ql_compressed:0 ql_uncompressed_size:${bytes}`;
 }
 
 /** Unlike in Redis the keys are logged: what a client can read must survive a restart. */

@@ -9,6 +9,7 @@ import { Encoding, Type } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { metresIn, placeIn, replyDistance } from "./geo_call.ts";
 import { openSet, sortedSets, storeSet } from "../shared/sorted_set_call.ts";
+import { keyFlags } from "../../dispatch/key_flags.ts";
 import { type CommandSpec, keyAt, type KeySpec } from "../../dispatch/spec.ts";
 
 const noMember = "ERR could not decode requested zset member";
@@ -122,7 +123,7 @@ export const geoSearchCommands: readonly CommandSpec[] = [
 /** The keys behind STORE and STOREDIST, words that stand at argument `first` or later. */
 function storeKeys(first: number): KeySpec[] {
   return ["STORE", "STOREDIST"].map((keyword) => ({
-    flags: "OW UPDATE",
+    flags: keyFlags("OW UPDATE"),
     begin: { keyword, from: first },
     find: { last: 0, step: 1, limit: 0 },
   }));

@@ -3,12 +3,21 @@
  * values. A deadline is a whole number of milliseconds since the epoch, below 2^46 as in Redis. What is logged is the
  * deadline, never the time to live.
  */
-import { fail, shownText } from "../../core/errors.ts";
+import { fail } from "../../core/errors.ts";
 import type { EffectArgument } from "../../engine/effects.ts";
 import type { HashValue } from "../../store/values/hash_value.ts";
-import { ExpiryMode, NEVER } from "../../store/keyspace.ts";
+import { NEVER } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { wrongArity } from "../../dispatch/executor.ts";
+import {
+  type BlockRules,
+  ChangedFields,
+  deadlineAt,
+  type FieldBlock,
+  isPast,
+  logDeletion,
+  readBlock,
+} from "./field_arguments.ts";
+import { conditionAt, conditionHolds, Unit, unitAt } from "../shared/expiry.ts";
 import {
   admitPairs,
   changed,
@@ -28,19 +37,12 @@ import {
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
 
 const FIELDS_POSITIVE = "ERR Number of fields must be a positive integer";
-const EXPIRED_FIELDS_POSITIVE = "ERR Parameter `numFields` should be greater than 0";
-const SET_FIELDS_INVALID = "ERR invalid number of fields";
-const NEGATIVE_TIME = "ERR invalid expire time, must be >= 0";
 const ONE_CONDITION = "ERR Only one of FXX or FNX arguments can be specified";
-const ONE_EXPIRY = "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified";
 
 const FIELDS_SYNTAX = "FIELDS numfields field [field ...]";
 const CONDITION_SYNTAX = "[NX | XX | GT | LT]";
 const EXPIRY_SYNTAX = "EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds";
 const COMPLEXITY = "O(N) with N the number of fields";
-
-/** The latest deadline. */
-const DEADLINE_MAX = 2 ** 46 - 1;
 
 /** What is replied for a field. */
 const Outcome = { MISSING: -2, NO_DEADLINE: -1, UNMET: 0, DONE: 1, DELETED: 2 } as const;
@@ -56,7 +58,7 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
     flags: ["write", "fast"],
     keys: keyAt(1, "RW UPDATE"),
     syntax: `key seconds ${CONDITION_SYNTAX} ${FIELDS_SYNTAX}`,
-    handler: (call) => expire(call, "ex"),
+    handler: (call) => expire(call, Unit.EX),
   },
   {
     name: "hpexpire",
@@ -68,7 +70,7 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
     flags: ["write", "fast"],
     keys: keyAt(1, "RW UPDATE"),
     syntax: `key milliseconds ${CONDITION_SYNTAX} ${FIELDS_SYNTAX}`,
-    handler: (call) => expire(call, "px"),
+    handler: (call) => expire(call, Unit.PX),
   },
   {
     name: "hexpireat",
@@ -80,7 +82,7 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
     flags: ["write", "fast"],
     keys: keyAt(1, "RW UPDATE"),
     syntax: `key unix-time-seconds ${CONDITION_SYNTAX} ${FIELDS_SYNTAX}`,
-    handler: (call) => expire(call, "exat"),
+    handler: (call) => expire(call, Unit.EXAT),
   },
   {
     name: "hpexpireat",
@@ -92,7 +94,7 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
     flags: ["write", "fast"],
     keys: keyAt(1, "RW UPDATE"),
     syntax: `key unix-time-milliseconds ${CONDITION_SYNTAX} ${FIELDS_SYNTAX}`,
-    handler: (call) => expire(call, "pxat"),
+    handler: (call) => expire(call, Unit.PXAT),
   },
   {
     name: "httl",
@@ -194,79 +196,52 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
   },
 ];
 
-/** How a time is given: in seconds or milliseconds, from now or since the epoch. */
-type Unit = "ex" | "px" | "exat" | "pxat";
-const UNITS: readonly Unit[] = ["ex", "px", "exat", "pxat"];
-
-/** The unit that argument i names, undefined if none. */
-function unitAt(call: Call, i: number): Unit | undefined {
-  return UNITS.find((unit) => call.is(i, unit));
-}
-
-/** The deadline that argument i means in its unit. Throws CommandError. */
-function deadlineAt(call: Call, i: number, unit: Unit): number {
-  const value = call.integer(i);
-  if (value < 0) fail(NEGATIVE_TIME);
-  const ms = unit === "ex" || unit === "exat" ? value * 1000 : value;
-  const base = unit === "ex" || unit === "px" ? call.store.nowMs : 0;
-  if (ms > DEADLINE_MAX - base) fail(`ERR invalid expire time in '${call.command.fullName}' command`);
-  return Math.max(1, base + ms);
-}
-
-/** Whether a field with such a deadline is to be deleted. While a file loads the past stays: the file says what went. */
-function isPast(call: Call, deadline: number): boolean {
-  return deadline <= call.store.nowMs && call.store.expiryMode !== ExpiryMode.KEEP;
-}
-
 /** Replies the same outcome for `count` fields. */
 function replyMissing(call: Call, count: number): void {
   call.reply.array(count);
   for (; count > 0; count--) call.reply.integer(Outcome.MISSING);
 }
 
-/** The arguments from i on, for the log. */
-function viewsFrom(call: Call, i: number): Uint8Array[] {
-  return Array.from({ length: call.argc - i }, (_, k) => call.view(i + k));
-}
-
-/** Logs the deletion of the fields from argument i on, those that were missing included. */
-function logDeletion(call: Call, i: number): void {
-  if (call.engine.effects.open) call.logInstead("HDEL", call.view(1), ...viewsFrom(call, i));
-}
-
-const CONDITIONS = ["nx", "xx", "gt", "lt"] as const;
+const EXPIRE_RULES: BlockRules = {
+  width: 1,
+  least: 2,
+  tooShort: () => fail("ERR FIELDS requires at least numfields and one field argument"),
+  badCount: "ERR Parameter `numFields` should be greater than 0",
+};
 
 function expire(call: Call, unit: Unit): void {
-  const { argc, reply } = call;
+  const { reply } = call;
   const ref = openHashToWrite(call);
   const deadline = deadlineAt(call, 2, unit);
-  const condition = CONDITIONS.find((word) => call.is(3, word));
-  const fieldsAt = condition === undefined ? 3 : 4;
-  checkFieldsWord(call, fieldsAt);
-  const count = fieldCount(call, fieldsAt + 1, EXPIRED_FIELDS_POSITIVE);
-  if (ref === 0) return replyMissing(call, count);
+  let conditions = 0;
+  const block = readBlock(call, 3, EXPIRE_RULES, (i) => {
+    const found = conditionAt(call, i);
+    conditions |= found;
+    return found === 0 ? 0 : 1;
+  });
+  // More than one bit.
+  if ((conditions & (conditions - 1)) !== 0) fail("ERR Multiple condition flags specified");
+  if (ref === 0) return replyMissing(call, block.count);
   const hash = hashes(call);
   const past = isPast(call, deadline);
   hash.allowDeadlines();
-  const deleted: Uint8Array[] = [];
-  reply.array(count);
-  let changes = 0;
-  for (let i = fieldsAt + 2; i < argc; i++) {
+  const fields = new ChangedFields(call);
+  reply.array(block.count);
+  for (let i = block.first; i < block.end; i++) {
     if (!findField(call, hash, i)) {
       reply.integer(Outcome.MISSING);
-    } else if (!conditionHolds(condition, hash.deadline, deadline)) {
+    } else if (!conditionHolds(conditions, hash.deadline, deadline)) {
       reply.integer(Outcome.UNMET);
     } else {
-      changes++;
+      fields.add(i);
       applyDeadline(hash, deadline, past);
-      if (past && call.engine.effects.open) deleted.push(call.view(i));
       reply.integer(past ? Outcome.DELETED : Outcome.DONE);
     }
   }
-  if (changes > 0) {
-    changed(call, past ? "hdel" : "hexpire", changes);
-    if (past) call.logInstead("HDEL", call.view(1), ...deleted);
-    else logExpireAt(call, deadline, condition === undefined ? fieldsAt : fieldsAt - 1);
+  if (fields.count > 0) {
+    changed(call, past ? "hdel" : "hexpire", fields.count);
+    if (past) fields.logDeletion();
+    else fields.logDeadline(deadline);
   }
   keepOrDeleteHash(call, ref, hash);
 }
@@ -275,27 +250,6 @@ function expire(call: Call, unit: Unit): void {
 function applyDeadline(hash: HashValue, deadline: number, past: boolean): void {
   if (past) hash.remove();
   else hash.setDeadline(deadline);
-}
-
-/** Logs a deadline for the fields that the arguments from i on name, a condition before them included. */
-function logExpireAt(call: Call, deadline: number, i: number): void {
-  if (call.engine.effects.open) call.logInstead("HPEXPIREAT", call.view(1), deadline, ...viewsFrom(call, i));
-}
-
-function conditionHolds(condition: typeof CONDITIONS[number] | undefined, old: number, deadline: number): boolean {
-  switch (condition) {
-    case "nx":
-      return old === NEVER;
-    case "xx":
-      return old !== NEVER;
-    case "gt":
-      // No deadline is the latest of all.
-      return old !== NEVER && deadline > old;
-    case "lt":
-      return old === NEVER || deadline < old;
-    default:
-      return true;
-  }
 }
 
 function replyDeadlines(call: Call, unitMs: number, fromNow: boolean): void {
@@ -322,7 +276,7 @@ function persist(call: Call): void {
   if (ref === 0) return replyMissing(call, count);
   const hash = hashes(call);
   reply.array(count);
-  let changes = 0;
+  const fields = new ChangedFields(call);
   for (let i = 4; i < argc; i++) {
     if (!findField(call, hash, i)) {
       reply.integer(Outcome.MISSING);
@@ -330,13 +284,14 @@ function persist(call: Call): void {
       reply.integer(Outcome.NO_DEADLINE);
     } else {
       hash.setDeadline(NEVER);
-      changes++;
+      fields.add(i);
       reply.integer(Outcome.DONE);
     }
   }
-  if (changes === 0) return;
+  if (fields.count === 0) return;
   keepHash(call, ref, hash);
-  changed(call, "hpersist", changes);
+  changed(call, "hpersist", fields.count);
+  if (fields.count < count) fields.logDeadline(NEVER);
 }
 
 function replyNulls(call: Call, count: number): void {
@@ -364,138 +319,133 @@ function hgetdel(call: Call): void {
   }
   if (changes === 0) return;
   changed(call, "hdel", changes);
-  logDeletion(call, 4);
+  logDeletion(call, { count, first: 4, end: argc });
   keepOrDeleteHash(call, ref, hash);
 }
 
+/** The options of HGETEX and HSETEX, and their fields. */
+interface Options {
+  readonly block: FieldBlock;
+  readonly condition: "fnx" | "fxx" | undefined;
+  /** Whether the fields get the deadline. */
+  readonly expires: boolean;
+  readonly deadline: number;
+  readonly persist: boolean;
+  readonly keepTtl: boolean;
+}
+
+const GET_RULES: BlockRules = {
+  width: 1,
+  least: 1,
+  tooShort: (call) => call.failArity(),
+  badCount: "ERR invalid number of fields",
+};
+const SET_RULES: BlockRules = { ...GET_RULES, width: 2 };
+
+/** Reads the arguments of HGETEX and HSETEX: each knows the options of both, and refuses those of the other at the end. */
+function readOptions(call: Call, rules: BlockRules): Options {
+  const sets = rules === SET_RULES;
+  let condition: Options["condition"], expires = false, persist = false, keepTtl = false, deadline: number = NEVER;
+  const block = readBlock(call, 2, rules, (i) => {
+    const unit = unitAt(call, i);
+    if (unit !== Unit.NONE) {
+      if (expires || persist || keepTtl) failExpiry(sets);
+      if (i + 1 === call.argc) fail("ERR missing expire time");
+      deadline = deadlineAt(call, i + 1, unit);
+      expires = true;
+      return 2;
+    }
+    if (call.is(i, "persist")) {
+      if (expires || persist) failExpiry(sets);
+      persist = true;
+    } else if (call.is(i, "keepttl")) {
+      if (expires || keepTtl) failExpiry(sets);
+      keepTtl = true;
+    } else if (call.is(i, "fnx") || call.is(i, "fxx")) {
+      if (condition !== undefined) fail(ONE_CONDITION);
+      condition = call.is(i, "fnx") ? "fnx" : "fxx";
+    } else {
+      return 0;
+    }
+    return 1;
+  });
+  if (sets ? persist : keepTtl || condition !== undefined) fail("ERR unknown argument");
+  return { block, condition, expires, deadline, persist, keepTtl };
+}
+
+function failExpiry(sets: boolean): never {
+  fail(`ERR Only one of EX, PX, EXAT, PXAT or ${sets ? "KEEPTTL" : "PERSIST"} arguments can be specified`);
+}
+
 function hgetex(call: Call): void {
-  const { argc, reply } = call;
+  const { reply } = call;
   const ref = openHashToWrite(call);
-  const unit = unitAt(call, 2);
-  const persists = call.is(2, "persist");
-  let fieldsAt = 2, deadline: number = NEVER;
-  if (unit !== undefined) {
-    deadline = deadlineAt(call, 3, unit);
-    fieldsAt = 4;
-  } else if (persists) {
-    fieldsAt = 3;
-  }
-  checkFieldsWord(call, fieldsAt);
-  const count = fieldCount(call, fieldsAt + 1, FIELDS_POSITIVE);
-  if (ref === 0) return replyNulls(call, count);
+  const { block, expires, persist, deadline } = readOptions(call, GET_RULES);
+  if (ref === 0) return replyNulls(call, block.count);
   const hash = hashes(call);
-  const past = unit !== undefined && isPast(call, deadline);
-  if (unit !== undefined || persists) hash.allowDeadlines();
-  reply.array(count);
-  let changes = 0;
-  for (let i = fieldsAt + 2; i < argc; i++) {
+  const past = expires && isPast(call, deadline);
+  if (expires || persist) hash.allowDeadlines();
+  reply.array(block.count);
+  const fields = new ChangedFields(call);
+  for (let i = block.first; i < block.end; i++) {
     if (!findField(call, hash, i)) {
       reply.null();
       continue;
     }
     replyValue(call, hash);
-    if (unit === undefined && !(persists && hash.deadline !== NEVER)) continue;
+    if (!expires && !(persist && hash.deadline !== NEVER)) continue;
     applyDeadline(hash, deadline, past);
-    changes++;
+    fields.add(i);
   }
-  if (changes > 0) {
-    changed(call, past ? "hdel" : persists ? "hpersist" : "hexpire", changes);
-    if (past) logDeletion(call, fieldsAt + 2);
-    else if (!persists) logExpireAt(call, deadline, fieldsAt);
-    else if (call.engine.effects.open) call.logInstead("HPERSIST", call.view(1), ...viewsFrom(call, fieldsAt));
+  if (fields.count > 0) {
+    changed(call, past ? "hdel" : persist ? "hpersist" : "hexpire", fields.count);
+    if (past) fields.logDeletion();
+    else fields.logDeadline(deadline);
   }
   keepOrDeleteHash(call, ref, hash);
 }
 
-/** The options of one HSETEX; see `parseSetOptions`. */
-interface SetOptions {
-  condition: "fnx" | "fxx" | undefined;
-  unit: Unit | undefined;
-  /** The argument that names the unit. */
-  unitAt: number;
-  deadline: number;
-  keepTtl: boolean;
-  /** The argument of the first field. */
-  first: number;
-}
-
-function parseSetOptions(call: Call): SetOptions {
-  const options: SetOptions = {
-    condition: undefined,
-    unit: undefined,
-    unitAt: 0,
-    deadline: NEVER,
-    keepTtl: false,
-    first: 0,
-  };
-  for (let i = 2; i < call.argc; i++) {
-    const unit = unitAt(call, i);
-    if (call.is(i, "fields")) {
-      if (i >= call.argc - 3) fail(wrongArity(call.command));
-      const count = call.integerIn(i + 1, 1, 2 ** 31 - 1, SET_FIELDS_INVALID, SET_FIELDS_INVALID);
-      if (count * 2 !== call.argc - i - 2) fail(wrongArity(call.command));
-      options.first = i + 2;
-      return options;
-    } else if (unit !== undefined || call.is(i, "keepttl")) {
-      if (options.unit !== undefined || options.keepTtl) fail(ONE_EXPIRY);
-      if (unit === undefined) {
-        options.keepTtl = true;
-        continue;
-      }
-      if (i + 1 === call.argc) fail("ERR missing expire time");
-      options.unit = unit;
-      options.unitAt = i;
-      options.deadline = deadlineAt(call, ++i, unit);
-    } else if (call.is(i, "fnx") || call.is(i, "fxx")) {
-      if (options.condition !== undefined) fail(ONE_CONDITION);
-      options.condition = call.is(i, "fnx") ? "fnx" : "fxx";
-    } else {
-      fail(`ERR unknown argument: ${shownText(call.text(i))}`);
-    }
-  }
-  return fail(wrongArity(call.command));
-}
-
 function hsetex(call: Call): void {
-  const { argc, reply } = call;
-  const { condition, unit, unitAt, deadline, keepTtl, first } = parseSetOptions(call);
+  const { reply } = call;
+  const { block, condition, expires, deadline, keepTtl } = readOptions(call, SET_RULES);
+  const { count, first, end } = block;
   const ref = openHashToWrite(call);
   const hash = hashes(call);
   if (ref === 0 && condition === "fxx") return reply.integer(0);
-  for (let i = first; i < argc && ref !== 0 && condition !== undefined; i += 2) {
+  for (let i = first; i < end && ref !== 0 && condition !== undefined; i += 2) {
     if (hasField(call, hash, i) === (condition === "fnx")) return reply.integer(0);
   }
-  const past = unit !== undefined && isPast(call, deadline);
+  const past = expires && isPast(call, deadline);
   if (ref === 0) createHash(call, hash, first);
+  // As in Redis options behind the fields count as fields here.
   if (hash.packed) admitPairs(call, hash, first);
-  if (unit !== undefined) hash.allowDeadlines();
-  for (let i = first; i < argc; i += 2) {
+  if (expires) hash.allowDeadlines();
+  for (let i = first; i < end; i += 2) {
     hasField(call, hash, i);
     setField(call, hash, i, keepTtl);
-    if (unit === undefined) continue;
+    if (!expires) continue;
     findField(call, hash, i);
     applyDeadline(hash, deadline, past);
   }
-  const count = (argc - first) >>> 1;
   changed(call, "hset", count);
   if (past) {
     changed(call, "hdel", count);
-  } else if (unit !== undefined) {
+  } else if (expires) {
     changed(call, "hexpire", count);
   }
-  if (unit !== undefined && call.engine.effects.open) logSet(call, unitAt, deadline, first, past);
+  if (past) logDeletion(call, block, 2);
+  else if (expires || condition !== undefined) logSet(call, block, deadline, keepTtl);
   keepOrDeleteHash(call, ref, hash);
   reply.integer(1);
 }
 
-/** What the log gets of an HSETEX with an expire time: the deadline, or that the fields are gone. */
-function logSet(call: Call, unitAt: number, deadline: number, first: number, past: boolean): void {
-  if (past) {
-    const fields = Array.from({ length: (call.argc - first) >>> 1 }, (_, k) => call.view(first + 2 * k));
-    return call.logInstead("HDEL", call.view(1), ...fields);
-  }
-  const words: EffectArgument[] = ["HSETEX", ...viewsFrom(call, 1)];
-  words[unitAt] = "PXAT";
-  words[unitAt + 1] = deadline;
+/** What the log gets of an HSETEX with a time or a condition: the deadline, and no condition. */
+function logSet(call: Call, { count, first, end }: FieldBlock, deadline: number, keepTtl: boolean): void {
+  if (!call.engine.effects.open) return;
+  const words: EffectArgument[] = ["HSETEX", call.view(1)];
+  if (deadline !== NEVER) words.push("PXAT", deadline);
+  if (keepTtl) words.push("KEEPTTL");
+  words.push("FIELDS", count);
+  for (let i = first; i < end; i++) words.push(call.view(i));
   call.logInstead(...words);
 }

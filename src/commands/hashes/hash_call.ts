@@ -2,6 +2,7 @@
  * What the commands on hashes share: taking up the hash of a key, and putting it back. It owns no command.
  */
 import { fail } from "../../core/errors.ts";
+import { INT64_BOUND } from "../../core/numbers.ts";
 import { Notify } from "../../engine/listeners.ts";
 import { expireFields, hasExpiredFields } from "../../engine/field_expiry.ts";
 import { entriesBytes } from "../../store/blocks/entry.ts";
@@ -128,12 +129,11 @@ export function replyValue(call: Call, hash: HashValue): void {
 
 /** The number of fields in argument `at`, which must be that of the arguments behind it. Throws CommandError. */
 export function fieldCount(call: Call, at: number, message: string): number {
-  if (at >= call.argc) fail(`ERR wrong number of arguments for '${call.command.fullName}' command`);
-  const count = call.integerIn(at, 1, INT64_MAX, message, message);
+  if (at >= call.argc) call.failArity();
+  const count = call.integerIn(at, 1, INT64_BOUND, message, message);
   return count === call.argc - at - 1 ? count : fail(COUNT_MISMATCH);
 }
 
-const INT64_MAX = 2 ** 63;
 const COUNT_MISMATCH = "ERR The `numfields` parameter must match the number of arguments";
 
 /** Throws CommandError unless argument i says FIELDS. */

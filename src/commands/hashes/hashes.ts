@@ -18,7 +18,6 @@ import { PREFETCH_MAX } from "../../store/blocks/dict.ts";
 import type { HashValue } from "../../store/values/hash_value.ts";
 import { NEVER } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { wrongArity } from "../../dispatch/executor.ts";
 import {
   admitPairs,
   approachFields,
@@ -267,7 +266,7 @@ const digits = new Uint8Array(24);
 /** Sets the pairs from argument 2 on; returns the number of new fields. Hot. */
 function setPairs(call: Call): number {
   const { argc } = call;
-  if ((argc & 1) !== 0) fail(wrongArity(call.command));
+  if ((argc & 1) !== 0) call.failArity();
   const ref = openHashToWrite(call);
   const hash = hashes(call);
   if (ref === 0) createHash(call, hash, 2);

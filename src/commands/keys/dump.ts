@@ -3,7 +3,7 @@
  */
 import { fail, messages } from "../../core/errors.ts";
 import { Notify } from "../../engine/listeners.ts";
-import { dumpValue, isSound, restoreValue } from "../../rdb/payload.ts";
+import { dumpValue, isSound, restoreValue, withoutChecksum } from "../../rdb/payload.ts";
 import type { StoreTarget } from "../../rdb/store_target.ts";
 import { ExpiryMode, NEVER } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
@@ -89,8 +89,8 @@ function restore(call: Call): void {
   if (old !== 0 && !options.replace) fail(BUSY);
   const ttl = call.int64(2);
   if (ttl < 0) fail("ERR Invalid TTL value, must be >= 0");
-  const payload = call.view(3);
-  if (!isSound(payload)) fail(WRONG_CHECKSUM);
+  const payload = call.view(3), { skipChecksum } = call.engine.knobs;
+  if (!isSound(payload, skipChecksum)) fail(WRONG_CHECKSUM);
   const value = restoreValue(store, payload) ?? fail(BAD_FORMAT);
   if (old !== 0) db.unlink(old);
   const deadline = ttl === 0n
@@ -99,13 +99,16 @@ function restore(call: Call): void {
   call.reply.ok();
   if (deadline !== NEVER && deadline <= store.nowMs && store.expiryMode !== ExpiryMode.KEEP) {
     value.drop();
+    store.expired++;
     if (old === 0) return;
     call.logInstead("DEL", call.view(1));
     call.changed(Notify.GENERIC, "del", 1);
     return;
   }
   attach(call, value, deadline, options);
-  if (deadline !== NEVER && !options.absolute) log(call, deadline, options);
+  if (skipChecksum || (deadline !== NEVER && !options.absolute)) {
+    log(call, deadline, skipChecksum ? withoutChecksum(payload) : payload, options);
+  }
   call.changed(Notify.GENERIC, "restore", 1);
 }
 
@@ -120,13 +123,18 @@ function attach(
   if (!store.frequencies && options.idleSeconds >= 0) store.setIdle(ref, options.idleSeconds);
 }
 
-/** Logs the deadline, where the request has what is left until it. */
-function log(call: Call, deadline: Deadline, { replace, idleSeconds, frequency }: RestoreOptions): void {
+/** Logs the deadline, where the request has the time until it, and a payload that is taken at any time. */
+function log(
+  call: Call,
+  deadline: Deadline,
+  payload: Uint8Array,
+  { replace, idleSeconds, frequency }: RestoreOptions,
+): void {
   call.logInstead(
     "RESTORE",
     call.view(1),
-    `${deadline}`,
-    call.view(3),
+    deadline === NEVER ? 0 : `${deadline}`,
+    payload,
     "ABSTTL",
     ...(replace ? ["REPLACE"] : []),
     ...(idleSeconds >= 0 ? ["IDLETIME", idleSeconds] : []),

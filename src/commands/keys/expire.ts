@@ -6,6 +6,7 @@ import { INT64_MAX, INT64_MIN } from "../../core/numbers.ts";
 import { Notify } from "../../engine/listeners.ts";
 import { ExpiryMode, NEVER } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
+import { Condition, conditionAt, conditionHolds } from "../shared/expiry.ts";
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
 import { type Deadline, deadlineOfMs } from "../../store/deadline.ts";
 
@@ -13,8 +14,6 @@ const CONFLICT_NX = "ERR NX and XX, GT or LT options at the same time are not co
 const CONFLICT_GT_LT = "ERR GT and LT options at the same time are not compatible";
 
 const CONDITION = "[NX | XX | GT | LT]";
-/** Conditions on the old deadline. */
-const NX = 1, XX = 2, GT = 4, LT = 8;
 
 export const expireCommands: readonly CommandSpec[] = [
   {
@@ -157,12 +156,11 @@ function expire(call: Call, unitMs: number, fromNow: boolean): void {
 function parseCondition(call: Call): number {
   let condition = 0;
   for (let i = 3; i < call.argc; i++) {
-    if (call.is(i, "nx")) condition |= NX;
-    else if (call.is(i, "xx")) condition |= XX;
-    else if (call.is(i, "gt")) condition |= GT;
-    else if (call.is(i, "lt")) condition |= LT;
-    else fail(`ERR Unsupported option ${shownText(call.text(i))}`);
+    const found = conditionAt(call, i);
+    if (found === 0) fail(`ERR Unsupported option ${shownText(call.text(i))}`);
+    condition |= found;
   }
+  const { NX, GT, LT } = Condition;
   if ((condition & NX) !== 0 && condition !== NX) fail(CONFLICT_NX);
   if ((condition & (GT | LT)) === (GT | LT)) fail(CONFLICT_GT_LT);
   return condition;
@@ -179,14 +177,6 @@ function parseDeadline(call: Call, unitMs: number, fromNow: boolean): Deadline {
     fail(`ERR invalid expire time in '${call.command.fullName}' command`);
   }
   return deadline;
-}
-
-function conditionHolds(condition: number, old: Deadline, deadline: Deadline): boolean {
-  if ((condition & NX) !== 0 && old !== NEVER) return false;
-  if ((condition & XX) !== 0 && old === NEVER) return false;
-  // No deadline is the latest of all.
-  if ((condition & GT) !== 0 && (old === NEVER || deadline <= old)) return false;
-  return (condition & LT) === 0 || old === NEVER || deadline < old;
 }
 
 function replyDeadline(call: Call, seconds: boolean, fromNow: boolean): void {

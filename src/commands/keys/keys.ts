@@ -5,7 +5,7 @@
 import { bytesEqual } from "../../core/bytes.ts";
 import { fail, messages } from "../../core/errors.ts";
 import { Notify } from "../../engine/listeners.ts";
-import { type Keyspace, Type } from "../../store/keyspace.ts";
+import { Encoding, ExpiryMode, type Keyspace, Type } from "../../store/keyspace.ts";
 import { encodingName, typeName } from "../../store/type_names.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { subcommandHelp } from "../shared/help.ts";
@@ -21,10 +21,6 @@ const NO_FREQUENCIES =
 const NO_IDLE_TIMES =
   "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at " +
   "runtime LRU and LFU data will take some time to adjust.";
-
-/** Redis shares the objects of integers of so many digits, and says so with the largest count. */
-const SHARED_DIGITS_MAX = 4;
-const SHARED_REFERENCES = INT32_MAX;
 
 export const keyCommands: readonly CommandSpec[] = [
   {
@@ -299,10 +295,12 @@ function scan(call: Call): void {
   const cursor = parseCursor(call, 1);
   const { count, pattern, type } = parseScanOptions(call, 2, "keys");
   const found: number[] = [], expired: number[] = [];
+  const deletes = deletesExpired(call);
   const next = store.dict.scan(db.keys, cursor, count, (ref) => {
     if (!keyMatches(call, pattern, ref)) return;
-    if (db.isExpired(ref)) expired.push(ref);
-    else if (type === undefined || typeName(db.typeOf(ref)) === type) found.push(ref);
+    if (db.isExpired(ref)) {
+      if (deletes) expired.push(ref);
+    } else if (type === undefined || typeName(db.typeOf(ref)) === type) found.push(ref);
   });
   for (const ref of expired) db.expire(ref);
   reply.array(2);
@@ -327,14 +325,26 @@ function replyKey(call: Call, ref: number): void {
   call.reply.bulk(db.bytes, db.start, db.start + db.length);
 }
 
+/** Where expired keys stay, RANDOMKEY gives up after so many of them, and replies with the last, as a replica of Redis does. */
+const RANDOM_TRIES = 100;
+
 function randomkey(call: Call): void {
   const { db, store, reply } = call;
-  while (db.size > 0) {
+  const deletes = deletesExpired(call);
+  for (let tries = 1; db.size > 0; tries++) {
     const ref = store.dict.random(db.keys, store.random);
-    if (!db.isExpired(ref)) return replyKey(call, ref);
-    db.expire(ref);
+    if (!db.isExpired(ref) || (!deletes && tries === RANDOM_TRIES)) return replyKey(call, ref);
+    if (deletes) db.expire(ref);
   }
   reply.null();
+}
+
+/**
+ * Whether a command that comes across any key deletes those that are expired: not where the session only hides them, and
+ * within a unit as lazyexpire-nested-arbitrary-keys says.
+ */
+function deletesExpired({ engine, inUnit, store }: Call): boolean {
+  return store.expiryMode === ExpiryMode.DELETE && (!inUnit || engine.settings.values.lazyexpireNestedArbitraryKeys);
 }
 
 function rename(call: Call, onlyIfFree: boolean): void {
@@ -345,7 +355,9 @@ function rename(call: Call, onlyIfFree: boolean): void {
   if (same || (onlyIfFree && call.lookupWrite(2) !== 0)) {
     return onlyIfFree ? reply.integer(0) : reply.ok();
   }
-  call.store.renewClock(db.moveTo(ref, db, call.bytes, call.start(2), call.end(2)));
+  const moved = db.moveTo(ref, db, call.bytes, call.start(2), call.end(2));
+  call.store.renewClock(moved);
+  holdEncoding(db, moved);
   call.changed(Notify.GENERIC, "rename_from", 1);
   call.changed(Notify.GENERIC, "rename_to", 2, 0);
   if (onlyIfFree) reply.integer(1);
@@ -369,7 +381,7 @@ function copy(call: Call): void {
     if (!replace) return reply.integer(0);
     to.unlink(old);
   }
-  call.db.copyTo(ref, to, bytes, start, end);
+  holdEncoding(to, call.db.copyTo(ref, to, bytes, start, end));
   call.changedKey(to, Notify.GENERIC, "copy_to", bytes, start, end);
   reply.integer(1);
 }
@@ -384,6 +396,11 @@ function move(call: Call): void {
   call.changed(Notify.GENERIC, "move_from", 1);
   call.changedKey(to, Notify.GENERIC, "move_to", bytes, call.start(1), call.end(1), 0);
   reply.integer(1);
+}
+
+/** A string that is raw under a long key stays so when it goes to a short one, as in Redis. */
+function holdEncoding(db: Keyspace, ref: number): void {
+  if (db.typeOf(ref) === Type.STRING && encodingName(db, ref) === "raw") db.setEncoding(ref, Encoding.RAW);
 }
 
 function sameKey(call: Call, i: number, j: number): boolean {
@@ -416,18 +433,8 @@ function objectIdletime(call: Call): void {
   call.reply.integer(call.store.idleSeconds(ref));
 }
 
-/** Nothing is shared here; the reply is what Redis would say, which shares small integers unless it must know their age. */
+/** No value is shared, here as in Redis. */
 function objectRefcount(call: Call): void {
-  const { db, engine, reply } = call;
-  const ref = call.peek(2);
-  if (ref === 0) return reply.null();
-  const { maxmemory, maxmemoryPolicy } = engine.settings.values;
-  const shares = maxmemory === 0 || !/lru|lfu/.test(maxmemoryPolicy);
-  const shared = shares && db.typeOf(ref) === Type.STRING && encodingName(db, ref) === "int" && isSharedInteger(db);
-  reply.integer(shared ? SHARED_REFERENCES : 1);
-}
-
-/** Whether the integer in the registers of `db` is one that Redis shares: 0 to 9999. */
-function isSharedInteger(db: Keyspace): boolean {
-  return db.length <= SHARED_DIGITS_MAX && db.bytes[db.start] !== 0x2d;
+  if (call.peek(2) === 0) call.reply.null();
+  else call.reply.integer(1);
 }

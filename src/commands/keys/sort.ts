@@ -15,6 +15,7 @@ import type { Request } from "../../resp/request.ts";
 import { type Keyspace, Type } from "../../store/keyspace.ts";
 import type { List } from "../../store/values/list.ts";
 import type { Call } from "../../dispatch/call.ts";
+import { keyFlags } from "../../dispatch/key_flags.ts";
 import { type CommandSpec, keyAt, type KeyPosition, type KeySpec } from "../../dispatch/spec.ts";
 
 const STAR = "*".charCodeAt(0), SELF = "#".charCodeAt(0), NUL = 0;
@@ -28,13 +29,13 @@ const complexity = "O(N+M*log(M)) with N elements in the source and M returned; 
 const categories = ["-keyspace", "set", "sortedset", "list", "dangerous"];
 
 const patternKeys: KeySpec = {
-  flags: "RO ACCESS",
+  flags: keyFlags("RO ACCESS"),
   notes: "The keys that BY and GET read depend on the elements.",
   begin: "unknown",
   find: "unknown",
 };
 const storeKey: KeySpec = {
-  flags: "OW UPDATE",
+  flags: keyFlags("OW UPDATE"),
   notes: "The key that STORE writes may stand anywhere among the options.",
   begin: "unknown",
   find: "unknown",
@@ -67,7 +68,7 @@ export const sortCommands: readonly CommandSpec[] = [
     flags: ["readonly", "movablekeys"],
     categories,
     keys: [...keyAt(1, "RO ACCESS"), patternKeys],
-    findKeys: () => [{ index: 1, flags: "RO ACCESS" }],
+    findKeys: () => [{ index: 1, flags: keyFlags("RO ACCESS") }],
     syntax: `key ${byAndGet}`,
     handler: (call) => sort(call, false),
   },
@@ -97,8 +98,8 @@ function sortKeys(request: Request): KeyPosition[] {
     if (word === "store" && i + 1 < argc) store = ++i;
     else i += OPTION_ARGUMENTS[word] ?? 0;
   }
-  const source = { index: 1, flags: "RO ACCESS" };
-  return store === 0 ? [source] : [source, { index: store, flags: "OW UPDATE" }];
+  const source = { index: 1, flags: keyFlags("RO ACCESS") };
+  return store === 0 ? [source] : [source, { index: store, flags: keyFlags("OW UPDATE") }];
 }
 
 function readOptions(call: Call, mayStore: boolean): Options {

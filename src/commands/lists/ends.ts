@@ -6,13 +6,12 @@
  * blocking forms do the same once there is something to pop.
  */
 import { fail, messages } from "../../core/errors.ts";
+import { INT64_BOUND } from "../../core/numbers.ts";
 import { entriesBytes } from "../../store/blocks/entry.ts";
 import { Type } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { changed, keep, keepOrDelete, listsOf, openList, replyElement } from "./list_call.ts";
 import { type CommandSpec, keyAt, keyCount } from "../../dispatch/spec.ts";
-
-const INT64_MAX = 2 ** 63;
 
 const keysPositive = "ERR numkeys should be greater than 0";
 const countPositive = "ERR count should be greater than 0";
@@ -168,9 +167,9 @@ function push(call: Call, tail: boolean, create: boolean, event: string): void {
 
 /** Hot without a count. */
 function pop(call: Call, tail: boolean): void {
-  if (call.argc > 3) fail(`ERR wrong number of arguments for '${call.command.fullName}' command`);
+  if (call.argc > 3) call.failArity();
   const counted = call.argc === 3;
-  const count = counted ? call.integerIn(2, 0, INT64_MAX, messages.mustBePositive, messages.mustBePositive) : 1;
+  const count = counted ? call.integerIn(2, 0, INT64_BOUND, messages.mustBePositive, messages.mustBePositive) : 1;
   const ref = call.lookupTypeWrite(1, Type.LIST);
   if (ref === 0) {
     if (counted) call.reply.nullArray();
@@ -273,14 +272,14 @@ export interface Pop {
 
 /** Reads `numkeys key [key ...] LEFT | RIGHT [COUNT count]` from argument i on. */
 export function parsePop(call: Call, i: number): Pop {
-  const keys = call.integerIn(i, 1, INT64_MAX, keysPositive, keysPositive);
+  const keys = call.integerIn(i, 1, INT64_BOUND, keysPositive, keysPositive);
   const where = i + 1 + keys;
   if (where >= call.argc) fail(messages.syntax);
   const tail = atTail(call, where);
   let count = 1;
   if (call.argc > where + 1) {
     if (call.argc === where + 2 || !call.is(where + 1, "count")) fail(messages.syntax);
-    count = call.integerIn(where + 2, 1, INT64_MAX, countPositive, countPositive);
+    count = call.integerIn(where + 2, 1, INT64_BOUND, countPositive, countPositive);
     if (call.argc > where + 3) fail(messages.syntax);
   }
   return { first: i + 1, last: where - 1, tail, count };

@@ -3,12 +3,11 @@
  * is made of is the store's business.
  */
 import { fail, messages } from "../../core/errors.ts";
+import { INT64_BOUND } from "../../core/numbers.ts";
 import { Type } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { changed, keep, keepOrDelete, openList, replyElement } from "./list_call.ts";
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
-
-const INT64_MAX = 2 ** 63;
 
 const rankZero = "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative " +
   "to start from the end of the list";
@@ -253,7 +252,7 @@ function removeEqual(call: Call): void {
 /** Argument i as a signed number whose size is an integer of 64 bits too. */
 function rankOrCount(call: Call, i: number): number {
   const value = call.integer(i);
-  return value === -INT64_MAX && call.int64(i) === -(2n ** 63n) ? fail(rankRange) : value;
+  return value === -INT64_BOUND && call.int64(i) === -(2n ** 63n) ? fail(rankRange) : value;
 }
 
 function trim(call: Call): void {
@@ -324,5 +323,5 @@ function indicesOf(call: Call): void {
 }
 
 function notNegative(call: Call, i: number, message: string): number {
-  return call.integerIn(i, 0, INT64_MAX, message, message);
+  return call.integerIn(i, 0, INT64_BOUND, message, message);
 }

@@ -5,7 +5,7 @@
 import { fromUtf8, latin1, utf8 } from "../../core/bytes.ts";
 import { fail, messages } from "../../core/errors.ts";
 import { findSetting, SettingChangeError } from "../../settings/settings.ts";
-import { readIfThere, replaceFile } from "../../settings/config_file.ts";
+import { rewriteConfigFile } from "../shared/config_rewrite.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { subcommandHelp } from "../shared/help.ts";
 import type { CommandSpec } from "../../dispatch/spec.ts";
@@ -140,16 +140,8 @@ function configResetStat(call: Call): void {
 }
 
 function configRewrite(call: Call): void {
-  const { configFile, settings } = call.engine;
-  if (configFile === "") fail("ERR The server is running without a config file");
-  try {
-    replaceFile(configFile, settings.rewrite(readIfThere(configFile) ?? ""));
-  } catch (error) {
-    // Deno says "Permission denied (os error 13): open '…'"; Redis, and so clients, know the first part.
-    const reason = error instanceof Error ? error.message.replace(/ \(os error [^]*/, "") : `${error}`;
-    call.engine.log("warning", `CONFIG REWRITE failed: ${configFile}: ${reason}`);
-    fail(`ERR Rewriting config file: ${latin1(utf8(reason))}`);
-  }
-  call.engine.log("notice", `CONFIG REWRITE wrote ${configFile}`);
+  if (call.engine.configFile === "") fail("ERR The server is running without a config file");
+  const reason = rewriteConfigFile(call, false);
+  if (reason !== "") fail(`ERR Rewriting config file: ${latin1(utf8(reason))}`);
   call.reply.ok();
 }

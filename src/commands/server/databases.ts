@@ -64,15 +64,20 @@ export const databaseCommands: readonly CommandSpec[] = [
   },
 ];
 
-/** The keys are gone at once and their memory follows in slices, whatever the mode says. Logged even if there were none. */
+/**
+ * The keys are gone at once, and memory of many follows in slices, whatever the mode says. Logged even if there were none.
+ * As in Redis only a unit can ask for SYNC outright: otherwise what is freed at once counts as freed later, too.
+ */
 function flush(call: Call, databases: readonly Keyspace[]): void {
   if (call.argc > 2 || (call.argc === 2 && !call.is(1, "sync") && !call.is(1, "async"))) fail(messages.syntax);
+  const { store } = call, { freedLater } = store;
   let removed = 0;
   for (const db of databases) {
     if (db.size === 0) continue;
     removed += db.size;
     db.clear();
   }
+  if (call.inUnit && !(call.argc === 2 && call.is(1, "async"))) store.freedLater = freedLater;
   call.countChanges(Math.max(1, removed));
   call.reply.ok();
 }

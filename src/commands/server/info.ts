@@ -1,7 +1,7 @@
 /**
- * INFO: the server in figures, in the sections and under the names that Redis 8.0 uses, because tools read them. A field of
- * something that MemDB does not have (replicas, forks, modules) is there with the value of a Redis that does not use it; a
- * field that would be made up is left out. Two fields are our own: memdb_version and memdb_deno_version.
+ * INFO: the server in figures, with the sections and names of Redis, because tools read them. A field of a part that MemDB
+ * does not have (replicas, forks, modules) has the value that it has in a Redis that does not use this part. A field is
+ * left out where MemDB does not know its value. Two fields are MemDB's own: memdb_version and memdb_deno_version.
  */
 import type { Call } from "../../dispatch/call.ts";
 import { clientFields, persistenceFields, replicationFields, serverFields } from "./info_server.ts";
@@ -14,6 +14,7 @@ import {
   latencyFields,
   memoryFields,
   statsFields,
+  threadFields,
 } from "./info_stats.ts";
 import type { CommandSpec } from "../../dispatch/spec.ts";
 
@@ -44,9 +45,11 @@ const SECTIONS: readonly Section[] = [
   { title: "Clients", fields: clientFields },
   { title: "Memory", fields: memoryFields },
   { title: "Persistence", fields: persistenceFields },
+  { title: "Threads", fields: threadFields },
   { title: "Stats", fields: statsFields },
   { title: "Replication", fields: replicationFields },
   { title: "CPU", fields: cpuFields },
+  { title: "Hotkeys", fields: () => [] },
   { title: "Modules", fields: () => [] },
   { title: "Commandstats", fields: commandFields, onRequest: true },
   { title: "Errorstats", fields: errorFields },

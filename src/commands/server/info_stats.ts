@@ -36,6 +36,7 @@ export function memoryFields({ engine }: Call): Field[] {
     ...bytesFields("used_memory", usedBytes),
     ...bytesFields("used_memory_rss", residentBytes),
     ...bytesFields("used_memory_peak", peakBytes),
+    ["used_memory_peak_time", engine.stats.peakTime],
     ["used_memory_peak_perc", `${(100 * ratio(usedBytes, peakBytes)).toFixed(2)}%`],
     ["used_memory_overhead", overheadBytes],
     ["used_memory_startup", startBytes],
@@ -73,6 +74,9 @@ export function memoryFields({ engine }: Call): Field[] {
     ["mem_replica_full_sync_buffer", 0],
     ["mem_clients_slaves", engine.clientMemory.byKind.replica],
     ["mem_clients_normal", report.clientBytes],
+    ["mem_cluster_slot_migration_output_buffer", 0],
+    ["mem_cluster_slot_migration_input_buffer", 0],
+    ["mem_cluster_slot_migration_input_buffer_peak", 0],
     ["mem_cluster_links", 0],
     ["mem_aof_buffer", engine.persistence.pendingBytes],
     ["mem_allocator", "memdb-arena"],
@@ -105,7 +109,9 @@ export function statsFields({ engine, table }: Call): Field[] {
     ["sync_partial_ok", 0],
     ["sync_partial_err", 0],
     ["expired_subkeys", store.expiredFields],
+    ["expired_subkeys_active", stats.expiredFieldsActive],
     ["expired_keys", store.expired],
+    ["expired_keys_active", stats.expiredActive],
     ["expired_stale_perc", stats.stalePercent.toFixed(2)],
     ["expired_time_cap_reached_count", stats.expireCycleStopped],
     ["expire_cycle_cpu_milliseconds", Math.floor(stats.expireCycleUs / 1000)],
@@ -139,6 +145,8 @@ export function statsFields({ engine, table }: Call): Field[] {
     ["total_writes_processed", stats.writes],
     ["io_threaded_reads_processed", 0],
     ["io_threaded_writes_processed", 0],
+    ["io_threaded_total_prefetch_batches", 0],
+    ["io_threaded_total_prefetch_entries", 0],
     ["client_query_buffer_limit_disconnections", stats.queryLimitDisconnections],
     ["client_output_buffer_limit_disconnections", stats.outputLimitDisconnections],
     ["acl_access_denied_auth", stats.authFailures],
@@ -153,7 +161,13 @@ export function statsFields({ engine, table }: Call): Field[] {
       "instantaneous_eventloop_duration_usec",
       Math.round(ratio(rates.eventLoopUs.perSecond, rates.eventLoopCycles.perSecond)),
     ],
+    ["acl_access_denied_tls_cert", 0],
   ];
+}
+
+/** One thread serves all clients. */
+export function threadFields({ engine: { sessions, stats } }: Call): Field[] {
+  return [["io_thread_0", `clients=${sessions.size},reads=${stats.reads},writes=${stats.writes}`]];
 }
 
 /** Deno does not tell the threads of the process apart: the main thread has no figures of its own. */

@@ -32,7 +32,7 @@ export interface MemoryReport {
 export function memoryReport(engine: Engine): MemoryReport {
   const { arena, dict, databases } = engine.store;
   const { usedBytes } = engine, { reservedBytes, usedBytes: allocatedBytes } = arena;
-  engine.stats.notePeak(usedBytes);
+  engine.stats.notePeak(usedBytes, engine.clock.nowMs());
   const clientBytes = engine.clientMemory.countedBytes;
   const all = databases.map((db) => ({
     index: db.index,

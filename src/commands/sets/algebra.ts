@@ -6,6 +6,7 @@
  * the reply begins with the number of members.
  */
 import { fail, messages } from "../../core/errors.ts";
+import { INT64_BOUND } from "../../core/numbers.ts";
 import { Notify } from "../../engine/listeners.ts";
 import { Encoding, Type } from "../../store/keyspace.ts";
 import { MemberBatch } from "../../store/values/member_batch.ts";
@@ -14,7 +15,6 @@ import type { Call } from "../../dispatch/call.ts";
 import { replyMembers, setsOf } from "./set_call.ts";
 import { type CommandSpec, keyAt, keyCount, keyRange } from "../../dispatch/spec.ts";
 
-const INT64_LIMIT = 2 ** 63;
 const keysPositive = "ERR numkeys should be greater than 0";
 const tooManyKeys = "ERR Number of keys can't be greater than number of args";
 const limitNegative = "ERR LIMIT can't be negative";
@@ -178,12 +178,12 @@ function replyIntersection(call: Call): void {
 }
 
 function countCommon(call: Call): void {
-  const count = call.integerIn(1, 1, INT64_LIMIT, keysPositive, keysPositive);
+  const count = call.integerIn(1, 1, INT64_BOUND, keysPositive, keysPositive);
   if (count > call.argc - 2) fail(tooManyKeys);
   let limit = 0;
   for (let i = 2 + count; i < call.argc; i++) {
     if (!call.is(i, "limit") || i + 1 === call.argc) fail(messages.syntax);
-    limit = call.integerIn(++i, 0, INT64_LIMIT, limitNegative, limitNegative);
+    limit = call.integerIn(++i, 0, INT64_BOUND, limitNegative, limitNegative);
   }
   const sets = setsOf(call);
   const sources = commonSources(call, 2, 2 + count);

@@ -3,7 +3,7 @@
  * logged; what a set is made of is the store's business.
  */
 import { fail, messages } from "../../core/errors.ts";
-import { INT64_MIN } from "../../core/numbers.ts";
+import { INT64_BOUND, INT64_MIN } from "../../core/numbers.ts";
 import type { EffectArgument } from "../../engine/effects.ts";
 import { Notify } from "../../engine/listeners.ts";
 import { entriesBytes } from "../../store/blocks/entry.ts";
@@ -14,7 +14,6 @@ import { matchesPattern, parseCursor, parseScanOptions } from "../shared/scannin
 import { keepOrDelete, openSet, replyMembers, setsOf } from "./set_call.ts";
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
 
-const INT64_LIMIT = 2 ** 63;
 const countRange = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
 
 /** How many members one logged SREM names at most. */
@@ -282,7 +281,7 @@ function pop(call: Call): void {
 
 function popSeveral(call: Call): void {
   const { reply } = call;
-  const count = call.integerIn(2, 0, INT64_LIMIT, messages.mustBePositive, messages.mustBePositive);
+  const count = call.integerIn(2, 0, INT64_BOUND, messages.mustBePositive, messages.mustBePositive);
   const ref = call.lookupTypeWrite(1, Type.SET);
   if (ref === 0 || count === 0) return reply.set(0);
   const sets = openSet(call, ref);
@@ -328,7 +327,7 @@ function randomMember(call: Call): void {
 function randomMembers(call: Call): void {
   const { reply, session, store: { random } } = call;
   const count = call.integer(2);
-  if (count === -INT64_LIMIT && call.int64(2) === INT64_MIN) fail(countRange);
+  if (count === -INT64_BOUND && call.int64(2) === INT64_MIN) fail(countRange);
   const ref = call.lookupType(1, Type.SET);
   if (ref === 0 || count === 0) return reply.array(0);
   const sets = openSet(call, ref);

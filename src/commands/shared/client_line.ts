@@ -1,5 +1,5 @@
 /**
- * How a session is shown: the line of CLIENT LIST and INFO, field by field as Redis 8.0 prints it, what a name may
+ * How a session is shown: the line of CLIENT LIST and INFO, field by field as Redis prints it, what a name may
  * consist of, and the kinds of clients. It changes nothing.
  */
 import { sessionBytes } from "../../engine/client_memory.ts";
@@ -80,6 +80,9 @@ export function clientLine(session: Session, watches: Watches, nowMs: number, ar
     "lib-name": session.libName,
     "lib-ver": session.libVersion,
     "io-thread": 0,
+    "tot-net-in": session.bytesIn,
+    "tot-net-out": session.bytesOut,
+    "tot-cmds": session.commandCount,
   };
   return Object.entries(fields).map(([name, value]) => `${name}=${value}`).join(" ");
 }

@@ -3,14 +3,12 @@
  * whole, because its order is only known at the end.
  */
 import { fail, messages } from "../../core/errors.ts";
-import { parseDouble } from "../../core/numbers.ts";
+import { INT64_BOUND, parseDouble } from "../../core/numbers.ts";
 import { Type } from "../../store/keyspace.ts";
 import type { SortedSet } from "../../store/values/sorted_set.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { formOf, replyElements, replyHeader, sortedSets, storeSet } from "../shared/sorted_set_call.ts";
 import { type CommandSpec, keyAt, keyCount } from "../../dispatch/spec.ts";
-
-const INT64_MAX = 2 ** 63;
 
 const weightNotFloat = "ERR weight value is not a float";
 const limitNegative = "ERR LIMIT can't be negative";
@@ -299,7 +297,7 @@ function replyCardinality(call: Call): void {
   let limit = 0;
   for (let i = 2 + sources.length; i < argc; i += 2) {
     if (!call.is(i, "limit") || i + 1 === argc) fail(messages.syntax);
-    limit = call.integerIn(i + 1, 0, INT64_MAX, limitNegative, limitNegative);
+    limit = call.integerIn(i + 1, 0, INT64_BOUND, limitNegative, limitNegative);
   }
   let count = 0;
   const ordered = sources.toSorted((a, b) => a.count - b.count);

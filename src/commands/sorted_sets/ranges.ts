@@ -3,7 +3,7 @@
  * remove. Every range becomes a range of ranks first.
  */
 import { fail, messages } from "../../core/errors.ts";
-import { Encoding, Type } from "../../store/keyspace.ts";
+import { Type } from "../../store/keyspace.ts";
 import type { SortedSet } from "../../store/values/sorted_set.ts";
 import type { Call } from "../../dispatch/call.ts";
 import {
@@ -291,8 +291,6 @@ function range(call: Call, key: number, givenBounds: Bounds | undefined, givenRe
     else set.seek(reverse ? length - 1 - from : from);
     count = Math.min(Math.max(0, to - from), most);
   }
-  // A large set's negative offset counts from the end of the walk; a packed set has nothing there.
-  if (offset < 0 && set.encoding === Encoding.SKIPLIST) offset += count;
   count = offset < 0 ? 0 : Math.max(0, count - offset);
   if (limit >= 0) count = Math.min(count, limit);
   if (offset > 0 && count > 0) set.skip(reverse ? -offset : offset);

@@ -3,10 +3,10 @@
  * in sorted_set_algebra.ts; the array of all of them is here.
  */
 import { fail, messages } from "../../core/errors.ts";
-import { formatDouble } from "../../core/numbers.ts";
+import { formatDouble, INT64_BOUND, preciseText } from "../../core/numbers.ts";
 import { Notify } from "../../engine/listeners.ts";
 import { entriesBytes } from "../../store/blocks/entry.ts";
-import { Type } from "../../store/keyspace.ts";
+import { Encoding, Type } from "../../store/keyspace.ts";
 import type { SortedSet } from "../../store/values/sorted_set.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { matchesPattern, parseCursor, parseScanOptions } from "../shared/scanning.ts";
@@ -24,8 +24,6 @@ import {
 } from "../shared/sorted_set_call.ts";
 import { sortedSetRangeCommands } from "./ranges.ts";
 import { type CommandSpec, keyAt, keyCount } from "../../dispatch/spec.ts";
-
-const INT64_MAX = 2 ** 63;
 
 const nxAndXx = "ERR XX and NX options at the same time are not compatible";
 const nxGtLt = "ERR GT, LT, and/or NX options at the same time are not compatible";
@@ -357,7 +355,7 @@ function replyScoreOf(call: Call, ref: number, i: number): void {
 
 function rank(call: Call, reverse: boolean): void {
   const { argc, reply } = call;
-  if (argc > 4) fail(`ERR wrong number of arguments for '${call.command.fullName}' command`);
+  if (argc > 4) call.failArity();
   const withScore = argc === 4;
   if (withScore && !call.is(3, "withscore")) fail(messages.syntax);
   const ref = call.lookupType(1, Type.ZSET);
@@ -377,7 +375,7 @@ function rank(call: Call, reverse: boolean): void {
 function pop(call: Call, highest: boolean): void {
   if (call.argc > 3) fail(messages.syntax);
   const counted = call.argc === 3;
-  const count = counted ? call.integerIn(2, 0, INT64_MAX, messages.mustBePositive, messages.mustBePositive) : 1;
+  const count = counted ? call.integerIn(2, 0, INT64_BOUND, messages.mustBePositive, messages.mustBePositive) : 1;
   const ref = call.lookupTypeWrite(1, Type.ZSET);
   if (ref === 0 || count === 0) {
     call.reply.array(0);
@@ -397,7 +395,7 @@ export interface Pop {
 /** Reads `numkeys key [key ...] MIN | MAX [COUNT count]` from argument i on. */
 export function parsePop(call: Call, i: number): Pop {
   const { argc } = call;
-  const keys = call.integerIn(i, 1, INT64_MAX, keysPositive, keysPositive);
+  const keys = call.integerIn(i, 1, INT64_BOUND, keysPositive, keysPositive);
   const where = i + 1 + keys;
   if (where >= argc) fail(messages.syntax);
   const highest = call.is(where, "max");
@@ -405,7 +403,7 @@ export function parsePop(call: Call, i: number): Pop {
   let count = 0;
   for (let k = where + 1; k < argc; k += 2) {
     if (count > 0 || !call.is(k, "count") || k + 1 === argc) fail(messages.syntax);
-    count = call.integerIn(k + 1, 1, INT64_MAX, countPositive, countPositive);
+    count = call.integerIn(k + 1, 1, INT64_BOUND, countPositive, countPositive);
   }
   return { first: i + 1, last: where - 1, highest, count: Math.max(1, count) };
 }
@@ -434,11 +432,11 @@ function randomMembers(call: Call): void {
     set.readRandom(engine.random);
     return replyElement(call, set, "members");
   }
-  const count = call.integerIn(2, -INT64_MAX, INT64_MAX, countRange);
-  if (count === -INT64_MAX && call.int64(2) === -(2n ** 63n)) fail(countRange);
+  const count = call.integerIn(2, -INT64_BOUND, INT64_BOUND, countRange);
+  if (count === -INT64_BOUND && call.int64(2) === -(2n ** 63n)) fail(countRange);
   const withScores = argc > 3;
   if (argc > 4 || (withScores && !call.is(3, "withscores"))) fail(messages.syntax);
-  if (withScores && Math.abs(count) >= INT64_MAX / 2) fail(pairsRange);
+  if (withScores && Math.abs(count) >= INT64_BOUND / 2) fail(pairsRange);
   const ref = call.lookupType(1, Type.ZSET);
   if (ref === 0 || count === 0) return reply.array(0);
   const set = openSet(call, ref);
@@ -482,8 +480,10 @@ function scan(call: Call): void {
   if (ref !== 0) {
     // As in Redis the options of a scan of nothing are not looked at.
     const { count, pattern } = parseScanOptions(call, 3, "other");
-    next = openSet(call, ref).scan(cursor, count, (bytes, start, end, score) => {
-      if (matchesPattern(call, pattern, bytes, start, end)) found.push(bytes.slice(start, end), formatDouble(score));
+    const set = openSet(call, ref);
+    const format = set.encoding === Encoding.SKIPLIST ? preciseText : formatDouble;
+    next = set.scan(cursor, count, (bytes, start, end, score) => {
+      if (matchesPattern(call, pattern, bytes, start, end)) found.push(bytes.slice(start, end), format(score));
     });
   }
   const { reply } = call;

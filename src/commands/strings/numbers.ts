@@ -89,8 +89,6 @@ export const stringNumberCommands: readonly CommandSpec[] = [
 
 const NOT_FINITE = "ERR increment would produce NaN or Infinity";
 const DECREMENT_OVERFLOW = "ERR decrement would overflow";
-/** ByteStrings up to here are embstr, longer ones raw. */
-const EMBSTR_BYTES_MAX = 44;
 
 /** Digits of a new counter. */
 const digits = new Uint8Array(24);
@@ -154,7 +152,7 @@ function incrbyfloat(call: Call): void {
   const sum = addLongDoubles(value, delta);
   if (!isFiniteLongDouble(sum)) fail(NOT_FINITE);
   const text = fromLatin1(formatLongDouble(sum));
-  store(call, ref, text, text.length > EMBSTR_BYTES_MAX ? Encoding.RAW : Encoding.EMBSTR);
+  store(call, ref, text, Encoding.EMBSTR);
   call.changed(Notify.STRING, "incrbyfloat", 1);
   // The outcome, so that whoever reads the file need not calculate as this machine does.
   if (call.engine.effects.open) call.logInstead("SET", call.view(1), text, "KEEPTTL");

@@ -5,10 +5,8 @@ import { fail, messages } from "../../core/errors.ts";
 import { INT64_MAX } from "../../core/numbers.ts";
 import { NEVER } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
+import { fromNow, inSeconds, Unit, unitAt } from "../shared/expiry.ts";
 import { type Deadline, deadlineOfMs } from "../../store/deadline.ts";
-
-/** How an expire time is given: in seconds or milliseconds, from now or since the epoch. */
-export const Unit = { NONE: 0, EX: 1, PX: 2, EXAT: 3, PXAT: 4 } as const;
 
 /** Below it a time in seconds or milliseconds, times 1000 and plus now, stays far below 2^53. */
 const SIMPLE_TIME_MAX = 1e12;
@@ -22,7 +20,7 @@ export class StringOptions {
   get = false;
   keepTtl = false;
   persist = false;
-  unit: number = Unit.NONE;
+  unit: Unit = Unit.NONE;
   /** Argument of the expire time. */
   #timeAt = 0;
 
@@ -64,20 +62,12 @@ export class StringOptions {
   }
 }
 
-function unitAt(call: Call, i: number): number {
-  if (call.is(i, "ex")) return Unit.EX;
-  if (call.is(i, "px")) return Unit.PX;
-  if (call.is(i, "exat")) return Unit.EXAT;
-  return call.is(i, "pxat") ? Unit.PXAT : Unit.NONE;
-}
-
 /** The deadline in milliseconds that argument i means in its unit. Throws CommandError. */
-export function deadlineAt(call: Call, i: number, unit: number): Deadline {
+export function deadlineAt(call: Call, i: number, unit: Unit): Deadline {
   const value = call.integer(i);
   if (value <= 0) fail(invalidExpire(call));
-  const relative = unit === Unit.EX || unit === Unit.PX;
-  const seconds = unit === Unit.EX || unit === Unit.EXAT;
-  const base = relative ? call.store.nowMs : 0;
+  const seconds = inSeconds(unit);
+  const base = fromNow(unit) ? call.store.nowMs : 0;
   if (value <= SIMPLE_TIME_MAX) return base + (seconds ? value * 1000 : value);
   const exact = BigInt(base) + call.int64(i) * (seconds ? 1000n : 1n);
   return exact > INT64_MAX ? fail(invalidExpire(call)) : deadlineOfMs(exact);

@@ -5,17 +5,17 @@
  * Hot: SET without options, GET and MSET, MGET allocate nothing.
  */
 import { equalsWord } from "../../core/bytes.ts";
-import { fail } from "../../core/errors.ts";
 import { Notify } from "../../engine/listeners.ts";
 import { PREFETCH_MAX } from "../../store/blocks/dict.ts";
 import { hashBytes } from "../../core/hash_function.ts";
 import { ExpiryMode, NEVER, Type } from "../../store/keyspace.ts";
 import type { Request } from "../../resp/request.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { wrongArity } from "../../dispatch/executor.ts";
+import { keyFlags } from "../../dispatch/key_flags.ts";
 import { type CommandSpec, keyAt, type KeyPosition, keyRange } from "../../dispatch/spec.ts";
 import { stringNumberCommands } from "./numbers.ts";
-import { deadlineAt, StringOptions, Unit } from "./options.ts";
+import { Unit } from "../shared/expiry.ts";
+import { deadlineAt, StringOptions } from "./options.ts";
 import { stringRangeCommands } from "./ranges.ts";
 import type { Deadline } from "../../store/deadline.ts";
 
@@ -173,9 +173,9 @@ const options = new StringOptions();
 /** SET reads its key only with GET, which stands somewhere behind the value. */
 function setKeys({ argc, bytes, start, end }: Request): KeyPosition[] {
   for (let i = 3; i < argc; i++) {
-    if (equalsWord(bytes, start[i], end[i], "get")) return [{ index: 1, flags: "RW ACCESS UPDATE" }];
+    if (equalsWord(bytes, start[i], end[i], "get")) return [{ index: 1, flags: keyFlags("RW ACCESS UPDATE") }];
   }
-  return [{ index: 1, flags: "OW UPDATE" }];
+  return [{ index: 1, flags: keyFlags("OW UPDATE") }];
 }
 
 /** Hashes of the keys that `prefetch` was called for. */
@@ -290,7 +290,7 @@ function setnx(call: Call): void {
   call.reply.integer(missing ? 1 : 0);
 }
 
-function setExpiring(call: Call, unit: number): void {
+function setExpiring(call: Call, unit: Unit): void {
   const deadline = deadlineAt(call, 2, unit);
   assign(call, 1, 3, deadline);
   call.changed(Notify.GENERIC, "expire", 1);
@@ -312,7 +312,7 @@ function mget(call: Call): void {
 }
 
 function checkPairs(call: Call): void {
-  if ((call.argc & 1) === 0) fail(wrongArity(call.command));
+  if ((call.argc & 1) === 0) call.failArity();
 }
 
 function mset(call: Call): void {

@@ -31,6 +31,7 @@ export const transactionCommands: readonly CommandSpec[] = [
     arity: 1,
     flags: ["noscript", "loading", "stale", "skip_slowlog"],
     immediate: true,
+    runsQueue: true,
     syntax: "",
     handler: exec,
   },

@@ -91,6 +91,101 @@ Deno.test("DEBUG SET-ACTIVE-EXPIRE stops the expiry cycle", () =>
     assertEquals(engine.activeExpiry, true);
   }));
 
+Deno.test("DEBUG SET-ALLOW-ACCESS-EXPIRED shows expired keys and fields, and hides them again", () =>
+  withServer(async (client, { clock }) => {
+    await client.run("DEBUG SET-ACTIVE-EXPIRE 0");
+    await client.run("SET k v PX 10");
+    await client.run("HSETEX h PX 10 FIELDS 1 a 1");
+    await client.run("HSET h b 2");
+    clock.advance(20);
+    assertEquals(await client.run("DEBUG SET-ALLOW-ACCESS-EXPIRED 1"), "+OK\r\n");
+    assertEquals(await client.run("DEBUG SET-ALLOW-ACCESS-EXPIRED 1"), "+OK\r\n");
+    assertEquals(await client.run("GET k"), "$1\r\nv\r\n");
+    assertEquals(await client.run("HLEN h"), ":2\r\n");
+    assertEquals(await client.run("DEBUG SET-ALLOW-ACCESS-EXPIRED 0"), "+OK\r\n");
+    assertEquals(await client.run("GET k"), "$-1\r\n");
+    assertEquals(await client.run("HLEN h"), ":1\r\n");
+  }));
+
+Deno.test("DEBUG SET-SKIP-CHECKSUM-VALIDATION lets RESTORE take a wrong checksum", () =>
+  withServer(async (client) => {
+    const payload = Uint8Array.of(0, 1, 120, 10, 0, 1, 2, 3, 4, 5, 6, 7, 8);
+    assertMatch(await client.command("RESTORE", "k", 0, payload), /checksum are wrong/);
+    await client.run("DEBUG SET-SKIP-CHECKSUM-VALIDATION 1");
+    assertEquals(await client.command("RESTORE", "k", 0, payload), "+OK\r\n");
+    await client.run("DEBUG SET-SKIP-CHECKSUM-VALIDATION 0");
+    assertMatch(await client.command("RESTORE", "k", 0, payload, "REPLACE"), /checksum are wrong/);
+    assertEquals(await client.run("GET k"), "$1\r\nx\r\n");
+  }));
+
+Deno.test("DEBUG PAUSE-CRON and AOF-FLUSH-SLEEP reach the parts that they concern", () =>
+  withServer(async (client, { server: { engine } }) => {
+    await client.run("DEBUG PAUSE-CRON 1");
+    assertEquals(engine.cronPaused, true);
+    await client.run("DEBUG PAUSE-CRON 0");
+    assertEquals(engine.cronPaused, false);
+    await client.run("DEBUG AOF-FLUSH-SLEEP 20");
+    assertEquals(engine.knobs.aofFlushSleepUs, 20);
+  }));
+
+Deno.test("DEBUG HTSTATS, HTSTATS-KEY, SDSLEN and LISTPACK tell of MemDB's own structures", () =>
+  withServer(async (client) => {
+    await client.run("MSET a 1 b xyz");
+    await client.run("HSET h f 1");
+    await client.run("CONFIG SET hash-max-listpack-entries 0");
+    await client.run("HSET table f 1 g 2");
+    assertMatch(
+      await client.run("DEBUG HTSTATS 0"),
+      /\[Dictionary HT\]\n.* table size: \d+\n number of elements: 4\n/s,
+    );
+    assertMatch(await client.run("DEBUG HTSTATS-KEY table"), / number of elements: 2\n bytes: \d+/);
+    assertMatch(await client.run("DEBUG SDSLEN b"), /^\+key_sds_len:1, .* val_sds_len:3, /);
+    assertEquals(await client.run("DEBUG LISTPACK h"), "+Listpack structure written to the log\r\n");
+  }));
+
+Deno.test("DEBUG CONFIG-REWRITE-FORCE-ALL writes every setting", async () => {
+  const file = await Deno.makeTempFile();
+  await withServer(async (client, { server: { engine } }) => {
+    assertMatch(await client.run("DEBUG CONFIG-REWRITE-FORCE-ALL"), /^-ERR CONFIG-REWRITE-FORCE-ALL failed/);
+    engine.configFile = file;
+    assertEquals(await client.run("DEBUG CONFIG-REWRITE-FORCE-ALL"), "+OK\r\n");
+    assertMatch(await Deno.readTextFile(file), /^hz 10$/m);
+  });
+  await Deno.remove(file);
+});
+
+differential("knobs of DEBUG take and refuse what they take and refuse in Redis", (pair) =>
+  pair.sameLines(`
+    DEBUG QUICKLIST-PACKED-THRESHOLD 1b
+    DEBUG QUICKLIST-PACKED-THRESHOLD 0
+    DEBUG QUICKLIST-PACKED-THRESHOLD 5gb
+    DEBUG QUICKLIST-PACKED-THRESHOLD x
+    DEBUG QUICKLIST-PACKED-THRESHOLD
+    DEBUG REPLYBUFFER PEAK-RESET-TIME NEVER
+    DEBUG REPLYBUFFER PEAK-RESET-TIME 100
+    DEBUG REPLYBUFFER PEAK-RESET-TIME x
+    DEBUG REPLYBUFFER PEAK-RESET-TIME RESET
+    DEBUG REPLYBUFFER RESIZING 0
+    DEBUG REPLYBUFFER x 0
+    DEBUG REPLY-COPY-AVOIDANCE 0
+    DEBUG DICT-RESIZING 0
+    DEBUG SET-DISABLE-DENY-SCRIPTS 1
+    DEBUG KEYSIZES-HIST-ASSERT 1
+    DEBUG KEYSIZES-HIST-ASSERT x
+    DEBUG ALLOCSIZE-SLOTS-ASSERT 1
+    DEBUG HTSTATS x
+    DEBUG HTSTATS 99
+    DEBUG HTSTATS-KEY missing
+    RPUSH list a
+    DEBUG HTSTATS-KEY list
+    DEBUG SDSLEN list
+    DEBUG SDSLEN missing
+    SET n 1
+    DEBUG SDSLEN n
+    DEBUG LISTPACK n
+    DEBUG LISTPACK missing
+  `));
+
 Deno.test("DEBUG RELOAD takes all data through a snapshot and back", () =>
   withServer(async (client, server) => {
     await client.run("SET a b PX 1000");
@@ -126,7 +221,7 @@ Deno.test("DEBUG RELOAD NOSAVE goes back to the last snapshot", async () => {
     await client.run("SET c d");
     assertEquals(await client.run("DEBUG RELOAD NOSAVE"), "+OK\r\n");
     assertEquals(await client.run("MGET a c"), "*2\r\n$1\r\nb\r\n$-1\r\n");
-  }, { settings: { dir: folder } });
+  }, { settings: { dir: folder }, notReplayed: "it loads a snapshot" });
   await Deno.remove(folder, { recursive: true });
 });
 

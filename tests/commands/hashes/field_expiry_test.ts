@@ -153,11 +153,11 @@ Deno.test("relative times are logged as what they meant, and the past as a delet
     const at = (ms: number) => TEST_START_MS + ms;
     assertEquals(logged, [
       `0: HSETEX h PXAT ${at(100_000)} FIELDS 2 a 1 b 2`,
-      `0: HSETEX h FXX PXAT ${at(100)} FIELDS 1 a 1`,
+      `0: HSETEX h PXAT ${at(100)} FIELDS 1 a 1`,
       "0: HSETEX h KEEPTTL FIELDS 1 a 2",
-      `0: HPEXPIREAT h ${at(7000)} LT FIELDS 2 a b`,
+      `0: HPEXPIREAT h ${at(7000)} FIELDS 1 b`,
       "0: HPEXPIREAT h 4000000000000 FIELDS 1 a",
-      "0: HPERSIST h FIELDS 2 a none",
+      "0: HPERSIST h FIELDS 1 a",
       "0: HPERSIST h FIELDS 1 b",
       "0: HDEL h a",
       "0: HDEL h b",
@@ -202,7 +202,7 @@ differential("every error and every missing field is answered as Redis answers i
     ..."FIELDS -1 a|FIELDS 99999999999999999999 a|FIELDS 3000000000 a|BAD 1 a|fields 1 a|FIELDS 1 a FIELDS 1 b".split(
       "|",
     ),
-    ..."FIELDS 1 a EX 10|FIELDS 1 a NX|1 a b|a b c".split("|"),
+    ..."FIELDS 1 a EX 10|FIELDS 1 a NX|XX FIELDS 1 a NX|FIELDS 3|FIELDS|1 a b|a b c|FIELDS 2 fields fields".split("|"),
   ];
   const times = "4000000000|0|-1|x|70368744177|70368744178|70368744177663|70368744177664|9223372036854775807|1.5".split(
     "|",
@@ -259,13 +259,16 @@ differential("every error and every missing field is answered as Redis answers i
     for (const option of options.split("|")) {
       for (const command of ["HSETEX", "HGETEX"]) {
         const tails = command === "HGETEX"
-          ? ["FIELDS 1 a", "FIELDS 2 a none", "FIELDS 1", "FIELDS 2 b", "FIELDS 1 b"]
+          ? ["FIELDS 1 a", "FIELDS 2 a none", "FIELDS 1", "FIELDS 2 b", "FIELDS 1 b", "FIELDS 1 a PXAT 4000000000000"]
           : [
             "FIELDS 1 a 5",
             "FIELDS 2 b 1 none 2",
             "FIELDS 1 none 5",
             "FIELDS 1 a",
             "FIELDS 1 a 1 b",
+            "FIELDS 1 a 1 EXAT 4000000000",
+            "FIELDS 1 a 1 FXX",
+            "FIELDS 1 a 1 FIELDS 1 b 2",
             "FIELDS 2 a 1 a 2",
             "FIELDS x a 1",
           ];

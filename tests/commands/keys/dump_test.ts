@@ -230,3 +230,22 @@ Deno.test("payloads of damaged values are refused, and leave nothing behind", ()
       }
     }
   }));
+
+Deno.test("RESTORE with a deadline in the past keeps nothing, and counts an expired key", () =>
+  withServer(async (client, { server: { engine } }) => {
+    await client.run("SET k v");
+    const payload = bulkBytes(await client.command("DUMP", "k"));
+    assertEquals(await client.command("RESTORE", "k", 1, payload, "ABSTTL", "REPLACE"), "+OK\r\n");
+    assertEquals(await client.command("RESTORE", "new", 1, payload, "ABSTTL"), "+OK\r\n");
+    assertEquals(await client.run("EXISTS k new"), ":0\r\n");
+    assertEquals(engine.store.expired, 2);
+  }));
+
+Deno.test("a payload with zeros for its checksum is read, and refused if it is damaged", () =>
+  withServer(async (client) => {
+    const zeros = [0, 0, 0, 0, 0, 0, 0, 0];
+    const damaged = Uint8Array.of(0, 0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xf7, 12, 0, ...zeros);
+    assertEquals(await client.command("RESTORE", "k", 0, damaged), "-ERR Bad data format\r\n");
+    assertEquals(await client.command("RESTORE", "k", 0, Uint8Array.of(0, 1, 120, 12, 0, ...zeros)), "+OK\r\n");
+    assertEquals(await client.run("GET k"), "$1\r\nx\r\n");
+  }));

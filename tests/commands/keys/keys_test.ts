@@ -1,4 +1,5 @@
 /** The commands on keys over the wire: by themselves, and the same commands to Redis. */
+import { decode } from "../../helpers/decode.ts";
 import { assertEquals } from "@std/assert";
 import type { TestClient } from "../../helpers/client.ts";
 import { recordEffects, recordEvents } from "../../helpers/effects.ts";
@@ -376,4 +377,43 @@ differential("random commands on few keys get Redis's replies", (pair) =>
       () => ["SWAPDB", database(), database()],
     ];
     for (let i = 0; i < 300; i++) await pair.same(...pick(random, commands)());
+  }));
+
+differential("a short string is embedded beside a short key, and stays raw once it was not", async (pair) => {
+  for (const [keyBytes, length] of [[1, 40], [1, 41], [16, 25], [16, 26], [40, 1], [41, 0], [41, 1], [300, 1]]) {
+    const key = "k".repeat(keyBytes);
+    await pair.same("SET", key, "v".repeat(length));
+    await pair.same("OBJECT", "ENCODING", key);
+    await pair.same("EXPIRE", key, 1000);
+    await pair.same("OBJECT", "ENCODING", key);
+    await pair.same("INCRBYFLOAT", `n${key}`, "1.5");
+    await pair.same("OBJECT", "ENCODING", `n${key}`);
+  }
+  await pair.same("SET", "k", "v".repeat(30));
+  for (const [from, to] of [["k", "k".repeat(30)], ["k".repeat(30), "k"]]) {
+    await pair.same("COPY", from, `copy of ${to}`);
+    await pair.same("OBJECT", "ENCODING", `copy of ${to}`);
+    await pair.same("RENAME", from, to);
+    await pair.same("OBJECT", "ENCODING", to);
+  }
+});
+
+Deno.test("SCAN and RANDOMKEY in a transaction leave expired keys as lazyexpire-nested-arbitrary-keys says", () =>
+  withServer(async (client, { clock, server: { engine } }) => {
+    await client.run("DEBUG SET-ACTIVE-EXPIRE 0");
+    assertEquals(await client.run("CONFIG SET lazyexpire-nested-arbitrary-keys no"), "+OK\r\n");
+    await client.run("SET k v PX 10");
+    clock.advance(10);
+    const unit = async (line: string) => {
+      await client.run("MULTI");
+      await client.run(line);
+      return decode(await client.run("EXEC"));
+    };
+    assertEquals(await unit("SCAN 0"), [["0", []]]);
+    assertEquals(await unit("RANDOMKEY"), ["k"]);
+    assertEquals(engine.store.expired, 0);
+    await client.run("CONFIG SET lazyexpire-nested-arbitrary-keys yes");
+    assertEquals(await unit("RANDOMKEY"), [null]);
+    assertEquals(engine.store.expired, 1);
+    assertEquals(decode(await client.run("CONFIG GET lazyexpire-nested-*")), []);
   }));

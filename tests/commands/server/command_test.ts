@@ -15,9 +15,12 @@ function comparableInfo(info: Value): Value {
   return [...info.slice(0, 8), keys];
 }
 
+/** Options of commands that MemDB does not have yet: those of SET. */
+const MISSING_TOKENS: readonly unknown[] = ["IFEQ", "IFNE", "IFDEQ", "IFDNE"];
+
 /** The argument tree without names, which our notation has not, and without history. */
 function comparableTree(tree: Value | undefined): Value {
-  return ((tree ?? []) as Fields[]).map((argument) => {
+  return ((tree ?? []) as Fields[]).filter(({ token }) => !MISSING_TOKENS.includes(token)).map((argument) => {
     const { type, token, display_text, key_spec_index, flags, arguments: members } = argument;
     return {
       type,

@@ -601,3 +601,35 @@ differential("random ranges of members are Redis's where all scores are equal", 
 differential("the commands are described as Redis describes them", async (pair) => {
   for (const { name } of sortedSetCommands) await pair.same("COMMAND", "INFO", name);
 });
+
+differential("negative offsets and scores of scans are those of Redis, in both encodings", async (pair) => {
+  for (const entries of ["128", "0"]) {
+    await pair.same("CONFIG", "SET", "zset-max-listpack-entries", entries);
+    await pair.sameLines(`
+      DEL z
+      ZADD z 0 a 0 b 0 c
+      ZRANGEBYSCORE z 0 1 LIMIT -1 2
+      ZREVRANGEBYSCORE z 1 0 LIMIT -1 2
+      ZRANGEBYLEX z - + LIMIT -1 2
+      ZRANGE z - + BYLEX LIMIT -2 -1
+      ZRANGE z 0 1 BYSCORE REV LIMIT -2 -1
+      ZRANGESTORE to z 0 1 BYSCORE LIMIT -2 5
+      EXISTS to
+    `);
+  }
+  await property(3, async (random) => {
+    for (let i = 0; i < 60; i++) {
+      const tie = (1 + random.below(2 ** 20)) * 2 ** 30 + 0.25 + random.below(4) / 4;
+      const score = pick(random, [
+        ...["0", "-0", "1e16", "1e17", "123456789012345678", "0.1", "1e-4", "1e-5", "5e-324", "inf", "-inf", "1e300"],
+        String(random.unit() * 10 ** (random.below(40) - 20)),
+        String(-random.unit()),
+        String(tie),
+        String(2 ** (random.below(200) - 100)),
+      ]);
+      await pair.same("DEL", "one");
+      await pair.same("ZADD", "one", score, "member");
+      await pair.same("ZSCAN", "one", 0);
+    }
+  });
+});

@@ -1,0 +1,19 @@
+/** Writes the settings that are in force into the config file, for CONFIG REWRITE and DEBUG. It owns no command. */
+import type { Call } from "../../dispatch/call.ts";
+import { readIfThere, replaceFile } from "../../settings/config_file.ts";
+
+/** Rewrites the config file, `all` with the defaults, too. Returns why that failed, or "". */
+export function rewriteConfigFile({ engine }: Call, all: boolean): string {
+  const { configFile, settings } = engine;
+  if (configFile === "") return "Invalid argument";
+  try {
+    replaceFile(configFile, settings.rewrite(readIfThere(configFile) ?? "", all));
+  } catch (error) {
+    // Deno says "Permission denied (os error 13): open '…'"; Redis, and so clients, know the first part.
+    const reason = error instanceof Error ? error.message.replace(/ \(os error [^]*/, "") : `${error}`;
+    engine.log("warning", `CONFIG REWRITE failed: ${configFile}: ${reason}`);
+    return reason;
+  }
+  engine.log("notice", `CONFIG REWRITE wrote ${configFile}`);
+  return "";
+}

@@ -1,0 +1,47 @@
+/**
+ * The words that commands on deadlines of keys and of hash fields share: the unit of a time, and the condition on the old
+ * deadline. It owns no command.
+ */
+import type { Call } from "../../dispatch/call.ts";
+import { NEVER } from "../../store/keyspace.ts";
+
+/** The form of a time: in seconds or milliseconds, from now or since the epoch. */
+export const Unit = { NONE: 0, EX: 1, PX: 2, EXAT: 3, PXAT: 4 } as const;
+export type Unit = typeof Unit[keyof typeof Unit];
+
+/** The unit that argument i names. */
+export function unitAt(call: Call, i: number): Unit {
+  if (call.is(i, "ex")) return Unit.EX;
+  if (call.is(i, "px")) return Unit.PX;
+  if (call.is(i, "exat")) return Unit.EXAT;
+  return call.is(i, "pxat") ? Unit.PXAT : Unit.NONE;
+}
+
+/** Whether a time in this unit is in seconds. */
+export function inSeconds(unit: Unit): boolean {
+  return unit === Unit.EX || unit === Unit.EXAT;
+}
+
+/** Whether a time in this unit counts from now. */
+export function fromNow(unit: Unit): boolean {
+  return unit === Unit.EX || unit === Unit.PX;
+}
+
+/** Conditions on the old deadline, as bits. */
+export const Condition = { NX: 1, XX: 2, GT: 4, LT: 8 } as const;
+
+/** The condition that argument i names, 0 if it names none. */
+export function conditionAt(call: Call, i: number): number {
+  if (call.is(i, "nx")) return Condition.NX;
+  if (call.is(i, "xx")) return Condition.XX;
+  if (call.is(i, "gt")) return Condition.GT;
+  return call.is(i, "lt") ? Condition.LT : 0;
+}
+
+/** Whether all conditions let a new deadline take the place of the old one. NEVER is the latest of all deadlines. */
+export function conditionHolds(conditions: number, old: number | bigint, deadline: number | bigint): boolean {
+  if ((conditions & Condition.NX) !== 0 && old !== NEVER) return false;
+  if ((conditions & Condition.XX) !== 0 && old === NEVER) return false;
+  if ((conditions & Condition.GT) !== 0 && (old === NEVER || deadline <= old)) return false;
+  return (conditions & Condition.LT) === 0 || old === NEVER || deadline < old;
+}
