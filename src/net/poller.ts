@@ -95,7 +95,7 @@ export class Poller {
     invariant(this.#epoll >= 0 && this.#wake >= 0, "epoll cannot be set up");
     this.#control(os.EPOLL_CTL_ADD, this.#wake, os.EPOLLIN | os.EPOLLET);
     this.#spare = this.#openSpare();
-    // Otherwise glibc raises the threshold with every large block that is freed, and keeps what is below it.
+    // Otherwise glibc raises the threshold with every large block that is freed, and keeps smaller blocks for itself.
     libc.mallopt(os.M_MMAP_THRESHOLD, MAPPED_BYTES_MIN);
   }
 

@@ -1,7 +1,7 @@
 /**
  * The streaming parser of requests: RESP arrays of bulk strings, and inline requests. It owns the buffer that a connection
- * reads into. A request that is incomplete waits where it stands; no byte is looked at twice, but for moving. Room is made
- * for what has arrived, never for what a client announces.
+ * reads into. A request that is incomplete waits where it stands; no byte is parsed twice. Room is made for bytes that have
+ * arrived, never for bytes that a client announces.
  *
  * Hot: `#parse` runs once per request and allocates nothing once the arrays have their size.
  */
@@ -28,7 +28,7 @@ const SPARE_ROOMS_MAX = 16;
 /** Requests that no parser needs now: a client that waits holds none. */
 const spareRequests: Request[] = [];
 const SPARE_REQUESTS_MAX = 64;
-/** What a parser has in the place of a request while it waits. */
+/** The request of a parser that waits. */
 const IDLE = new Request();
 /** The length from which on Redis reads a bulk string into a buffer of its own. */
 const LONG_BULK_BYTES = 32 * 1024;
@@ -136,7 +136,7 @@ export class RequestParser {
     this.#end = count;
   }
 
-  /** Ends a loan: what waits moves to own memory. */
+  /** Ends a loan: bytes that wait move to own memory. */
   giveBack(): void {
     if (!this.#borrowed) return;
     this.#borrowed = false;
@@ -163,7 +163,7 @@ export class RequestParser {
 
   /**
    * Parses the requests that have arrived, as many as `requests` has places, and returns how many; they take the places of
-   * those that were there. It stops before an inline request and before what is wrong, which `next` then meets, and does
+   * those that were there. It stops before an inline request and before an error, which `next` then meets, and does
    * nothing for a client that is not trusted: the request before may change what it is allowed.
    */
   parseAhead(requests: Request[]): number {
