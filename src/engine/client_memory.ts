@@ -1,7 +1,7 @@
 /**
  * Memory of clients: their buffers, queued commands and watched keys. Every connection reports the bytes of its session
- * when a batch of its requests has run and when replies have left, so that the sums cost nothing to read. They are part of
- * the memory that maxmemory limits, and maxmemory-clients limits them.
+ * when a batch of its requests has run and when replies have left, so that the sums cost nothing to read. They are part
+ * of the memory that maxmemory limits, and maxmemory-clients limits them.
  */
 import type { Settings } from "../settings/settings.ts";
 import type { ClientKind, Session } from "./session.ts";

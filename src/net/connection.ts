@@ -1,7 +1,7 @@
 /**
  * The connection of one client: reads requests, has them run, and sends the replies at the end of the turn. It owns the
- * socket and knows nothing of commands. When very much is unsent, the remaining requests of the client wait and the socket
- * is not read, so that a slow reader takes a bounded amount of memory.
+ * socket and knows nothing of commands. When very much is unsent, the remaining requests of the client wait and the
+ * socket is not read, so that a slow reader takes a bounded amount of memory.
  */
 import { NO_BYTES } from "../core/bytes.ts";
 import { ProtocolError } from "../core/errors.ts";
@@ -19,13 +19,16 @@ import type { Socket, SocketOwner } from "./socket.ts";
 const FREE_OUTPUT_BYTES = 16 * 1024;
 
 /**
- * Unsent bytes above which no further request of a client runs and nothing more is read from it, if the unsent replies of
- * all clients exceed AHEAD_BYTES_ALL. A reply that is begun is always finished.
+ * Unsent bytes above which no further request of a client runs and nothing more is read from it, if the unsent replies
+ * of all clients exceed AHEAD_BYTES_ALL. A reply that is begun is always finished.
  */
 const AHEAD_BYTES = 1024 * 1024;
 const AHEAD_BYTES_ALL = 32 * 1024 * 1024;
 
-/** Bytes of unsent replies: a client with more than `hard`, or more than `soft` for `seconds`, is cut off. 0 is no limit. */
+/**
+ * Bytes of unsent replies: a client with more than `hard`, or more than `soft` for `seconds`, is cut off. 0 is no
+ * limit.
+ */
 export interface OutputLimit {
   readonly hard: number;
   readonly soft: number;
@@ -201,8 +204,8 @@ export class Connection implements Transport, SocketOwner {
   }
 
   /**
-   * Replaces the replies of this turn by errors: what its requests changed is not safe. Where replies and requests do not
-   * match one by one, the connection ends without them.
+   * Replaces the replies of this turn by errors: what its requests changed is not safe. Where replies and requests do
+   * not match one by one, the connection ends without them.
    */
   refuse(message: string): void {
     const { session } = this;

@@ -1,6 +1,7 @@
 /**
- * Sockets through epoll: one loop asks the kernel which sockets are ready, reads them into one buffer, and ends the turn
- * when all of them are served. It replaces Deno's sockets where libc.ts can be used. The server behaves the same on both.
+ * Sockets through epoll: one loop asks the kernel which sockets are ready, reads them into one buffer, and ends the
+ * turn when all of them are served. It replaces Deno's sockets where libc.ts can be used. The server behaves the same
+ * on both.
  *
  * While requests come, the loop waits in the kernel for up to a millisecond, which costs less than a trip to another
  * thread. After a millisecond without requests it waits on another thread, so that everything else goes on. In between,

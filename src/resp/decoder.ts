@@ -57,8 +57,8 @@ const aggregates: Readonly<Record<string, Aggregate>> = {
 
 /**
  * Takes bytes as they arrive and gives back whole replies. Nothing is parsed twice: a line resumes its search for CRLF
- * where it stopped, an aggregate keeps its finished elements. Memory grows with the bytes that have arrived, not with those that were
- * announced.
+ * where it stopped, an aggregate keeps its finished elements. Memory grows with the bytes that have arrived, not with
+ * those that were announced.
  */
 export class ReplyDecoder {
   #buffer = new Uint8Array(initialCapacity);
