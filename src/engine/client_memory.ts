@@ -1,7 +1,7 @@
 /**
  * Memory of clients: their buffers, queued commands and watched keys. Every connection reports the bytes of its session
- * when a batch of its requests has run and when replies have left, so that the sums cost nothing to read. They are part of
- * the memory that maxmemory limits, and maxmemory-clients limits them.
+ * when a batch of its requests has run and when replies have left, so that the sums cost nothing to read. They are part
+ * of the memory that maxmemory limits, and maxmemory-clients limits them.
  */
 import type { Settings } from "../settings/settings.ts";
 import type { ClientKind, Session } from "./session.ts";
@@ -11,7 +11,7 @@ import type { Watches } from "./watches.ts";
 const SESSION_BYTES = 1024;
 /** Bytes that a session takes for a key that it watches, without the key. */
 const WATCHED_KEY_BYTES = 72;
-/** A lower limit would leave no room for anybody to raise it. */
+/** The lowest limit: with less no client could raise it again. */
 const LIMIT_BYTES_MIN = 128 * 1024;
 
 /** Bytes that a session takes: its buffers and itself. */
@@ -48,7 +48,7 @@ export class ClientMemory {
     settings.onChange("maxmemory", configure);
   }
 
-  /** Bytes that count against maxmemory: Redis leaves out what waits for replicas. */
+  /** Bytes that count against maxmemory: as in Redis, without the buffers of replicas. */
   get countedBytes(): number {
     const { normal, pubsub, master } = this.byKind;
     return normal + pubsub + master;

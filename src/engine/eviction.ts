@@ -1,10 +1,10 @@
 /**
- * Eviction: keeps used memory within maxmemory by deleting keys, chosen as maxmemory-policy says. Used memory is the arena
- * (the data with its dictionaries) and the buffers of clients.
+ * Eviction: keeps used memory within maxmemory by deleting keys, chosen as maxmemory-policy says. Used memory is the
+ * arena (the data with its dictionaries) and the buffers of clients.
  *
- * The best key to evict is not known but sampled. A pool keeps the best of all samples from one eviction to the next, so
- * that few samples come near to the true order. An entry of the pool names a record and the clock that it had. Eviction
- * skips the entry when the record is gone or has been used since.
+ * The best key to evict is not known but sampled. A pool keeps the best of all samples from one eviction to the next,
+ * so that few samples come near to the true order. An entry of the pool names a record and the clock that it had.
+ * Eviction skips the entry when the record is gone or has been used since.
  */
 import type { Clock } from "../core/clock.ts";
 import type { Keyspace } from "../store/keyspace.ts";
@@ -60,8 +60,9 @@ export class Eviction {
   }
 
   /**
-   * Deletes keys until used memory is within maxmemory. True if a command that needs memory may run: used memory is within
-   * the limit, or on its way there. The time it takes is bounded by maxmemory-eviction-tenacity; the next call goes on.
+   * Deletes keys until used memory is within maxmemory. True if a command that needs memory may run: used memory is
+   * within the limit, or on its way there. The time it takes is bounded by maxmemory-eviction-tenacity; the next call
+   * goes on.
    */
   makeRoom(): boolean {
     const { maxmemory } = this.#settings.values;

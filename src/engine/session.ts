@@ -1,6 +1,6 @@
 /**
- * A session: who speaks. Not a socket: replay, scripts and the embedding API have sessions too. It carries what a client
- * has told about itself and chosen, and the reply writer.
+ * A session: who speaks. Not a socket: replay, scripts and the embedding API have sessions too. It carries what a
+ * client has told about itself and chosen, and the reply writer.
  */
 import type { Reply } from "../resp/reply.ts";
 import { ExpiryMode } from "../store/keyspace.ts";
@@ -29,8 +29,8 @@ export interface Transport {
   /** Sends what the reply writer holds although no request is running: pushes, MONITOR. */
   wake(): void;
   /**
-   * Ends the connection if its unsent replies exceed client-output-buffer-limit: false if it has ended. Holds its requests
-   * back if very many bytes are unsent.
+   * Ends the connection if its unsent replies exceed client-output-buffer-limit: false if it has ended. Holds its
+   * requests back if very many bytes are unsent.
    */
   checkOutput(): boolean;
   /** Tells the parser whether the client is let in: before that, requests must be small. */
@@ -38,8 +38,8 @@ export interface Transport {
 }
 
 /**
- * Where the requests of a session come from. It decides whether a command may be refused while a file loads, what happens
- * to expired keys, and whether a command may block.
+ * Where the requests of a session come from. It decides whether a command may be refused while a file loads, what
+ * happens to expired keys, and whether a command may block.
  */
 export type Origin = "client" | "replay" | "primary" | "script" | "embedded" | "console";
 
@@ -123,8 +123,8 @@ export class Session {
   }
 
   /**
-   * Sends a message outside of replies. While a command of this session runs (`running`) the message waits until the reply
-   * is whole. The bytes must not change afterwards; one message may go to many sessions.
+   * Sends a message outside of replies. While a command of this session runs (`running`) the message waits until the
+   * reply is whole. The bytes must not change afterwards; one message may go to many sessions.
    */
   push(message: Uint8Array, running: boolean): void {
     if (running) {

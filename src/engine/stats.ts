@@ -1,6 +1,6 @@
 /**
- * The counters of INFO: connections, commands, errors, turns of the event loop, and for each command its calls, its time
- * and a latency histogram.
+ * The counters of INFO: connections, commands, errors, turns of the event loop, and for each command its calls, its
+ * time and a latency histogram.
  */
 
 /** A histogram over microseconds with about 3 % resolution: 32 steps to each doubling. */
@@ -31,8 +31,8 @@ export class LatencyHistogram {
   }
 
   /**
-   * Number of observations up to 1, 2, 4, ... microseconds, cumulative, where it grows. The steps are those of Redis, whose
-   * histogram doubles 1024 ns and rounds up by a 128th: 33, 66, 132, ...
+   * Number of observations up to 1, 2, 4, ... microseconds, cumulative, where it grows. The steps are those of Redis,
+   * whose histogram doubles 1024 ns and rounds up by a 128th: 33, 66, 132, ...
    */
   cumulative(): { us: number; count: number }[] {
     const out: { us: number; count: number }[] = [];

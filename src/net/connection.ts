@@ -1,7 +1,7 @@
 /**
  * The connection of one client: reads requests, has them run, and sends the replies at the end of the turn. It owns the
- * socket and knows nothing of commands. When very much is unsent, the remaining requests of the client wait and the socket
- * is not read, so that a slow reader takes a bounded amount of memory.
+ * socket and knows nothing of commands. When very much is unsent, the remaining requests of the client wait and the
+ * socket is not read, so that a slow reader takes a bounded amount of memory.
  */
 import { NO_BYTES } from "../core/bytes.ts";
 import { ProtocolError } from "../core/errors.ts";
@@ -19,13 +19,16 @@ import type { Socket, SocketOwner } from "./socket.ts";
 const FREE_OUTPUT_BYTES = 16 * 1024;
 
 /**
- * Unsent bytes above which no further request of a client runs and nothing more is read from it, if the unsent replies of
- * all clients exceed AHEAD_BYTES_ALL. A reply that is begun is always finished.
+ * Unsent bytes above which no further request of a client runs and nothing more is read from it, if the unsent replies
+ * of all clients exceed AHEAD_BYTES_ALL. A reply that is begun is always finished.
  */
 const AHEAD_BYTES = 1024 * 1024;
 const AHEAD_BYTES_ALL = 32 * 1024 * 1024;
 
-/** Bytes of unsent replies: a client with more than `hard`, or more than `soft` for `seconds`, is cut off. 0 is no limit. */
+/**
+ * Bytes of unsent replies: a client with more than `hard`, or more than `soft` for `seconds`, is cut off. 0 is no
+ * limit.
+ */
 export interface OutputLimit {
   readonly hard: number;
   readonly soft: number;
@@ -60,7 +63,7 @@ export class Connection implements Transport, SocketOwner {
   #sending = false;
   /** Already on the turn's list. */
   #queued = false;
-  /** What the turn brought: how many requests, and where their replies begin. */
+  /** The requests of this turn: their number, and the position where their replies begin. */
   #requests = 0;
   #mark = 0;
   #closeWhenSent = false;
@@ -110,7 +113,7 @@ export class Connection implements Transport, SocketOwner {
       this.#account();
       return this.#open;
     }
-    // What waits is completed with as much as there is room for at a time, so that the room need not grow.
+    // The request that waits is completed piece by piece, as the room allows, so that the room need not grow.
     for (let at = 0; at < count && this.#open;) {
       const room = parser.room();
       const size = Math.min(room.length, count - at);
@@ -201,8 +204,8 @@ export class Connection implements Transport, SocketOwner {
   }
 
   /**
-   * Replaces the replies of this turn by errors: what its requests changed is not safe. Where replies and requests do not
-   * match one by one, the connection ends without them.
+   * Replaces the replies of this turn by errors: what its requests changed is not safe. Where replies and requests do
+   * not match one by one, the connection ends without them.
    */
   refuse(message: string): void {
     const { session } = this;
@@ -214,7 +217,7 @@ export class Connection implements Transport, SocketOwner {
     for (; this.#requests > 0; this.#requests--) this.#reply.error(message);
   }
 
-  /** Sends what was written. One write is under way at a time; what comes meanwhile follows it. */
+  /** Sends the replies that were written. One write is under way at a time; later replies follow it. */
   send(): void {
     this.#queued = false;
     this.session.wrote = false;
@@ -229,7 +232,7 @@ export class Connection implements Transport, SocketOwner {
       if (this.#closeWhenSent || this.session.closing) this.close(false);
       return;
     }
-    // Like Redis, which does not even begin to send what exceeds a limit.
+    // Replies beyond a limit are not sent even in part, as in Redis.
     if (reply.pendingBytes > FREE_OUTPUT_BYTES) {
       this.checkOutput();
       if (this.#closed) return;
@@ -274,7 +277,7 @@ export class Connection implements Transport, SocketOwner {
     this.#sending = false;
     if (this.#reply.pendingBytes > 0 && !this.#queued) this.send();
     else if (this.#closeWhenSent || (this.session.closing && !this.#queued)) this.close(false);
-    // What is sent at once was never counted.
+    // Replies that are sent at once were never counted.
     if (this.session.counted.outputBytes > 0) this.#account();
   }
 
@@ -396,7 +399,7 @@ export class Connection implements Transport, SocketOwner {
     this.#parser.dispose();
   }
 
-  /** Once in a while: gives memory back, and cuts off who is idle or reads too slowly. */
+  /** About once a second: gives memory back, and ends the connection if the client is idle or reads too slowly. */
   maintain(nowMs: number, timeoutSeconds: number): void {
     const idleMs = nowMs - this.session.lastActiveMs;
     const { session } = this;

@@ -1,9 +1,10 @@
 /**
- * The few calls of the C library that serve sockets through epoll, on Linux with glibc. The numbers and layouts are those of
- * the kernel and of glibc (man 2 epoll_wait, man 7 ip, man 7 ipv6, man 7 unix, man 3 mallopt). Nothing here knows MemDB.
+ * The few calls of the C library that serve sockets through epoll, on Linux with glibc. The numbers and layouts are
+ * those of the kernel and of glibc (man 2 epoll_wait, man 7 ip, man 7 ipv6, man 7 unix, man 3 mallopt). Nothing here
+ * knows MemDB.
  *
- * Why: a read and a write through Deno's sockets cost 2 to 3 µs beyond their system calls, and a connection that waits for
- * its next request takes 6 KiB. docs/architecture.md has the figures.
+ * Why: a read and a write through Deno's sockets cost 2 to 3 µs beyond their system calls, and a connection that waits
+ * for its next request takes 6 KiB. docs/architecture.md has the figures.
  */
 
 const SYMBOLS = {
@@ -59,7 +60,9 @@ export const EINTR = 4, EAGAIN = 11, ENFILE = 23, EMFILE = 24, EADDRINUSE = 98;
 /** Memory from this size on is mapped by itself, so that it returns to the system as soon as it is freed. */
 export const M_MMAP_THRESHOLD = -3;
 
-/** struct epoll_event is packed on x86-64 alone: events, then 64 bits of data, of which the first 32 hold the socket. */
+/**
+ * struct epoll_event is packed on x86-64 alone: events, then 64 bits of data, of which the first 32 hold the socket.
+ */
 export const EVENT_BYTES = Deno.build.arch === "x86_64" ? 12 : 16;
 export const EVENT_FD = Deno.build.arch === "x86_64" ? 4 : 8;
 

@@ -1,6 +1,7 @@
 /**
- * Sockets through epoll: one loop asks the kernel which sockets are ready, reads them into one buffer, and ends the turn
- * when all of them are served. It replaces Deno's sockets where libc.ts can be used. The server behaves the same on both.
+ * Sockets through epoll: one loop asks the kernel which sockets are ready, reads them into one buffer, and ends the
+ * turn when all of them are served. It replaces Deno's sockets where libc.ts can be used. The server behaves the same
+ * on both.
  *
  * While requests come, the loop waits in the kernel for up to a millisecond, which costs less than a trip to another
  * thread. After a millisecond without requests it waits on another thread, so that everything else goes on. In between,
@@ -95,7 +96,7 @@ export class Poller {
     invariant(this.#epoll >= 0 && this.#wake >= 0, "epoll cannot be set up");
     this.#control(os.EPOLL_CTL_ADD, this.#wake, os.EPOLLIN | os.EPOLLET);
     this.#spare = this.#openSpare();
-    // Otherwise glibc raises the threshold with every large block that is freed, and keeps what is below it.
+    // Otherwise glibc raises the threshold with every large block that is freed, and keeps smaller blocks for itself.
     libc.mallopt(os.M_MMAP_THRESHOLD, MAPPED_BYTES_MIN);
   }
 

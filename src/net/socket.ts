@@ -1,6 +1,6 @@
 /**
- * The socket of a connection: bytes in, bytes out. This implementation uses one of Deno's sockets. poller.ts has the other
- * one, for systems where the kernel can be asked directly.
+ * The socket of a connection: bytes in, bytes out. This implementation uses one of Deno's sockets. poller.ts has the
+ * other one, for systems where the kernel can be asked directly.
  */
 import { setImmediate } from "node:timers";
 
@@ -13,8 +13,8 @@ export interface Socket {
   /** Begins to read for its owner. */
   start(owner: SocketOwner): void;
   /**
-   * Sends `bytes[0, length)`. It calls the owner's `sent` when the system has taken all of them, perhaps at once. One call
-   * at a time.
+   * Sends `bytes[0, length)`. It calls the owner's `sent` when the system has taken all of them, perhaps at once. One
+   * call at a time.
    */
   send(bytes: Uint8Array, length: number): void;
   /** Reads again, after the owner has refused more. */

@@ -1,9 +1,9 @@
 /**
- * The end of a turn of the event loop. Connections run their requests as their bytes arrive; when all that arrived in one
- * turn is done, the append-only file is written once, synced if it must be, and then all replies leave.
+ * The end of a turn of the event loop. Connections run their requests as their bytes arrive; when all that arrived in
+ * one turn is done, the append-only file is written once, synced if it must be, and then all replies leave.
  *
- * A microtask does it: the reads that finish in one turn continue one behind the other, and what the first of them queues
- * runs behind the last.
+ * A microtask does it: the reads that finish in one turn continue one behind the other, and what the first of them
+ * queues runs behind the last.
  */
 import type { Executor } from "../dispatch/executor.ts";
 import type { Durability } from "../engine/durability.ts";

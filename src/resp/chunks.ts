@@ -39,7 +39,7 @@ export function takeChunk(bytes: number): Uint8Array {
   throw new RangeError(`a chunk of ${bytes} bytes is too large`);
 }
 
-/** Takes a chunk back. Nobody may use it any more. Hot. */
+/** Takes a chunk back. The caller must not use it any more. Hot. */
 export function releaseChunk(chunk: Uint8Array): void {
   if (chunk.length === CHUNK_BYTES && pool.length < POOLED_CHUNKS_MAX) pool.push(chunk);
   else releaseLarge(chunk);
@@ -55,7 +55,7 @@ function releaseLarge(chunk: Uint8Array): void {
   freeBuffer(chunk);
 }
 
-/** Frees half of the larger chunks that nobody has needed since the last call. To be called about once a second. */
+/** Frees half of the larger chunks that were idle since the last call. To be called about once a second. */
 export function trimChunks(): void {
   for (const tier of tiers) {
     for (const chunk of tier.pool.splice(0, Math.ceil(tier.idle / 2))) freeBuffer(chunk);

@@ -24,7 +24,7 @@ export type Reply =
     | { readonly type: "map"; readonly entries: readonly (readonly [Reply, Reply])[] }
   );
 
-/** The peer sent what is not RESP; the connection cannot be used any more. */
+/** The peer sent bytes that are not RESP; the connection cannot be used any more. */
 export class ReplyProtocolError extends Error {
   override name = "ReplyProtocolError";
 }
@@ -57,8 +57,8 @@ const aggregates: Readonly<Record<string, Aggregate>> = {
 
 /**
  * Takes bytes as they arrive and gives back whole replies. Nothing is parsed twice: a line resumes its search for CRLF
- * where it stopped, an aggregate keeps its finished elements. Memory grows with what has arrived, not with what was
- * announced.
+ * where it stopped, an aggregate keeps its finished elements. Memory grows with the bytes that have arrived, not with
+ * those that were announced.
  */
 export class ReplyDecoder {
   #buffer = new Uint8Array(initialCapacity);
@@ -191,7 +191,7 @@ export class ReplyDecoder {
     return { type: "verbatim", format: latin1.decode(bytes.subarray(0, 3)), bytes: bytes.subarray(4) };
   }
 
-  /** Hands a finished value to the aggregate that waits for it; what is finished at the top is the reply. */
+  /** Hands a finished value to the aggregate that waits for it; a value that is finished at the top is the reply. */
   #complete(first: Reply): Reply | undefined {
     let value: Reply | null = first;
     while (value !== null) {

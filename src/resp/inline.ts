@@ -1,6 +1,6 @@
 /**
- * Splits a line into arguments as Redis does: words between spaces; "…" with \n \r \t \b \a \xHH and \<any>; '…' with \'
- * alone. A closing quote must be followed by a space or the end.
+ * Splits a line into arguments as Redis does: words between spaces; "…" with \n \r \t \b \a \xHH and \<any>; '…' with
+ * \' alone. A closing quote must be followed by a space or the end.
  */
 import type { Request } from "./request.ts";
 

@@ -1,7 +1,7 @@
 /**
- * The streaming parser of requests: RESP arrays of bulk strings, and inline requests. It owns the buffer that a connection
- * reads into. A request that is incomplete waits where it stands; no byte is looked at twice, but for moving. Room is made
- * for what has arrived, never for what a client announces.
+ * The streaming parser of requests: RESP arrays of bulk strings, and inline requests. It owns the buffer that a
+ * connection reads into. A request that is incomplete waits where it stands; no byte is parsed twice. Room is made for
+ * bytes that have arrived, never for bytes that a client announces.
  *
  * Hot: `#parse` runs once per request and allocates nothing once the arrays have their size.
  */
@@ -28,7 +28,7 @@ const SPARE_ROOMS_MAX = 16;
 /** Requests that no parser needs now: a client that waits holds none. */
 const spareRequests: Request[] = [];
 const SPARE_REQUESTS_MAX = 64;
-/** What a parser has in the place of a request while it waits. */
+/** The request of a parser that waits. */
 const IDLE = new Request();
 /** The length from which on Redis reads a bulk string into a buffer of its own. */
 const LONG_BULK_BYTES = 32 * 1024;
@@ -96,8 +96,8 @@ export class RequestParser {
   }
 
   /**
-   * Gives memory back after a burst. Only between requests, and not while a read into `room` is under way. `lastRead` is
-   * the size of the last read in bytes.
+   * Gives memory back after a burst. Only between requests, and not while a read into `room` is under way. `lastRead`
+   * is the size of the last read in bytes.
    */
   trim(lastRead: number): void {
     if (this.#from !== this.#end) return;
@@ -110,7 +110,9 @@ export class RequestParser {
     this.#rest();
   }
 
-  /** The connection has ended: drops everything. A read into `room` may still be under way, so no pool takes the buffer. */
+  /**
+   * The connection has ended: drops everything. A read into `room` may still be under way, so no pool takes the buffer.
+   */
   dispose(): void {
     if (!this.#borrowed && this.#buffer.length > ROOM_USUAL) freeBuffer(this.#buffer);
     this.#borrowed = false;
@@ -136,7 +138,7 @@ export class RequestParser {
     this.#end = count;
   }
 
-  /** Ends a loan: what waits moves to own memory. */
+  /** Ends a loan: bytes that wait move to own memory. */
   giveBack(): void {
     if (!this.#borrowed) return;
     this.#borrowed = false;
@@ -154,16 +156,16 @@ export class RequestParser {
   }
 
   /**
-   * Parses on. True when `request` is complete; false when more must be read. Throws ProtocolError, after which the parser
-   * is good for nothing.
+   * Parses on. True when `request` is complete; false when more must be read. Throws ProtocolError, after which the
+   * parser is good for nothing.
    */
   next(): boolean {
     return this.#parse(this.request);
   }
 
   /**
-   * Parses the requests that have arrived, as many as `requests` has places, and returns how many; they take the places of
-   * those that were there. It stops before an inline request and before what is wrong, which `next` then meets, and does
+   * Parses the requests that have arrived, as many as `requests` has places, and returns how many; they take the places
+   * of those that were there. It stops before an inline request and before an error, which `next` then meets, and does
    * nothing for a client that is not trusted: the request before may change what it is allowed.
    */
   parseAhead(requests: Request[]): number {
@@ -312,7 +314,9 @@ export class RequestParser {
     return text.charCodeAt(0) === MINUS ? -1 : Number(text);
   }
 
-  /** Reads an inline request. Where there are quotes its arguments get bytes of their own, because quoting changes them. */
+  /**
+   * Reads an inline request. Where there are quotes its arguments get bytes of their own, because quoting changes them.
+   */
   #inline(request: Request): boolean {
     const buffer = this.#buffer;
     const lf = buffer.indexOf(LF, Math.max(this.#at, this.#scanned));
@@ -397,7 +401,9 @@ export class RequestParser {
   }
 }
 
-/** The number of one digit or two before a carriage return at `i`, where four bytes can be read; INVALID if it is none. */
+/**
+ * The number of one digit or two before a carriage return at `i`, where four bytes can be read; INVALID if it is none.
+ */
 function shortLength(buffer: Uint8Array, i: number): number {
   const a = buffer[i] - ZERO;
   if (a < 0 || a > 9) return INVALID;

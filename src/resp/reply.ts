@@ -1,6 +1,6 @@
 /**
- * The reply writer: RESP2 and RESP3 into chunks of bytes that a connection sends. It owns the format of every reply type,
- * and picks the RESP2 form where a session has not switched to RESP3.
+ * The reply writer: RESP2 and RESP3 into chunks of bytes that a connection sends. It owns the format of every reply
+ * type, and picks the RESP2 form where a session has not switched to RESP3.
  *
  * Hot: scalars are written byte by byte into the current chunk. Chunks come from a pool and return to it when they are
  * sent, so that an idle session holds none. The more unsent bytes there are, the larger are the chunks that follow.
@@ -10,7 +10,9 @@ import { decimalLength, DOUBLE_BYTES_MAX, writeDecimal, writeDouble } from "../c
 import { CHUNK_BYTES_MAX, releaseChunk, takeChunk } from "./chunks.ts";
 
 const NONE = new Uint8Array(0);
-/** The chunk that was last written through a view, and this view: sessions that take turns mostly get the same chunk. */
+/**
+ * The chunk that was last written through a view, and this view: sessions that take turns mostly get the same chunk.
+ */
 let viewed: Uint8Array = NONE;
 let viewOfIt: DataView = new DataView(NONE.buffer);
 
@@ -37,7 +39,9 @@ const NEXT_CHUNK_BYTES = 64 * 1024;
 const BULK_ROOM_BYTES = 16;
 /** The most digits of a safe integer, with its sign. */
 const DECIMAL_BYTES_MAX = 17;
-/** Beyond this length set(subarray) beats copying eight bytes at a time, which beats a byte loop from eight bytes on. */
+/**
+ * Beyond this length set(subarray) beats copying eight bytes at a time, which beats a byte loop from eight bytes on.
+ */
 const VIEW_COPY_BYTES_MAX = 200;
 const CR = 13, LF = 10;
 

@@ -13,7 +13,7 @@ export class Request {
   /** The request as it stands in RESP is `bytes[rawStart, rawEnd)`; rawStart is -1 for an inline request. */
   rawStart = -1;
   rawEnd = 0;
-  /** Hash of argument 1 if somebody needed it before the request ran, else 0. */
+  /** Hash of argument 1 if it was computed before the request ran, else 0. */
   keyHash = 0;
   /** Likewise of the argument that names an element of the key's collection. */
   elementHash = 0;
@@ -25,7 +25,7 @@ export class Request {
     this.end = room === 0 ? NO_PLACES : new Int32Array(room);
   }
 
-  /** A request of its own bytes, for what does not come from a socket: replay, queues, the embedding API. */
+  /** A request with bytes of its own, for requests that do not come from a socket: replay, queues, embedding. */
   static of(args: readonly Uint8Array[]): Request {
     const request = new Request(args.length);
     const parts: Uint8Array[] = [];
@@ -71,7 +71,7 @@ export class Request {
     return true;
   }
 
-  /** Makes room for at least `count` arguments; what is there stays. */
+  /** Makes room for at least `count` arguments. Those that are there stay. */
   grow(count: number): void {
     let room = Math.max(this.start.length, ROOM_MIN);
     while (room < count) room *= 2;
