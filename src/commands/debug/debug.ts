@@ -19,6 +19,7 @@ import { replyTestValue } from "./protocol.ts";
 import { digestOfStore, digestOfValue } from "./digest.ts";
 import { failWords, replyHelp } from "../shared/help.ts";
 import type { CommandSpec } from "../../dispatch/spec.ts";
+import type { RecordRef } from "../../store/memory/arena.ts";
 
 export const debugCommands: readonly CommandSpec[] = [{
   name: "debug",
@@ -234,7 +235,7 @@ function describeObject(call: Call): void {
   );
 }
 
-function quicklistText({ db, store }: Call, ref: number): string {
+function quicklistText({ db, store }: Call, ref: RecordRef): string {
   const lists = store.valueType(Type.LIST) as List;
   const bytes = lists.sizeBytes(db.encodingOf(ref), db.bodyOf(ref), 0);
   lists.open(db.encodingOf(ref), db.bodyOf(ref));
