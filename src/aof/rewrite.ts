@@ -26,6 +26,7 @@ import { type Keyspace, NEVER, Type } from "../store/keyspace.ts";
 import { KeyWalk } from "../store/walk.ts";
 import { Emitter } from "./emitter.ts";
 import type { AofFile } from "./file.ts";
+import type { RecordRef } from "../store/memory/arena.ts";
 
 /** Longer strings are written in pieces of this size. */
 const PIECE_BYTES = 256 * 1024;
@@ -122,7 +123,7 @@ export class Rewrite implements EffectListener {
   }
 
   /** Writes a key that the walk came to, or, if it is large, the beginning of it. */
-  #writeRecord(db: Keyspace, ref: number): void {
+  #writeRecord(db: Keyspace, ref: RecordRef): void {
     this.keysWritten++;
     db.readKey(ref);
     const { bytes, start, length } = db;
@@ -161,7 +162,7 @@ export class Rewrite implements EffectListener {
   }
 
   /** Writes a value from a cursor on, and at its end the key's deadline. Returns the cursor to go on with, 0 at the end. */
-  #writeValue(db: Keyspace, ref: number, from: number): number {
+  #writeValue(db: Keyspace, ref: RecordRef, from: number): number {
     const { store } = this.#engine;
     const emitter = this.#emitter;
     const type = db.typeOf(ref);
@@ -184,18 +185,18 @@ export class Rewrite implements EffectListener {
     return cursor;
   }
 
-  #find({ db, key }: Late): number {
+  #find({ db, key }: Late): RecordRef {
     const { databases, dict } = this.#engine.store;
     return dict.find(databases[db].keys, key, 0, key.length, hashBytes(key, 0, key.length));
   }
 
-  #countOf(db: Keyspace, ref: number): number {
+  #countOf(db: Keyspace, ref: RecordRef): number {
     const type = db.typeOf(ref);
     return type === Type.STRING ? 0 : db.store.valueType(type).count(db.encodingOf(ref), db.bodyOf(ref));
   }
 
   /** Pieces are put at their places, so that SETBIT and SETRANGE may come between them. */
-  #writeString(db: Keyspace, ref: number, from: number): number {
+  #writeString(db: Keyspace, ref: RecordRef, from: number): number {
     const emitter = this.#emitter;
     db.readString(ref);
     const { bytes, start, length } = db;

@@ -17,6 +17,7 @@ import { hashBytes } from "../core/hash_function.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
 import { type Command, type CommandTable, wrongArity } from "./registry.ts";
+import type { RecordRef } from "../store/memory/arena.ts";
 
 /** An effect that takes the place of the request in the log. */
 export interface PendingEffect {
@@ -170,13 +171,13 @@ export class Call {
   }
 
   /** The record of key argument i for reading, 0 if missing. Counts the hit or miss. */
-  lookup(i: number): number {
+  lookup(i: number): RecordRef {
     const { bytes, start, end } = this.request;
     return this.db.lookup(bytes, start[i], end[i], this.hash(i));
   }
 
   /** lookup for a command that only looks at the key: its clock stays. */
-  peek(i: number): number {
+  peek(i: number): RecordRef {
     const { bytes, start, end } = this.request;
     const ref = this.db.find(bytes, start[i], end[i], this.hash(i));
     if (ref === 0) this.store.misses++;
@@ -185,20 +186,20 @@ export class Call {
   }
 
   /** The record of key argument i for writing, 0 if missing. */
-  lookupWrite(i: number): number {
+  lookupWrite(i: number): RecordRef {
     const { bytes, start, end } = this.request;
     return this.db.lookupWrite(bytes, start[i], end[i], this.hash(i));
   }
 
   /** The record of key argument i, 0 if missing; WRONGTYPE if it holds another type. */
-  lookupType(i: number, type: number): number {
+  lookupType(i: number, type: number): RecordRef {
     const ref = this.lookup(i);
     if (ref !== 0 && this.db.typeOf(ref) !== type) fail(messages.wrongType);
     return ref;
   }
 
   /** lookupType for a command that writes. */
-  lookupTypeWrite(i: number, type: number): number {
+  lookupTypeWrite(i: number, type: number): RecordRef {
     const ref = this.lookupWrite(i);
     if (ref !== 0 && this.db.typeOf(ref) !== type) fail(messages.wrongType);
     return ref;

@@ -10,6 +10,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
 import type { Settings } from "../settings/settings.ts";
+import type { RecordRef } from "../store/memory/arena.ts";
 
 /** Entries of the pool. */
 const POOL = 16;
@@ -117,7 +118,7 @@ export class Eviction {
       if (candidates === 0) return false;
       while (this.#pooled > 0) {
         const i = this.#take();
-        const db = databases[this.#db[i]], ref = this.#ref[i];
+        const db = databases[this.#db[i]], ref = this.#ref[i] as RecordRef;
         const stands = dict.locate(volatile ? db.expires : db.keys, this.#hash[i], ref);
         if (!stands || this.#stampOf(db, ref) !== this.#stamp[i]) continue;
         this.#remove(db, ref);
@@ -127,7 +128,7 @@ export class Eviction {
   }
 
   /** Puts a record in the pool if there is room, or if it is better to evict than the worst entry. */
-  #consider(db: Keyspace, ref: number): void {
+  #consider(db: Keyspace, ref: RecordRef): void {
     const score = this.#scoreOf(db, ref);
     let at = 0;
     for (let i = 0; i < this.#pooled; i++) {
@@ -155,17 +156,17 @@ export class Eviction {
   }
 
   /** The higher the score, the better it is to evict the record. */
-  #scoreOf(db: Keyspace, ref: number): number {
+  #scoreOf(db: Keyspace, ref: RecordRef): number {
     if (this.#byDeadline) return -Number(db.deadlineOf(ref));
     return this.#store.frequencies ? -this.#store.frequency(ref) : this.#store.idleSeconds(ref);
   }
 
   /** A number that changes when the record is used: the score of an entry with another stamp is out of date. */
-  #stampOf(db: Keyspace, ref: number): number {
+  #stampOf(db: Keyspace, ref: RecordRef): number {
     return this.#byDeadline ? Number(db.deadlineOf(ref)) : this.#store.clockOf(ref);
   }
 
-  #remove(db: Keyspace, ref: number): void {
+  #remove(db: Keyspace, ref: RecordRef): void {
     db.readKey(ref);
     const key = db.bytes.slice(db.start, db.start + db.length);
     db.unlink(ref);

@@ -11,6 +11,7 @@
 import { ExpiryMode, type Keyspace } from "../store/keyspace.ts";
 import type { Engine } from "./engine.ts";
 import { expireFields, hasExpiredFields } from "./field_expiry.ts";
+import type { RecordRef } from "../store/memory/arena.ts";
 
 /** Keys of a step; with each degree of active-expire-effort above the first there are more. */
 const STEP_KEYS = 64, STEP_KEYS_PER_EFFORT = 16;
@@ -84,9 +85,9 @@ export function runExpiryCycle(engine: Engine, state: ExpiryState): number {
 /** Steps through one database until few keys of a step were expired. False when time ended it. */
 function sweep(engine: Engine, state: ExpiryState, db: Keyspace, round: Round): boolean {
   const { clock, store } = engine;
-  const expired: number[] = [];
+  const expired: RecordRef[] = [];
   let sampled: number, ttlSum: number, percent = state.percents[db.index] ?? 0;
-  const visit = (ref: number) => {
+  const visit = (ref: RecordRef) => {
     sampled++;
     if (db.isExpired(ref)) expired.push(ref);
     else ttlSum += Number(db.deadlineOf(ref)) - store.nowMs;
@@ -114,7 +115,7 @@ function sweep(engine: Engine, state: ExpiryState, db: Keyspace, round: Round): 
 }
 
 /** Removes the expired fields of a hash that has some. False when time ended it. */
-function expireAll(engine: Engine, db: Keyspace, ref: number, round: Round): boolean {
+function expireAll(engine: Engine, db: Keyspace, ref: RecordRef, round: Round): boolean {
   while (expireFields(engine, db, ref, FIELDS_AT_ONCE) && hasExpiredFields(db, ref)) {
     if (engine.clock.monotonicUs() >= round.endUs) return false;
   }
@@ -124,9 +125,9 @@ function expireAll(engine: Engine, db: Keyspace, ref: number, round: Round): boo
 /** Steps through the hashes with field deadlines of one database until few of a step had expired fields. False as `sweep`. */
 function sweepFields(engine: Engine, state: ExpiryState, db: Keyspace, round: Round): boolean {
   const { clock, store } = engine;
-  const due: number[] = [];
+  const due: RecordRef[] = [];
   let sampled = 0;
-  const visit = (ref: number) => {
+  const visit = (ref: RecordRef) => {
     sampled++;
     if (hasExpiredFields(db, ref)) due.push(ref);
   };

@@ -8,9 +8,10 @@ import type { HashValue } from "../store/values/hash_value.ts";
 import type { EffectArgument } from "./effects.ts";
 import type { Engine } from "./engine.ts";
 import { Notify } from "./listeners.ts";
+import type { RecordRef } from "../store/memory/arena.ts";
 
 /** Whether the hash of a record, in an encoding with deadlines, has expired fields that are to be deleted. */
-export function hasExpiredFields(db: Keyspace, ref: number): boolean {
+export function hasExpiredFields(db: Keyspace, ref: RecordRef): boolean {
   const { store } = db;
   if (store.expiryMode !== ExpiryMode.DELETE) return false;
   const deadline = store.valueType(Type.HASH).earliestDeadline!(db.encodingOf(ref), db.bodyOf(ref));
@@ -18,7 +19,7 @@ export function hasExpiredFields(db: Keyspace, ref: number): boolean {
 }
 
 /** Removes up to `limit` expired fields of a hash that has some, and its key with the last field: then it returns false. */
-export function expireFields(engine: Engine, db: Keyspace, ref: number, limit: number): boolean {
+export function expireFields(engine: Engine, db: Keyspace, ref: RecordRef, limit: number): boolean {
   const { effects, store } = engine;
   const hash = store.valueType(Type.HASH) as HashValue;
   db.readKey(ref);

@@ -4,7 +4,7 @@
  */
 import { type Keyspace, NEVER } from "../store/keyspace.ts";
 import { keyLength, keyStart } from "../store/blocks/record.ts";
-import { CHUNK_SHIFT } from "../store/memory/arena.ts";
+import { CHUNK_SHIFT, type RecordRef } from "../store/memory/arena.ts";
 import type { Store } from "../store/store.ts";
 import { MAGIC, Opcode, VERSION, VERSION_FIELD_DEADLINES } from "./format.ts";
 import type { RdbOutput } from "./output.ts";
@@ -48,7 +48,7 @@ export class RdbFileWriter {
   }
 
   /** Writes one key. */
-  key(db: Keyspace, ref: number): void {
+  key(db: Keyspace, ref: RecordRef): void {
     const { output } = this;
     if (db !== this.#db) this.#select(db);
     const deadline = db.deadlineOf(ref);

@@ -12,12 +12,13 @@ import { RdbOutput } from "./output.ts";
 import { StoreTarget } from "./store_target.ts";
 import { nowhere, ValueReader } from "./value_reader.ts";
 import { ValueWriter } from "./value_writer.ts";
+import type { RecordRef } from "../store/memory/arena.ts";
 
 const FOOTER_BYTES = 10;
 const CHECKSUM_BYTES = 8;
 
 /** The payload of a key's value. `compression` as the setting rdbcompression. */
-export function dumpValue(store: Store, db: Keyspace, ref: number, compression: boolean): Uint8Array {
+export function dumpValue(store: Store, db: Keyspace, ref: RecordRef, compression: boolean): Uint8Array {
   const output = new RdbOutput({ compression, checksum: true });
   const writer = new ValueWriter(store, output);
   output.byte(writer.typeOf(db, ref));

@@ -12,6 +12,7 @@ import type { SortedSet } from "../store/values/sorted_set.ts";
 import type { Store } from "../store/store.ts";
 import { type AddElement, type AddField, type AddScored, nowhere, type ValueTarget } from "./value_reader.ts";
 import type { Deadline } from "../store/deadline.ts";
+import { type BodyRef, NONE, type RecordRef } from "../store/memory/arena.ts";
 
 export class StoreTarget implements ValueTarget {
   /** Set when the value has an element twice. */
@@ -21,7 +22,7 @@ export class StoreTarget implements ValueTarget {
   readonly #store: Store;
   #type = 0;
   #encoding = 0;
-  #body = 0;
+  #body: BodyRef = NONE;
   #bytes: Uint8Array = NO_BYTES;
   #start = 0;
   #end = 0;
@@ -58,7 +59,7 @@ export class StoreTarget implements ValueTarget {
       if (added++ === 0) sets.createFor(count, bytes, start, end);
       if (!sets.add(bytes, start, end)) this.duplicate = true;
     });
-    this.#took(sets.encoding, added === 0 ? 0 : sets.body, added === 0);
+    this.#took(sets.encoding, added === 0 ? NONE : sets.body, added === 0);
   }
 
   sortedSet(count: number, fill: (add: AddScored) => void): void {
@@ -92,7 +93,7 @@ export class StoreTarget implements ValueTarget {
       hashes.find(bytes, start, end);
       hashes.setDeadline(deadline);
     });
-    this.#took(hashes.encoding, added === 0 ? 0 : hashes.body, added === 0);
+    this.#took(hashes.encoding, added === 0 ? NONE : hashes.body, added === 0);
   }
 
   /** Whether the value has no elements: then it can have no key. */
@@ -101,7 +102,7 @@ export class StoreTarget implements ValueTarget {
   }
 
   /** Gives the value to a key that does not exist. Returns the record's ref. */
-  attach(db: Keyspace, bytes: Uint8Array, start: number, end: number, deadline: Deadline): number {
+  attach(db: Keyspace, bytes: Uint8Array, start: number, end: number, deadline: Deadline): RecordRef {
     if (this.#type === Type.STRING) {
       return db.setString(bytes, start, end, this.#bytes, this.#start, this.#end, deadline);
     }
@@ -114,20 +115,20 @@ export class StoreTarget implements ValueTarget {
   /** Frees the value. */
   drop(): void {
     if (this.#body !== 0) this.#store.freeBody(this.#type, this.#encoding, this.#body);
-    this.#body = 0;
+    this.#body = NONE;
   }
 
   /** Begins a value. False if the store has no such values. */
   #begin(type: number): boolean {
     this.#type = type;
-    this.#body = 0;
+    this.#body = NONE;
     this.duplicate = false;
     const known = type === Type.STRING || this.#store.valueType(type) !== undefined;
     this.missingType = known ? "" : typeName(type);
     return known;
   }
 
-  #took(encoding: number, body: number, empty: boolean): void {
+  #took(encoding: number, body: BodyRef, empty: boolean): void {
     this.#encoding = encoding;
     this.#body = body;
     this.#empty = empty;

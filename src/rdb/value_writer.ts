@@ -12,6 +12,7 @@ import type { SortedSet } from "../store/values/sorted_set.ts";
 import type { Store } from "../store/store.ts";
 import { NODE_PACKED, NODE_PLAIN, RdbType, VERSION, VERSION_FIELD_DEADLINES } from "./format.ts";
 import type { RdbOutput } from "./output.ts";
+import type { BodyRef, RecordRef } from "../store/memory/arena.ts";
 
 export class ValueWriter {
   /** The version that a reader of what was written so far must know. */
@@ -27,7 +28,7 @@ export class ValueWriter {
   }
 
   /** The RDB type of a key's value. */
-  typeOf(db: Keyspace, ref: number): number {
+  typeOf(db: Keyspace, ref: RecordRef): number {
     const encoding = db.encodingOf(ref);
     switch (db.typeOf(ref)) {
       case Type.STRING:
@@ -48,7 +49,7 @@ export class ValueWriter {
   }
 
   /** Writes a key's value, in the form of `typeOf`. */
-  write(db: Keyspace, ref: number): void {
+  write(db: Keyspace, ref: RecordRef): void {
     const output = this.#output;
     const type = this.typeOf(db, ref);
     if (type === RdbType.STRING) {
@@ -80,7 +81,7 @@ export class ValueWriter {
     }
   }
 
-  #list(encoding: number, body: number): void {
+  #list(encoding: number, body: BodyRef): void {
     const output = this.#output;
     const lists = this.#store.valueType(Type.LIST) as List;
     const packed = this.#packed;
@@ -101,12 +102,12 @@ export class ValueWriter {
   }
 
   /** A packed block, as the listpack that it is. */
-  #image(block: number): void {
+  #image(block: BodyRef): void {
     const image = this.#packed.image(block);
     this.#output.string(image, 0, image.length);
   }
 
-  #sortedSet(encoding: number, body: number): void {
+  #sortedSet(encoding: number, body: BodyRef): void {
     const output = this.#output;
     const sets = this.#store.valueType(Type.ZSET) as SortedSet;
     sets.open(encoding, body);
@@ -121,7 +122,7 @@ export class ValueWriter {
     }
   }
 
-  #set(encoding: number, body: number): void {
+  #set(encoding: number, body: BodyRef): void {
     const output = this.#output, sets = this.#sets;
     output.count(sets.count(encoding, body));
     sets.elements(encoding, body, false, (bytes, start, end) => {
@@ -131,7 +132,7 @@ export class ValueWriter {
   }
 
   /** Fields that are past their deadline do not count. */
-  #hash(type: number, encoding: number, body: number): void {
+  #hash(type: number, encoding: number, body: BodyRef): void {
     const output = this.#output, hashes = this.#hashes;
     hashes.open(encoding, body);
     const earliest = type === RdbType.HASH ? NEVER : hashes.earliestDeadline(encoding, body);
@@ -149,7 +150,7 @@ export class ValueWriter {
   }
 
   /** The first deadline of a hash's fields, NEVER if there is none. */
-  #earliest(db: Keyspace, ref: number): number {
+  #earliest(db: Keyspace, ref: RecordRef): number {
     return this.#hashes.earliestDeadline(db.encodingOf(ref), db.bodyOf(ref));
   }
 

@@ -10,7 +10,17 @@
  * `start` and `length`, valid until the next allocation or write.
  */
 import { invariant } from "../core/assert.ts";
-import { CHUNK_SHIFT, copyBytes, copyIn, GRANULE_MASK, withSpare } from "./memory/arena.ts";
+import {
+  type BodyRef,
+  CHUNK_SHIFT,
+  copyBytes,
+  copyIn,
+  type DictRef,
+  GRANULE_MASK,
+  NONE,
+  type RecordRef,
+  withSpare,
+} from "./memory/arena.ts";
 import { hashBytes } from "../core/hash_function.ts";
 import {
   BODY,
@@ -89,9 +99,9 @@ export class Keyspace {
   readonly index: number;
   readonly store: Store;
   /** Headers of the dictionaries. */
-  keys: number;
-  expires: number;
-  fieldExpires: number;
+  keys: DictRef;
+  expires: DictRef;
+  fieldExpires: DictRef;
   /** What keys with a deadline have left on average, as expiry has seen of late; 0 is unknown. */
   averageTtlMs = 0;
 
@@ -101,7 +111,7 @@ export class Keyspace {
   length = 0;
   #chunk = 0;
   /** The record that was found last, with its key's hash: many commands in a row often name one key. 0 once it has gone. */
-  #recent = 0;
+  #recent: RecordRef = NONE;
   #recentHash = 0;
 
   constructor(store: Store, index: number) {
@@ -129,17 +139,17 @@ export class Keyspace {
    * The record of a key, 0 if there is none. An expired key is deleted, and announced to the store's listener, before it
    * is found missing. `hash`, here and below, is the key's hash if the caller has it. Neither clock nor statistics change.
    */
-  find(bytes: Uint8Array, start: number, end: number, hash = hashBytes(bytes, start, end)): number {
+  find(bytes: Uint8Array, start: number, end: number, hash = hashBytes(bytes, start, end)): RecordRef {
     const ref = this.peek(bytes, start, end, hash);
     if (ref !== 0 && this.isExpired(ref)) {
       if (this.store.expiryMode === ExpiryMode.DELETE) this.expire(ref);
-      return 0;
+      return NONE;
     }
     return ref;
   }
 
   /** `find` that changes nothing: the record may be expired. */
-  peek(bytes: Uint8Array, start: number, end: number, hash: number): number {
+  peek(bytes: Uint8Array, start: number, end: number, hash: number): RecordRef {
     const { store } = this;
     if (hash === this.#recentHash && this.#recent !== 0 && keyEquals(store.arena, this.#recent, bytes, start, end)) {
       return this.#recent;
@@ -149,12 +159,12 @@ export class Keyspace {
   }
 
   /** find for a command that reads: counts the hit or miss and moves the key's clock. */
-  lookup(bytes: Uint8Array, start: number, end: number, hash = hashBytes(bytes, start, end)): number {
+  lookup(bytes: Uint8Array, start: number, end: number, hash = hashBytes(bytes, start, end)): RecordRef {
     const ref = this.find(bytes, start, end, hash);
     if (ref === 0) {
       this.store.misses++;
       this.store.observer?.missed?.(this, bytes, start, end);
-      return 0;
+      return NONE;
     }
     this.store.hits++;
     this.store.touch(ref);
@@ -162,7 +172,7 @@ export class Keyspace {
   }
 
   /** find for a command that writes: moves the key's clock. */
-  lookupWrite(bytes: Uint8Array, start: number, end: number, hash = hashBytes(bytes, start, end)): number {
+  lookupWrite(bytes: Uint8Array, start: number, end: number, hash = hashBytes(bytes, start, end)): RecordRef {
     const ref = this.find(bytes, start, end, hash);
     if (ref !== 0) this.store.touch(ref);
     return ref;
@@ -177,43 +187,43 @@ export class Keyspace {
   }
 
   /** Whether a key's value is of an encoding that is searched by hash; `prefetchElements` is for those. */
-  isHashed(ref: number): boolean {
+  isHashed(ref: RecordRef): boolean {
     const encoding = this.encodingOf(ref);
     return encoding === Encoding.HASHTABLE || encoding === Encoding.SKIPLIST || encoding === Encoding.HASHTABLE_EX;
   }
 
   /** `prefetch` for elements of one collection. */
-  prefetchElements(ref: number, hashes: Int32Array, count: number): void {
+  prefetchElements(ref: RecordRef, hashes: Int32Array, count: number): void {
     this.store.valueType(this.typeOf(ref)).prefetch?.(this.encodingOf(ref), this.bodyOf(ref), hashes, count);
   }
 
-  typeOf(ref: number): number {
+  typeOf(ref: RecordRef): number {
     return metaOf(this.store.arena, ref) & 15;
   }
 
-  encodingOf(ref: number): number {
+  encodingOf(ref: RecordRef): number {
     return (metaOf(this.store.arena, ref) >>> 4) & 15;
   }
 
-  setEncoding(ref: number, encoding: number): void {
+  setEncoding(ref: RecordRef, encoding: number): void {
     const { arena } = this.store;
     setMeta(arena, ref, (metaOf(arena, ref) & ~0xf0) | (encoding << 4));
   }
 
   /** Deadline in milliseconds since the epoch, or NEVER. */
-  deadlineOf(ref: number): Deadline {
+  deadlineOf(ref: RecordRef): Deadline {
     return (flagsOf(this.store.arena, ref) & NUMBER) !== 0 ? deadlineOf(this.store.arena, ref) : NEVER;
   }
 
   /** Whether a key is past its deadline; never in ExpiryMode.KEEP. */
-  isExpired(ref: number): boolean {
+  isExpired(ref: RecordRef): boolean {
     const { store } = this;
     if ((flagsOf(store.arena, ref) & NUMBER) === 0) return false;
     return hasPassed(store.arena, ref, store.nowMs) && store.expiryMode !== ExpiryMode.KEEP;
   }
 
   /** Leaves the place of a record's key in the registers. */
-  readKey(ref: number): void {
+  readKey(ref: RecordRef): void {
     const { arena } = this.store;
     this.bytes = arena.u8[ref >>> CHUNK_SHIFT];
     this.start = keyStart(arena, ref);
@@ -226,7 +236,7 @@ export class Keyspace {
   }
 
   /** Leaves the place of a string in the registers. */
-  readString(ref: number): void {
+  readString(ref: RecordRef): void {
     const { arena } = this.store;
     if ((flagsOf(arena, ref) & BODY) === 0) {
       this.bytes = arena.u8[ref >>> CHUNK_SHIFT];
@@ -255,7 +265,7 @@ export class Keyspace {
     ve: number,
     deadline: Deadline,
     hash = hashBytes(bytes, ks, ke),
-  ): number {
+  ): RecordRef {
     const { store } = this;
     const { arena, dict } = store;
     let old = dict.find(this.keys, bytes, ks, ke, hash);
@@ -302,7 +312,7 @@ export class Keyspace {
    * Gives a string another length, keeping what fits of the old text, its deadline and its clock; new bytes are zero.
    * Long strings get spare room. Leaves the string's place in the registers and returns the record's new ref.
    */
-  resizeString(ref: number, length: number): number {
+  resizeString(ref: RecordRef, length: number): RecordRef {
     const { arena } = this.store;
     this.readString(ref);
     const old = this.length;
@@ -326,7 +336,7 @@ export class Keyspace {
   }
 
   /** Adds a key that does not exist, with a body that the caller made. */
-  add(bytes: Uint8Array, start: number, end: number, type: number, encoding: number, body: number): number {
+  add(bytes: Uint8Array, start: number, end: number, type: number, encoding: number, body: BodyRef): RecordRef {
     const { arena, dict } = this.store;
     const hash = hashBytes(bytes, start, end);
     const old = dict.find(this.keys, bytes, start, end, hash);
@@ -344,11 +354,11 @@ export class Keyspace {
     return ref;
   }
 
-  bodyOf(ref: number): number {
+  bodyOf(ref: RecordRef): BodyRef {
     return bodyOf(this.store.arena, ref);
   }
 
-  setBody(ref: number, body: number): void {
+  setBody(ref: RecordRef, body: BodyRef): void {
     setBody(this.store.arena, ref, body);
   }
 
@@ -361,7 +371,7 @@ export class Keyspace {
   }
 
   /** Deletes the key of a record and frees its value. */
-  unlink(ref: number): void {
+  unlink(ref: RecordRef): void {
     const { store } = this;
     this.#detach(ref);
     if (store.observer !== undefined) {
@@ -373,7 +383,7 @@ export class Keyspace {
   }
 
   /** Deletes an expired key and announces it. */
-  expire(ref: number): void {
+  expire(ref: RecordRef): void {
     const { store } = this;
     this.#detach(ref);
     store.expired++;
@@ -392,7 +402,7 @@ export class Keyspace {
   }
 
   /** Gives a key a deadline, or takes it away with NEVER. Returns the record's new ref. */
-  setDeadline(ref: number, deadline: Deadline): number {
+  setDeadline(ref: RecordRef, deadline: Deadline): RecordRef {
     const { arena, dict } = this.store;
     const flags = flagsOf(arena, ref);
     if (deadline === NEVER) {
@@ -413,7 +423,7 @@ export class Keyspace {
   }
 
   /** Brings the index of hashes with field deadlines up to date with one whose fields changed. */
-  indexFields(ref: number): void {
+  indexFields(ref: RecordRef): void {
     const { dict } = this.store;
     const hash = dict.hashOf(ref);
     const indexed = dict.locate(this.fieldExpires, hash, ref);
@@ -426,7 +436,7 @@ export class Keyspace {
    * Moves a key's value, deadline and clock to another name, here or in another database, replacing what is there.
    * Lists and the like are not copied: the body changes hands.
    */
-  moveTo(ref: number, to: Keyspace, bytes: Uint8Array, start: number, end: number): number {
+  moveTo(ref: RecordRef, to: Keyspace, bytes: Uint8Array, start: number, end: number): RecordRef {
     const { arena } = this.store;
     to.remove(bytes, start, end);
     const flags = flagsOf(arena, ref);
@@ -440,7 +450,7 @@ export class Keyspace {
   }
 
   /** Copies a key's value and deadline to another name, which must not exist. */
-  copyTo(ref: number, to: Keyspace, bytes: Uint8Array, start: number, end: number): number {
+  copyTo(ref: RecordRef, to: Keyspace, bytes: Uint8Array, start: number, end: number): RecordRef {
     const { arena } = this.store;
     const flags = flagsOf(arena, ref);
     const copy = createRecord(arena, flags, bytes, start, end, valueLength(arena, ref));
@@ -466,7 +476,7 @@ export class Keyspace {
   clear(): void {
     const { store } = this;
     store.onReplacing(this, undefined);
-    this.#recent = 0;
+    this.#recent = NONE;
     store.reclaimKeyspace(this.keys, [this.expires, this.fieldExpires]);
     this.keys = store.dict.create();
     this.expires = store.dict.create();
@@ -480,11 +490,11 @@ export class Keyspace {
     [this.keys, other.keys] = [other.keys, this.keys];
     [this.expires, other.expires] = [other.expires, this.expires];
     [this.fieldExpires, other.fieldExpires] = [other.fieldExpires, this.fieldExpires];
-    this.#recent = other.#recent = 0;
+    this.#recent = other.#recent = NONE;
   }
 
   /** Bytes that the key and its value take in the arena. */
-  sizeBytes(ref: number, samples: number): number {
+  sizeBytes(ref: RecordRef, samples: number): number {
     const { arena } = this.store;
     let bytes = arena.sizeOf(ref);
     if ((flagsOf(arena, ref) & BODY) !== 0) {
@@ -523,17 +533,17 @@ export class Keyspace {
     invariant(withFieldDeadline === this.fieldExpiresSize, "the hashes with field deadlines are miscounted");
   }
 
-  #createStringBody(length: number, bytes = BODY_LENGTH_BYTES + length): number {
+  #createStringBody(length: number, bytes = BODY_LENGTH_BYTES + length): BodyRef {
     const { arena } = this.store;
-    const body = arena.alloc(bytes);
+    const body: BodyRef = arena.alloc(bytes);
     arena.i32[body >>> CHUNK_SHIFT][(body & GRANULE_MASK) << 1] = length;
     return body;
   }
 
   /** Puts `ref` in the slot where `find` just found `old`, and frees `old` with its value. */
-  #displace(hash: number, old: number, ref: number): void {
+  #displace(hash: number, old: RecordRef, ref: RecordRef): void {
     const { store } = this;
-    this.#recent = 0;
+    this.#recent = NONE;
     store.dict.replace(ref);
     this.#unindex(hash, old);
     store.freeValue(old);
@@ -541,7 +551,7 @@ export class Keyspace {
   }
 
   /** Adds a record to `expires` or `fieldExpires`. */
-  #index(index: number, hash: number, ref: number): void {
+  #index(index: DictRef, hash: number, ref: RecordRef): void {
     const { arena, dict } = this.store;
     const start = keyStart(arena, ref);
     const end = start + keyLength(arena, ref);
@@ -551,7 +561,7 @@ export class Keyspace {
   }
 
   /** Takes a record out of `expires` and `fieldExpires`. */
-  #unindex(hash: number, ref: number): void {
+  #unindex(hash: number, ref: RecordRef): void {
     const { arena, dict } = this.store;
     if ((flagsOf(arena, ref) & NUMBER) !== 0 && dict.locate(this.expires, hash, ref)) dict.remove(this.expires);
     if (this.encodingOf(ref) >= Encoding.LISTPACK_EX && dict.locate(this.fieldExpires, hash, ref)) {
@@ -559,13 +569,13 @@ export class Keyspace {
     }
   }
 
-  #hasFieldDeadlines(ref: number): boolean {
+  #hasFieldDeadlines(ref: RecordRef): boolean {
     const encoding = this.encodingOf(ref);
     if (encoding < Encoding.LISTPACK_EX) return false;
     return this.store.valueType(this.typeOf(ref)).earliestDeadline!(encoding, this.bodyOf(ref)) !== NEVER;
   }
 
-  #attach(ref: number): void {
+  #attach(ref: RecordRef): void {
     const { arena, dict } = this.store;
     const start = keyStart(arena, ref);
     const end = start + keyLength(arena, ref);
@@ -578,18 +588,18 @@ export class Keyspace {
     this.store.observer?.created?.(this, arena.u8[ref >>> CHUNK_SHIFT], start, end, this.typeOf(ref));
   }
 
-  #detach(ref: number): void {
+  #detach(ref: RecordRef): void {
     const { dict } = this.store;
     const hash = dict.hashOf(ref);
     this.#unindex(hash, ref);
     const found = dict.locate(this.keys, hash, ref);
     invariant(found, "a record is not in its database");
-    this.#recent = 0;
+    this.#recent = NONE;
     dict.remove(this.keys);
   }
 
   /** Copies meta, deadline and inline value from one record to another with the same flags and value length. */
-  #copyRest(from: number, to: number): void {
+  #copyRest(from: RecordRef, to: RecordRef): void {
     const { arena } = this.store;
     setMeta(arena, to, metaOf(arena, from));
     if ((flagsOf(arena, from) & NUMBER) !== 0) setDeadline(arena, to, deadlineOf(arena, from));
@@ -599,7 +609,7 @@ export class Keyspace {
   }
 
   /** Replaces a record by one with other flags or another value length, in both dictionaries; the value goes along. */
-  #rebuild(ref: number, flags: number, length: number): number {
+  #rebuild(ref: RecordRef, flags: number, length: number): RecordRef {
     const { arena, dict } = this.store;
     const oldFlags = flagsOf(arena, ref);
     const start = keyStart(arena, ref);
@@ -623,7 +633,7 @@ export class Keyspace {
     const hash = dict.hashOf(ref);
     const found = dict.locate(this.keys, hash, ref);
     invariant(found, "a record is not in its database");
-    this.#recent = 0;
+    this.#recent = NONE;
     dict.replace(to);
     if ((flags & oldFlags & NUMBER) !== 0 && dict.locate(this.expires, hash, ref)) dict.replace(to);
     if (this.encodingOf(ref) >= Encoding.LISTPACK_EX && dict.locate(this.fieldExpires, hash, ref)) dict.replace(to);

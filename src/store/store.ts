@@ -4,7 +4,7 @@
  */
 import { invariant } from "../core/assert.ts";
 import type { Random } from "../core/random.ts";
-import { Arena } from "./memory/arena.ts";
+import { Arena, type BodyRef, type DictRef, NONE, type RecordRef } from "./memory/arena.ts";
 import { Dict } from "./blocks/dict.ts";
 import { ExpiryMode, Keyspace, type KeyspaceObserver, Type } from "./keyspace.ts";
 import { BODY, bodyOf, flagsOf, metaOf, setMeta } from "./blocks/record.ts";
@@ -37,30 +37,30 @@ export interface ValueType {
    * position in the hash space of its elements (Dict.scan), not a rank: each element that is there from the first call to
    * the last is written at least once, and twice does no harm. A change of the encoding starts over.
    */
-  emit?(encoding: number, body: number, cursor: number, writer: CommandWriter): number;
+  emit?(encoding: number, body: BodyRef, cursor: number, writer: CommandWriter): number;
   /** A deep copy of a body. */
-  copy(encoding: number, body: number): number;
+  copy(encoding: number, body: BodyRef): BodyRef;
   /**
    * Frees at most `budget` blocks of a body. Returns the body that is left, or 0 when all of it is free; a body that is
    * left is good for nothing but the next call.
    */
-  free(encoding: number, body: number, budget: number): number;
+  free(encoding: number, body: BodyRef, budget: number): BodyRef;
   /**
    * Says that up to PREFETCH_MAX elements, given by their hashes (hashBytes), are about to be looked for, so that their
    * cache misses overlap. Changes nothing. Only encodings that are searched by hash.
    */
-  prefetch?(encoding: number, body: number, hashes: Int32Array, count: number): void;
+  prefetch?(encoding: number, body: BodyRef, hashes: Int32Array, count: number): void;
   /** Number of elements. */
-  count(encoding: number, body: number): number;
+  count(encoding: number, body: BodyRef): number;
   /** Bytes of the arena that the body takes, estimated from `samples` elements (0: from all). */
-  sizeBytes(encoding: number, body: number, samples: number): number;
+  sizeBytes(encoding: number, body: BodyRef, samples: number): number;
   /**
    * Calls `visit` with each element in the order of the value, from its end when `reverse`, until it returns false. Only
    * types that SORT takes have it. The bytes are valid during the call, which must not write.
    */
   elements?(
     encoding: number,
-    body: number,
+    body: BodyRef,
     reverse: boolean,
     visit: (bytes: Uint8Array, start: number, end: number) => boolean,
   ): void;
@@ -68,17 +68,19 @@ export interface ValueType {
    * Whether the value has the element `bytes[start, end)`. It may be asked for during `elements` of another value. Only
    * sets, so that they can be operands of what works on sorted sets.
    */
-  has?(encoding: number, body: number, bytes: Uint8Array, start: number, end: number): boolean;
+  has?(encoding: number, body: BodyRef, bytes: Uint8Array, start: number, end: number): boolean;
   /** The value of the field `bytes[start, end)`, a view valid until the next write; undefined if missing. Only hashes. */
-  fieldValue?(encoding: number, body: number, bytes: Uint8Array, start: number, end: number): Uint8Array | undefined;
+  fieldValue?(encoding: number, body: BodyRef, bytes: Uint8Array, start: number, end: number): Uint8Array | undefined;
   /** The earliest deadline of a field, NEVER if no field has one. Only hashes whose encoding allows for deadlines. */
-  earliestDeadline?(encoding: number, body: number): number;
+  earliestDeadline?(encoding: number, body: BodyRef): number;
   /** Checks all invariants and adds every block of the body to `reached`. */
-  check(encoding: number, body: number, reached: Set<number>): void;
+  check(encoding: number, body: BodyRef, reached: Set<number>): void;
 }
 
-/** In the place of a value's type: a dictionary of keys that goes with its records, and one that goes alone. */
-const KEYS = -1, INDEX = -2;
+/** What is freed in slices: a value, a dictionary of keys with its records, or one that has records of another. */
+type Garbage =
+  | { readonly kind: "value"; readonly type: number; readonly encoding: number; body: BodyRef }
+  | { readonly kind: "keys" | "index"; readonly dict: DictRef };
 
 /** Blocks freed at once; what is larger is freed in slices between turns of the event loop. */
 const FREE_AT_ONCE = 512;
@@ -94,8 +96,8 @@ export class Store {
   readonly random: Random;
   readonly databases: Keyspace[] = [];
   readonly #types: ValueType[] = [];
-  /** Values on their way out: type, encoding, body; the body of KEYS and INDEX is a dictionary. */
-  readonly #garbage: { type: number; encoding: number; body: number }[] = [];
+  /** What is to be freed, the last first. */
+  readonly #garbage: Garbage[] = [];
 
   #nowMs = 0;
   #seconds = 0;
@@ -153,7 +155,7 @@ export class Store {
    * The clock bits of a key that is written now, in their place in the meta word; type and encoding are zero. `old` is the
    * record whose value is overwritten: that is a use of the key, not the birth of one.
    */
-  freshClock(old = 0): number {
+  freshClock(old: RecordRef = NONE): number {
     if (this.frequencies) {
       const clock = old === 0
         ? ((this.#minutes() & 0xffff) << 8) | LFU_START
@@ -164,12 +166,12 @@ export class Store {
   }
 
   /** Gives a key the clock of a new one. */
-  renewClock(ref: number): void {
+  renewClock(ref: RecordRef): void {
     setMeta(this.arena, ref, (metaOf(this.arena, ref) & 0xff) | this.freshClock());
   }
 
   /** Moves a key's clock: its access time, or its frequency. */
-  touch(ref: number): void {
+  touch(ref: RecordRef): void {
     if (this.holdClocks) return;
     const meta = metaOf(this.arena, ref);
     if (this.frequencies) {
@@ -180,52 +182,52 @@ export class Store {
   }
 
   /** A key's clock as it is kept: it differs when the key has been used since. */
-  clockOf(ref: number): number {
+  clockOf(ref: RecordRef): number {
     return metaOf(this.arena, ref) >>> 8;
   }
 
   /** Seconds since a key was last used. */
-  idleSeconds(ref: number): number {
+  idleSeconds(ref: RecordRef): number {
     return (this.#seconds - (metaOf(this.arena, ref) >>> 8)) & 0xffffff;
   }
 
   /** Logarithmic access frequency of a key, 0 to 255, after its decay until now. */
-  frequency(ref: number): number {
+  frequency(ref: RecordRef): number {
     return this.#decayed(metaOf(this.arena, ref) >>> 8);
   }
 
   /** Sets a key's clock: idle time in seconds, or frequency. For RESTORE and its like. */
-  setIdle(ref: number, seconds: number): void {
+  setIdle(ref: RecordRef, seconds: number): void {
     const clock = (this.#seconds - seconds) & 0xffffff;
     setMeta(this.arena, ref, (metaOf(this.arena, ref) & 0xff) | (clock << 8));
   }
 
-  setFrequency(ref: number, frequency: number): void {
+  setFrequency(ref: RecordRef, frequency: number): void {
     const clock = ((this.#minutes() & 0xffff) << 8) | frequency;
     setMeta(this.arena, ref, (metaOf(this.arena, ref) & 0xff) | (clock << 8));
   }
 
   /** Frees what a record holds besides itself; the large at leisure. */
-  freeValue(ref: number): void {
+  freeValue(ref: RecordRef): void {
     if ((flagsOf(this.arena, ref) & BODY) === 0) return;
     const body = bodyOf(this.arena, ref);
     const meta = metaOf(this.arena, ref);
     this.freeBody(meta & 15, (meta >>> 4) & 15, body);
   }
 
-  freeBody(type: number, encoding: number, body: number): void {
+  freeBody(type: number, encoding: number, body: BodyRef): void {
     if (type === Type.STRING) {
       this.arena.free(body);
       return;
     }
     const rest = this.#types[type].free(encoding, body, FREE_AT_ONCE);
-    if (rest !== 0) this.#garbage.push({ type, encoding, body: rest });
+    if (rest !== 0) this.#garbage.push({ kind: "value", type, encoding, body: rest });
   }
 
   /** Takes over a dictionary of keys with all that is in it, and indexes of those keys. */
-  reclaimKeyspace(keys: number, indexes: readonly number[]): void {
-    for (const index of indexes) this.#drain(INDEX, index, FREE_AT_ONCE);
-    this.#drain(KEYS, keys, FREE_AT_ONCE);
+  reclaimKeyspace(keys: DictRef, indexes: readonly DictRef[]): void {
+    for (const index of indexes) this.#drain("index", index, FREE_AT_ONCE);
+    this.#drain("keys", keys, FREE_AT_ONCE);
   }
 
   /** Number of values and databases on their way out. */
@@ -245,7 +247,7 @@ export class Store {
     if (this.arena.hasSurplus) return this.arena.dropSurplus();
     const last = this.#garbage[this.#garbage.length - 1];
     if (last === undefined) return;
-    if (last.type >= 0) {
+    if (last.kind === "value") {
       last.body = this.#types[last.type].free(last.encoding, last.body, budget);
       if (last.body !== 0) return;
       this.#garbage.splice(this.#garbage.indexOf(last), 1);
@@ -253,18 +255,18 @@ export class Store {
       return;
     }
     this.#garbage.pop();
-    this.#drain(last.type, last.body, budget);
+    this.#drain(last.kind, last.dict, budget);
   }
 
   /** Frees a part of a dictionary that nobody uses any more. What is left waits behind the values that it has freed. */
-  #drain(type: number, dict: number, budget: number): void {
+  #drain(kind: "keys" | "index", dict: DictRef, budget: number): void {
     const rest = this.dict.drain(dict, budget, (ref) => {
-      if (type === INDEX) return;
+      if (kind === "index") return;
       this.freedLater++;
       this.freeValue(ref);
       this.arena.free(ref);
     });
-    if (rest !== 0) this.#garbage.unshift({ type, encoding: 0, body: rest });
+    if (rest !== 0) this.#garbage.unshift({ kind, dict: rest });
   }
 
   /** Exchanges the contents of two databases. */

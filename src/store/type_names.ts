@@ -3,6 +3,7 @@
  */
 import { isInt64 } from "../core/numbers.ts";
 import { Encoding, type Keyspace, Type } from "./keyspace.ts";
+import type { RecordRef } from "./memory/arena.ts";
 
 const TYPE_NAMES: readonly string[] = Object.assign<string[], Record<number, string>>([], {
   [Type.STRING]: "string",
@@ -37,7 +38,7 @@ export function typeName(type: number): string {
 }
 
 /** The name of a value's encoding as OBJECT ENCODING replies it. Uses the registers of `db`. */
-export function encodingName(db: Keyspace, ref: number): string {
+export function encodingName(db: Keyspace, ref: RecordRef): string {
   const encoding = db.encodingOf(ref);
   if (encoding !== Encoding.AUTO && encoding !== Encoding.EMBSTR) return ENCODING_NAMES[encoding];
   db.readKey(ref);

@@ -5,12 +5,13 @@
  */
 import { type Dict, homeOf, HOMES, PREFIX_SHIFT, PREFIXES } from "./blocks/dict.ts";
 import { hashBytes } from "../core/hash_function.ts";
+import type { RecordRef } from "./memory/arena.ts";
 import type { Keyspace } from "./keyspace.ts";
 import type { Store } from "./store.ts";
 
 const HOME_BITS = Math.log2(HOMES);
 
-type VisitKey = (db: Keyspace, ref: number) => void;
+type VisitKey = (db: Keyspace, ref: RecordRef) => void;
 
 /** The position in one database: the prefixes before `prefix` are done, and of the next `span` the homes below `home`. */
 interface Place {
@@ -27,7 +28,7 @@ export class KeyWalk {
   readonly #store: Store;
   readonly #places: Place[];
   #visited: Keyspace;
-  readonly #visit: (ref: number) => void;
+  readonly #visit: (ref: RecordRef) => void;
 
   /** Begins a walk at this moment; `visit` must not change the store. */
   constructor(store: Store, visit: VisitKey) {

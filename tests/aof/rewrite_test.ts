@@ -9,12 +9,13 @@ import { latin1 } from "../../src/core/bytes.ts";
 import { oneIn, pick, property } from "../helpers/property.ts";
 import { SimulatedDisk } from "../helpers/simulated_disk.ts";
 import { Node } from "./node.ts";
+import type { RecordRef } from "../../src/store/memory/arena.ts";
 
 /** All keys with their deadlines and the digests of what they hold. */
 function contents(store: Store): Set<string> {
   const lines = new Set<string>();
   for (const db of store.databases) {
-    const refs: number[] = [];
+    const refs: RecordRef[] = [];
     store.dict.each(db.keys, (ref) => refs.push(ref));
     for (const ref of refs) {
       const digest = digestOfValue(db, ref);

@@ -8,6 +8,7 @@ import { Engine } from "../../src/engine/engine.ts";
 import { type SettingName, Settings } from "../../src/settings/settings.ts";
 import { createStore } from "../../src/engine/create_store.ts";
 import { type Keyspace, NEVER } from "../../src/store/keyspace.ts";
+import type { RecordRef } from "../../src/store/memory/arena.ts";
 
 export function createEngine(clock: Clock, options: Record<string, string> = {}, seed = 1): Engine {
   const settings = new Settings();
@@ -23,7 +24,7 @@ export function setString(db: Keyspace, name: string, value: string, deadline = 
 }
 
 /** The record of a key, 0 if it is missing; its clock stays. */
-export function findKey(db: Keyspace, name: string): number {
+export function findKey(db: Keyspace, name: string): RecordRef {
   const key = utf8(name);
   return db.find(key, 0, key.length);
 }

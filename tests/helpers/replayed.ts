@@ -25,6 +25,7 @@ import { ExpiryMode, type Keyspace, NEVER, Type } from "../../src/store/keyspace
 import type { HashValue } from "../../src/store/values/hash_value.ts";
 import { digestOfValue } from "../../src/commands/debug/digest.ts";
 import { latin1 } from "./client.ts";
+import type { RecordRef } from "../../src/store/memory/arena.ts";
 
 /** Effects beyond these are not recorded, and the comparison is left out: such tests are about volume. */
 const RECORDED_BYTES_MAX = 16 * 1024 * 1024;
@@ -100,7 +101,7 @@ function contents({ store }: Engine): string[] {
   return lines.sort();
 }
 
-function fieldDeadlines(db: Keyspace, ref: number): string {
+function fieldDeadlines(db: Keyspace, ref: RecordRef): string {
   if (db.typeOf(ref) !== Type.HASH) return "";
   const hash = db.store.valueType(Type.HASH) as HashValue, deadlines: string[] = [];
   hash.open(db.encodingOf(ref), db.bodyOf(ref));

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { InvariantError } from "../../src/core/assert.ts";
 import { SeededRandom } from "../../src/core/random.ts";
-import { CHUNK_SHIFT, GRANULE_MASK } from "../../src/store/memory/arena.ts";
+import { type BodyRef, CHUNK_SHIFT, GRANULE_MASK, NONE, type RecordRef } from "../../src/store/memory/arena.ts";
 import { Encoding, ExpiryMode, type Keyspace, NEVER, Type } from "../../src/store/keyspace.ts";
 import { Store, type ValueType } from "../../src/store/store.ts";
 import { oneIn, pick, property, randomBytes } from "../helpers/property.ts";
@@ -19,10 +19,10 @@ class ChainType implements ValueType {
     this.#store = store;
   }
 
-  create(numbers: readonly number[]): number {
-    let body = 0;
+  create(numbers: readonly number[]): BodyRef {
+    let body: BodyRef = NONE;
     for (const number of numbers.toReversed()) {
-      const block = this.#store.arena.alloc(BLOCK_BYTES);
+      const block: BodyRef = this.#store.arena.alloc(BLOCK_BYTES);
       this.#word(block, 0, body);
       this.#word(block, 1, number);
       body = block;
@@ -30,35 +30,35 @@ class ChainType implements ValueType {
     return body;
   }
 
-  numbers(body: number): number[] {
+  numbers(body: BodyRef): number[] {
     const found: number[] = [];
-    for (; body !== 0; body = this.#word(body, 0)) found.push(this.#word(body, 1));
+    for (; body !== 0; body = this.#word(body, 0) as BodyRef) found.push(this.#word(body, 1));
     return found;
   }
 
-  copy(_encoding: number, body: number): number {
+  copy(_encoding: number, body: BodyRef): BodyRef {
     return this.create(this.numbers(body));
   }
 
-  free(_encoding: number, body: number, budget: number): number {
+  free(_encoding: number, body: BodyRef, budget: number): BodyRef {
     for (; body !== 0 && budget > 0; budget--) {
-      const next = this.#word(body, 0);
+      const next = this.#word(body, 0) as BodyRef;
       this.#store.arena.free(body);
       body = next;
     }
     return body;
   }
 
-  count(_encoding: number, body: number): number {
+  count(_encoding: number, body: BodyRef): number {
     return this.numbers(body).length;
   }
 
-  sizeBytes(encoding: number, body: number): number {
+  sizeBytes(encoding: number, body: BodyRef): number {
     return this.count(encoding, body) * BLOCK_BYTES;
   }
 
-  check(_encoding: number, body: number, reached: Set<number>): void {
-    for (; body !== 0; body = this.#word(body, 0)) {
+  check(_encoding: number, body: BodyRef, reached: Set<number>): void {
+    for (; body !== 0; body = this.#word(body, 0) as BodyRef) {
       assert(!reached.has(body));
       reached.add(body);
     }
@@ -100,7 +100,7 @@ class Subject {
     return this.store.databases[index];
   }
 
-  find(index: number, key: string): number {
+  find(index: number, key: string): RecordRef {
     const bytes = encoder.encode(key);
     const ref = this.db(index).find(bytes, 0, bytes.length);
     const entry = this.entry(index, key);
@@ -117,13 +117,13 @@ class Subject {
     return undefined;
   }
 
-  set(index: number, key: string, value: Uint8Array, deadline = NEVER): number {
+  set(index: number, key: string, value: Uint8Array, deadline = NEVER): RecordRef {
     const bytes = encoder.encode(key);
     this.model[index].set(key, { text: value.slice(), deadline });
     return this.db(index).setString(bytes, 0, bytes.length, value, 0, value.length, deadline);
   }
 
-  text(index: number, ref: number): Uint8Array {
+  text(index: number, ref: RecordRef): Uint8Array {
     const db = this.db(index);
     db.readString(ref);
     assertEquals(db.bytes.length >= db.start + db.length, true);
@@ -573,7 +573,7 @@ Deno.test("a string of any size takes at most 12 % more than its bytes, whether 
   const db = subject.db(0), bytes = new Uint8Array(64 << 20);
   // Header, key and length, and the granule that rounding may add to a short one.
   const overhead = 24;
-  const assertTight = (ref: number, size: number, how: string) => {
+  const assertTight = (ref: RecordRef, size: number, how: string) => {
     const taken = db.sizeBytes(ref, 0);
     assert(taken <= overhead + size * 1.12, `a string of ${size} bytes takes ${taken} when ${how}`);
   };

@@ -4,8 +4,9 @@ import { SnapshotWalk } from "../../src/store/walk.ts";
 import { type Keyspace, NEVER } from "../../src/store/keyspace.ts";
 import { Store } from "../../src/store/store.ts";
 import { oneIn, property } from "../helpers/property.ts";
+import type { RecordRef } from "../../src/store/memory/arena.ts";
 
-function valueOf(db: Keyspace, ref: number): string {
+function valueOf(db: Keyspace, ref: RecordRef): string {
   db.readString(ref);
   const value = latin1(db.bytes, db.start, db.start + db.length);
   db.readKey(ref);

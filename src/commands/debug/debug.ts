@@ -19,6 +19,7 @@ import { structureSubcommands } from "./structures.ts";
 import type { DebugSubcommand } from "./subcommand.ts";
 import { failWords, replyHelp } from "../shared/help.ts";
 import type { CommandSpec } from "../../dispatch/spec.ts";
+import type { RecordRef } from "../../store/memory/arena.ts";
 
 export const debugCommands: readonly CommandSpec[] = [{
   name: "debug",

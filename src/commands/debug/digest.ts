@@ -10,7 +10,7 @@ import { invariant } from "../../core/assert.ts";
 import { utf8 } from "../../core/bytes.ts";
 import { shortestText } from "../../core/numbers.ts";
 import { sha1, SHA1_BYTES } from "../../core/sha1.ts";
-import { CHUNK_SHIFT } from "../../store/memory/arena.ts";
+import { CHUNK_SHIFT, type RecordRef } from "../../store/memory/arena.ts";
 import type { HashValue } from "../../store/values/hash_value.ts";
 import { type Keyspace, NEVER, Type } from "../../store/keyspace.ts";
 import { keyLength, keyStart } from "../../store/blocks/record.ts";
@@ -44,7 +44,7 @@ function word(value: number): Uint8Array {
   return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
 }
 
-function addValue(digest: Digest, db: Keyspace, ref: number): void {
+function addValue(digest: Digest, db: Keyspace, ref: RecordRef): void {
   const type = db.typeOf(ref);
   digest.mix(word(type));
   if (type === Type.STRING) {
@@ -82,7 +82,7 @@ function addValue(digest: Digest, db: Keyspace, ref: number): void {
 }
 
 /** The digest of one value, which its key does not enter; of a key that is missing (0) all zeros. 40 hex digits. */
-export function digestOfValue(db: Keyspace, ref: number): string {
+export function digestOfValue(db: Keyspace, ref: RecordRef): string {
   const digest = new Digest();
   if (ref !== 0) addValue(digest, db, ref);
   return digest.hex;

@@ -6,6 +6,7 @@ import { fail, messages } from "../../core/errors.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { dumpValue } from "../../rdb/payload.ts";
 import { Encoding, Type } from "../../store/keyspace.ts";
+import type { DictRef, RecordRef } from "../../store/memory/arena.ts";
 import { encodingName } from "../../store/type_names.ts";
 import type { List } from "../../store/values/list.ts";
 import type { DebugSubcommand } from "./subcommand.ts";
@@ -49,7 +50,7 @@ export const structureSubcommands: readonly DebugSubcommand[] = [
 ];
 
 /** The record of the key in argument 2. Its clock stays. Throws CommandError if there is none. */
-function recordOf(call: Call): number {
+function recordOf(call: Call): RecordRef {
   const ref = call.db.find(call.bytes, call.start(2), call.end(2));
   return ref === 0 ? fail(messages.noSuchKey) : ref;
 }
@@ -61,7 +62,7 @@ function tableText(slots: number, elements: number): string {
 function databaseStats(call: Call): void {
   const { reply, store } = call;
   const db = store.databases[call.integer(2)] ?? fail("ERR Out of range database");
-  const part = (title: string, dict: number) => {
+  const part = (title: string, dict: DictRef) => {
     const count = store.dict.count(dict);
     return `[${title}]\n${count === 0 ? "" : tableText(store.dict.slotCount(dict), count)}`;
   };
@@ -123,7 +124,7 @@ function describeObject(call: Call): void {
   );
 }
 
-function quicklistText({ db, store }: Call, ref: number): string {
+function quicklistText({ db, store }: Call, ref: RecordRef): string {
   const lists = store.valueType(Type.LIST) as List;
   const bytes = lists.sizeBytes(db.encodingOf(ref), db.bodyOf(ref), 0);
   lists.open(db.encodingOf(ref), db.bodyOf(ref));

@@ -12,6 +12,7 @@ import { metresIn, placeIn, replyDistance } from "./geo_call.ts";
 import { geoSearchCommands } from "./search.ts";
 import { keepSet, openSet, sortedSets } from "../shared/sorted_set_call.ts";
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
+import type { RecordRef } from "../../store/memory/arena.ts";
 
 export const geoCommands: readonly CommandSpec[] = [
   {
@@ -139,7 +140,7 @@ function eachScore(call: Call, reply: (score: number) => void): void {
 }
 
 /** The score of the member in argument i, NaN if it or the key is missing. */
-function scoreOf(call: Call, ref: number, i: number): number {
+function scoreOf(call: Call, ref: RecordRef, i: number): number {
   if (ref === 0) return NaN;
   const set = openSet(call, ref);
   return set.find(call.bytes, call.start(i), call.end(i)) ? set.score : NaN;

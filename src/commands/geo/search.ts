@@ -11,6 +11,7 @@ import { metresIn, placeIn, replyDistance } from "./geo_call.ts";
 import { openSet, sortedSets, storeSet } from "../shared/sorted_set_call.ts";
 import { keyFlags } from "../../dispatch/key_flags.ts";
 import { type CommandSpec, keyAt, type KeySpec } from "../../dispatch/spec.ts";
+import type { RecordRef } from "../../store/memory/arena.ts";
 
 const noMember = "ERR could not decode requested zset member";
 const radiusNotFloat = "ERR need numeric radius";
@@ -196,7 +197,7 @@ function search(call: Call, source: number, middle: Middle, outcome: Outcome): v
 }
 
 /** Reads all that follows the source. The order of the checks is Redis's. Throws CommandError. */
-function readOptions(call: Call, ref: number, source: number, middle: Middle, outcome: Outcome): Options {
+function readOptions(call: Call, ref: RecordRef, source: number, middle: Middle, outcome: Outcome): Options {
   const options: Options = {
     withDistance: false,
     withHash: false,
@@ -270,7 +271,7 @@ function readOptions(call: Call, ref: number, source: number, middle: Middle, ou
 }
 
 /** The place of the member in argument i. Throws CommandError if it is missing. */
-function memberPlace(call: Call, ref: number, i: number): [longitude: number, latitude: number] {
+function memberPlace(call: Call, ref: RecordRef, i: number): [longitude: number, latitude: number] {
   const set = openSet(call, ref);
   if (!set.find(call.bytes, call.start(i), call.end(i))) fail(noMember);
   return [longitudeOf(set.score), latitudeOf(set.score)];
@@ -297,7 +298,7 @@ function areaOf([longitude, latitude]: readonly [number, number], { kind, widthM
 }
 
 /** The members inside an area: as many as the options want, in the order that they say. */
-function find(call: Call, ref: number, area: Area, options: Options): Hit[] {
+function find(call: Call, ref: RecordRef, area: Area, options: Options): Hit[] {
   const { count, any } = options;
   const set = openSet(call, ref);
   const hits: Hit[] = [];

@@ -11,6 +11,7 @@ import { hashBytes } from "../../core/hash_function.ts";
 import type { HashValue } from "../../store/values/hash_value.ts";
 import { Encoding, Type } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
+import { NONE, type RecordRef } from "../../store/memory/arena.ts";
 
 /** Expired fields that a command removes from the hash that it works on. */
 const EXPIRED_AT_ONCE = 64;
@@ -24,29 +25,29 @@ export function hashes(call: Call): HashValue {
 }
 
 /** Takes up the hash at key argument 1 for reading. Returns its record, 0 if there is none. Throws WRONGTYPE. Hot. */
-export function openHash(call: Call): number {
+export function openHash(call: Call): RecordRef {
   return open(call, call.lookupType(1, Type.HASH));
 }
 
 /** openHash for a command that writes. */
-export function openHashToWrite(call: Call): number {
+export function openHashToWrite(call: Call): RecordRef {
   return open(call, call.lookupTypeWrite(1, Type.HASH));
 }
 
-function open(call: Call, ref: number): number {
-  if (ref === 0) return 0;
+function open(call: Call, ref: RecordRef): RecordRef {
+  if (ref === 0) return NONE;
   const { db } = call;
   const encoding = db.encodingOf(ref);
   const hash = hashes(call);
   if (encoding >= Encoding.LISTPACK_EX && hasExpiredFields(db, ref)) {
-    if (!expireFields(call.engine, db, ref, EXPIRED_AT_ONCE)) return 0;
+    if (!expireFields(call.engine, db, ref, EXPIRED_AT_ONCE)) return NONE;
   }
   hash.open(encoding, db.bodyOf(ref));
   return ref;
 }
 
 /** Puts the hash at hand back into the record of key argument 1, makes its key if `ref` is 0; returns the record. Hot. */
-export function keepHash(call: Call, ref: number, hash: HashValue): number {
+export function keepHash(call: Call, ref: RecordRef, hash: HashValue): RecordRef {
   const { db, request } = call;
   if (ref === 0) {
     ref = db.add(request.bytes, request.start[1], request.end[1], Type.HASH, hash.encoding, hash.body);
@@ -59,7 +60,7 @@ export function keepHash(call: Call, ref: number, hash: HashValue): number {
 }
 
 /** keepHash after a removal: the key goes with the last field. */
-export function keepOrDeleteHash(call: Call, ref: number, hash: HashValue): void {
+export function keepOrDeleteHash(call: Call, ref: RecordRef, hash: HashValue): void {
   const kept = keepHash(call, ref, hash);
   if (hash.count(hash.encoding, hash.body) > 0) return;
   call.db.unlink(kept);

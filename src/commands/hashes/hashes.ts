@@ -36,6 +36,7 @@ import {
 } from "./hash_call.ts";
 import { matchesPattern, parseCursor, parseScanOptions } from "../shared/scanning.ts";
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
+import type { RecordRef } from "../../store/memory/arena.ts";
 
 const NOT_INTEGER = "ERR hash value is not an integer";
 const NOT_FLOAT = "ERR hash value is not a float";
@@ -377,7 +378,7 @@ function hincrby(call: Call): void {
   reply.integer(sum);
 }
 
-function incrementBig(call: Call, ref: number, hash: HashValue, found: boolean, delta: bigint): void {
+function incrementBig(call: Call, ref: RecordRef, hash: HashValue, found: boolean, delta: bigint): void {
   const old = found ? parseInt64(hash.bytes, hash.start, hash.end) ?? fail(NOT_INTEGER) : 0n;
   const sum = old + delta;
   if (sum < INT64_MIN || sum > INT64_MAX) fail(messages.overflow);
@@ -388,7 +389,7 @@ function incrementBig(call: Call, ref: number, hash: HashValue, found: boolean, 
 }
 
 /** Sets the field in argument 2, which keeps its deadline, to the text of a number. */
-function setNumber(call: Call, ref: number, hash: HashValue, text: Uint8Array, length: number): void {
+function setNumber(call: Call, ref: RecordRef, hash: HashValue, text: Uint8Array, length: number): void {
   const { bytes, start, end } = call.request;
   if (ref === 0) {
     hash.create();

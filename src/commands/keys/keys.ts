@@ -11,6 +11,7 @@ import type { Call } from "../../dispatch/call.ts";
 import { subcommandHelp } from "../shared/help.ts";
 import { matchesPattern, parseCursor, parseScanOptions } from "../shared/scanning.ts";
 import { type CommandSpec, keyAt, keyRange } from "../../dispatch/spec.ts";
+import type { RecordRef } from "../../store/memory/arena.ts";
 
 const SAME_OBJECT = "ERR source and destination objects are the same";
 const INT32_RANGE = "ERR value is out of range, value must between -2147483648 and 2147483647";
@@ -282,7 +283,7 @@ function touch(call: Call): void {
 /** Expired keys are left out but not deleted, as in Redis. */
 function keys(call: Call): void {
   const { db, store } = call;
-  const found: number[] = [];
+  const found: RecordRef[] = [];
   store.dict.each(db.keys, (ref) => {
     if (keyMatches(call, 1, ref) && !db.isExpired(ref)) found.push(ref);
   });
@@ -294,7 +295,7 @@ function scan(call: Call): void {
   const { db, store, reply } = call;
   const cursor = parseCursor(call, 1);
   const { count, pattern, type } = parseScanOptions(call, 2, "keys");
-  const found: number[] = [], expired: number[] = [];
+  const found: RecordRef[] = [], expired: RecordRef[] = [];
   const deletes = deletesExpired(call);
   const next = store.dict.scan(db.keys, cursor, count, (ref) => {
     if (!keyMatches(call, pattern, ref)) return;
@@ -308,18 +309,18 @@ function scan(call: Call): void {
   replyKeys(call, found);
 }
 
-function keyMatches(call: Call, pattern: number, ref: number): boolean {
+function keyMatches(call: Call, pattern: number, ref: RecordRef): boolean {
   const { db } = call;
   db.readKey(ref);
   return matchesPattern(call, pattern, db.bytes, db.start, db.start + db.length);
 }
 
-function replyKeys(call: Call, refs: readonly number[]): void {
+function replyKeys(call: Call, refs: readonly RecordRef[]): void {
   call.reply.array(refs.length);
   for (const ref of refs) replyKey(call, ref);
 }
 
-function replyKey(call: Call, ref: number): void {
+function replyKey(call: Call, ref: RecordRef): void {
   const { db } = call;
   db.readKey(ref);
   call.reply.bulk(db.bytes, db.start, db.start + db.length);
@@ -399,7 +400,7 @@ function move(call: Call): void {
 }
 
 /** A string that is raw under a long key stays so when it goes to a short one, as in Redis. */
-function holdEncoding(db: Keyspace, ref: number): void {
+function holdEncoding(db: Keyspace, ref: RecordRef): void {
   if (db.typeOf(ref) === Type.STRING && encodingName(db, ref) === "raw") db.setEncoding(ref, Encoding.RAW);
 }
 

@@ -17,6 +17,7 @@ import type { List } from "../../store/values/list.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { keyFlags } from "../../dispatch/key_flags.ts";
 import { type CommandSpec, keyAt, type KeyPosition, type KeySpec } from "../../dispatch/spec.ts";
+import type { RecordRef } from "../../store/memory/arena.ts";
 
 const STAR = "*".charCodeAt(0), SELF = "#".charCodeAt(0), NUL = 0;
 
@@ -226,7 +227,7 @@ interface Sorted {
   readonly order: Int32Array;
 }
 
-function sorted(call: Call, ref: number, options: Options): Sorted {
+function sorted(call: Call, ref: RecordRef, options: Options): Sorted {
   const { db } = call;
   const type = db.typeOf(ref), encoding = db.encodingOf(ref), body = db.bodyOf(ref);
   const source = type === Type.STRING ? undefined : call.store.valueType(type);

@@ -12,6 +12,7 @@ import { Type } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { changed, keep, keepOrDelete, listsOf, openList, replyElement } from "./list_call.ts";
 import { type CommandSpec, keyAt, keyCount } from "../../dispatch/spec.ts";
+import type { RecordRef } from "../../store/memory/arena.ts";
 
 const keysPositive = "ERR numkeys should be greater than 0";
 const countPositive = "ERR count should be greater than 0";
@@ -184,7 +185,7 @@ function pop(call: Call, tail: boolean): void {
 }
 
 /** Removes an element from an end of the list of key argument i, and replies with it. */
-export function popOne(call: Call, ref: number, i: number, tail: boolean): void {
+export function popOne(call: Call, ref: RecordRef, i: number, tail: boolean): void {
   const list = openList(call, ref);
   if (tail) list.readTail();
   else list.readHead();
@@ -196,7 +197,7 @@ export function popOne(call: Call, ref: number, i: number, tail: boolean): void 
 }
 
 /** popOne for up to `count` elements in an array, as they are met from that end; returns how many there were. */
-function popRange(call: Call, ref: number, i: number, tail: boolean, count: number): number {
+function popRange(call: Call, ref: RecordRef, i: number, tail: boolean, count: number): number {
   const list = openList(call, ref);
   const { length } = list;
   const n = Math.min(count, length);
@@ -231,7 +232,7 @@ const CARRIED_BYTES_MAX = 1 << 16;
  * Moves an element from the list of key argument 1, which exists, to that of key argument 2, which does not where `target`
  * is 0, and replies with it.
  */
-function moveElement(call: Call, source: number, fromTail: boolean, target: number, toTail: boolean): void {
+function moveElement(call: Call, source: RecordRef, fromTail: boolean, target: RecordRef, toTail: boolean): void {
   const list = openList(call, source);
   const { packed } = list;
   if (fromTail) list.readTail();

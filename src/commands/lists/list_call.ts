@@ -5,6 +5,7 @@ import { Notify } from "../../engine/listeners.ts";
 import { Type } from "../../store/keyspace.ts";
 import type { List } from "../../store/values/list.ts";
 import type { Call } from "../../dispatch/call.ts";
+import type { RecordRef } from "../../store/memory/arena.ts";
 
 /** The store's lists. */
 export function listsOf(call: Call): List {
@@ -12,14 +13,14 @@ export function listsOf(call: Call): List {
 }
 
 /** Takes up the list of a record. */
-export function openList(call: Call, ref: number): List {
+export function openList(call: Call, ref: RecordRef): List {
   const list = listsOf(call);
   list.open(call.db.encodingOf(ref), call.db.bodyOf(ref));
   return list;
 }
 
 /** Puts the list at hand back into its record. */
-export function keep(call: Call, ref: number, list: List): void {
+export function keep(call: Call, ref: RecordRef, list: List): void {
   const { db } = call;
   if (db.bodyOf(ref) === list.body && db.encodingOf(ref) === list.encoding) return;
   db.setBody(ref, list.body);
@@ -35,7 +36,7 @@ export function changed(call: Call, event: string, i: number, count: number): vo
  * Puts a list back that elements were removed from, or deletes its key with the last of them. If none is `left`, they need
  * not have been removed: a whole list is freed in slices.
  */
-export function keepOrDelete(call: Call, ref: number, list: List, i: number, left = list.length): void {
+export function keepOrDelete(call: Call, ref: RecordRef, list: List, i: number, left = list.length): void {
   if (left > 0) {
     list.shrink();
     keep(call, ref, list);

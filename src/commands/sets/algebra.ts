@@ -14,6 +14,7 @@ import type { MemberSet } from "../../store/values/set.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { replyMembers, setsOf } from "./set_call.ts";
 import { type CommandSpec, keyAt, keyCount, keyRange } from "../../dispatch/spec.ts";
+import { type BodyRef, NONE } from "../../store/memory/arena.ts";
 
 const keysPositive = "ERR numkeys should be greater than 0";
 const tooManyKeys = "ERR Number of keys can't be greater than number of args";
@@ -126,7 +127,7 @@ export const setAlgebraCommands: readonly CommandSpec[] = [
 /** A source that exists; its body stays where it is while the command runs. */
 interface Source {
   readonly encoding: number;
-  readonly body: number;
+  readonly body: BodyRef;
   readonly count: number;
 }
 
@@ -137,7 +138,7 @@ function sourcesOf(call: Call, from: number, to: number): (Source | undefined)[]
   const sources: (Source | undefined)[] = [];
   for (let i = from; i < to; i++) {
     const ref = call.lookupType(i, Type.SET);
-    const encoding = ref === 0 ? 0 : db.encodingOf(ref), body = ref === 0 ? 0 : db.bodyOf(ref);
+    const encoding = ref === 0 ? 0 : db.encodingOf(ref), body = ref === 0 ? NONE : db.bodyOf(ref);
     sources.push(ref === 0 ? undefined : { encoding, body, count: sets.count(encoding, body) });
   }
   return sources;

@@ -4,6 +4,7 @@
 import { Type } from "../../store/keyspace.ts";
 import type { MemberSet } from "../../store/values/set.ts";
 import type { Call } from "../../dispatch/call.ts";
+import type { BodyRef, RecordRef } from "../../store/memory/arena.ts";
 
 /** The store's sets. */
 export function setsOf(call: Call): MemberSet {
@@ -11,14 +12,14 @@ export function setsOf(call: Call): MemberSet {
 }
 
 /** Takes up the set of a record. */
-export function openSet(call: Call, ref: number): MemberSet {
+export function openSet(call: Call, ref: RecordRef): MemberSet {
   const sets = setsOf(call);
   sets.open(call.db.encodingOf(ref), call.db.bodyOf(ref));
   return sets;
 }
 
 /** Puts the set at hand back into its record, or deletes the key, argument i, of one that is empty. */
-export function keepOrDelete(call: Call, ref: number, sets: MemberSet, i: number): void {
+export function keepOrDelete(call: Call, ref: RecordRef, sets: MemberSet, i: number): void {
   call.db.setBody(ref, sets.body);
   call.db.setEncoding(ref, sets.encoding);
   if (sets.length > 0) return;
@@ -27,7 +28,7 @@ export function keepOrDelete(call: Call, ref: number, sets: MemberSet, i: number
 }
 
 /** Replies with all members of a set; the header is written. Hot. */
-export function replyMembers(call: Call, encoding: number, body: number): void {
+export function replyMembers(call: Call, encoding: number, body: BodyRef): void {
   const { reply } = call;
   setsOf(call).elements(encoding, body, false, (bytes, start, end) => {
     reply.bulk(bytes, start, end);

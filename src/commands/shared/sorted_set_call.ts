@@ -9,6 +9,7 @@ import { Notify } from "../../engine/listeners.ts";
 import { Type } from "../../store/keyspace.ts";
 import type { SortedSet } from "../../store/values/sorted_set.ts";
 import type { Call } from "../../dispatch/call.ts";
+import type { RecordRef } from "../../store/memory/arena.ts";
 
 const NUL = 0, OPEN = 40, PLUS = 43, MINUS = 45, CLOSED = 91;
 
@@ -24,14 +25,14 @@ export function sortedSets(call: Call): SortedSet {
 }
 
 /** Takes up the sorted set of a record. */
-export function openSet(call: Call, ref: number): SortedSet {
+export function openSet(call: Call, ref: RecordRef): SortedSet {
   const set = sortedSets(call);
   set.open(call.db.encodingOf(ref), call.db.bodyOf(ref));
   return set;
 }
 
 /** Puts the set at hand back into its record. */
-export function keepSet(call: Call, ref: number, set: SortedSet): void {
+export function keepSet(call: Call, ref: RecordRef, set: SortedSet): void {
   call.db.setBody(ref, set.body);
   call.db.setEncoding(ref, set.encoding);
 }
@@ -42,7 +43,7 @@ export function keepSet(call: Call, ref: number, set: SortedSet): void {
  */
 export function keepRemoved(
   call: Call,
-  ref: number,
+  ref: RecordRef,
   set: SortedSet,
   i: number,
   event: string,
@@ -174,7 +175,14 @@ export function replyElement(call: Call, set: SortedSet, form: Form): void {
  * them in an array. Returns how many there were. It stands apart from the commands that read its
  * arguments, because the blocking forms do the same later.
  */
-export function popElements(call: Call, ref: number, i: number, highest: boolean, count: number, form: Form): number {
+export function popElements(
+  call: Call,
+  ref: RecordRef,
+  i: number,
+  highest: boolean,
+  count: number,
+  form: Form,
+): number {
   const set = openSet(call, ref);
   const { length } = set;
   const popped = Math.min(count, length);

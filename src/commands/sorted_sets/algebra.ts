@@ -9,6 +9,7 @@ import type { SortedSet } from "../../store/values/sorted_set.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { formOf, replyElements, replyHeader, sortedSets, storeSet } from "../shared/sorted_set_call.ts";
 import { type CommandSpec, keyAt, keyCount } from "../../dispatch/spec.ts";
+import { type BodyRef, NONE } from "../../store/memory/arena.ts";
 
 const weightNotFloat = "ERR weight value is not a float";
 const limitNegative = "ERR LIMIT can't be negative";
@@ -119,7 +120,7 @@ export const sortedSetAlgebraCommands: readonly CommandSpec[] = [
 interface Source {
   readonly type: number;
   readonly encoding: number;
-  readonly body: number;
+  readonly body: BodyRef;
   readonly count: number;
   weight: number;
 }
@@ -142,7 +143,7 @@ function readSources(call: Call, first: number): Source[] {
 function readSource(call: Call, i: number): Source {
   const { db, store } = call;
   const ref = call.lookup(i);
-  if (ref === 0) return { type: Type.ZSET, encoding: 0, body: 0, count: 0, weight: 1 };
+  if (ref === 0) return { type: Type.ZSET, encoding: 0, body: NONE, count: 0, weight: 1 };
   const type = db.typeOf(ref), encoding = db.encodingOf(ref);
   if (type !== Type.ZSET && type !== Type.SET) fail(messages.wrongType);
   const body = db.bodyOf(ref);

@@ -24,6 +24,7 @@ import {
 } from "../shared/sorted_set_call.ts";
 import { sortedSetRangeCommands } from "./ranges.ts";
 import { type CommandSpec, keyAt, keyCount } from "../../dispatch/spec.ts";
+import type { RecordRef } from "../../store/memory/arena.ts";
 
 const nxAndXx = "ERR XX and NX options at the same time are not compatible";
 const nxGtLt = "ERR GT, LT, and/or NX options at the same time are not compatible";
@@ -342,7 +343,7 @@ function remove(call: Call): void {
 }
 
 /** Replies with the score of the member in argument i. Hot. */
-function replyScoreOf(call: Call, ref: number, i: number): void {
+function replyScoreOf(call: Call, ref: RecordRef, i: number): void {
   if (ref !== 0) {
     const set = openSet(call, ref);
     if (set.find(call.bytes, call.start(i), call.end(i), call.elementHash(i))) {

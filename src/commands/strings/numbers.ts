@@ -18,6 +18,7 @@ import { Notify } from "../../engine/listeners.ts";
 import { Encoding, NEVER, Type } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
+import type { RecordRef } from "../../store/memory/arena.ts";
 
 export const stringNumberCommands: readonly CommandSpec[] = [
   {
@@ -119,7 +120,7 @@ function incrementBig(call: Call, delta: bigint): void {
 }
 
 /** Adds to the string at `ref`, 0 if there is none. */
-function incrementRecord(call: Call, ref: number, delta: bigint): void {
+function incrementRecord(call: Call, ref: RecordRef, delta: bigint): void {
   const { db } = call;
   let sum = delta;
   if (ref !== 0) {
@@ -160,7 +161,7 @@ function incrbyfloat(call: Call): void {
 }
 
 /** Puts `text` in the string at `ref`, which keeps its deadline, or in a new one if `ref` is 0. */
-function store(call: Call, ref: number, text: Uint8Array, encoding: number): void {
+function store(call: Call, ref: RecordRef, text: Uint8Array, encoding: number): void {
   const { db, request } = call;
   if (ref === 0) {
     ref = db.setString(request.bytes, request.start[1], request.end[1], text, 0, text.length, NEVER);

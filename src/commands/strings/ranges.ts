@@ -4,7 +4,7 @@
 import { NO_BYTES } from "../../core/bytes.ts";
 import { fail, messages } from "../../core/errors.ts";
 import { Notify } from "../../engine/listeners.ts";
-import { copyBytes } from "../../store/memory/arena.ts";
+import { copyBytes, type RecordRef } from "../../store/memory/arena.ts";
 import { Encoding, NEVER, Type } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { CommonSubsequence } from "./lcs.ts";
@@ -154,7 +154,7 @@ function setrange(call: Call): void {
 }
 
 /** The length of the string at `ref`, 0 if there is none; its place is in the registers of the database. */
-function stringLength(call: Call, ref: number): number {
+function stringLength(call: Call, ref: RecordRef): number {
   if (ref === 0) return 0;
   call.db.readString(ref);
   return call.db.length;

@@ -18,6 +18,7 @@ import { Unit } from "../shared/expiry.ts";
 import { deadlineAt, StringOptions } from "./options.ts";
 import { stringRangeCommands } from "./ranges.ts";
 import type { Deadline } from "../../store/deadline.ts";
+import { NONE, type RecordRef } from "../../store/memory/arena.ts";
 
 const EXPIRY_SYNTAX = "EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds";
 
@@ -198,7 +199,7 @@ function assign(call: Call, i: number, v: number, deadline: Deadline): void {
 }
 
 /** Replies the string at `ref`, or null if it is 0. */
-function replyString(call: Call, ref: number): void {
+function replyString(call: Call, ref: RecordRef): void {
   const { db, reply } = call;
   if (ref === 0) return reply.null();
   db.readString(ref);
@@ -258,7 +259,7 @@ function getdel(call: Call): void {
 }
 
 /** Deletes key argument 1, whose record is `ref`. */
-function drop(call: Call, ref: number): void {
+function drop(call: Call, ref: RecordRef): void {
   call.db.unlink(ref);
   call.changed(Notify.GENERIC, "del", 1);
   if (call.engine.effects.open) call.logInstead("DEL", call.view(1));
@@ -306,7 +307,7 @@ function mget(call: Call): void {
     const n = prefetch(call, from, 1);
     for (let k = 0, i = from; k < n; k++, i++) {
       const ref = db.lookup(bytes, start[i], end[i], hashes[k]);
-      replyString(call, ref !== 0 && db.typeOf(ref) === Type.STRING ? ref : 0);
+      replyString(call, ref !== 0 && db.typeOf(ref) === Type.STRING ? ref : NONE);
     }
   }
 }

@@ -16,7 +16,7 @@
  */
 import { invariant } from "../../core/assert.ts";
 import type { Random } from "../../core/random.ts";
-import { type Arena, CHUNK_SHIFT, GRANULE_MASK } from "../memory/arena.ts";
+import { type Arena, CHUNK_SHIFT, type DictRef, GRANULE_MASK, NONE, type RecordRef } from "../memory/arena.ts";
 import { hashBytes } from "../../core/hash_function.ts";
 import { keyEquals, keyLength, keyStart } from "./record.ts";
 
@@ -67,8 +67,8 @@ export class Dict {
   }
 
   /** An empty dictionary. The caller frees it with `destroy`. */
-  create(): number {
-    const dict = this.#arena.alloc(HEADER_BYTES);
+  create(): DictRef {
+    const dict: DictRef = this.#arena.alloc(HEADER_BYTES);
     const words = this.#arena.i32[dict >>> CHUNK_SHIFT], i = (dict & GRANULE_MASK) << 1;
     words[i + COUNT] = 0;
     words[i + DEPTH] = 0;
@@ -78,19 +78,19 @@ export class Dict {
   }
 
   /** Frees the dictionary itself. The records belong to the caller. */
-  destroy(dict: number): void {
+  destroy(dict: DictRef): void {
     this.#eachSegment(dict, (segment) => this.#arena.free(segment));
     const words = this.#arena.i32[dict >>> CHUNK_SHIFT], i = (dict & GRANULE_MASK) << 1;
     if (words[i + DEPTH] > 0) this.#arena.free(words[i + DIR]);
     this.#arena.free(dict);
   }
 
-  count(dict: number): number {
+  count(dict: DictRef): number {
     return this.#arena.i32[dict >>> CHUNK_SHIFT][((dict & GRANULE_MASK) << 1) + COUNT];
   }
 
   /** The record with the key `bytes[start, end)`, or 0. `hash` is the key's hash. */
-  find(dict: number, bytes: Uint8Array, start: number, end: number, hash: number): number {
+  find(dict: DictRef, bytes: Uint8Array, start: number, end: number, hash: number): RecordRef {
     const segment = this.#segmentOf(dict, hash);
     const words = this.#arena.i32[segment >>> CHUNK_SHIFT];
     const base = (segment & GRANULE_MASK) << 1;
@@ -103,10 +103,10 @@ export class Dict {
       const h = words[slot];
       if (h === 0) {
         this.slot = slot;
-        return 0;
+        return NONE;
       }
       if (h === hash) {
-        const ref = words[slot + 1];
+        const ref = words[slot + 1] as RecordRef;
         if (keyEquals(this.#arena, ref, bytes, start, end)) {
           this.slot = slot;
           return ref;
@@ -120,7 +120,7 @@ export class Dict {
    * Loads the slots and the records of `count` keys, given by their hashes, into the processor's caches. Found one by one
    * each costs two or three misses in a row; here those of all keys overlap, because none of the loads waits for another.
    */
-  prefetch(dict: number, hashes: Int32Array, count: number): void {
+  prefetch(dict: DictRef, hashes: Int32Array, count: number): void {
     const { i32 } = this.#arena;
     const refs = this.#approached;
     let sum = 0;
@@ -145,7 +145,7 @@ export class Dict {
   }
 
   /** Loads the slots where searches for `count` hashes begin, without their records, into the processor's caches. Hot. */
-  touch(dict: number, hashes: Int32Array, count: number): void {
+  touch(dict: DictRef, hashes: Int32Array, count: number): void {
     const { i32 } = this.#arena;
     let sum = 0;
     for (let k = 0; k < count; k++) {
@@ -159,7 +159,7 @@ export class Dict {
   }
 
   /** Finds the slot of a record by its identity, without looking at keys. False if the dictionary does not have it. */
-  locate(dict: number, hash: number, ref: number): boolean {
+  locate(dict: DictRef, hash: number, ref: RecordRef): boolean {
     const segment = this.#segmentOf(dict, hash);
     const words = this.#arena.i32[segment >>> CHUNK_SHIFT];
     const base = (segment & GRANULE_MASK) << 1;
@@ -173,13 +173,13 @@ export class Dict {
   }
 
   /** Hash of a record that is in a dictionary, from its key. */
-  hashOf(ref: number): number {
+  hashOf(ref: RecordRef): number {
     const start = keyStart(this.#arena, ref);
     return hashBytes(this.#arena.u8[ref >>> CHUNK_SHIFT], start, start + keyLength(this.#arena, ref));
   }
 
   /** Inserts a record whose key the last `find` in this dictionary did not find. */
-  insert(dict: number, hash: number, ref: number): void {
+  insert(dict: DictRef, hash: number, ref: RecordRef): void {
     let word = this.words[(this.#segment & GRANULE_MASK) << 1];
     if (usedOf(word) >= limitOf(logOf(word))) {
       this.#makeRoom(dict, hash);
@@ -192,12 +192,12 @@ export class Dict {
   }
 
   /** Puts another record, with the same key, in the slot that `find` or `locate` ended at. */
-  replace(ref: number): void {
+  replace(ref: RecordRef): void {
     this.words[this.slot + 1] = ref;
   }
 
   /** Takes the record that `find` or `locate` just found out of the dictionary; the caller frees it. */
-  remove(dict: number): void {
+  remove(dict: DictRef): void {
     const words = this.words;
     const base = (this.#segment & GRANULE_MASK) << 1;
     const log = logOf(words[base]);
@@ -231,7 +231,7 @@ export class Dict {
    * prefix are done, and of those that share the prefix's first `depth` bits the ones with a lower home. Any other
    * number does no harm.
    */
-  scan(dict: number, cursor: number, count: number, visit: (ref: number) => void): number {
+  scan(dict: DictRef, cursor: number, count: number, visit: (ref: RecordRef) => void): number {
     let home = cursor % HOMES;
     const rest = Math.floor(cursor / HOMES);
     let depth = Math.min(rest % 32, DEPTH_MAX);
@@ -263,7 +263,7 @@ export class Dict {
    * The largest part of hash space that begins with the 21-bit `prefix` and that one segment holds: how many prefixes it
    * spans. For walks that must know exactly, whatever splits and merges, which records they have seen.
    */
-  spanAt(dict: number, prefix: number): number {
+  spanAt(dict: DictRef, prefix: number): number {
     const segment = this.#segmentOf(dict, prefix << PREFIX_SHIFT);
     const depth = depthOf(this.#arena.i32[segment >>> CHUNK_SHIFT][(segment & GRANULE_MASK) << 1]);
     const aligned = prefix === 0 ? PREFIXES : prefix & -prefix;
@@ -271,7 +271,7 @@ export class Dict {
   }
 
   /** Visits the records with a home (0 to 1023) and one of `span` prefixes from `prefix` on; `visit` must not write. */
-  visitAt(dict: number, prefix: number, span: number, home: number, visit: (ref: number) => void): void {
+  visitAt(dict: DictRef, prefix: number, span: number, home: number, visit: (ref: RecordRef) => void): void {
     for (let at = prefix; at < prefix + span;) {
       const segment = this.#segmentOf(dict, at << PREFIX_SHIFT);
       const words = this.#arena.i32[segment >>> CHUNK_SHIFT], base = (segment & GRANULE_MASK) << 1;
@@ -281,7 +281,7 @@ export class Dict {
         if (hash === 0) break;
         if ((hash & 1) === 0 || homeOf(hash, HOME_BITS) !== home) continue;
         const beyond = (hash >>> PREFIX_SHIFT) - prefix;
-        if (beyond >= 0 && beyond < span) visit(words[base + (i << 1) + 1]);
+        if (beyond >= 0 && beyond < span) visit(words[base + (i << 1) + 1] as RecordRef);
       }
       const whole = PREFIXES >>> depthOf(word);
       at += whole - at % whole;
@@ -289,11 +289,11 @@ export class Dict {
   }
 
   /** Visits every record in no particular order; `visit` must not change the dictionary. */
-  each(dict: number, visit: (ref: number) => void): void {
+  each(dict: DictRef, visit: (ref: RecordRef) => void): void {
     this.#eachSegment(dict, (segment) => {
       const words = this.#arena.i32[segment >>> CHUNK_SHIFT], base = (segment & GRANULE_MASK) << 1;
       const slots = 1 << logOf(words[base]);
-      for (let i = 1; i < slots; i++) if (words[base + (i << 1)] !== 0) visit(words[base + (i << 1) + 1]);
+      for (let i = 1; i < slots; i++) if (words[base + (i << 1)] !== 0) visit(words[base + (i << 1) + 1] as RecordRef);
     });
   }
 
@@ -301,7 +301,7 @@ export class Dict {
    * Empties a dictionary that nobody uses any more: hands about `budget` records to `release`, and frees the segments that
    * they stood in. Returns the dictionary while something is left, 0 when it is destroyed. Good for nothing else between.
    */
-  drain(dict: number, budget: number, release: (ref: number) => void): number {
+  drain(dict: DictRef, budget: number, release: (ref: RecordRef) => void): DictRef {
     const at = (dict & GRANULE_MASK) << 1, header = this.#arena.i32[dict >>> CHUNK_SHIFT];
     let given = 0;
     // COUNT serves as the directory index to go on from.
@@ -316,17 +316,17 @@ export class Dict {
       index += 2 ** (header[at + DEPTH] - depthOf(words[base]));
       given += usedOf(words[base]);
       for (let i = 1; i < 1 << logOf(words[base]); i++) {
-        if (words[base + (i << 1)] !== 0) release(words[base + (i << 1) + 1]);
+        if (words[base + (i << 1)] !== 0) release(words[base + (i << 1) + 1] as RecordRef);
       }
       this.#arena.free(segment);
     }
     if (header[at + DEPTH] > 0) this.#arena.free(header[at + DIR]);
     this.#arena.free(dict);
-    return 0;
+    return NONE;
   }
 
   /** A uniformly chosen record of a dictionary that is not empty. */
-  random(dict: number, random: Random): number {
+  random(dict: DictRef, random: Random): RecordRef {
     invariant(this.count(dict) > 0, "a random record of an empty dictionary");
     const depth = this.#arena.i32[dict >>> CHUNK_SHIFT][((dict & GRANULE_MASK) << 1) + DEPTH];
     for (;;) {
@@ -336,12 +336,12 @@ export class Dict {
       const words = this.#arena.i32[segment >>> CHUNK_SHIFT], base = (segment & GRANULE_MASK) << 1;
       if (index & ((1 << (depth - depthOf(words[base]))) - 1)) continue;
       const slot = base + (random.below(1 << logOf(words[base])) << 1);
-      if (slot !== base && words[slot] !== 0) return words[slot + 1];
+      if (slot !== base && words[slot] !== 0) return words[slot + 1] as RecordRef;
     }
   }
 
   /** Bytes of the arena that the dictionary itself takes, without the records. */
-  sizeBytes(dict: number): number {
+  sizeBytes(dict: DictRef): number {
     let bytes = this.#arena.sizeOf(dict);
     this.#eachSegment(dict, (segment) => bytes += this.#arena.sizeOf(segment));
     const i = (dict & GRANULE_MASK) << 1, words = this.#arena.i32[dict >>> CHUNK_SHIFT];
@@ -349,7 +349,7 @@ export class Dict {
   }
 
   /** Total number of slots, used or not. */
-  slotCount(dict: number): number {
+  slotCount(dict: DictRef): number {
     let slots = 0;
     this.#eachSegment(dict, (segment) => {
       slots += 1 << logOf(this.#arena.i32[segment >>> CHUNK_SHIFT][(segment & GRANULE_MASK) << 1]);
@@ -358,7 +358,7 @@ export class Dict {
   }
 
   /** Checks all invariants; adds every block of the dictionary itself to `reached`, and calls `visit` for each record. */
-  check(dict: number, reached: Set<number>, visit: (ref: number) => void): void {
+  check(dict: DictRef, reached: Set<number>, visit: (ref: RecordRef) => void): void {
     const words = this.#arena.i32[dict >>> CHUNK_SHIFT], at = (dict & GRANULE_MASK) << 1;
     const depth = words[at + DEPTH];
     reached.add(dict);
@@ -375,7 +375,7 @@ export class Dict {
       if (local === depth) deepest++;
       let used = 0;
       for (let i = 1; i < 1 << log; i++) {
-        const hash = table[base + (i << 1)], ref = table[base + (i << 1) + 1];
+        const hash = table[base + (i << 1)], ref = table[base + (i << 1) + 1] as RecordRef;
         if (hash === 0) continue;
         used++;
         invariant(this.hashOf(ref) === hash, "a slot's hash is not its key's");
@@ -394,7 +394,7 @@ export class Dict {
    * The segment that a hash belongs to; leaves in registers what it is, log2 of its slots and its place in the directory.
    * Only a segment alone can be small: the headers of others are not read, for each would be a cache miss.
    */
-  #segmentOf(dict: number, hash: number): number {
+  #segmentOf(dict: DictRef, hash: number): number {
     const words = this.#arena.i32[dict >>> CHUNK_SHIFT], i = (dict & GRANULE_MASK) << 1;
     const depth = words[i + DEPTH], dir = words[i + DIR];
     if (depth === 0) {
@@ -408,14 +408,14 @@ export class Dict {
     return this.#segment = this.#arena.i32[dir >>> CHUNK_SHIFT][((dir & GRANULE_MASK) << 1) + index];
   }
 
-  #segmentAt(dict: number, index: number): number {
+  #segmentAt(dict: DictRef, index: number): number {
     const words = this.#arena.i32[dict >>> CHUNK_SHIFT], i = (dict & GRANULE_MASK) << 1;
     const dir = words[i + DIR];
     if (words[i + DEPTH] === 0) return dir;
     return this.#arena.i32[dir >>> CHUNK_SHIFT][((dir & GRANULE_MASK) << 1) + index];
   }
 
-  #eachSegment(dict: number, visit: (segment: number) => void): void {
+  #eachSegment(dict: DictRef, visit: (segment: number) => void): void {
     const depth = this.#arena.i32[dict >>> CHUNK_SHIFT][((dict & GRANULE_MASK) << 1) + DEPTH];
     for (let index = 0; index < 2 ** depth;) {
       const segment = this.#segmentAt(dict, index);
@@ -436,7 +436,7 @@ export class Dict {
     home: number,
     prefix: number,
     span: number,
-    visit: (ref: number) => void,
+    visit: (ref: RecordRef) => void,
   ): number {
     const mask = (1 << log) - 1;
     let seen = 0;
@@ -446,7 +446,7 @@ export class Dict {
       if ((hash & 1) === 0 || homeOf(hash, log) !== home) continue;
       const beyond = (hash >>> PREFIX_SHIFT) - prefix;
       if (beyond < 0 || beyond >= span) continue;
-      visit(words[base + (i << 1) + 1]);
+      visit(words[base + (i << 1) + 1] as RecordRef);
       seen++;
     }
   }
@@ -477,7 +477,7 @@ export class Dict {
     this.#segment = segment;
   }
 
-  #makeRoom(dict: number, hash: number): void {
+  #makeRoom(dict: DictRef, hash: number): void {
     let segment = this.#segment;
     const at = (dict & GRANULE_MASK) << 1;
     const header = this.#arena.i32[dict >>> CHUNK_SHIFT];
@@ -510,7 +510,7 @@ export class Dict {
     return to;
   }
 
-  #split(dict: number, segment: number, hash: number): void {
+  #split(dict: DictRef, segment: number, hash: number): void {
     const header = this.#arena.i32[dict >>> CHUNK_SHIFT], at = (dict & GRANULE_MASK) << 1;
     const words = this.#arena.i32[segment >>> CHUNK_SHIFT], base = (segment & GRANULE_MASK) << 1;
     const local = depthOf(words[base]);
@@ -543,7 +543,7 @@ export class Dict {
     this.#arena.i32[other >>> CHUNK_SHIFT][(other & GRANULE_MASK) << 1] = segmentWord(LOG_MAX, local + 1, moved);
   }
 
-  #doubleDirectory(dict: number): void {
+  #doubleDirectory(dict: DictRef): void {
     const header = this.#arena.i32[dict >>> CHUNK_SHIFT], at = (dict & GRANULE_MASK) << 1;
     const depth = header[at + DEPTH], old = header[at + DIR];
     invariant(depth < DEPTH_MAX, "the hash has no bits left to split by");
@@ -557,7 +557,7 @@ export class Dict {
   }
 
   /** After a removal that left a segment under a quarter full: a smaller segment, or one with its buddy. */
-  #shrink(dict: number, segment: number, index: number): void {
+  #shrink(dict: DictRef, segment: number, index: number): void {
     const header = this.#arena.i32[dict >>> CHUNK_SHIFT], at = (dict & GRANULE_MASK) << 1;
     const depth = header[at + DEPTH];
     const words = this.#arena.i32[segment >>> CHUNK_SHIFT], base = (segment & GRANULE_MASK) << 1;
@@ -589,7 +589,7 @@ export class Dict {
   }
 
   /** Halves the directory until a segment needs its whole depth; at depth 0 the segment takes the directory's place. */
-  #halveDirectory(dict: number): void {
+  #halveDirectory(dict: DictRef): void {
     const header = this.#arena.i32[dict >>> CHUNK_SHIFT], at = (dict & GRANULE_MASK) << 1;
     while (header[at + DEEPEST] === 0) {
       const depth = header[at + DEPTH] - 1, old = header[at + DIR];

@@ -8,7 +8,7 @@
  * `elements` is for the owner, who counts what all nodes hold.
  */
 import { invariant } from "../../core/assert.ts";
-import { type Arena, CHUNK_SHIFT, GRANULE_MASK } from "../memory/arena.ts";
+import { type Arena, type BodyRef, CHUNK_SHIFT, GRANULE_MASK, NONE } from "../memory/arena.ts";
 
 const ELEMENTS = 0, FIRST = 1, END = 2, HEAD_WORDS = 3;
 const SLOTS_MIN = 5;
@@ -21,39 +21,39 @@ export class Directory {
   }
 
   /** An empty directory with room for `slots` nodes. */
-  create(slots: number): number {
+  create(slots: number): BodyRef {
     const directory = this.#arena.alloc((HEAD_WORDS + Math.max(slots, SLOTS_MIN)) << 2);
     this.#words(directory).fill(0, head(directory), head(directory) + HEAD_WORDS);
     return directory;
   }
 
-  elements(directory: number): number {
+  elements(directory: BodyRef): number {
     return this.#words(directory)[head(directory) + ELEMENTS] >>> 0;
   }
 
-  addElements(directory: number, count: number): void {
+  addElements(directory: BodyRef, count: number): void {
     this.#words(directory)[head(directory) + ELEMENTS] += count;
   }
 
   /** Number of nodes. */
-  size(directory: number): number {
+  size(directory: BodyRef): number {
     const words = this.#words(directory), h = head(directory);
     return words[h + END] - words[h + FIRST];
   }
 
   /** The node with a number from 0. */
-  node(directory: number, i: number): number {
+  node(directory: BodyRef, i: number): BodyRef {
     const words = this.#words(directory), h = head(directory);
-    return words[h + HEAD_WORDS + words[h + FIRST] + i];
+    return words[h + HEAD_WORDS + words[h + FIRST] + i] as BodyRef;
   }
 
-  setNode(directory: number, i: number, node: number): void {
+  setNode(directory: BodyRef, i: number, node: BodyRef): void {
     const words = this.#words(directory), h = head(directory);
     words[h + HEAD_WORDS + words[h + FIRST] + i] = node;
   }
 
   /** Puts a node before the one with number `i`, or behind the last. Returns the directory's new ref. */
-  insert(directory: number, i: number, node: number): number {
+  insert(directory: BodyRef, i: number, node: BodyRef): BodyRef {
     const words = this.#words(directory), h = head(directory);
     const first = words[h + FIRST], end = words[h + END];
     const nodes = end - first, slots = h + HEAD_WORDS;
@@ -72,7 +72,7 @@ export class Directory {
   }
 
   /** Takes `count` nodes from number `i` on out; they belong to the caller. Returns the directory's new ref. */
-  remove(directory: number, i: number, count: number): number {
+  remove(directory: BodyRef, i: number, count: number): BodyRef {
     const words = this.#words(directory), h = head(directory);
     const first = words[h + FIRST], end = words[h + END];
     const nodes = end - first - count, slots = h + HEAD_WORDS;
@@ -84,25 +84,25 @@ export class Directory {
       words[h + END] = end - count;
     }
     const capacity = this.#capacity(directory);
-    return nodes <= capacity >>> 3 && capacity > 8 * SLOTS_MIN ? this.#rebuild(directory, -1, 0) : directory;
+    return nodes <= capacity >>> 3 && capacity > 8 * SLOTS_MIN ? this.#rebuild(directory, -1, NONE) : directory;
   }
 
-  check(directory: number): void {
+  check(directory: BodyRef): void {
     const words = this.#words(directory), h = head(directory);
     const inBounds = words[h + FIRST] >= 0 && words[h + END] <= this.#capacity(directory);
     invariant(inBounds && this.size(directory) > 0, "a list's directory is out of bounds or empty");
   }
 
-  #words(directory: number): Int32Array {
+  #words(directory: BodyRef): Int32Array {
     return this.#arena.i32[directory >>> CHUNK_SHIFT];
   }
 
-  #capacity(directory: number): number {
+  #capacity(directory: BodyRef): number {
     return (this.#arena.sizeOf(directory) >>> 2) - HEAD_WORDS;
   }
 
   /** A directory of a fitting size, with `node` inserted at number `i` unless that is -1; the old one is freed. */
-  #rebuild(directory: number, i: number, node: number): number {
+  #rebuild(directory: BodyRef, i: number, node: BodyRef): BodyRef {
     const from = this.#words(directory), f = head(directory);
     const nodes = this.size(directory) + (i < 0 ? 0 : 1);
     const target = this.create(nodes + (nodes >>> 1));
@@ -119,6 +119,6 @@ export class Directory {
   }
 }
 
-function head(directory: number): number {
+function head(directory: BodyRef): number {
   return (directory & GRANULE_MASK) << 1;
 }

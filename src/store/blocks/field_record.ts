@@ -5,7 +5,7 @@
  *
  *     block of a long value    +0 length:32 · +4 bytes
  */
-import { type Arena, CHUNK_SHIFT, copyBytes, GRANULE_MASK } from "../memory/arena.ts";
+import { type Arena, type BodyRef, CHUNK_SHIFT, copyBytes, GRANULE_MASK, type RecordRef } from "../memory/arena.ts";
 import {
   BODY,
   bodyOf,
@@ -36,7 +36,7 @@ export function createField(
   vs: number,
   ve: number,
   hasDeadline: boolean,
-): number {
+): RecordRef {
   const length = ve - vs, flags = flagsFor(length, hasDeadline);
   if ((flags & BODY) === 0) {
     const ref = createRecord(arena, flags, fb, fs, fe, length);
@@ -45,7 +45,7 @@ export function createField(
     return ref;
   }
   const ref = createRecord(arena, flags, fb, fs, fe, 0);
-  const block = arena.alloc(LENGTH_BYTES + length);
+  const block: BodyRef = arena.alloc(LENGTH_BYTES + length);
   setBody(arena, ref, block);
   arena.i32[block >>> CHUNK_SHIFT][(block & GRANULE_MASK) << 1] = length;
   copyBytes(vb, vs, ve, arena.u8[block >>> CHUNK_SHIFT], ((block & GRANULE_MASK) << 3) + LENGTH_BYTES);
@@ -55,7 +55,7 @@ export function createField(
 /** Writes a value over the old one if the record stays as it is but for that; false if it must be made anew. Hot. */
 export function overwriteValue(
   arena: Arena,
-  ref: number,
+  ref: RecordRef,
   vb: Uint8Array,
   vs: number,
   ve: number,
@@ -75,7 +75,7 @@ export function overwriteValue(
 }
 
 /** A copy of a record with room for a deadline, or without; the old record is freed, a long value changes hands. */
-export function rebuildField(arena: Arena, ref: number, hasDeadline: boolean): number {
+export function rebuildField(arena: Arena, ref: RecordRef, hasDeadline: boolean): RecordRef {
   const flags = flagsOf(arena, ref), start = keyStart(arena, ref), length = valueLength(arena, ref);
   const bytes = arena.u8[ref >>> CHUNK_SHIFT];
   const newFlags = hasDeadline ? flags | NUMBER : flags & ~NUMBER;
@@ -88,7 +88,7 @@ export function rebuildField(arena: Arena, ref: number, hasDeadline: boolean): n
 }
 
 /** A deep copy of a record. */
-export function copyField(arena: Arena, ref: number): number {
+export function copyField(arena: Arena, ref: RecordRef): RecordRef {
   const start = keyStart(arena, ref), end = start + keyLength(arena, ref);
   const block = valueBlock(arena, ref), from = valuePlace(arena, ref, block);
   const value = arena.u8[block >>> CHUNK_SHIFT], to = from + valueBytes(arena, ref, block);
@@ -97,32 +97,32 @@ export function copyField(arena: Arena, ref: number): number {
   return copy;
 }
 
-export function hasDeadline(arena: Arena, ref: number): boolean {
+export function hasDeadline(arena: Arena, ref: RecordRef): boolean {
   return (flagsOf(arena, ref) & NUMBER) !== 0;
 }
 
 /** The block that a field's value lies in: its own, or the record itself. */
-export function valueBlock(arena: Arena, ref: number): number {
+export function valueBlock(arena: Arena, ref: RecordRef): number {
   return (flagsOf(arena, ref) & BODY) === 0 ? ref : bodyOf(arena, ref);
 }
 
 /** Index of the value's first byte in the chunk of `block`, which valueBlock returned. */
-export function valuePlace(arena: Arena, ref: number, block: number): number {
+export function valuePlace(arena: Arena, ref: RecordRef, block: number): number {
   return block === ref ? valueStart(arena, ref) : ((block & GRANULE_MASK) << 3) + LENGTH_BYTES;
 }
 
 /** Length of the value in `block`, which valueBlock returned. */
-export function valueBytes(arena: Arena, ref: number, block: number): number {
+export function valueBytes(arena: Arena, ref: RecordRef, block: number): number {
   return block === ref ? valueLength(arena, ref) : arena.i32[block >>> CHUNK_SHIFT][(block & GRANULE_MASK) << 1];
 }
 
 /** Bytes of the arena that a field takes. */
-export function fieldSize(arena: Arena, ref: number): number {
+export function fieldSize(arena: Arena, ref: RecordRef): number {
   const block = valueBlock(arena, ref);
   return arena.sizeOf(ref) + (block === ref ? 0 : arena.sizeOf(block));
 }
 
-export function freeField(arena: Arena, ref: number): void {
+export function freeField(arena: Arena, ref: RecordRef): void {
   const block = valueBlock(arena, ref);
   if (block !== ref) arena.free(block);
   arena.free(ref);

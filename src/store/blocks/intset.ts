@@ -11,7 +11,7 @@
  */
 import { invariant } from "../../core/assert.ts";
 import { parseInt64, parseSafeInt, writeDecimal } from "../../core/numbers.ts";
-import { type Arena, CHUNK_SHIFT, copyBytes, GRANULE_MASK } from "../memory/arena.ts";
+import { type Arena, type BodyRef, CHUNK_SHIFT, copyBytes, GRANULE_MASK } from "../memory/arena.ts";
 import { putWord } from "./entry.ts";
 
 const WIDTH_MASK = 3, COUNT_SHIFT = 2;
@@ -40,14 +40,14 @@ export class IntSet {
   }
 
   /** An empty set. */
-  create(): number {
+  create(): BodyRef {
     const set = this.#arena.alloc(HEAD_BYTES);
     this.#setHead(set, 2, 0);
     return set;
   }
 
   /** The bytes of the set, as Redis has them. */
-  image(set: number): Uint8Array {
+  image(set: BodyRef): Uint8Array {
     const count = this.count(set), width = this.#width(set), bytes = count * width;
     const image = new Uint8Array(IMAGE_HEAD_BYTES + bytes), base = ((set & GRANULE_MASK) << 3) + HEAD_BYTES;
     putWord(image, 0, width);
@@ -56,7 +56,7 @@ export class IntSet {
     return image;
   }
 
-  copy(set: number): number {
+  copy(set: BodyRef): BodyRef {
     const bytes = HEAD_BYTES + this.count(set) * this.#width(set);
     const copy = this.#arena.alloc(bytes);
     const from = (set & GRANULE_MASK) << 3;
@@ -65,7 +65,7 @@ export class IntSet {
     return copy;
   }
 
-  count(set: number): number {
+  count(set: BodyRef): number {
     return this.#arena.i32[set >>> CHUNK_SHIFT][(set & GRANULE_MASK) << 1] >>> COUNT_SHIFT;
   }
 
@@ -88,7 +88,7 @@ export class IntSet {
   }
 
   /** Whether the integer taken is there. Hot. */
-  find(set: number): boolean {
+  find(set: BodyRef): boolean {
     const width = this.#width(set);
     let low = 0, high = this.count(set);
     while (low < high) {
@@ -107,7 +107,7 @@ export class IntSet {
   }
 
   /** Adds the integer taken, which `find` just did not find. Returns the set's new ref. */
-  insert(set: number): number {
+  insert(set: BodyRef): BodyRef {
     const count = this.count(set);
     let width = this.#width(set);
     if (this.#takenWidth() > width) {
@@ -124,11 +124,11 @@ export class IntSet {
   }
 
   /** Removes the integer that `find` just found. Returns the set's new ref. */
-  remove(set: number): number {
+  remove(set: BodyRef): BodyRef {
     return this.removeAt(set, this.#index);
   }
 
-  removeAt(set: number, index: number): number {
+  removeAt(set: BodyRef, index: number): BodyRef {
     const count = this.count(set), width = this.#width(set);
     const bytes = this.#arena.u8[set >>> CHUNK_SHIFT], base = ((set & GRANULE_MASK) << 3) + HEAD_BYTES;
     bytes.copyWithin(base + index * width, base + (index + 1) * width, base + count * width);
@@ -138,7 +138,7 @@ export class IntSet {
   }
 
   /** Reads the integer with an index from 0. */
-  read(set: number, index: number): void {
+  read(set: BodyRef, index: number): void {
     this.#load(set, this.#width(set), index);
     const high = this.#loadedHigh, low = this.#loadedLow;
     const value = high * 0x100000000 + (low >>> 0);
@@ -152,7 +152,7 @@ export class IntSet {
   }
 
   /** Checks all invariants. */
-  check(set: number): void {
+  check(set: BodyRef): void {
     const count = this.count(set), width = this.#width(set);
     invariant(width === 2 || width === 4 || width === 8, "an integer set has no such width");
     invariant(HEAD_BYTES + count * width <= this.#arena.sizeOf(set), "an integer set overflows");
@@ -163,11 +163,11 @@ export class IntSet {
     }
   }
 
-  #width(set: number): number {
+  #width(set: BodyRef): number {
     return 2 << (this.#arena.i32[set >>> CHUNK_SHIFT][(set & GRANULE_MASK) << 1] & WIDTH_MASK);
   }
 
-  #setHead(set: number, width: number, count: number): void {
+  #setHead(set: BodyRef, width: number, count: number): void {
     this.#arena.i32[set >>> CHUNK_SHIFT][(set & GRANULE_MASK) << 1] = (count << COUNT_SHIFT) | (width >>> 2);
   }
 
@@ -178,7 +178,7 @@ export class IntSet {
     return low << 16 >> 16 === low ? 2 : 4;
   }
 
-  #load(set: number, width: number, index: number): void {
+  #load(set: BodyRef, width: number, index: number): void {
     const chunk = set >>> CHUNK_SHIFT, words = this.#arena.i32[chunk], base = (set & GRANULE_MASK) << 1;
     if (width === 2) {
       const bytes = this.#arena.u8[chunk], at = (base << 2) + HEAD_BYTES + (index << 1);
@@ -200,7 +200,7 @@ export class IntSet {
   }
 
   /** Gives all integers another width. Returns the set's new ref. */
-  #widen(set: number, width: number): number {
+  #widen(set: BodyRef, width: number): BodyRef {
     const count = this.count(set), old = this.#width(set);
     const wide = this.#arena.alloc(HEAD_BYTES + count * width);
     const bytes = this.#arena.u8[wide >>> CHUNK_SHIFT], base = ((wide & GRANULE_MASK) << 3) + HEAD_BYTES;

@@ -10,7 +10,7 @@
  */
 import { invariant } from "../../core/assert.ts";
 import { compareBytes, NO_BYTES } from "../../core/bytes.ts";
-import { type Arena, CHUNK_SHIFT, GRANULE_MASK } from "../memory/arena.ts";
+import { type Arena, CHUNK_SHIFT, GRANULE_MASK, type IndexRef, NONE, type RecordRef } from "../memory/arena.ts";
 import {
   CHILDREN,
   COUNTS,
@@ -72,7 +72,7 @@ export class Ordered {
   }
 
   /** An empty index. The caller frees it with `drain`. */
-  create(): number {
+  create(): IndexRef {
     const tree = this.#arena.alloc(HEADER_BYTES);
     const words = this.#arena.i32[tree >>> CHUNK_SHIFT], at = (tree & GRANULE_MASK) << 1;
     words.fill(0, at, at + 6);
@@ -82,12 +82,12 @@ export class Ordered {
   }
 
   /** Number of records. */
-  count(tree: number): number {
+  count(tree: IndexRef): number {
     return this.#arena.i32[tree >>> CHUNK_SHIFT][((tree & GRANULE_MASK) << 1) + SIZE];
   }
 
   /** Adds a record that is not in the index. Hot. */
-  insert(tree: number, ref: number): void {
+  insert(tree: IndexRef, ref: RecordRef): void {
     this.#aimAt(ref);
     const hint = this.#hint;
     for (;;) {
@@ -102,7 +102,7 @@ export class Ordered {
   }
 
   /** `insert` for a record that belongs behind all others; nothing is compared. */
-  append(tree: number, ref: number): void {
+  append(tree: IndexRef, ref: RecordRef): void {
     const hint = hintOf(scoreOf(this.#arena, ref));
     for (;;) {
       this.#descendToEnd(tree);
@@ -116,13 +116,13 @@ export class Ordered {
   }
 
   /** Takes out a record that is in the index. Hot. */
-  remove(tree: number, ref: number): void {
+  remove(tree: IndexRef, ref: RecordRef): void {
     this.#find(tree, ref);
     this.#nodes.take(tree, this.index, 1);
   }
 
   /** Takes out the record with a rank and returns it. */
-  removeAt(tree: number, rank: number): number {
+  removeAt(tree: IndexRef, rank: number): RecordRef {
     this.seek(tree, rank);
     const { ref } = this;
     this.removeHere(tree, 1);
@@ -130,12 +130,12 @@ export class Ordered {
   }
 
   /** Takes out the `count` records of one leaf from where `seek` just put the cursor. Hot. */
-  removeHere(tree: number, count: number): void {
+  removeHere(tree: IndexRef, count: number): void {
     this.#nodes.take(tree, this.#way.entries[this.#way.depth], count);
   }
 
   /** Gives a record of the index another score. Hot: where the order stays, the record stays in its place. */
-  rescore(tree: number, ref: number, score: number): void {
+  rescore(tree: IndexRef, ref: RecordRef, score: number): void {
     this.#find(tree, ref);
     const words = this.#arena.i32[this.leaf >>> CHUNK_SHIFT], at = (this.leaf & GRANULE_MASK) << 1;
     const i = this.index;
@@ -144,10 +144,10 @@ export class Ordered {
     const before = words[at + HINTS + i - 1], behind = words[at + HINTS + i + 1];
     const fits =
       (i > 0
-        ? before < hint || (before === hint && this.#precedes(words[at + REFS + i - 1], ref, score))
+        ? before < hint || (before === hint && this.#precedes(words[at + REFS + i - 1] as RecordRef, ref, score))
         : words[at + PREVIOUS] === 0) &&
       (i < words[at] - 1
-        ? behind > hint || (behind === hint && !this.#precedes(words[at + REFS + i + 1], ref, score))
+        ? behind > hint || (behind === hint && !this.#precedes(words[at + REFS + i + 1] as RecordRef, ref, score))
         : words[at + NEXT] === 0);
     if (fits) {
       setScore(this.#arena, ref, score);
@@ -160,13 +160,13 @@ export class Ordered {
   }
 
   /** The rank of a record that is in the index, from 0. */
-  rankOf(tree: number, ref: number): number {
+  rankOf(tree: IndexRef, ref: RecordRef): number {
     this.#find(tree, ref);
     return this.rank();
   }
 
   /** Puts the cursor on the record with a rank from 0 to the count, which is the end. Hot. */
-  seek(tree: number, rank: number): void {
+  seek(tree: IndexRef, rank: number): void {
     const { i32 } = this.#arena;
     const header = i32[tree >>> CHUNK_SHIFT], h = (tree & GRANULE_MASK) << 1;
     let node = header[h + ROOT], total = header[h + SIZE];
@@ -199,19 +199,19 @@ export class Ordered {
   }
 
   /** Puts the cursor on the first record with a score of at least `score` (above it, if `after`). Hot. */
-  seekForward(tree: number, score: number, after: boolean): void {
+  seekForward(tree: IndexRef, score: number, after: boolean): void {
     this.#aimAtScore(score, after);
     this.#seekBound(tree);
   }
 
   /** `seekForward`, which returns the rank, the count if there is no such record. */
-  seekScore(tree: number, score: number, after: boolean): number {
+  seekScore(tree: IndexRef, score: number, after: boolean): number {
     this.seekForward(tree, score, after);
     return this.rank();
   }
 
   /** Puts the cursor on the last record with a score below `score` (not above it, if `after`). Hot. */
-  seekBack(tree: number, score: number, after: boolean): void {
+  seekBack(tree: IndexRef, score: number, after: boolean): void {
     this.#aimAtScore(score, after);
     this.#descend(tree);
     this.#way.entries[this.#way.depth]--;
@@ -231,7 +231,7 @@ export class Ordered {
   }
 
   /** Moves the cursor from where a method that seeks has put it by so many records, back if negative. */
-  skip(tree: number, by: number): void {
+  skip(tree: IndexRef, by: number): void {
     this.seek(tree, this.rank() + by);
   }
 
@@ -240,7 +240,7 @@ export class Ordered {
    * above it, if `after`); at most `most`. The cursor stays. Hot: few records are counted leaf by leaf, because whoever
    * asks will read these leaves; many by their ranks.
    */
-  countTo(tree: number, score: number, after: boolean, most: number): number {
+  countTo(tree: IndexRef, score: number, after: boolean, most: number): number {
     const { i32 } = this.#arena;
     this.#aimAtScore(score, after);
     let { leaf, index } = this, count = 0;
@@ -263,7 +263,7 @@ export class Ordered {
   }
 
   /** `countTo` the other way: of the records from the cursor back, those that are not below. Hot. */
-  countBackTo(tree: number, score: number, after: boolean, most: number): number {
+  countBackTo(tree: IndexRef, score: number, after: boolean, most: number): number {
     const { i32 } = this.#arena;
     this.#aimAtScore(score, after);
     let { leaf, index } = this, count = 0;
@@ -289,7 +289,7 @@ export class Ordered {
    * Puts the cursor on the first record whose key is at least `bytes[start, end)` (beyond it, if `after`), and returns its
    * rank. Meaningful where all scores are equal; elsewhere some record.
    */
-  seekKey(tree: number, bytes: Uint8Array, start: number, end: number, after: boolean): number {
+  seekKey(tree: IndexRef, bytes: Uint8Array, start: number, end: number, after: boolean): number {
     this.#bytes = bytes;
     this.#start = start;
     this.#end = end;
@@ -302,8 +302,9 @@ export class Ordered {
   }
 
   /** The record under the cursor. */
-  get ref(): number {
-    return this.#arena.i32[this.leaf >>> CHUNK_SHIFT][((this.leaf & GRANULE_MASK) << 1) + REFS + this.index];
+  get ref(): RecordRef {
+    return this.#arena
+      .i32[this.leaf >>> CHUNK_SHIFT][((this.leaf & GRANULE_MASK) << 1) + REFS + this.index] as RecordRef;
   }
 
   /** Moves the cursor to the next record. */
@@ -345,7 +346,7 @@ export class Ordered {
   }
 
   /** Bytes of the arena that the index takes, without the records. */
-  sizeBytes(tree: number): number {
+  sizeBytes(tree: IndexRef): number {
     const words = this.#arena.i32[tree >>> CHUNK_SHIFT], at = (tree & GRANULE_MASK) << 1;
     return HEADER_BYTES + words[at + LEAVES] * this.#arena.roundUp(LEAF_BYTES) +
       words[at + INNERS] * this.#arena.roundUp(INNER_BYTES);
@@ -355,7 +356,7 @@ export class Ordered {
    * Frees at most `budget` nodes of an index that nobody uses any more, from its end. Returns the index while something
    * is left of it, 0 when it is gone. Good for nothing else between.
    */
-  drain(tree: number, budget: number): number {
+  drain(tree: IndexRef, budget: number): IndexRef {
     const arena = this.#arena;
     while (budget-- > 0) {
       let parent = 0;
@@ -369,7 +370,7 @@ export class Ordered {
       arena.free(node);
       if (parent === 0) {
         arena.free(tree);
-        return 0;
+        return NONE;
       }
       arena.i32[parent >>> CHUNK_SHIFT][(parent & GRANULE_MASK) << 1]--;
     }
@@ -377,7 +378,7 @@ export class Ordered {
   }
 
   /** Checks all invariants; adds every block of the index to `reached`, and calls `visit` for each record in order. */
-  check(tree: number, reached: Set<number>, visit: (ref: number) => void): void {
+  check(tree: IndexRef, reached: Set<number>, visit: (ref: RecordRef) => void): void {
     const words = this.#arena.i32[tree >>> CHUNK_SHIFT], at = (tree & GRANULE_MASK) << 1;
     reached.add(tree);
     const root = words[at + ROOT];
@@ -392,13 +393,13 @@ export class Ordered {
       "a node is reached twice, or miscounted",
     );
     invariant(leaves[0] === words[at + FIRST] && leaves.at(-1) === words[at + LAST], "the ends of an index are wrong");
-    let last = 0;
+    let last: RecordRef = NONE;
     for (let i = 0; i < leaves.length; i++) {
       const leafWords = this.#arena.i32[leaves[i] >>> CHUNK_SHIFT], leafAt = (leaves[i] & GRANULE_MASK) << 1;
       invariant(leafWords[leafAt + NEXT] === (leaves[i + 1] ?? 0), "a leaf leads to a wrong one");
       invariant(leafWords[leafAt + PREVIOUS] === (leaves[i - 1] ?? 0), "a leaf leads back to a wrong one");
       for (let k = 0; k < leafWords[leafAt]; k++) {
-        const ref = leafWords[leafAt + REFS + k];
+        const ref = leafWords[leafAt + REFS + k] as RecordRef;
         invariant(last === 0 || this.#precedes(last, ref, scoreOf(this.#arena, ref)), "records are out of order");
         last = ref;
         visit(ref);
@@ -412,7 +413,7 @@ export class Ordered {
     invariant(words[at + LEVEL] === level, "a node is on a wrong level");
     const used = words[at];
     for (let i = level === 0 ? 0 : 1; i < used; i++) {
-      const hint = hintOf(scoreOf(this.#arena, words[at + REFS + i]));
+      const hint = hintOf(scoreOf(this.#arena, words[at + REFS + i] as RecordRef));
       invariant(words[at + HINTS + i] === hint, "a hint is not its record's");
     }
     if (level === 0) {
@@ -434,7 +435,7 @@ export class Ordered {
   }
 
   /** Aims the search behind a record. */
-  #aimAt(ref: number): void {
+  #aimAt(ref: RecordRef): void {
     const arena = this.#arena;
     this.#score = scoreOf(arena, ref);
     this.#hint = hintOf(this.#score);
@@ -448,7 +449,7 @@ export class Ordered {
   }
 
   /** Puts the cursor on a record that is in the index. */
-  #find(tree: number, ref: number): void {
+  #find(tree: IndexRef, ref: RecordRef): void {
     this.#aimAt(ref);
     this.#descend(tree);
     this.index--;
@@ -466,7 +467,7 @@ export class Ordered {
   }
 
   /** Puts the cursor on the first record that is not below what is searched for. */
-  #seekBound(tree: number): void {
+  #seekBound(tree: IndexRef): void {
     this.#descend(tree);
     const words = this.#arena.i32[this.leaf >>> CHUNK_SHIFT], at = (this.leaf & GRANULE_MASK) << 1;
     if (this.index === words[at]) {
@@ -476,7 +477,7 @@ export class Ordered {
   }
 
   /** Puts the cursor behind all entries of one leaf that are below what is searched for, and keeps the way there. */
-  #descend(tree: number): void {
+  #descend(tree: IndexRef): void {
     const { i32 } = this.#arena;
     let node = i32[tree >>> CHUNK_SHIFT][(tree & GRANULE_MASK) << 1];
     for (let depth = 0;; depth++) {
@@ -494,7 +495,7 @@ export class Ordered {
     }
   }
 
-  #descendToEnd(tree: number): void {
+  #descendToEnd(tree: IndexRef): void {
     const { i32 } = this.#arena;
     let node = i32[tree >>> CHUNK_SHIFT][(tree & GRANULE_MASK) << 1];
     for (let depth = 0;; depth++) {
@@ -526,8 +527,9 @@ export class Ordered {
     }
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((!byScore || words[hints + middle] === hint) && this.#isBelow(words[at + REFS + middle])) low = middle + 1;
-      else high = middle;
+      if ((!byScore || words[hints + middle] === hint) && this.#isBelow(words[at + REFS + middle] as RecordRef)) {
+        low = middle + 1;
+      } else high = middle;
     }
     return low;
   }
@@ -536,7 +538,7 @@ export class Ordered {
     return this.#bound(words, at, i, i + 1) > i;
   }
 
-  #isBelow(ref: number): boolean {
+  #isBelow(ref: RecordRef): boolean {
     const arena = this.#arena;
     if (this.#byScore) {
       const score = scoreOf(arena, ref);
@@ -549,7 +551,7 @@ export class Ordered {
   }
 
   /** Whether a record comes before another that has, or is to have, `score`. */
-  #precedes(ref: number, other: number, score: number): boolean {
+  #precedes(ref: RecordRef, other: RecordRef, score: number): boolean {
     const arena = this.#arena;
     const own = scoreOf(arena, ref);
     if (own !== score) return own < score;

@@ -9,7 +9,7 @@
  * An entry of an inner node names the first record below its child. That of entry 0 is not kept: the entry above the node
  * says as much.
  */
-import { type Arena, CHUNK_SHIFT, GRANULE_MASK } from "../memory/arena.ts";
+import { type Arena, CHUNK_SHIFT, GRANULE_MASK, type IndexRef, type RecordRef } from "../memory/arena.ts";
 
 export const ROOT = 0, FIRST = 1, LAST = 2, LEAVES = 3, INNERS = 4, SIZE = 5;
 export const HEADER_BYTES = 24;
@@ -45,7 +45,7 @@ export class OrderedNodes {
   }
 
   /** A new, empty node. */
-  createNode(tree: number, level: number): number {
+  createNode(tree: IndexRef, level: number): number {
     const node = this.#arena.alloc(level === 0 ? LEAF_BYTES : INNER_BYTES);
     const words = this.#arena.i32[node >>> CHUNK_SHIFT], at = (node & GRANULE_MASK) << 1;
     words[at + USED] = 0;
@@ -57,7 +57,7 @@ export class OrderedNodes {
   }
 
   /** Frees a node; a leaf leaves the chain. */
-  #freeNode(tree: number, node: number): void {
+  #freeNode(tree: IndexRef, node: number): void {
     const { i32 } = this.#arena;
     const words = i32[node >>> CHUNK_SHIFT], at = (node & GRANULE_MASK) << 1;
     const header = i32[tree >>> CHUNK_SHIFT], h = (tree & GRANULE_MASK) << 1;
@@ -75,7 +75,7 @@ export class OrderedNodes {
   }
 
   /** Writes an entry in the leaf that the way leads to, which has room. */
-  put(tree: number, words: Int32Array, at: number, i: number, hint: number, ref: number): void {
+  put(tree: IndexRef, words: Int32Array, at: number, i: number, hint: number, ref: RecordRef): void {
     const hints = at + HINTS, refs = at + REFS, used = words[at];
     const view = this.#arena.view[this.#way.nodes[this.#way.depth] >>> CHUNK_SHIFT];
     moveUp(words, view, hints + i, hints + used);
@@ -87,7 +87,7 @@ export class OrderedNodes {
   }
 
   /** Takes `count` entries out of the leaf that the way leads to. */
-  take(tree: number, i: number, count: number): void {
+  take(tree: IndexRef, i: number, count: number): void {
     const { i32 } = this.#arena;
     const leaf = this.#way.nodes[this.#way.depth];
     const words = i32[leaf >>> CHUNK_SHIFT], at = (leaf & GRANULE_MASK) << 1;
@@ -95,10 +95,10 @@ export class OrderedNodes {
     if (i === 0) {
       // The entry above that names the first of them gets a new name. If nothing is left below it, it is about to go.
       const next = words[at + NEXT];
-      if (count < used) this.#nameFirst(words[at + HINTS + count], words[at + REFS + count]);
+      if (count < used) this.#nameFirst(words[at + HINTS + count], words[at + REFS + count] as RecordRef);
       else if (next !== 0) {
         const nextWords = i32[next >>> CHUNK_SHIFT], nextAt = (next & GRANULE_MASK) << 1;
-        this.#nameFirst(nextWords[nextAt + HINTS], nextWords[nextAt + REFS]);
+        this.#nameFirst(nextWords[nextAt + HINTS], nextWords[nextAt + REFS] as RecordRef);
       }
     }
     const left = used - count;
@@ -111,7 +111,7 @@ export class OrderedNodes {
     if (left < SPARSE && this.#way.depth > 0) this.#settle(tree);
   }
 
-  #addCounts(tree: number, count: number): void {
+  #addCounts(tree: IndexRef, count: number): void {
     const { i32 } = this.#arena;
     for (let depth = 0; depth < this.#way.depth; depth++) {
       const node = this.#way.nodes[depth];
@@ -121,7 +121,7 @@ export class OrderedNodes {
   }
 
   /** Names the first record below the last entry on the way that is not its node's first. */
-  #nameFirst(hint: number, ref: number): void {
+  #nameFirst(hint: number, ref: RecordRef): void {
     for (let depth = this.#way.depth - 1; depth >= 0; depth--) {
       const i = this.#way.entries[depth];
       if (i === 0) continue;
@@ -138,7 +138,7 @@ export class OrderedNodes {
    * takes some entries, or a split. The way is lost. At an edge, where more are likely to come, a split leaves the old
    * node full; `hint` and `ref` then are the record that comes.
    */
-  makeRoom(tree: number, depth: number, edge: number, hint: number, ref: number): void {
+  makeRoom(tree: IndexRef, depth: number, edge: number, hint: number, ref: RecordRef): void {
     const { i32 } = this.#arena;
     const node = this.#way.nodes[depth];
     if (depth === 0) {
@@ -186,7 +186,7 @@ export class OrderedNodes {
     return false;
   }
 
-  #split(tree: number, parent: number, i: number, edge: number, hint: number, ref: number): void {
+  #split(tree: IndexRef, parent: number, i: number, edge: number, hint: number, ref: RecordRef): void {
     const { i32 } = this.#arena;
     const words = i32[parent >>> CHUNK_SHIFT], at = (parent & GRANULE_MASK) << 1;
     const node = words[at + CHILDREN + i];
@@ -218,7 +218,7 @@ export class OrderedNodes {
   }
 
   /** After a removal: takes out nodes that are empty and joins sparse ones, from the leaf on the way upwards. */
-  #settle(tree: number): void {
+  #settle(tree: IndexRef): void {
     const { i32 } = this.#arena;
     for (let depth = this.#way.depth; depth > 0; depth--) {
       const node = this.#way.nodes[depth], parent = this.#way.nodes[depth - 1], i = this.#way.entries[depth - 1];
@@ -247,7 +247,7 @@ export class OrderedNodes {
   }
 
   /** Moves all entries of child `i + 1` into child `i` and frees it. */
-  #join(tree: number, parent: number, i: number): void {
+  #join(tree: IndexRef, parent: number, i: number): void {
     const words = this.#arena.i32[parent >>> CHUNK_SHIFT], at = (parent & GRANULE_MASK) << 1;
     const left = words[at + CHILDREN + i], right = words[at + CHILDREN + i + 1];
     this.#keepFirst(parent, i + 1);
@@ -256,7 +256,7 @@ export class OrderedNodes {
   }
 
   /** Frees child `i`, which is empty, and its entry. */
-  #dropEntry(tree: number, parent: number, i: number): void {
+  #dropEntry(tree: IndexRef, parent: number, i: number): void {
     const words = this.#arena.i32[parent >>> CHUNK_SHIFT], at = (parent & GRANULE_MASK) << 1;
     this.#freeNode(tree, words[at + CHILDREN + i]);
     for (const column of COLUMNS) shift(words, at, column, i + 1, -1);

@@ -17,7 +17,7 @@
  */
 import { invariant } from "../../core/assert.ts";
 import { writeDecimal } from "../../core/numbers.ts";
-import { type Arena, CHUNK_SHIFT, copyBetween, copyBytes, GRANULE_MASK } from "../memory/arena.ts";
+import { type Arena, type BodyRef, CHUNK_SHIFT, copyBetween, copyBytes, GRANULE_MASK } from "../memory/arena.ts";
 import {
   backLengthBytes,
   bodyBytes,
@@ -95,24 +95,24 @@ export class Packed {
   }
 
   /** An empty block with room for `bytes` of entries. */
-  create(bytes = 0): number {
+  create(bytes = 0): BodyRef {
     const block = this.#alloc(bytes), head = this.#headBytes(block);
     this.#setHead(block, head, head, 0);
     return block;
   }
 
   /** Bytes of entries that the block has room for in all. */
-  capacity(block: number): number {
+  capacity(block: BodyRef): number {
     return this.#arena.sizeOf(block) - this.#headBytes(block);
   }
 
   /** A copy that is as large as it must be. */
-  copy(block: number): number {
+  copy(block: BodyRef): BodyRef {
     return this.copyRange(block, this.first(block), this.end(block), this.count(block));
   }
 
   /** A new block of the `count` entries in `[from, to)`. */
-  copyRange(block: number, from: number, to: number, count: number): number {
+  copyRange(block: BodyRef, from: number, to: number, count: number): BodyRef {
     const target = this.create(to - from), first = this.first(target);
     const source = (block & GRANULE_MASK) << 3, at = ((target & GRANULE_MASK) << 3) + first;
     const bytes = this.#arena.u8[target >>> CHUNK_SHIFT];
@@ -122,35 +122,35 @@ export class Packed {
   }
 
   /** Number of elements. */
-  count(block: number): number {
+  count(block: BodyRef): number {
     const words = this.#arena.i32[block >>> CHUNK_SHIFT], h = (block & GRANULE_MASK) << 1;
     return words[h] !== 0 ? words[h] >>> COUNT_SHIFT : words[h + COUNT];
   }
 
   /** Bytes that the listpack of these elements takes in Redis. */
-  sizeOf(block: number): number {
+  sizeOf(block: BodyRef): number {
     return this.end(block) - this.first(block) + LISTPACK_BYTES;
   }
 
   /** Position of the first element, `end` in an empty block. */
-  first(block: number): number {
+  first(block: BodyRef): number {
     const words = this.#arena.i32[block >>> CHUNK_SHIFT], h = (block & GRANULE_MASK) << 1;
     return words[h] !== 0 ? words[h] & FIRST_MASK : words[h + FIRST];
   }
 
   /** The position behind the last element. */
-  end(block: number): number {
+  end(block: BodyRef): number {
     const words = this.#arena.i32[block >>> CHUNK_SHIFT], h = (block & GRANULE_MASK) << 1;
     return words[h] !== 0 ? (words[h] >>> END_SHIFT) & END_MASK : words[h + END];
   }
 
   /** The position behind an element's. */
-  next(block: number, position: number): number {
+  next(block: BodyRef, position: number): number {
     return position + entryBytes(this.#arena.u8[block >>> CHUNK_SHIFT], ((block & GRANULE_MASK) << 3) + position);
   }
 
   /** Position of the element before `position`, or 0 before the first. */
-  previous(block: number, position: number): number {
+  previous(block: BodyRef, position: number): number {
     if (position === this.first(block)) return 0;
     const bytes = this.#arena.u8[block >>> CHUNK_SHIFT];
     let i = ((block & GRANULE_MASK) << 3) + position - 1;
@@ -160,7 +160,7 @@ export class Packed {
   }
 
   /** Position of the element with an index from 0 to `count`, which gives `end`; walks from the nearer side. */
-  at(block: number, index: number): number {
+  at(block: BodyRef, index: number): number {
     const count = this.count(block);
     if (index <= count >>> 1) {
       const bytes = this.#arena.u8[block >>> CHUNK_SHIFT], base = (block & GRANULE_MASK) << 3;
@@ -174,7 +174,7 @@ export class Packed {
   }
 
   /** Loads the registers with the element at `position`. Hot. */
-  read(block: number, position: number): void {
+  read(block: BodyRef, position: number): void {
     this.#chunk = block >>> CHUNK_SHIFT;
     const bytes = this.#arena.u8[block >>> CHUNK_SHIFT];
     const i = ((block & GRANULE_MASK) << 3) + position;
@@ -198,7 +198,7 @@ export class Packed {
    * Reads strings from `position` to `end`, at most `limit` and all shorter than 64 bytes, into `starts` and `ends`, which
    * hold in `view`; stops before any other element. Returns how many, and leaves the position behind them in `after`. Hot.
    */
-  readRun(block: number, position: number, end: number, limit: number): number {
+  readRun(block: BodyRef, position: number, end: number, limit: number): number {
     this.#chunk = block >>> CHUNK_SHIFT;
     const bytes = this.#arena.u8[block >>> CHUNK_SHIFT], base = (block & GRANULE_MASK) << 3;
     const { starts, ends } = this;
@@ -287,7 +287,7 @@ export class Packed {
   }
 
   /** Whether the element at `position` is the encoded one. */
-  equals(block: number, position: number): boolean {
+  equals(block: BodyRef, position: number): boolean {
     return this.#pending.matches(this.#arena.u8[block >>> CHUNK_SHIFT], ((block & GRANULE_MASK) << 3) + position);
   }
 
@@ -295,7 +295,7 @@ export class Packed {
    * Looks for the encoded element at `position` and every `stride`-th from there, and returns its position or 0. Leaves
    * the number of entries before it, or until the end, in `passed`. Hot.
    */
-  find(block: number, position: number, stride: number): number {
+  find(block: BodyRef, position: number, stride: number): number {
     const bytes = this.#arena.u8[block >>> CHUNK_SHIFT];
     const base = (block & GRANULE_MASK) << 3, end = base + this.end(block);
     const code = this.#pending.code;
@@ -314,12 +314,12 @@ export class Packed {
   }
 
   /** Adds the encoded element behind the last; `more` is as in `insert`. */
-  append(block: number, more = 0): number {
+  append(block: BodyRef, more = 0): BodyRef {
     return this.insert(block, this.end(block), more);
   }
 
   /** Adds the encoded element before the first; `more` is as in `insert`. */
-  prepend(block: number, more = 0): number {
+  prepend(block: BodyRef, more = 0): BodyRef {
     return this.insert(block, this.first(block), more);
   }
 
@@ -327,14 +327,14 @@ export class Packed {
    * Adds the encoded element before the one at `position`, or at the end. If the block must move, it gets room for `more`
    * bytes that come next.
    */
-  insert(block: number, position: number, more = 0): number {
+  insert(block: BodyRef, position: number, more = 0): BodyRef {
     block = this.#open(block, position, this.#pending.size, 1, more);
     this.#pending.write(this.#arena, block >>> CHUNK_SHIFT, ((block & GRANULE_MASK) << 3) + this.position);
     return block;
   }
 
   /** Puts the encoded element in the place of the one at `position`. */
-  replace(block: number, position: number): number {
+  replace(block: BodyRef, position: number): BodyRef {
     const old = this.next(block, position) - position;
     const more = this.#pending.size - old;
     this.position = position;
@@ -345,7 +345,7 @@ export class Packed {
   }
 
   /** Removes `count` elements from `position` on; there must be so many. */
-  remove(block: number, position: number, count = 1): number {
+  remove(block: BodyRef, position: number, count = 1): BodyRef {
     const bytes = this.#arena.u8[block >>> CHUNK_SHIFT], base = (block & GRANULE_MASK) << 3;
     let i = base + position;
     for (let k = 0; k < count; k++) i += entryBytes(bytes, i);
@@ -353,12 +353,12 @@ export class Packed {
   }
 
   /** Removes the `count` elements in `[from, to)`. */
-  removeRange(block: number, from: number, to: number, count: number): number {
+  removeRange(block: BodyRef, from: number, to: number, count: number): BodyRef {
     return this.#close(block, from, to - from, count);
   }
 
   /** Adds all elements of another block behind the last; the other stays as it is. */
-  appendAll(block: number, other: number): number {
+  appendAll(block: BodyRef, other: BodyRef): BodyRef {
     const first = this.first(other), end = this.end(other);
     const to = this.#open(block, this.end(block), end - first, this.count(other), 0);
     const from = (other & GRANULE_MASK) << 3, at = ((to & GRANULE_MASK) << 3) + this.position;
@@ -367,7 +367,7 @@ export class Packed {
   }
 
   /** The block as a listpack, byte for byte what Redis has for the same elements. */
-  image(block: number): Uint8Array {
+  image(block: BodyRef): Uint8Array {
     const first = this.first(block), end = this.end(block), count = this.count(block);
     const image = new Uint8Array(this.sizeOf(block));
     putWord(image, 0, image.length);
@@ -380,7 +380,7 @@ export class Packed {
   }
 
   /** Checks all invariants of a block. */
-  check(block: number): void {
+  check(block: BodyRef): void {
     const first = this.first(block), end = this.end(block);
     invariant(
       first >= this.#headBytes(block) && first <= end && end <= this.#arena.sizeOf(block),
@@ -404,21 +404,21 @@ export class Packed {
   }
 
   /** A block with room for `bytes` of entries, whose first word says what head it has; the rest is not set. */
-  #alloc(bytes: number): number {
+  #alloc(bytes: number): BodyRef {
     const arena = this.#arena;
     const narrow = bytes <= NARROW_ENTRIES_BYTES_MAX;
-    const block = arena.alloc(bytes + (narrow ? NARROW_HEAD_BYTES : WIDE_HEAD_BYTES));
+    const block: BodyRef = arena.alloc(bytes + (narrow ? NARROW_HEAD_BYTES : WIDE_HEAD_BYTES));
     arena.i32[block >>> CHUNK_SHIFT][(block & GRANULE_MASK) << 1] = narrow ? NARROW_HEAD_BYTES : 0;
     return block;
   }
 
-  #headBytes(block: number): number {
+  #headBytes(block: BodyRef): number {
     return this.#arena.i32[block >>> CHUNK_SHIFT][(block & GRANULE_MASK) << 1] !== 0
       ? NARROW_HEAD_BYTES
       : WIDE_HEAD_BYTES;
   }
 
-  #setHead(block: number, first: number, end: number, count: number): void {
+  #setHead(block: BodyRef, first: number, end: number, count: number): void {
     const words = this.#arena.i32[block >>> CHUNK_SHIFT], h = (block & GRANULE_MASK) << 1;
     if (words[h] !== 0) {
       words[h] = first | (end << END_SHIFT) | (count << COUNT_SHIFT);
@@ -445,7 +445,7 @@ export class Packed {
    * Makes a hole of `size` bytes for `count` entries at `position`, moving the shorter side if it has room; the hole is at
    * `position`. A block that must move gets room for `more` bytes beside. Hot.
    */
-  #open(block: number, position: number, size: number, count: number, more: number): number {
+  #open(block: BodyRef, position: number, size: number, count: number, more: number): BodyRef {
     const words = this.#arena.i32[block >>> CHUNK_SHIFT], h = (block & GRANULE_MASK) << 1;
     const word = words[h], base = h << 2;
     const first = word !== 0 ? word & FIRST_MASK : words[h + FIRST];
@@ -468,7 +468,7 @@ export class Packed {
   }
 
   /** `#open` where the shorter side has no room: brings all room there, in this block or a larger one. */
-  #moveOpen(block: number, position: number, size: number, count: number, more: number): number {
+  #moveOpen(block: BodyRef, position: number, size: number, count: number, more: number): BodyRef {
     const arena = this.#arena;
     const first = this.first(block), end = this.end(block);
     const front = position - first, back = end - position;
@@ -501,7 +501,7 @@ export class Packed {
   }
 
   /** Takes `count` entries of `size` bytes out at `position`, moving the shorter side; a block mostly empty shrinks. Hot. */
-  #close(block: number, position: number, size: number, count: number): number {
+  #close(block: BodyRef, position: number, size: number, count: number): BodyRef {
     const words = this.#arena.i32[block >>> CHUNK_SHIFT], h = (block & GRANULE_MASK) << 1;
     const word = words[h], base = h << 2;
     const first = word !== 0 ? word & FIRST_MASK : words[h + FIRST];
@@ -521,7 +521,7 @@ export class Packed {
     return room >= SHRINKING_BYTES_MIN && used <= room >>> 2 ? this.#shrink(block, used) : block;
   }
 
-  #shrink(block: number, used: number): number {
+  #shrink(block: BodyRef, used: number): BodyRef {
     const arena = this.#arena;
     const first = this.first(block), end = this.end(block);
     const target = this.#alloc(used + (used >>> 2)), head = this.#headBytes(target);

@@ -8,7 +8,16 @@
  */
 import { invariant } from "../../core/assert.ts";
 import { NO_BYTES } from "../../core/bytes.ts";
-import { type Arena, CHUNK_SHIFT, copyBytes, copyIn, equalsIn, GRANULE_MASK } from "../memory/arena.ts";
+import {
+  type Arena,
+  CHUNK_SHIFT,
+  copyBytes,
+  copyIn,
+  equalsIn,
+  GRANULE_MASK,
+  NONE,
+  type RecordRef,
+} from "../memory/arena.ts";
 import {
   copyField,
   createField,
@@ -56,7 +65,7 @@ export class Entry {
   valueStart = 0;
   valueEnd = 0;
   /** The record that the entry is, 0 if it is inline. */
-  record = 0;
+  record: RecordRef = NONE;
 }
 
 export class Pages {
@@ -98,7 +107,7 @@ export class Pages {
     const sought = length <= INLINE_BYTES_MAX ? length : OUTSIDE | REF_BYTES;
     const pattern = Math.imul(hash >>> 24, 0x01010101);
     const count = info & COUNT_MASK;
-    this.#entry.record = 0;
+    this.#entry.record = NONE;
     for (let first = 0, i = base; first < count; first += 4, i += 2) {
       const difference = words[i] ^ pattern;
       // A byte that is zero gets its upper bit set; so may one above it, which the comparison sorts out.
@@ -243,7 +252,7 @@ export class Pages {
   }
 
   /** `put` for an entry that is a record already; one that it was before is the caller's to free. */
-  putRecord(block: number, info: number, slot: number, hash: number, record: number): number {
+  putRecord(block: number, info: number, slot: number, hash: number, record: RecordRef): number {
     block = this.#place(block, info, slot, hash, OUTSIDE | REF_BYTES);
     writeRef(this.#arena.u8[this.#chunk], this.#at, record);
     return block;
@@ -354,7 +363,7 @@ export class Pages {
   }
 
   /** Visits the entries that are records. */
-  eachRecord(block: number, info: number, visit: (record: number) => void): void {
+  eachRecord(block: number, info: number, visit: (record: RecordRef) => void): void {
     const data = this.#arena.u8[block >>> CHUNK_SHIFT];
     this.#eachOutside(block, info, (at) => visit(readRef(data, at)));
   }
@@ -378,7 +387,7 @@ export class Pages {
     const entry = this.#entry;
     const data = this.#arena.u8[chunk];
     if (size > INLINE_BYTES_MAX) return this.#loadRecord(readRef(data, at));
-    entry.record = 0;
+    entry.record = NONE;
     entry.bytes = data;
     if (this.#pairs) {
       entry.start = at + 1;
@@ -391,7 +400,7 @@ export class Pages {
     }
   }
 
-  #loadRecord(record: number): void {
+  #loadRecord(record: RecordRef): void {
     const arena = this.#arena, entry = this.#entry;
     entry.record = record;
     entry.bytes = arena.u8[record >>> CHUNK_SHIFT];

@@ -11,6 +11,7 @@
  *
  * An empty page has no block: both words are 0.
  */
+import type { RecordRef } from "../memory/arena.ts";
 
 /** What a page may hold. With a mean of at most 32 the odds against more are astronomical. */
 export const ENTRIES_MAX = 255;
@@ -51,11 +52,11 @@ export function dataBefore(words: Int32Array, base: number, slots: number): numb
   return (sums & 0xffff) + (sums >>> 16);
 }
 
-export function readRef(data: Uint8Array, at: number): number {
-  return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | data[at + 3] << 24;
+export function readRef(data: Uint8Array, at: number): RecordRef {
+  return (data[at] | data[at + 1] << 8 | data[at + 2] << 16 | data[at + 3] << 24) as RecordRef;
 }
 
-export function writeRef(data: Uint8Array, at: number, ref: number): void {
+export function writeRef(data: Uint8Array, at: number, ref: RecordRef): void {
   data[at] = ref;
   data[at + 1] = ref >>> 8;
   data[at + 2] = ref >>> 16;

@@ -20,7 +20,15 @@
  */
 import { invariant } from "../../core/assert.ts";
 import type { Random } from "../../core/random.ts";
-import { type Arena, CHUNK_SHIFT, GRANULE_MASK } from "../memory/arena.ts";
+import {
+  type Arena,
+  type BodyRef,
+  CHUNK_SHIFT,
+  GRANULE_MASK,
+  NONE,
+  type RecordRef,
+  type Ref,
+} from "../memory/arena.ts";
 import { PREFETCH_MAX } from "./dict.ts";
 import { fieldSize, valueBlock } from "./field_record.ts";
 import { hashBytes, salted } from "../../core/hash_function.ts";
@@ -79,7 +87,7 @@ export class PageTable {
   }
 
   /** An empty table. */
-  create(): number {
+  create(): BodyRef {
     const table = this.#arena.alloc(HEADER_BYTES);
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], at = (table & GRANULE_MASK) << 1;
     words[at + COUNT] = 0;
@@ -92,7 +100,7 @@ export class PageTable {
   }
 
   /** Number of entries. */
-  count(table: number): number {
+  count(table: BodyRef): number {
     return this.#arena.i32[table >>> CHUNK_SHIFT][((table & GRANULE_MASK) << 1) + COUNT];
   }
 
@@ -101,7 +109,7 @@ export class PageTable {
    * Found one by one each costs three misses in a row or more; here those of all entries overlap, because each loop is so
    * short that the processor is in all its rounds at once. Hot.
    */
-  prefetch(table: number, hashes: Int32Array, count: number): void {
+  prefetch(table: BodyRef, hashes: Int32Array, count: number): void {
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
     if (words[head + COUNT] < LARGE_ENTRIES) return;
     const pages = this.#pages, own = this.#hashes, blocks = this.#blocks, infos = this.#infos;
@@ -128,13 +136,13 @@ export class PageTable {
   }
 
   /** Loads the page of a cell at once, whose tags and data would else be two misses, one behind the other. Hot. */
-  #load(table: number, cell: number): void {
+  #load(table: BodyRef, cell: number): void {
     if (this.count(table) < LARGE_ENTRIES) return;
     this.#loaded = this.#pages.prefetch(this.#words[cell], this.#words[cell + 1]);
   }
 
   /** Looks for the key `bytes[start, end)`, whose hash is `known`, or 0 if nobody knows it yet. Hot. */
-  find(table: number, bytes: Uint8Array, start: number, end: number, known = 0): boolean {
+  find(table: BodyRef, bytes: Uint8Array, start: number, end: number, known = 0): boolean {
     const unsalted = known === 0 ? hashBytes(bytes, start, end) : known;
     const hash = salted(unsalted, this.#arena.i32[table >>> CHUNK_SHIFT][((table & GRANULE_MASK) << 1) + SALT]);
     const page = this.#pageOf(table, hash);
@@ -155,7 +163,7 @@ export class PageTable {
    * Gives the key `kb[ks, ke)`, which `find` just looked for and found or not, the value `vb[vs, ve)`. An entry that is a
    * record loses its deadline. The bytes may lie anywhere but in this table. Hot.
    */
-  put(table: number, kb: Uint8Array, ks: number, ke: number, vb: Uint8Array, vs: number, ve: number): void {
+  put(table: BodyRef, kb: Uint8Array, ks: number, ke: number, vb: Uint8Array, vs: number, ve: number): void {
     const cell = this.#cell(table, this.page);
     const dir = this.#words, pages = this.#pages;
     dir[cell] = pages.put(dir[cell], dir[cell + 1], this.slot, this.#hash, kb, ks, ke, vb, vs, ve);
@@ -164,7 +172,7 @@ export class PageTable {
   }
 
   /** `put` for an entry that is a record already (field_record.ts); one that it was before is the caller's to free. */
-  putRecord(table: number, record: number): void {
+  putRecord(table: BodyRef, record: RecordRef): void {
     const cell = this.#cell(table, this.page);
     const dir = this.#words, pages = this.#pages;
     dir[cell] = pages.putRecord(dir[cell], dir[cell + 1], this.slot, this.#hash, record);
@@ -173,7 +181,7 @@ export class PageTable {
   }
 
   /** Removes the entry that `find` or `random` just found, with its record if it is one. Hot. */
-  remove(table: number): void {
+  remove(table: BodyRef): void {
     const cell = this.#cell(table, this.page);
     const dir = this.#words, pages = this.#pages;
     dir[cell] = pages.remove(dir[cell], dir[cell + 1], this.slot);
@@ -183,13 +191,13 @@ export class PageTable {
   }
 
   /** Reads the entry that `random` just found. */
-  read(table: number): void {
+  read(table: BodyRef): void {
     const cell = this.#cell(table, this.page);
     this.#pages.read(this.#words[cell], this.#words[cell + 1], this.slot);
   }
 
   /** Chooses an entry uniformly, of a table that is not empty. */
-  random(table: number, random: Random): void {
+  random(table: BodyRef, random: Random): void {
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
     const mask = words[head + MASK], peak = words[head + PEAK];
     invariant(words[head + COUNT] > 0, "a random entry of an empty table");
@@ -211,7 +219,7 @@ export class PageTable {
   }
 
   /** Calls `visit` with every key, and its entry in `entry`, until it returns false. It must not change this table, but may use any other. */
-  each(table: number, visit: KeyVisitor): void {
+  each(table: BodyRef, visit: KeyVisitor): void {
     const count = this.#arena.i32[table >>> CHUNK_SHIFT][((table & GRANULE_MASK) << 1) + PAGES];
     for (let page = 0; page < count; page++) {
       if (page % PAGES_AHEAD === 0) {
@@ -228,7 +236,7 @@ export class PageTable {
    * goes between the calls. Any number is a cursor.
    */
   scan(
-    table: number,
+    table: BodyRef,
     cursor: number,
     count: number,
     visit: (bytes: Uint8Array, start: number, end: number) => void,
@@ -253,7 +261,7 @@ export class PageTable {
   }
 
   /** A deep copy, as small as it can be. */
-  copy(table: number): number {
+  copy(table: BodyRef): BodyRef {
     const arena = this.#arena, pages = this.#pages;
     const to = this.create();
     const words = arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
@@ -272,7 +280,7 @@ export class PageTable {
   }
 
   /** Frees at most about `budget` blocks. Returns the table while something is left of it, good only to go on, else 0. */
-  drain(table: number, budget: number): number {
+  drain(table: BodyRef, budget: number): BodyRef {
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
     for (let freed = 0; words[head + PAGES] > 0; words[head + PAGES]--) {
       if (freed >= budget) return table;
@@ -281,11 +289,11 @@ export class PageTable {
     }
     this.#arena.free(words[head + DIRECTORY]);
     this.#arena.free(table);
-    return 0;
+    return NONE;
   }
 
   /** Bytes of the arena that the table takes, from the pages of about `samples` entries; 0: from all. */
-  sizeBytes(table: number, samples: number): number {
+  sizeBytes(table: BodyRef, samples: number): number {
     const arena = this.#arena;
     const words = arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
     const count = words[head + PAGES];
@@ -303,7 +311,7 @@ export class PageTable {
   }
 
   /** Visits the entries that are records. */
-  eachRecord(table: number, visit: (record: number) => void): void {
+  eachRecord(table: BodyRef, visit: (record: RecordRef) => void): void {
     const count = this.#arena.i32[table >>> CHUNK_SHIFT][((table & GRANULE_MASK) << 1) + PAGES];
     for (let page = 0; page < count; page++) {
       const cell = this.#cell(table, page);
@@ -312,7 +320,7 @@ export class PageTable {
   }
 
   /** Checks all invariants and adds every block to `reached`. */
-  check(table: number, reached: Set<number>): void {
+  check(table: BodyRef, reached: Set<number>): void {
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
     const pages = this.#pages, pageCount = words[head + PAGES], mask = words[head + MASK];
     const claim = (ref: number) => {
@@ -349,14 +357,14 @@ export class PageTable {
   }
 
   /** Index of a page's entry in `#words`. */
-  #cell(table: number, page: number): number {
+  #cell(table: BodyRef, page: number): number {
     const directory = this.#arena.i32[table >>> CHUNK_SHIFT][((table & GRANULE_MASK) << 1) + DIRECTORY];
     this.#words = this.#arena.i32[directory >>> CHUNK_SHIFT];
     return ((directory & GRANULE_MASK) << 1) + (page << 1);
   }
 
   /** The page of a hash. */
-  #pageOf(table: number, hash: number): number {
+  #pageOf(table: BodyRef, hash: number): number {
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
     const page = (hash >>> 1) & words[head + MASK];
     return page < words[head + PAGES] ? page : page & (words[head + MASK] >>> 1);
@@ -369,7 +377,7 @@ export class PageTable {
   }
 
   /** After an entry was added to `page`. */
-  #added(table: number): void {
+  #added(table: BodyRef): void {
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
     this.#raisePeak(words, head, this.page, this.#pages.info);
     if (++words[head + COUNT] > words[head + PAGES] * GROW_ABOVE) this.#split(table);
@@ -382,7 +390,7 @@ export class PageTable {
   }
 
   /** Finds the fullest page anew: by now some may count half or twice as much as before. */
-  #resetPeak(table: number): void {
+  #resetPeak(table: BodyRef): void {
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
     const first = this.#cell(table, 0), dir = this.#words;
     words[head + PEAK] = 0;
@@ -392,7 +400,7 @@ export class PageTable {
   }
 
   /** Adds a page, and moves to it what belongs there from the one that is next to split. */
-  #split(table: number): void {
+  #split(table: BodyRef): void {
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
     const pages = this.#pages, count = words[head + PAGES], half = (words[head + MASK] + 1) >>> 1;
     this.#growDirectory(words, head, count + 1);
@@ -416,7 +424,7 @@ export class PageTable {
   }
 
   /** Moves what is in the last page back to the one that it came from. */
-  #merge(table: number): void {
+  #merge(table: BodyRef): void {
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
     const pages = this.#pages, rest = words[head + PAGES] - 1;
     const halved = rest === words[head + MASK] >>> 1;
@@ -440,13 +448,13 @@ export class PageTable {
   }
 
   #growDirectory(words: Int32Array, head: number, count: number): void {
-    const directory = words[head + DIRECTORY], bytes = count * CELL_BYTES;
+    const directory = words[head + DIRECTORY] as Ref, bytes = count * CELL_BYTES;
     if (bytes <= this.#arena.sizeOf(directory)) return;
     words[head + DIRECTORY] = this.#arena.realloc(directory, bytes - CELL_BYTES, bytes + (bytes >>> 2));
   }
 
   #shrinkDirectory(words: Int32Array, head: number, count: number): void {
-    const directory = words[head + DIRECTORY], bytes = count * CELL_BYTES;
+    const directory = words[head + DIRECTORY] as Ref, bytes = count * CELL_BYTES;
     const size = this.#arena.sizeOf(directory);
     if (size <= DIRECTORY_BYTES_MIN || bytes > size >>> 1) return;
     words[head + DIRECTORY] = this.#arena.realloc(directory, bytes, bytes + (bytes >>> 2));

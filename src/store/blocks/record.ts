@@ -12,7 +12,15 @@
  * Hot: accessors are arithmetic on typed arrays and allocate nothing.
  */
 import type { Deadline } from "../deadline.ts";
-import { type Arena, CHUNK_SHIFT, copyIn, equalsIn, GRANULE_MASK } from "../memory/arena.ts";
+import {
+  type Arena,
+  type BodyRef,
+  CHUNK_SHIFT,
+  copyIn,
+  equalsIn,
+  GRANULE_MASK,
+  type RecordRef,
+} from "../memory/arena.ts";
 
 export const META = 1;
 export const NUMBER = 2;
@@ -37,7 +45,7 @@ export function createRecord(
   start: number,
   end: number,
   valueLength: number,
-): number {
+): RecordRef {
   const length = end - start;
   let at = HEAD_BYTES[flags];
   let word = length | (valueLength << VALUE_SHIFT) | (flags << FLAGS_SHIFT);
@@ -45,7 +53,7 @@ export function createRecord(
     at += 4;
     word = LONG_KEY | (valueLength << VALUE_SHIFT) | (flags << FLAGS_SHIFT);
   }
-  const ref = arena.alloc(at + length + valueLength);
+  const ref: RecordRef = arena.alloc(at + length + valueLength);
   const words = arena.i32[ref >>> CHUNK_SHIFT];
   const i = (ref & GRANULE_MASK) << 1;
   words[i] = word;
@@ -54,19 +62,19 @@ export function createRecord(
   return ref;
 }
 
-export function flagsOf(arena: Arena, ref: number): number {
+export function flagsOf(arena: Arena, ref: RecordRef): number {
   return arena.i32[ref >>> CHUNK_SHIFT][(ref & GRANULE_MASK) << 1] >>> FLAGS_SHIFT;
 }
 
 /** Index of the key's first byte in its chunk. */
-export function keyStart(arena: Arena, ref: number): number {
+export function keyStart(arena: Arena, ref: RecordRef): number {
   const i = (ref & GRANULE_MASK) << 1;
   const word = arena.i32[ref >>> CHUNK_SHIFT][i];
   const at = (i << 2) + HEAD_BYTES[word >>> FLAGS_SHIFT];
   return (word & KEY_LENGTH_MASK) === LONG_KEY ? at + 4 : at;
 }
 
-export function keyLength(arena: Arena, ref: number): number {
+export function keyLength(arena: Arena, ref: RecordRef): number {
   const words = arena.i32[ref >>> CHUNK_SHIFT];
   const i = (ref & GRANULE_MASK) << 1;
   const length = words[i] & KEY_LENGTH_MASK;
@@ -74,7 +82,7 @@ export function keyLength(arena: Arena, ref: number): number {
 }
 
 /** Whether the record's key is `bytes[start, end)`. */
-export function keyEquals(arena: Arena, ref: number, bytes: Uint8Array, start: number, end: number): boolean {
+export function keyEquals(arena: Arena, ref: RecordRef, bytes: Uint8Array, start: number, end: number): boolean {
   const chunk = ref >>> CHUNK_SHIFT;
   const i = (ref & GRANULE_MASK) << 1;
   const word = arena.i32[chunk][i];
@@ -91,23 +99,23 @@ export function keyEquals(arena: Arena, ref: number, bytes: Uint8Array, start: n
 }
 
 /** Index of the value's first byte in its chunk. */
-export function valueStart(arena: Arena, ref: number): number {
+export function valueStart(arena: Arena, ref: RecordRef): number {
   return keyStart(arena, ref) + keyLength(arena, ref);
 }
 
-export function valueLength(arena: Arena, ref: number): number {
+export function valueLength(arena: Arena, ref: RecordRef): number {
   return (arena.i32[ref >>> CHUNK_SHIFT][(ref & GRANULE_MASK) << 1] >>> VALUE_SHIFT) & VALUE_MASK;
 }
 
 /** Changes the length of the value within the block that the record has; the caller saw to it that it fits. */
-export function setValueLength(arena: Arena, ref: number, length: number): void {
+export function setValueLength(arena: Arena, ref: RecordRef, length: number): void {
   const words = arena.i32[ref >>> CHUNK_SHIFT];
   const i = (ref & GRANULE_MASK) << 1;
   words[i] = (words[i] & ~(VALUE_MASK << VALUE_SHIFT)) | (length << VALUE_SHIFT);
 }
 
 /** Bytes of the block that the record's header and key take: what is left is for the value. */
-export function headBytes(arena: Arena, ref: number): number {
+export function headBytes(arena: Arena, ref: RecordRef): number {
   return keyStart(arena, ref) + keyLength(arena, ref) - ((ref & GRANULE_MASK) << 3);
 }
 
@@ -116,28 +124,28 @@ export function headSize(flags: number, keyLength: number): number {
   return HEAD_BYTES[flags] + keyLength + (keyLength >= LONG_KEY ? 4 : 0);
 }
 
-export function metaOf(arena: Arena, ref: number): number {
+export function metaOf(arena: Arena, ref: RecordRef): number {
   return arena.i32[ref >>> CHUNK_SHIFT][((ref & GRANULE_MASK) << 1) + 1];
 }
 
-export function setMeta(arena: Arena, ref: number, meta: number): void {
+export function setMeta(arena: Arena, ref: RecordRef, meta: number): void {
   arena.i32[ref >>> CHUNK_SHIFT][((ref & GRANULE_MASK) << 1) + 1] = meta;
 }
 
 /** The record's deadline; only with NUMBER and META. */
-export function deadlineOf(arena: Arena, ref: number): Deadline {
+export function deadlineOf(arena: Arena, ref: RecordRef): Deadline {
   const ms = arena.f64[ref >>> CHUNK_SHIFT][(ref & GRANULE_MASK) + 1];
   // The negative integers have the sign bit set: as doubles they are below 0 or NaN.
   return ms >= 0 ? ms : -arena.view[ref >>> CHUNK_SHIFT].getBigInt64(((ref & GRANULE_MASK) + 1) << 3, true);
 }
 
-export function setDeadline(arena: Arena, ref: number, deadline: Deadline): void {
+export function setDeadline(arena: Arena, ref: RecordRef, deadline: Deadline): void {
   if (typeof deadline === "number") arena.f64[ref >>> CHUNK_SHIFT][(ref & GRANULE_MASK) + 1] = deadline;
   else arena.view[ref >>> CHUNK_SHIFT].setBigInt64(((ref & GRANULE_MASK) + 1) << 3, -deadline, true);
 }
 
 /** Whether the record's deadline has passed at `nowMs`; only with NUMBER and META. Hot. */
-export function hasPassed(arena: Arena, ref: number, nowMs: number): boolean {
+export function hasPassed(arena: Arena, ref: RecordRef, nowMs: number): boolean {
   const ms = arena.f64[ref >>> CHUNK_SHIFT][(ref & GRANULE_MASK) + 1];
   // A deadline from 2^53 on never passes; as a double it is below 0 or NaN.
   return ms <= nowMs && ms >= 0;
@@ -147,14 +155,14 @@ const scoreWords = new Int32Array(2);
 const scoreDouble = new Float64Array(scoreWords.buffer);
 
 /** The record's score; only with NUMBER and without META. */
-export function scoreOf(arena: Arena, ref: number): number {
+export function scoreOf(arena: Arena, ref: RecordRef): number {
   const words = arena.i32[ref >>> CHUNK_SHIFT], i = (ref & GRANULE_MASK) << 1;
   scoreWords[0] = words[i + 1];
   scoreWords[1] = words[i + 2];
   return scoreDouble[0];
 }
 
-export function setScore(arena: Arena, ref: number, score: number): void {
+export function setScore(arena: Arena, ref: RecordRef, score: number): void {
   const words = arena.i32[ref >>> CHUNK_SHIFT], i = (ref & GRANULE_MASK) << 1;
   scoreDouble[0] = score;
   words[i + 1] = scoreWords[0];
@@ -162,15 +170,15 @@ export function setScore(arena: Arena, ref: number, score: number): void {
 }
 
 /** The ref of the record's body; only with BODY. */
-export function bodyOf(arena: Arena, ref: number): number {
-  return arena.i32[ref >>> CHUNK_SHIFT][bodyIndex(arena, ref)];
+export function bodyOf(arena: Arena, ref: RecordRef): BodyRef {
+  return arena.i32[ref >>> CHUNK_SHIFT][bodyIndex(arena, ref)] as BodyRef;
 }
 
-export function setBody(arena: Arena, ref: number, body: number): void {
+export function setBody(arena: Arena, ref: RecordRef, body: BodyRef): void {
   arena.i32[ref >>> CHUNK_SHIFT][bodyIndex(arena, ref)] = body;
 }
 
-function bodyIndex(arena: Arena, ref: number): number {
+function bodyIndex(arena: Arena, ref: RecordRef): number {
   const i = (ref & GRANULE_MASK) << 1;
   return i + (HEAD_BYTES[arena.i32[ref >>> CHUNK_SHIFT][i] >>> FLAGS_SHIFT] >>> 2) - 1;
 }

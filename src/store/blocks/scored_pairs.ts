@@ -8,7 +8,7 @@
 import { invariant } from "../../core/assert.ts";
 import { compareBytes, latin1, NO_BYTES } from "../../core/bytes.ts";
 import { DOUBLE_BYTES_MAX, writeDecimal, writeDouble } from "../../core/numbers.ts";
-import type { Arena } from "../memory/arena.ts";
+import type { Arena, BodyRef } from "../memory/arena.ts";
 import { Packed } from "./packed.ts";
 
 /** Whole scores up to this size stand there as integers, so that -0 becomes 0. */
@@ -35,37 +35,37 @@ export class ScoredPairs {
   }
 
   /** An empty block with room for `bytes` of entries. */
-  create(bytes = 0): number {
+  create(bytes = 0): BodyRef {
     return this.#packed.create(bytes);
   }
 
-  copy(block: number): number {
+  copy(block: BodyRef): BodyRef {
     return this.#packed.copy(block);
   }
 
   /** Number of pairs. */
-  count(block: number): number {
+  count(block: BodyRef): number {
     return this.#packed.count(block) >>> 1;
   }
 
   /** The position of the pair with a rank from 0 to the count. */
-  at(block: number, rank: number): number {
+  at(block: BodyRef, rank: number): number {
     return this.#packed.at(block, rank * 2);
   }
 
   /** The position behind the last pair. */
-  endOf(block: number): number {
+  endOf(block: BodyRef): number {
     return this.#packed.end(block);
   }
 
   /** The position before one, 0 before the first. */
-  previous(block: number, position: number): number {
+  previous(block: BodyRef, position: number): number {
     const scoreAt = this.#packed.previous(block, position);
     return scoreAt === 0 ? 0 : this.#packed.previous(block, scoreAt);
   }
 
   /** Looks for a member and leaves its score, position and rank. Hot. */
-  find(block: number, bytes: Uint8Array, start: number, end: number): boolean {
+  find(block: BodyRef, bytes: Uint8Array, start: number, end: number): boolean {
     const packed = this.#packed;
     packed.encode(bytes, start, end);
     this.position = packed.find(block, packed.first(block), 2);
@@ -77,7 +77,7 @@ export class ScoredPairs {
   }
 
   /** Reads the pair at a position and returns the position behind it. */
-  read(block: number, position: number): number {
+  read(block: BodyRef, position: number): number {
     const packed = this.#packed;
     packed.read(block, packed.next(block, position));
     const { after } = packed;
@@ -91,7 +91,7 @@ export class ScoredPairs {
   }
 
   /** Searches the first pair with a score of at least `score`; above it, if `after`. */
-  seekScore(block: number, score: number, after: boolean): void {
+  seekScore(block: BodyRef, score: number, after: boolean): void {
     const packed = this.#packed;
     const blockEnd = packed.end(block);
     let position = packed.first(block);
@@ -107,7 +107,7 @@ export class ScoredPairs {
   }
 
   /** Searches the first pair whose member is at least `bytes[start, end)`; beyond it, if `after`. */
-  seekMember(block: number, bytes: Uint8Array, start: number, end: number, after: boolean): void {
+  seekMember(block: BodyRef, bytes: Uint8Array, start: number, end: number, after: boolean): void {
     const packed = this.#packed;
     const blockEnd = packed.end(block);
     let position = packed.first(block);
@@ -124,21 +124,21 @@ export class ScoredPairs {
   }
 
   /** Adds a pair, whose member is in none, at its place. Returns the block, which may have moved. */
-  insert(block: number, score: number, bytes: Uint8Array, start: number, end: number): number {
+  insert(block: BodyRef, score: number, bytes: Uint8Array, start: number, end: number): BodyRef {
     return this.#insertAt(block, this.#placeOf(block, score, bytes, start, end), score, bytes, start, end);
   }
 
   /** `insert` for a pair that belongs behind all others. */
-  append(block: number, score: number, bytes: Uint8Array, start: number, end: number): number {
+  append(block: BodyRef, score: number, bytes: Uint8Array, start: number, end: number): BodyRef {
     return this.#insertAt(block, this.#packed.end(block), score, bytes, start, end);
   }
 
   /** Removes `count` pairs from a position on; there must be so many. */
-  remove(block: number, position: number, count: number): number {
+  remove(block: BodyRef, position: number, count: number): BodyRef {
     return this.#packed.remove(block, position, count * 2);
   }
 
-  check(block: number): void {
+  check(block: BodyRef): void {
     const packed = this.#packed;
     packed.check(block);
     invariant(packed.count(block) % 2 === 0, "a member has no score");
@@ -153,7 +153,7 @@ export class ScoredPairs {
     }
   }
 
-  #placeOf(block: number, score: number, bytes: Uint8Array, start: number, end: number): number {
+  #placeOf(block: BodyRef, score: number, bytes: Uint8Array, start: number, end: number): number {
     const packed = this.#packed;
     const blockEnd = packed.end(block);
     let position = packed.first(block);
@@ -187,7 +187,7 @@ export class ScoredPairs {
     return text === "-inf" ? -Infinity : Number(text);
   }
 
-  #insertAt(block: number, position: number, score: number, bytes: Uint8Array, start: number, end: number): number {
+  #insertAt(block: BodyRef, position: number, score: number, bytes: Uint8Array, start: number, end: number): BodyRef {
     const packed = this.#packed, scores = this.#scores;
     packed.encode(bytes, start, end);
     scores.encode(this.#scoreText, 0, this.#writeScore(score));

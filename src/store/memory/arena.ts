@@ -19,8 +19,19 @@
  */
 import { invariant } from "../../core/assert.ts";
 
-/** A block of the arena; the type argument says what lies in it. */
-export type Ref<K extends string = string> = number & { readonly __block?: K };
+declare const contents: unique symbol;
+/** The ref of a block; the type argument names what the block holds, so that the compiler finds a mix-up. */
+export type Ref<K extends string = string> = number & { readonly [contents]: K };
+/** A key with its value, or an element of a collection: blocks/record.ts. */
+export type RecordRef = Ref<"record">;
+/** What a value has outside of its record; its type and encoding say what it is. */
+export type BodyRef = Ref<"body">;
+/** The header of a dictionary: blocks/dict.ts. */
+export type DictRef = Ref<"dict">;
+/** The header of an ordered index: blocks/ordered.ts. */
+export type IndexRef = Ref<"index">;
+/** In the place of a ref: no block. */
+export const NONE = 0 as Ref<never>;
 
 const GRANULE_BITS = 3;
 const PAGE_BITS = 12;
@@ -149,8 +160,8 @@ export class Arena {
   }
 
   /** A block of at least `bytes`, not cleared. Throws RangeError when the address space of 32 GiB or the machine is full. */
-  alloc(bytes: number): number {
-    if (bytes > CLASSED_BYTES_MAX) return this.#allocLarge(bytes);
+  alloc(bytes: number): Ref<never> {
+    if (bytes > CLASSED_BYTES_MAX) return this.#allocLarge(bytes) as Ref<never>;
     const c = CLASS_OF[(bytes + 7) >>> GRANULE_BITS];
     let span = this.#head[c];
     if (span < 0) span = this.#addSpan(c);
@@ -162,12 +173,12 @@ export class Arena {
       const next = this.i32[head >>> CHUNK_SHIFT][(head & GRANULE_MASK) << 1];
       this.#freeHead[span] = next;
       if (next === 0 && this.#unused[span] === 0) this.#unlist(span, c);
-      return head;
+      return head as Ref<never>;
     }
     const ref = this.#bump[span];
     this.#bump[span] = ref + (CLASS_BYTES[c] >>> GRANULE_BITS);
     if (--this.#unused[span] === 0) this.#unlist(span, c);
-    return ref;
+    return ref as Ref<never>;
   }
 
   /** Takes a block back. Its first word is overwritten at once. */
@@ -210,7 +221,7 @@ export class Arena {
    * A block of at least `bytes` that starts with the first `keep` bytes of the old one, which is freed. The same ref
    * comes back when the rounded size stays the same, or when a large block has room behind it.
    */
-  realloc(ref: number, keep: number, bytes: number): number {
+  realloc<K extends string>(ref: Ref<K>, keep: number, bytes: number): Ref<K> {
     if (this.roundUp(bytes) === this.sizeOf(ref) || this.#resizeLarge(ref, bytes)) return ref;
     const to = this.alloc(bytes);
     const from = (ref & GRANULE_MASK) << GRANULE_BITS;

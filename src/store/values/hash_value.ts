@@ -19,7 +19,16 @@ import { invariant } from "../../core/assert.ts";
 import { NO_BYTES } from "../../core/bytes.ts";
 import { writeDecimal } from "../../core/numbers.ts";
 import type { Random } from "../../core/random.ts";
-import { type Arena, CHUNK_SHIFT, GRANULE_MASK } from "../memory/arena.ts";
+import {
+  type Arena,
+  type BodyRef,
+  CHUNK_SHIFT,
+  GRANULE_MASK,
+  type IndexRef,
+  NONE,
+  type RecordRef,
+  type Ref,
+} from "../memory/arena.ts";
 import {
   createField,
   freeField,
@@ -53,7 +62,7 @@ export class HashValue implements ValueType {
 
   /** The hash at hand. */
   encoding: number = Encoding.LISTPACK;
-  body = 0;
+  body: BodyRef = NONE;
   /** The field that a visit or `readRandom` is about. */
   fieldBytes: Uint8Array = NO_BYTES;
   fieldStart = 0;
@@ -91,7 +100,7 @@ export class HashValue implements ValueType {
   }
 
   /** Takes up a hash. */
-  open(encoding: number, body: number): void {
+  open(encoding: number, body: BodyRef): void {
     this.encoding = encoding;
     this.body = body;
   }
@@ -120,7 +129,7 @@ export class HashValue implements ValueType {
     return this.count(this.encoding, this.body) - this.#expiredCount();
   }
 
-  prefetch(encoding: number, body: number, hashes: Int32Array, count: number): void {
+  prefetch(encoding: number, body: BodyRef, hashes: Int32Array, count: number): void {
     if (encoding === Encoding.LISTPACK || encoding === Encoding.LISTPACK_EX) return;
     this.#table.prefetch(this.#tableOf(encoding, body), hashes, count);
   }
@@ -215,7 +224,7 @@ export class HashValue implements ValueType {
       }
       this.open(Encoding.LISTPACK_EX, body);
     } else if (this.encoding === Encoding.HASHTABLE) {
-      const body = this.#arena.alloc(BODY_BYTES);
+      const body: BodyRef = this.#arena.alloc(BODY_BYTES);
       this.#setPart(body, TABLE, this.body);
       this.#setPart(body, INDEX, this.#ordered.create());
       this.open(Encoding.HASHTABLE_EX, body);
@@ -347,7 +356,7 @@ export class HashValue implements ValueType {
     return pages.page * PLACES + pages.slot;
   }
 
-  emit(encoding: number, body: number, cursor: number, writer: CommandWriter): number {
+  emit(encoding: number, body: BodyRef, cursor: number, writer: CommandWriter): number {
     let room = 0;
     const write = () => {
       const expires = this.deadline !== NEVER;
@@ -372,13 +381,13 @@ export class HashValue implements ValueType {
     return cursor;
   }
 
-  copy(encoding: number, body: number): number {
+  copy(encoding: number, body: BodyRef): BodyRef {
     if (encoding === Encoding.LISTPACK || encoding === Encoding.LISTPACK_EX) return this.#fields.copy(body);
     const table = this.#table.copy(this.#tableOf(encoding, body));
     return encoding === Encoding.HASHTABLE ? table : this.#withIndex(table);
   }
 
-  free(encoding: number, body: number, budget: number): number {
+  free(encoding: number, body: BodyRef, budget: number): BodyRef {
     if (encoding === Encoding.HASHTABLE) return this.#table.drain(body, budget);
     if (encoding === Encoding.HASHTABLE_EX) {
       const index = this.#part(body, INDEX);
@@ -392,16 +401,16 @@ export class HashValue implements ValueType {
       if (rest !== 0) return body;
     }
     this.#arena.free(body);
-    return 0;
+    return NONE;
   }
 
-  count(encoding: number, body: number): number {
+  count(encoding: number, body: BodyRef): number {
     if (encoding === Encoding.LISTPACK) return this.#fields.count(body) >>> 1;
     if (encoding === Encoding.LISTPACK_EX) return this.#fields.count(body) / 3;
     return this.#table.count(this.#tableOf(encoding, body));
   }
 
-  sizeBytes(encoding: number, body: number, samples: number): number {
+  sizeBytes(encoding: number, body: BodyRef, samples: number): number {
     const arena = this.#arena;
     if (encoding === Encoding.LISTPACK || encoding === Encoding.LISTPACK_EX) return arena.sizeOf(body);
     const own = this.#table.sizeBytes(this.#tableOf(encoding, body), samples);
@@ -410,12 +419,12 @@ export class HashValue implements ValueType {
   }
 
   /** A view of the field's value, for SORT. Takes the hash up. */
-  fieldValue(encoding: number, body: number, bytes: Uint8Array, start: number, end: number): Uint8Array | undefined {
+  fieldValue(encoding: number, body: BodyRef, bytes: Uint8Array, start: number, end: number): Uint8Array | undefined {
     this.open(encoding, body);
     return this.find(bytes, start, end) ? this.bytes.subarray(this.start, this.end) : undefined;
   }
 
-  earliestDeadline(encoding: number, body: number): number {
+  earliestDeadline(encoding: number, body: BodyRef): number {
     if (encoding === Encoding.LISTPACK_EX) {
       const fields = this.#fields, values = this.#values;
       const first = fields.first(body);
@@ -430,7 +439,7 @@ export class HashValue implements ValueType {
     return scoreOf(this.#arena, this.#ordered.ref);
   }
 
-  check(encoding: number, body: number, reached: Set<number>): void {
+  check(encoding: number, body: BodyRef, reached: Set<number>): void {
     if (encoding !== Encoding.HASHTABLE) reached.add(body);
     if (encoding === Encoding.LISTPACK || encoding === Encoding.LISTPACK_EX) {
       this.#checkPacked(encoding, body);
@@ -452,7 +461,7 @@ export class HashValue implements ValueType {
     invariant(indexed === withDeadline.size, "a field with a deadline is not indexed");
   }
 
-  #checkPacked(encoding: number, body: number): void {
+  #checkPacked(encoding: number, body: BodyRef): void {
     const stride = encoding === Encoding.LISTPACK ? 2 : 3;
     this.#fields.check(body);
     invariant(this.#fields.count(body) % stride === 0, "a packed hash ends within a field");
@@ -515,8 +524,8 @@ export class HashValue implements ValueType {
   }
 
   /** The body of a table whose fields may have deadlines, and of an index of those that have one. */
-  #withIndex(table: number): number {
-    const body = this.#arena.alloc(BODY_BYTES), index = this.#ordered.create();
+  #withIndex(table: BodyRef): BodyRef {
+    const body: BodyRef = this.#arena.alloc(BODY_BYTES), index = this.#ordered.create();
     this.#setPart(body, TABLE, table);
     this.#setPart(body, INDEX, index);
     this.#table.eachRecord(table, (record) => {
@@ -621,32 +630,34 @@ export class HashValue implements ValueType {
   }
 
   /** The deadline of an entry that is a record, or inline if that is 0. */
-  #deadlineOf(record: number): number {
+  #deadlineOf(record: RecordRef): number {
     return record !== 0 && hasDeadline(this.#arena, record) ? scoreOf(this.#arena, record) : NEVER;
   }
 
   /** Makes the field that `find` or `seek` looked for a record with a deadline. */
-  #putIndexed(record: number, deadline: number): void {
+  #putIndexed(record: RecordRef, deadline: number): void {
     setScore(this.#arena, record, deadline);
     this.#table.putRecord(this.#part(this.body, TABLE), record);
     this.#ordered.insert(this.#part(this.body, INDEX), record);
   }
 
   /** Takes an entry that is about to change or go out of the index, if it is in there. */
-  #unindex(record: number): void {
+  #unindex(record: RecordRef): void {
     if (record === 0 || !hasDeadline(this.#arena, record)) return;
     this.#ordered.remove(this.#part(this.body, INDEX), record);
   }
 
-  #tableOf(encoding: number, body: number): number {
+  #tableOf(encoding: number, body: BodyRef): BodyRef {
     return encoding === Encoding.HASHTABLE ? body : this.#part(body, TABLE);
   }
 
-  #part(body: number, part: number): number {
-    return this.#arena.i32[body >>> CHUNK_SHIFT][((body & GRANULE_MASK) << 1) + part];
+  #part(body: BodyRef, part: typeof TABLE): BodyRef;
+  #part(body: BodyRef, part: typeof INDEX): IndexRef;
+  #part(body: BodyRef, part: number): Ref {
+    return this.#arena.i32[body >>> CHUNK_SHIFT][((body & GRANULE_MASK) << 1) + part] as Ref;
   }
 
-  #setPart(body: number, part: number, value: number): void {
+  #setPart(body: BodyRef, part: number, value: Ref): void {
     this.#arena.i32[body >>> CHUNK_SHIFT][((body & GRANULE_MASK) << 1) + part] = value;
   }
 }

@@ -13,7 +13,7 @@
  * between a write and the deletion of its key.
  */
 import { invariant } from "../../core/assert.ts";
-import type { Arena } from "../memory/arena.ts";
+import { type Arena, type BodyRef, NONE } from "../memory/arena.ts";
 import { Directory } from "../blocks/directory.ts";
 import { Encoding } from "../keyspace.ts";
 import { Packed } from "../blocks/packed.ts";
@@ -34,7 +34,7 @@ export class List implements ValueType {
   readonly packed: Packed;
   /** The list at hand. */
   encoding: number = Encoding.LISTPACK;
-  body = 0;
+  body: BodyRef = NONE;
   /** The cursor's index in the list. */
   index = 0;
 
@@ -45,7 +45,7 @@ export class List implements ValueType {
   #nodeElements = 0;
   // The cursor: node number, its block, position and offset (in elements) in it; at the end of the list #block is 0.
   #node = 0;
-  #block = 0;
+  #block: BodyRef = NONE;
   #position = 0;
   #offset = 0;
   #end = 0;
@@ -69,7 +69,7 @@ export class List implements ValueType {
   }
 
   /** Takes up a list. */
-  open(encoding: number, body: number): void {
+  open(encoding: number, body: BodyRef): void {
     this.encoding = encoding;
     this.body = body;
   }
@@ -94,7 +94,7 @@ export class List implements ValueType {
   }
 
   /** The packed block with a number from 0. */
-  node(i: number): number {
+  node(i: number): BodyRef {
     return this.encoding === Encoding.LISTPACK ? this.body : this.#directory.node(this.body, i);
   }
 
@@ -141,7 +141,7 @@ export class List implements ValueType {
       return;
     }
     const nodes = this.nodeCount;
-    const last = nodes > 0 ? this.node(nodes - 1) : 0;
+    const last = nodes > 0 ? this.node(nodes - 1) : NONE;
     if (last !== 0 && this.#hasRoom(last, end - start)) this.#setNode(nodes - 1, last, this.packed.append(last));
     else this.#insertNode(nodes, this.#createNode(last));
     this.#directory.addElements(this.body, 1);
@@ -154,7 +154,7 @@ export class List implements ValueType {
       this.body = this.packed.prepend(this.body, this.packed.encodedBytes);
       return;
     }
-    const first = this.nodeCount > 0 ? this.node(0) : 0;
+    const first = this.nodeCount > 0 ? this.node(0) : NONE;
     if (first !== 0 && this.#hasRoom(first, end - start)) this.#setNode(0, first, this.packed.prepend(first));
     else this.#insertNode(0, this.#createNode(first));
     this.#directory.addElements(this.body, 1);
@@ -239,7 +239,7 @@ export class List implements ValueType {
       while (before > index) before -= packed.count(this.node(--node));
       offset = index - before;
     }
-    const block = index < count ? this.node(node) : 0;
+    const block = index < count ? this.node(node) : NONE;
     this.#enter(node, block, block === 0 ? 0 : packed.at(block, offset), offset);
   }
 
@@ -315,7 +315,7 @@ export class List implements ValueType {
       if (this.#position !== 0) return;
     }
     if (this.#node === 0) {
-      this.#enter(0, 0, 0, 0);
+      this.#enter(0, NONE, 0, 0);
       return;
     }
     const block = this.node(this.#node - 1);
@@ -351,7 +351,7 @@ export class List implements ValueType {
       // The node ends where the element was; the element follows, then what stood behind it.
       if (this.#offset < packed.count(block) - 1) this.#split(i, packed.next(block, this.#position), this.#offset + 1);
       packed.encode(bytes, start, end);
-      this.#insertNode(i + 1, this.#createNode(0));
+      this.#insertNode(i + 1, this.#createNode(NONE));
       const head = this.node(i);
       if (packed.count(head) === 1) {
         this.#arena.free(head);
@@ -386,7 +386,7 @@ export class List implements ValueType {
     if (position === (after ? packed.end(block) : packed.first(block))) {
       const neighbour = beside >= 0 && beside < this.nodeCount ? this.node(beside) : 0;
       if (neighbour === 0 || !this.#hasRoom(neighbour, length)) {
-        this.#insertNode(after ? i + 1 : i, this.#createNode(0));
+        this.#insertNode(after ? i + 1 : i, this.#createNode(NONE));
       } else {
         this.#setNode(beside, neighbour, after ? packed.prepend(neighbour) : packed.append(neighbour));
       }
@@ -394,7 +394,7 @@ export class List implements ValueType {
     }
     this.#split(i, position, this.#offset + (after ? 1 : 0));
     if (large) {
-      this.#insertNode(i + 1, this.#createNode(0));
+      this.#insertNode(i + 1, this.#createNode(NONE));
       return;
     }
     // The half that broke off takes the element; the other one is where merging starts.
@@ -404,7 +404,7 @@ export class List implements ValueType {
     this.#mergeAround(after ? i : i + 1);
   }
 
-  copy(encoding: number, body: number): number {
+  copy(encoding: number, body: BodyRef): BodyRef {
     if (encoding === Encoding.LISTPACK) return this.packed.copy(body);
     const directory = this.#directory;
     const count = directory.size(body);
@@ -414,7 +414,7 @@ export class List implements ValueType {
     return target;
   }
 
-  free(encoding: number, body: number, budget: number): number {
+  free(encoding: number, body: BodyRef, budget: number): BodyRef {
     if (encoding === Encoding.QUICKLIST) {
       const directory = this.#directory;
       let last = directory.size(body);
@@ -423,15 +423,15 @@ export class List implements ValueType {
       if (last > 0) return body;
     }
     this.#arena.free(body);
-    return 0;
+    return NONE;
   }
 
-  count(encoding: number, body: number): number {
+  count(encoding: number, body: BodyRef): number {
     if (encoding === Encoding.LISTPACK) return this.packed.count(body);
     return this.#directory.elements(body);
   }
 
-  sizeBytes(encoding: number, body: number, samples: number): number {
+  sizeBytes(encoding: number, body: BodyRef, samples: number): number {
     const bytes = this.#arena.sizeOf(body);
     if (encoding === Encoding.LISTPACK) return bytes;
     this.open(encoding, body);
@@ -444,7 +444,7 @@ export class List implements ValueType {
 
   elements(
     encoding: number,
-    body: number,
+    body: BodyRef,
     reverse: boolean,
     visit: (bytes: Uint8Array, start: number, end: number) => boolean,
   ): void {
@@ -462,7 +462,7 @@ export class List implements ValueType {
     }
   }
 
-  emit(encoding: number, body: number, cursor: number, writer: CommandWriter): number {
+  emit(encoding: number, body: BodyRef, cursor: number, writer: CommandWriter): number {
     const { packed } = this;
     this.open(encoding, body);
     const { length } = this;
@@ -481,7 +481,7 @@ export class List implements ValueType {
     return 0;
   }
 
-  check(encoding: number, body: number, reached: Set<number>): void {
+  check(encoding: number, body: BodyRef, reached: Set<number>): void {
     reached.add(body);
     this.open(encoding, body);
     if (encoding === Encoding.QUICKLIST) this.#directory.check(body);
@@ -502,14 +502,14 @@ export class List implements ValueType {
   }
 
   /** Whether a node may take one more element of `length` bytes. */
-  #hasRoom(block: number, length: number): boolean {
+  #hasRoom(block: BodyRef, length: number): boolean {
     if (length > this.#nodeBytes) return false;
     const { packed } = this;
     return !this.#exceeds(packed.sizeOf(block) + length + ENTRY_ESTIMATE_BYTES, packed.count(block) + 1);
   }
 
   /** Whether a node holds a single element that no node may hold beside another. */
-  isPlain(block: number): boolean {
+  isPlain(block: BodyRef): boolean {
     const { packed } = this;
     if (packed.count(block) !== 1 || packed.sizeOf(block) <= this.#nodeBytes) return false;
     packed.read(block, packed.first(block));
@@ -520,13 +520,13 @@ export class List implements ValueType {
    * A node of the encoded element. Next to a `neighbour` that became full at an end of the list it gets that one's room
    * at once; otherwise (0) what it needs.
    */
-  #createNode(neighbour: number): number {
+  #createNode(neighbour: BodyRef): BodyRef {
     const { packed } = this;
     const room = neighbour === 0 ? 0 : Math.min(packed.capacity(neighbour), this.#nodeBytes - BLOCK_HEAD_BYTES);
     return packed.append(packed.create(Math.max(room, packed.encodedBytes)));
   }
 
-  #enter(node: number, block: number, position: number, offset: number): void {
+  #enter(node: number, block: BodyRef, position: number, offset: number): void {
     this.#node = node;
     this.#block = block;
     this.#position = position;
@@ -537,22 +537,22 @@ export class List implements ValueType {
   /** Puts the cursor on the first element of a node, or at the end behind the last node. */
   #enterNode(node: number): void {
     if (node >= this.nodeCount) {
-      this.#enter(node, 0, 0, 0);
+      this.#enter(node, NONE, 0, 0);
       return;
     }
     const block = this.node(node);
     const first = this.packed.first(block);
     // The block of a small list that was emptied.
-    this.#enter(node, first === this.packed.end(block) ? 0 : block, first, 0);
+    this.#enter(node, first === this.packed.end(block) ? NONE : block, first, 0);
   }
 
-  #setNode(i: number, old: number, block: number): void {
+  #setNode(i: number, old: BodyRef, block: BodyRef): void {
     if (block === old) return;
     if (this.encoding === Encoding.LISTPACK) this.body = block;
     else this.#directory.setNode(this.body, i, block);
   }
 
-  #insertNode(i: number, block: number): void {
+  #insertNode(i: number, block: BodyRef): void {
     this.body = this.#directory.insert(this.body, i, block);
   }
 
@@ -562,7 +562,7 @@ export class List implements ValueType {
   }
 
   /** Removes one element of a node, and the node with its last. */
-  #removeFrom(i: number, block: number, position: number): void {
+  #removeFrom(i: number, block: BodyRef, position: number): void {
     const { packed } = this;
     if (this.encoding === Encoding.LISTPACK) {
       this.body = packed.remove(block, position);

@@ -10,6 +10,7 @@ import { PREFETCH_MAX } from "../blocks/dict.ts";
 import { hashBytes } from "../../core/hash_function.ts";
 import { Encoding } from "../keyspace.ts";
 import type { MemberSet } from "./set.ts";
+import type { BodyRef } from "../memory/arena.ts";
 
 export class MemberBatch {
   count = 0;
@@ -30,7 +31,7 @@ export class MemberBatch {
    * Hands all members of a set to `visit`, until it returns false. `visit` may look at and change other sets, and sift the
    * batch.
    */
-  each(encoding: number, body: number, visit: (batch: MemberBatch) => boolean): void {
+  each(encoding: number, body: BodyRef, visit: (batch: MemberBatch) => boolean): void {
     // The members of the small encodings have no place of their own while they are visited.
     const size = encoding === Encoding.HASHTABLE ? PREFETCH_MAX : 1;
     let going = true;
@@ -51,7 +52,7 @@ export class MemberBatch {
   }
 
   /** Keeps the members that another set has, or, unless `wanted`, those that it has not. Hot. */
-  sift(encoding: number, body: number, wanted: boolean): void {
+  sift(encoding: number, body: BodyRef, wanted: boolean): void {
     const sets = this.#sets, { bytes, start, end } = this, hashes = this.#hashes;
     this.#prefetch(encoding, body);
     let kept = 0;
@@ -82,7 +83,7 @@ export class MemberBatch {
   }
 
   /** Loads what a set has of the members into the processor's caches. */
-  #prefetch(encoding: number, body: number): void {
+  #prefetch(encoding: number, body: BodyRef): void {
     if (encoding !== Encoding.HASHTABLE || this.count < 2) return;
     if (!this.#hashed) {
       for (let i = 0; i < this.count; i++) this.#hashes[i] = hashBytes(this.bytes[i], this.start[i], this.end[i]);

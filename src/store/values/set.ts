@@ -10,7 +10,7 @@
  */
 import { NO_BYTES } from "../../core/bytes.ts";
 import type { Random } from "../../core/random.ts";
-import type { Arena } from "../memory/arena.ts";
+import { type Arena, type BodyRef, NONE } from "../memory/arena.ts";
 import { IntSet } from "../blocks/intset.ts";
 import { Encoding } from "../keyspace.ts";
 import { Packed } from "../blocks/packed.ts";
@@ -34,7 +34,7 @@ export class MemberSet implements ValueType {
 
   /** The set at hand. */
   encoding: number = Encoding.LISTPACK;
-  body = 0;
+  body: BodyRef = NONE;
   /** The member read last. */
   bytes: Uint8Array = NO_BYTES;
   start = 0;
@@ -60,7 +60,7 @@ export class MemberSet implements ValueType {
   }
 
   /** Takes up a set. */
-  open(encoding: number, body: number): void {
+  open(encoding: number, body: BodyRef): void {
     this.encoding = encoding;
     this.body = body;
   }
@@ -96,12 +96,12 @@ export class MemberSet implements ValueType {
     return this.count(this.encoding, this.body);
   }
 
-  prefetch(encoding: number, body: number, hashes: Int32Array, count: number): void {
+  prefetch(encoding: number, body: BodyRef, hashes: Int32Array, count: number): void {
     if (encoding === Encoding.HASHTABLE) this.#table.prefetch(body, hashes, count);
   }
 
   /** Whether `bytes[start, end)` is a member of a set; `hash` is its hash, or 0. Hot. */
-  has(encoding: number, body: number, bytes: Uint8Array, start: number, end: number, hash = 0): boolean {
+  has(encoding: number, body: BodyRef, bytes: Uint8Array, start: number, end: number, hash = 0): boolean {
     if (encoding === Encoding.HASHTABLE) return this.#table.find(body, bytes, start, end, hash);
     if (encoding === Encoding.INTSET) return this.integers.take(bytes, start, end) && this.integers.find(body);
     this.packed.encode(bytes, start, end);
@@ -215,7 +215,7 @@ export class MemberSet implements ValueType {
    */
   scan(
     encoding: number,
-    body: number,
+    body: BodyRef,
     cursor: number,
     count: number,
     visit: (bytes: Uint8Array, start: number, end: number) => void,
@@ -229,13 +229,13 @@ export class MemberSet implements ValueType {
   }
 
   /** `visit` may look at and change other sets. Walks do not nest. */
-  elements(encoding: number, body: number, _reverse: boolean, visit: KeyVisitor): void {
+  elements(encoding: number, body: BodyRef, _reverse: boolean, visit: KeyVisitor): void {
     if (encoding === Encoding.HASHTABLE) this.#table.each(body, visit);
     else if (encoding === Encoding.INTSET) eachInteger(this.#walkedIntegers, body, visit);
     else eachPacked(this.#walkedPacked, body, visit);
   }
 
-  emit(encoding: number, body: number, cursor: number, writer: CommandWriter): number {
+  emit(encoding: number, body: BodyRef, cursor: number, writer: CommandWriter): number {
     let room = 0;
     do {
       cursor = this.scan(encoding, body, cursor, ELEMENTS_PER_COMMAND, (bytes, start, end) => {
@@ -249,27 +249,27 @@ export class MemberSet implements ValueType {
     return cursor;
   }
 
-  count(encoding: number, body: number): number {
+  count(encoding: number, body: BodyRef): number {
     if (encoding === Encoding.HASHTABLE) return this.#table.count(body);
     return encoding === Encoding.INTSET ? this.integers.count(body) : this.packed.count(body);
   }
 
-  copy(encoding: number, body: number): number {
+  copy(encoding: number, body: BodyRef): BodyRef {
     if (encoding === Encoding.HASHTABLE) return this.#table.copy(body);
     return encoding === Encoding.INTSET ? this.integers.copy(body) : this.packed.copy(body);
   }
 
-  free(encoding: number, body: number, budget: number): number {
+  free(encoding: number, body: BodyRef, budget: number): BodyRef {
     if (encoding === Encoding.HASHTABLE) return this.#table.drain(body, budget);
     this.#arena.free(body);
-    return 0;
+    return NONE;
   }
 
-  sizeBytes(encoding: number, body: number, samples: number): number {
+  sizeBytes(encoding: number, body: BodyRef, samples: number): number {
     return encoding === Encoding.HASHTABLE ? this.#table.sizeBytes(body, samples) : this.#arena.sizeOf(body);
   }
 
-  check(encoding: number, body: number, reached: Set<number>): void {
+  check(encoding: number, body: BodyRef, reached: Set<number>): void {
     if (encoding === Encoding.HASHTABLE) return this.#table.check(body, reached);
     if (encoding === Encoding.INTSET) this.integers.check(body);
     else this.packed.check(body);
@@ -326,7 +326,7 @@ export class MemberSet implements ValueType {
   }
 }
 
-function eachInteger(integers: IntSet, set: number, visit: KeyVisitor): void {
+function eachInteger(integers: IntSet, set: BodyRef, visit: KeyVisitor): void {
   const count = integers.count(set);
   for (let i = 0; i < count; i++) {
     integers.read(set, i);
@@ -334,7 +334,7 @@ function eachInteger(integers: IntSet, set: number, visit: KeyVisitor): void {
   }
 }
 
-function eachPacked(packed: Packed, block: number, visit: KeyVisitor): void {
+function eachPacked(packed: Packed, block: BodyRef, visit: KeyVisitor): void {
   const end = packed.end(block);
   for (let position = packed.first(block); position < end; position = packed.after) {
     packed.read(block, position);

@@ -15,7 +15,17 @@ import { invariant } from "../../core/assert.ts";
 import { NO_BYTES } from "../../core/bytes.ts";
 import { formatDouble } from "../../core/numbers.ts";
 import type { Random } from "../../core/random.ts";
-import { type Arena, CHUNK_SHIFT, GRANULE_MASK } from "../memory/arena.ts";
+import {
+  type Arena,
+  type BodyRef,
+  CHUNK_SHIFT,
+  type DictRef,
+  GRANULE_MASK,
+  type IndexRef,
+  NONE,
+  type RecordRef,
+  type Ref,
+} from "../memory/arena.ts";
 import { type Dict, PREFETCH_MAX } from "../blocks/dict.ts";
 import { hashBytes } from "../../core/hash_function.ts";
 import { Encoding } from "../keyspace.ts";
@@ -41,7 +51,7 @@ export class SortedSet implements ValueType {
 
   /** The set at hand. */
   encoding: number = Encoding.LISTPACK;
-  body = 0;
+  body: BodyRef = NONE;
   /** The element read last. */
   bytes: Uint8Array = NO_BYTES;
   start = 0;
@@ -58,7 +68,7 @@ export class SortedSet implements ValueType {
   readonly #ordered: Ordered;
   readonly #pairs: ScoredPairs;
   // What find found: a record or a position, and the hash of what it looked for.
-  #ref = 0;
+  #ref: RecordRef = NONE;
   #position = 0;
   #hash = 0;
   // The cursor in a packed block; 0 is before the first.
@@ -81,7 +91,7 @@ export class SortedSet implements ValueType {
   }
 
   /** Takes up a set. */
-  open(encoding: number, body: number): void {
+  open(encoding: number, body: BodyRef): void {
     this.encoding = encoding;
     this.body = body;
   }
@@ -107,7 +117,7 @@ export class SortedSet implements ValueType {
     return this.count(this.encoding, this.body);
   }
 
-  prefetch(encoding: number, body: number, hashes: Int32Array, count: number): void {
+  prefetch(encoding: number, body: BodyRef, hashes: Int32Array, count: number): void {
     if (encoding === Encoding.SKIPLIST && this.count(encoding, body) >= LARGE) {
       this.#dict.prefetch(this.#partOf(body, DICT), hashes, count);
     }
@@ -187,7 +197,7 @@ export class SortedSet implements ValueType {
     for (let left = count; left > 0;) {
       this.#ordered.seek(index, rank);
       const taken = this.#look(Math.min(left, PREFETCH_MAX), false);
-      for (let k = 0; k < taken; k++) this.#drop(this.#refs[k], this.#hashes[k]);
+      for (let k = 0; k < taken; k++) this.#drop(this.#refs[k] as RecordRef, this.#hashes[k]);
       this.#ordered.removeHere(index, taken);
       left -= taken;
     }
@@ -223,7 +233,7 @@ export class SortedSet implements ValueType {
     // Kept, so that the loads are not optimized away: misses that do not wait for each other take the time of one.
     this.#loaded = sum;
     // Loads in a row overlap; between the computing of hashes the processor would not look so far ahead.
-    for (let k = 0; k < found; k++) this.#hashes[k] = dict.hashOf(this.#refs[k]);
+    for (let k = 0; k < found; k++) this.#hashes[k] = dict.hashOf(this.#refs[k] as RecordRef);
     if (found > 1) dict.touch(members, this.#hashes, found);
     return found;
   }
@@ -301,7 +311,7 @@ export class SortedSet implements ValueType {
     const arena = this.#arena, refs = this.#run, { starts, ends, chunks } = this;
     const found = this.#ordered.readRefs(refs, Math.min(count, RUN_MAX), back);
     for (let k = 0; k < found; k++) {
-      const ref = refs[k], start = keyStart(arena, ref);
+      const ref = refs[k] as RecordRef, start = keyStart(arena, ref);
       chunks[k] = ref >>> CHUNK_SHIFT;
       starts[k] = start;
       ends[k] = start + keyLength(arena, ref);
@@ -311,7 +321,7 @@ export class SortedSet implements ValueType {
 
   /** The score of element k of the run that was read last. */
   runScore(k: number): number {
-    return scoreOf(this.#arena, this.#run[k]);
+    return scoreOf(this.#arena, this.#run[k] as RecordRef);
   }
 
   /** Reads the element under the cursor and goes on to the next. Hot. */
@@ -380,7 +390,7 @@ export class SortedSet implements ValueType {
   }
 
   /** Visits all elements of a set, in any order; `visit` may look members up in other sets, but must not write. */
-  each(encoding: number, body: number, visit: ScoreVisitor): void {
+  each(encoding: number, body: BodyRef, visit: ScoreVisitor): void {
     if (encoding === Encoding.SKIPLIST) {
       this.#dict.each(this.#partOf(body, DICT), (ref) => this.#visitRecord(ref, visit));
       return;
@@ -393,7 +403,7 @@ export class SortedSet implements ValueType {
   }
 
   /** The score of a member of any set, NaN if it has none such. Leaves all registers as they are. */
-  scoreIn(encoding: number, body: number, bytes: Uint8Array, start: number, end: number): number {
+  scoreIn(encoding: number, body: BodyRef, bytes: Uint8Array, start: number, end: number): number {
     if (encoding === Encoding.SKIPLIST) {
       const ref = this.#dict.find(this.#partOf(body, DICT), bytes, start, end, hashBytes(bytes, start, end));
       return ref === 0 ? NaN : scoreOf(this.#arena, ref);
@@ -431,20 +441,20 @@ export class SortedSet implements ValueType {
     const sorted = sortByScore(arena, refs);
     if (!compact || count > this.maxPackedEntries || longest > this.maxPackedValueBytes) {
       const index = this.#ordered.create();
-      for (let i = 0; i < count; i++) this.#ordered.append(index, sorted[i]);
+      for (let i = 0; i < count; i++) this.#ordered.append(index, sorted[i] as RecordRef);
       this.open(Encoding.SKIPLIST, this.#createBody(members, index));
       return;
     }
     this.open(Encoding.LISTPACK, this.#pairs.create());
     for (let i = 0; i < count; i++) {
-      this.#readRecord(sorted[i]);
+      this.#readRecord(sorted[i] as RecordRef);
       this.body = this.#pairs.append(this.body, this.score, this.bytes, this.start, this.end);
-      arena.free(sorted[i]);
+      arena.free(sorted[i] as RecordRef);
     }
     dict.destroy(members);
   }
 
-  emit(encoding: number, body: number, cursor: number, writer: CommandWriter): number {
+  emit(encoding: number, body: BodyRef, cursor: number, writer: CommandWriter): number {
     let room = 0;
     this.open(encoding, body);
     do {
@@ -460,7 +470,7 @@ export class SortedSet implements ValueType {
     return cursor;
   }
 
-  copy(encoding: number, body: number): number {
+  copy(encoding: number, body: BodyRef): BodyRef {
     if (encoding === Encoding.LISTPACK) return this.#pairs.copy(body);
     const arena = this.#arena, dict = this.#dict, ordered = this.#ordered;
     const members = dict.create(), index = ordered.create();
@@ -481,27 +491,27 @@ export class SortedSet implements ValueType {
     return this.#createBody(members, index);
   }
 
-  free(encoding: number, body: number, budget: number): number {
+  free(encoding: number, body: BodyRef, budget: number): BodyRef {
     const arena = this.#arena;
     if (encoding === Encoding.SKIPLIST) {
       const words = arena.i32[body >>> CHUNK_SHIFT], at = (body & GRANULE_MASK) << 1;
       if (words[at + INDEX] !== 0) {
-        words[at + INDEX] = this.#ordered.drain(words[at + INDEX], budget);
+        words[at + INDEX] = this.#ordered.drain(words[at + INDEX] as IndexRef, budget);
         if (words[at + INDEX] !== 0) return body;
       }
-      words[at + DICT] = this.#dict.drain(words[at + DICT], budget, (ref) => arena.free(ref));
+      words[at + DICT] = this.#dict.drain(words[at + DICT] as DictRef, budget, (ref) => arena.free(ref));
       if (words[at + DICT] !== 0) return body;
     }
     arena.free(body);
-    return 0;
+    return NONE;
   }
 
-  count(encoding: number, body: number): number {
+  count(encoding: number, body: BodyRef): number {
     if (encoding === Encoding.LISTPACK) return this.#pairs.count(body);
     return this.#dict.count(this.#partOf(body, DICT));
   }
 
-  sizeBytes(encoding: number, body: number, samples: number): number {
+  sizeBytes(encoding: number, body: BodyRef, samples: number): number {
     const arena = this.#arena, ordered = this.#ordered;
     const bytes = arena.sizeOf(body);
     if (encoding === Encoding.LISTPACK) return bytes;
@@ -516,7 +526,7 @@ export class SortedSet implements ValueType {
 
   elements(
     encoding: number,
-    body: number,
+    body: BodyRef,
     reverse: boolean,
     visit: (bytes: Uint8Array, start: number, end: number) => boolean,
   ): void {
@@ -531,7 +541,7 @@ export class SortedSet implements ValueType {
     }
   }
 
-  check(encoding: number, body: number, reached: Set<number>): void {
+  check(encoding: number, body: BodyRef, reached: Set<number>): void {
     reached.add(body);
     if (encoding === Encoding.LISTPACK) {
       this.#pairs.check(body);
@@ -553,16 +563,20 @@ export class SortedSet implements ValueType {
     invariant(count === members.size, "the ordered index lacks a member");
   }
 
-  #part(part: number): number {
-    return this.#arena.i32[this.body >>> CHUNK_SHIFT][((this.body & GRANULE_MASK) << 1) + part];
+  #part(part: typeof DICT): DictRef;
+  #part(part: typeof INDEX): IndexRef;
+  #part(part: number): Ref {
+    return this.#arena.i32[this.body >>> CHUNK_SHIFT][((this.body & GRANULE_MASK) << 1) + part] as Ref;
   }
 
-  #partOf(body: number, part: number): number {
-    return this.#arena.i32[body >>> CHUNK_SHIFT][((body & GRANULE_MASK) << 1) + part];
+  #partOf(body: BodyRef, part: typeof DICT): DictRef;
+  #partOf(body: BodyRef, part: typeof INDEX): IndexRef;
+  #partOf(body: BodyRef, part: number): Ref {
+    return this.#arena.i32[body >>> CHUNK_SHIFT][((body & GRANULE_MASK) << 1) + part] as Ref;
   }
 
-  #createBody(dict: number, index: number): number {
-    const body = this.#arena.alloc(BODY_BYTES);
+  #createBody(dict: DictRef, index: IndexRef): BodyRef {
+    const body: BodyRef = this.#arena.alloc(BODY_BYTES);
     const words = this.#arena.i32[body >>> CHUNK_SHIFT], at = (body & GRANULE_MASK) << 1;
     words[at + DICT] = dict;
     words[at + INDEX] = index;
@@ -588,7 +602,7 @@ export class SortedSet implements ValueType {
   }
 
   /** Takes a record that leaves the ordered index out of the dictionary, and frees it. `hash` is what is likely its hash. */
-  #drop(ref: number, hash: number): void {
+  #drop(ref: RecordRef, hash: number): void {
     const dict = this.#dict, members = this.#part(DICT);
     const found = dict.locate(members, hash, ref) || dict.locate(members, dict.hashOf(ref), ref);
     invariant(found, "a record of the ordered index is no member");
@@ -596,12 +610,12 @@ export class SortedSet implements ValueType {
     this.#arena.free(ref);
   }
 
-  #visitRecord(ref: number, visit: ScoreVisitor): void {
+  #visitRecord(ref: RecordRef, visit: ScoreVisitor): void {
     const arena = this.#arena, start = keyStart(arena, ref);
     visit(arena.u8[ref >>> CHUNK_SHIFT], start, start + keyLength(arena, ref), scoreOf(arena, ref));
   }
 
-  #readRecord(ref: number): void {
+  #readRecord(ref: RecordRef): void {
     const arena = this.#arena;
     this.bytes = arena.u8[ref >>> CHUNK_SHIFT];
     this.start = keyStart(arena, ref);
@@ -610,7 +624,7 @@ export class SortedSet implements ValueType {
   }
 
   /** Reads the pair at a position and returns the position behind it. */
-  #readPair(block: number, position: number): number {
+  #readPair(block: BodyRef, position: number): number {
     const pairs = this.#pairs;
     const after = pairs.read(block, position);
     this.bytes = pairs.bytes;

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { InvariantError } from "../../../src/core/assert.ts";
 import { SeededRandom } from "../../../src/core/random.ts";
-import { Arena, CHUNK_SHIFT } from "../../../src/store/memory/arena.ts";
+import { Arena, CHUNK_SHIFT, type RecordRef } from "../../../src/store/memory/arena.ts";
 import { Dict } from "../../../src/store/blocks/dict.ts";
 import { hashBytes } from "../../../src/core/hash_function.ts";
 import { createRecord, keyLength, keyStart } from "../../../src/store/blocks/record.ts";
@@ -14,7 +14,7 @@ const encoder = new TextEncoder();
 class Subject {
   readonly arena = new Arena();
   readonly dict = new Dict(this.arena);
-  readonly model = new Map<string, number>();
+  readonly model = new Map<string, RecordRef>();
   head = this.dict.create();
   readonly #keys: string[] = [];
   readonly #place = new Map<string, number>();
@@ -24,7 +24,7 @@ class Subject {
     return hashBytes(bytes, 0, bytes.length);
   }
 
-  find(key: string): number {
+  find(key: string): RecordRef {
     const bytes = encoder.encode(key);
     return this.dict.find(this.head, bytes, 0, bytes.length, hashBytes(bytes, 0, bytes.length));
   }
@@ -71,7 +71,7 @@ class Subject {
     return this.#keys[random.below(this.#keys.length)];
   }
 
-  keyOf(ref: number): string {
+  keyOf(ref: RecordRef): string {
     const start = keyStart(this.arena, ref);
     const bytes = this.arena.u8[ref >>> CHUNK_SHIFT].subarray(start, start + keyLength(this.arena, ref));
     return new TextDecoder().decode(bytes);
@@ -110,7 +110,7 @@ Deno.test("a dictionary behaves like a Map under random insertion, removal and r
       const key = `k${random.below(space)}`;
       if (!subject.model.has(key)) {
         assertEquals(subject.find(key), 0);
-        assert(!subject.dict.locate(subject.head, subject.hash(key), 8));
+        assert(!subject.dict.locate(subject.head, subject.hash(key), 8 as RecordRef));
         if (growing || oneIn(random, 3)) subject.insert(key);
       } else {
         assertEquals(subject.find(key), subject.model.get(key));

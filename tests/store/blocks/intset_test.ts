@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { fromLatin1, latin1 } from "../../../src/core/bytes.ts";
 import type { SeededRandom } from "../../../src/core/random.ts";
-import { Arena } from "../../../src/store/memory/arena.ts";
+import { Arena, type BodyRef } from "../../../src/store/memory/arena.ts";
 import { IntSet } from "../../../src/store/blocks/intset.ts";
 import { oneIn, pick, property } from "../../helpers/property.ts";
 
@@ -23,7 +23,7 @@ function take(integers: IntSet, text: string): boolean {
   return integers.take(fromLatin1(text), 0, text.length);
 }
 
-function valuesOf(integers: IntSet, set: number): bigint[] {
+function valuesOf(integers: IntSet, set: BodyRef): bigint[] {
   return Array.from({ length: integers.count(set) }, (_, i) => {
     integers.read(set, i);
     return BigInt(latin1(integers.text, 0, integers.length));

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../../src/core/random.ts";
 import { compareBytes, fromLatin1, latin1 } from "../../../src/core/bytes.ts";
-import { Arena, CHUNK_SHIFT } from "../../../src/store/memory/arena.ts";
+import { Arena, CHUNK_SHIFT, type IndexRef, type RecordRef } from "../../../src/store/memory/arena.ts";
 import { Ordered } from "../../../src/store/blocks/ordered.ts";
 import { createRecord, keyLength, keyStart, NUMBER, scoreOf, setScore } from "../../../src/store/blocks/record.ts";
 import { sortByScore } from "../../../src/store/blocks/score_sort.ts";
@@ -14,19 +14,19 @@ class Records {
   readonly arena = new Arena();
   #next = 0;
 
-  create(score: number, key = `key:${(this.#next++ * 7919) % 100_003}`): number {
+  create(score: number, key = `key:${(this.#next++ * 7919) % 100_003}`): RecordRef {
     const bytes = fromLatin1(key);
     const ref = createRecord(this.arena, NUMBER, bytes, 0, bytes.length, 0);
     setScore(this.arena, ref, score);
     return ref;
   }
 
-  key(ref: number): string {
+  key(ref: RecordRef): string {
     const start = keyStart(this.arena, ref);
     return latin1(this.arena.u8[ref >>> CHUNK_SHIFT], start, start + keyLength(this.arena, ref));
   }
 
-  compare(a: number, b: number): number {
+  compare(a: RecordRef, b: RecordRef): number {
     const difference = scoreOf(this.arena, a) - scoreOf(this.arena, b);
     if (difference < 0 || difference > 0) return difference;
     const x = fromLatin1(this.key(a)), y = fromLatin1(this.key(b));
@@ -40,8 +40,8 @@ function randomScore(random: SeededRandom, spread: number): number {
   return oneIn(random, 3) ? whole + random.unit() / 1e6 : whole;
 }
 
-function assertSame(records: Records, ordered: Ordered, tree: number, model: readonly number[]): void {
-  const reached = new Set<number>(), refs: number[] = [];
+function assertSame(records: Records, ordered: Ordered, tree: IndexRef, model: readonly RecordRef[]): void {
+  const reached = new Set<number>(), refs: RecordRef[] = [];
   ordered.check(tree, reached, (ref) => refs.push(ref));
   assertEquals(refs, model);
   for (const ref of refs) reached.add(ref);
@@ -52,14 +52,14 @@ function assertSame(records: Records, ordered: Ordered, tree: number, model: rea
 function assertWalks(
   records: Records,
   ordered: Ordered,
-  tree: number,
-  model: readonly number[],
+  tree: IndexRef,
+  model: readonly RecordRef[],
   low: number,
   high: number,
   after: boolean,
   random: SeededRandom,
 ): void {
-  const score = (ref: number) => scoreOf(records.arena, ref);
+  const score = (ref: RecordRef) => scoreOf(records.arena, ref);
   const within = model.filter((ref) =>
     (after ? score(ref) > low : score(ref) >= low) && (after ? score(ref) <= high : score(ref) < high)
   );
@@ -89,9 +89,9 @@ Deno.test("the index does what a sorted array does, however it grows and shrinks
     const records = new Records();
     const ordered = new Ordered(records.arena);
     const tree = ordered.create();
-    let model: number[] = [];
+    let model: RecordRef[] = [];
     const spread = pick(random, [1, 3, 1000, 1_000_000]);
-    const below = (is: (ref: number) => boolean) => model.filter(is).length;
+    const below = (is: (ref: RecordRef) => boolean) => model.filter(is).length;
     for (let phase = 0; phase < 12; phase++) {
       const growing = phase < 6 ? 3 : 1;
       const order = random.below(4);
@@ -203,7 +203,7 @@ Deno.test("records sorted all at once are in the order of the index", () =>
     const sorted = sortByScore(records.arena, Int32Array.from(refs));
     const inserted = ordered.create(), appended = ordered.create();
     for (const ref of refs) ordered.insert(inserted, ref);
-    for (const ref of sorted) ordered.append(appended, ref);
+    for (const ref of sorted) ordered.append(appended, ref as RecordRef);
     for (const tree of [inserted, appended]) {
       const found: number[] = [];
       ordered.check(tree, new Set(), (ref) => found.push(ref));

@@ -1,7 +1,7 @@
 /** The packed block against an array of strings: every encoding, both directions, and the bytes of Redis's listpack. */
 import { assertEquals } from "@std/assert";
 import { fromLatin1, latin1 } from "../../../src/core/bytes.ts";
-import { Arena } from "../../../src/store/memory/arena.ts";
+import { Arena, type BodyRef } from "../../../src/store/memory/arena.ts";
 import { entriesBytes } from "../../../src/store/blocks/entry.ts";
 import { Packed } from "../../../src/store/blocks/packed.ts";
 import { pick, property } from "../../helpers/property.ts";
@@ -33,13 +33,13 @@ const NO_INTEGERS = [
   ],
 ];
 
-function textAt(packed: Packed, block: number, position: number): string {
+function textAt(packed: Packed, block: BodyRef, position: number): string {
   packed.read(block, position);
   packed.text();
   return latin1(packed.bytes, packed.start, packed.start + packed.length);
 }
 
-function toArray(packed: Packed, block: number): string[] {
+function toArray(packed: Packed, block: BodyRef): string[] {
   const out: string[] = [];
   for (let p = packed.first(block); p < packed.end(block); p = packed.next(block, p)) {
     out.push(textAt(packed, block, p));
@@ -52,7 +52,7 @@ function encode(packed: Packed, text: string): void {
   packed.encode(bytes, 0, bytes.length);
 }
 
-function packedOf(packed: Packed, texts: string[]): number {
+function packedOf(packed: Packed, texts: string[]): BodyRef {
   let block = packed.create();
   for (const text of texts) {
     encode(packed, text);
@@ -102,7 +102,7 @@ Deno.test("a small block takes one word beside its entries, whether it was made 
 
 Deno.test("a block's image is the listpack of the same elements", () => {
   const packed = new Packed(new Arena());
-  const hex = (block: number) => Array.from(packed.image(block), (b) => b.toString(16).padStart(2, "0")).join(" ");
+  const hex = (block: BodyRef) => Array.from(packed.image(block), (b) => b.toString(16).padStart(2, "0")).join(" ");
   assertEquals(hex(packed.create()), "07 00 00 00 00 00 ff");
   assertEquals(hex(packedOf(packed, ["a", "1", "-1"])), "0f 00 00 00 03 00 81 61 02 01 01 df ff 02 ff");
   assertEquals(hex(packedOf(packed, ["1000", "-4097"])), "0e 00 00 00 02 00 c3 e8 02 f1 ff ef 03 ff");

@@ -2,14 +2,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { fromLatin1, latin1, NO_BYTES } from "../../../src/core/bytes.ts";
 import { SeededRandom } from "../../../src/core/random.ts";
-import { Arena } from "../../../src/store/memory/arena.ts";
+import { Arena, type BodyRef } from "../../../src/store/memory/arena.ts";
 import { createField, hasDeadline, valueBlock } from "../../../src/store/blocks/field_record.ts";
 import { hashBytes } from "../../../src/core/hash_function.ts";
 import { PageTable } from "../../../src/store/blocks/page_table.ts";
 import { oneIn, pick, property } from "../../helpers/property.ts";
 
 /** Throws unless the table holds exactly the model, and the arena nothing but the table. */
-function checkAll(arena: Arena, tables: PageTable, table: number, model: Set<string>): void {
+function checkAll(arena: Arena, tables: PageTable, table: BodyRef, model: Set<string>): void {
   const reached = new Set<number>();
   tables.check(table, reached);
   const inUse = arena.check();
@@ -19,20 +19,20 @@ function checkAll(arena: Arena, tables: PageTable, table: number, model: Set<str
   assertEquals(membersOf(tables, table).sort(), [...model].sort());
 }
 
-function membersOf(tables: PageTable, table: number): string[] {
+function membersOf(tables: PageTable, table: BodyRef): string[] {
   const members: string[] = [];
   tables.each(table, (bytes, start, end) => members.push(latin1(bytes, start, end)) > 0);
   return members;
 }
 
-function add(tables: PageTable, table: number, member: string): boolean {
+function add(tables: PageTable, table: BodyRef, member: string): boolean {
   const bytes = fromLatin1(member);
   if (tables.find(table, bytes, 0, bytes.length)) return false;
   tables.put(table, bytes, 0, bytes.length, NO_BYTES, 0, 0);
   return true;
 }
 
-function remove(tables: PageTable, table: number, member: string): boolean {
+function remove(tables: PageTable, table: BodyRef, member: string): boolean {
   const bytes = fromLatin1(member);
   if (!tables.find(table, bytes, 0, bytes.length)) return false;
   tables.remove(table);
@@ -193,7 +193,7 @@ Deno.test("members may come in the order of another table, or of a scan of it", 
   const table = tables.create();
   for (let i = 0; i < 20_000; i++) add(tables, table, `m${i}`);
   const scanned = tables.create(), walked = tables.create(), copied = tables.copy(table);
-  const insert = (target: number, bytes: Uint8Array, start: number, end: number) => {
+  const insert = (target: BodyRef, bytes: Uint8Array, start: number, end: number) => {
     assert(!tables.find(target, bytes, start, end));
     tables.put(target, bytes, start, end, NO_BYTES, 0, 0);
     return true;

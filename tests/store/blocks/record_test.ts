@@ -1,6 +1,6 @@
 /** Records with every legal combination of flags, at all edges of key and value length. */
 import { assert, assertEquals } from "@std/assert";
-import { Arena, CHUNK_SHIFT, GRANULE_MASK } from "../../../src/store/memory/arena.ts";
+import { Arena, type BodyRef, CHUNK_SHIFT, GRANULE_MASK } from "../../../src/store/memory/arena.ts";
 import {
   BODY,
   bodyOf,
@@ -44,7 +44,7 @@ Deno.test("a record gives back all its parts for every combination of flags and 
             number = random.below(2 ** 31) * 1000;
           if (flags & META) setMeta(arena, ref, meta);
           if (flags & NUMBER) setDeadline(arena, ref, number);
-          if (flags & BODY) setBody(arena, ref, body);
+          if (flags & BODY) setBody(arena, ref, body as BodyRef);
           bytes.set(values.subarray(0, size), valueStart(arena, ref));
           assertEquals(flagsOf(arena, ref), flags);
           assertEquals(keyLength(arena, ref), length);

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { InvariantError } from "../../../src/core/assert.ts";
 import type { SeededRandom } from "../../../src/core/random.ts";
-import { Arena, CHUNK_SHIFT, copyBytes, GRANULE_MASK, withSpare } from "../../../src/store/memory/arena.ts";
+import { Arena, CHUNK_SHIFT, copyBytes, GRANULE_MASK, type Ref, withSpare } from "../../../src/store/memory/arena.ts";
 import { oneIn, pick, property, randomBytes } from "../../helpers/property.ts";
 
 const CHUNK = 16 << 20;
@@ -140,7 +140,7 @@ Deno.test("free pages between blocks are joined and used before a new chunk is",
 Deno.test("blocks never overlap and the books balance under random allocation, release and resizing", async () => {
   await property(4, (random) => {
     const arena = new Arena();
-    const live: { ref: number; size: number; tag: number }[] = [];
+    const live: { ref: Ref; size: number; tag: number }[] = [];
     let growing = true;
     for (let step = 0; step < 12000; step++) {
       if (step % 2000 === 0) growing = oneIn(random, 2);

@@ -8,6 +8,7 @@ import { HashValue } from "../../../src/store/values/hash_value.ts";
 import { Encoding, ExpiryMode, NEVER, Type } from "../../../src/store/keyspace.ts";
 import { Store } from "../../../src/store/store.ts";
 import { oneIn, pick, property } from "../../helpers/property.ts";
+import { NONE, type RecordRef } from "../../../src/store/memory/arena.ts";
 
 const KEY = fromLatin1("hash"), COPY = fromLatin1("copy");
 
@@ -23,7 +24,7 @@ class Subject {
   readonly model = new Map<string, Field>();
   readonly seen = new Set<number>();
   nowMs = 1_000_000;
-  #ref = 0;
+  #ref: RecordRef = NONE;
 
   constructor(maxEntries: number, maxValueBytes: number) {
     this.store = new Store({ databases: 1, random: new SeededRandom(1) });
@@ -52,7 +53,7 @@ class Subject {
     this.seen.add(hash.encoding);
     if (hash.count(hash.encoding, hash.body) > 0) return;
     db.unlink(this.#ref);
-    this.#ref = 0;
+    this.#ref = NONE;
   }
 
   /** Runs what only reads. */

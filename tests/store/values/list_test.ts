@@ -6,6 +6,7 @@ import { Encoding, Type } from "../../../src/store/keyspace.ts";
 import { List } from "../../../src/store/values/list.ts";
 import { Store } from "../../../src/store/store.ts";
 import { pick, property } from "../../helpers/property.ts";
+import { NONE, type RecordRef } from "../../../src/store/memory/arena.ts";
 
 const KEY = fromLatin1("list");
 
@@ -14,7 +15,7 @@ class Subject {
   readonly store: Store;
   readonly list: List;
   readonly model: string[] = [];
-  #ref = 0;
+  #ref: RecordRef = NONE;
 
   constructor(maxListpackSize: number) {
     this.store = new Store({ databases: 1, random: new SeededRandom(1) });
@@ -35,7 +36,7 @@ class Subject {
     db.setEncoding(this.#ref, list.encoding);
     if (list.length > 0) return;
     db.unlink(this.#ref);
-    this.#ref = 0;
+    this.#ref = NONE;
   }
 
   get quick(): boolean {

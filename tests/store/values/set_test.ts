@@ -6,6 +6,7 @@ import { Encoding, Type } from "../../../src/store/keyspace.ts";
 import { MemberSet } from "../../../src/store/values/set.ts";
 import { Store } from "../../../src/store/store.ts";
 import { oneIn, pick, property } from "../../helpers/property.ts";
+import type { BodyRef, RecordRef } from "../../../src/store/memory/arena.ts";
 
 function setUp(): { store: Store; sets: MemberSet } {
   const store = new Store({ databases: 1, random: new SeededRandom(1) });
@@ -15,7 +16,7 @@ function setUp(): { store: Store; sets: MemberSet } {
 }
 
 /** Puts the set at hand back into its record, and checks it, and everything else, against the model. */
-function checkAll(store: Store, sets: MemberSet, ref: number, model: Set<string>): void {
+function checkAll(store: Store, sets: MemberSet, ref: RecordRef, model: Set<string>): void {
   const [db] = store.databases;
   const { encoding, body } = sets;
   db.setBody(ref, body);
@@ -25,7 +26,7 @@ function checkAll(store: Store, sets: MemberSet, ref: number, model: Set<string>
   sets.open(encoding, body);
 }
 
-function membersOf(sets: MemberSet, encoding: number, body: number): string[] {
+function membersOf(sets: MemberSet, encoding: number, body: BodyRef): string[] {
   const members: string[] = [];
   sets.elements(encoding, body, false, (bytes, start, end) => members.push(latin1(bytes, start, end)) > 0);
   return members;

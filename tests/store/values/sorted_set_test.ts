@@ -6,6 +6,7 @@ import { Encoding, type Keyspace, Type } from "../../../src/store/keyspace.ts";
 import { SortedSet } from "../../../src/store/values/sorted_set.ts";
 import { Store } from "../../../src/store/store.ts";
 import { oneIn, pick, property } from "../../helpers/property.ts";
+import { NONE, type RecordRef } from "../../../src/store/memory/arena.ts";
 
 const KEY = fromLatin1("key");
 
@@ -14,7 +15,7 @@ class Fixture {
   readonly store: Store;
   readonly db: Keyspace;
   readonly set: SortedSet;
-  #ref = 0;
+  #ref: RecordRef = NONE;
 
   constructor(random: SeededRandom) {
     this.store = new Store({ databases: 1, random });
