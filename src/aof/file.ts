@@ -48,6 +48,14 @@ export class AofFile {
     return this.#syncing;
   }
 
+  /**
+   * Begins an empty file with a seal: from there on whatever has none is known to be torn, the first write included. Waits
+   * to be written.
+   */
+  begin(): void {
+    this.#seal(true);
+  }
+
   /** Adds `bytes[start, end)`, one command or a part of one, that is to be run in database `db`. Hot. */
   append(db: number, bytes: Uint8Array, start: number, end: number): void {
     if (db !== this.#db) this.#select(db);

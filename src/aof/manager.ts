@@ -3,17 +3,23 @@
  * asks or when nothing else can save it, and looks after it some times a second. The server talks to nobody else here.
  */
 import type { Executor } from "../dispatch/executor.ts";
+import { isSystemError, reasonOf } from "../core/io_error.ts";
+import { KeyDelay, wait } from "../engine/delay.ts";
 import type { Engine } from "../engine/engine.ts";
+import { HEAD_BYTES } from "../rdb/format.ts";
+import { isRdb } from "../rdb/loader.ts";
+import { exists, own } from "../rdb/ownership.ts";
+import { snapshotPath } from "../rdb/save.ts";
 import { SettingError } from "../settings/kinds.ts";
 import { type Disk, type DiskFile, realDisk } from "./disk.ts";
-import { AofLog, reasonOf } from "./log.ts";
+import { loadParts, loadSnapshotFile } from "./load.ts";
+import { AofLog } from "./log.ts";
 import { openAof } from "./open.ts";
-import { Replay } from "./replay.ts";
+import { AofError, Replay } from "./replay.ts";
 import { Rewrite } from "./rewrite.ts";
 import { AofFile } from "./file.ts";
+import { findSource, noteParts } from "./sources.ts";
 
-/** First byte of a snapshot; one of commands begins otherwise. */
-const RDB_MARK = 82;
 /** What keys are written for at once, between two turns of the event loop. */
 const SLICE_US = 1000;
 /** So many bytes are handed to the disk together, and so many may wait for it before writing keys pauses. */
@@ -64,15 +70,60 @@ export class AofManager {
     return this.#log;
   }
 
-  /** Loads and opens the file as the settings say. Throws AofError with what to do. */
+  /** Loads what the settings say, and opens the append-only file. Throws AofError with what to do. */
   async open(): Promise<void> {
-    const { appendonly, aofpath, restoredb } = this.#engine.settings.values;
+    const engine = this.#engine, { aofpath, appendonly, restoredb } = engine.settings.values;
     if (!appendonly && !restoredb) return;
-    const options = { path: aofpath, restore: restoredb, append: appendonly };
-    this.#use(await openAof(this.#engine, this.#executor, options, this.#disk));
-    // What a crash left of a rewrite is worth nothing; the lock on the file says that it is nobody else's.
-    if (this.#log !== undefined) await this.#disk.remove(newPath(aofpath));
-    this.#engine.persistence.loading = false;
+    const source = findSource(engine.settings.values);
+    switch (source.kind) {
+      case "file": {
+        const options = { path: aofpath, restore: restoredb, append: appendonly };
+        if (restoredb && exists(aofpath)) engine.persistence.restored = aofpath;
+        this.#use(await openAof(engine, this.#executor, options, this.#disk));
+        // What a crash left of a rewrite is worth nothing; the lock on the file says that no other server needs it.
+        if (this.#log !== undefined) await this.#disk.remove(newPath(aofpath));
+        if (appendonly) this.#warnOfSnapshot();
+        break;
+      }
+      case "parts":
+        await this.#takeOver(source.folder, source.paths);
+        break;
+      case "snapshot": {
+        const { skippedCount } = await loadSnapshotFile(engine, this.#executor, this.#disk, source.path);
+        engine.persistence.restored = source.path;
+        // The next snapshot may take the name only if it holds everything that this one held.
+        if (skippedCount === 0) own(engine, source.path);
+      }
+    }
+    engine.snapshots.savedChanges = engine.stats.changes;
+    engine.persistence.loading = false;
+  }
+
+  /** Loads the log that a redis-server left, and begins a file of this server's own with it. */
+  async #takeOver(folder: string, paths: readonly string[]): Promise<void> {
+    const engine = this.#engine, { aofpath } = engine.settings.values;
+    await loadParts(engine, this.#executor, this.#disk, paths);
+    engine.persistence.restored = folder;
+    try {
+      noteParts(aofpath, paths);
+      await this.#start();
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      throw new AofError(error.message);
+    }
+    engine.log("notice", `Loaded ${folder}, which stays as it is; from here on ${aofpath} is kept`);
+  }
+
+  /** As in Redis, a snapshot is not loaded where an append-only file is kept. An empty start should not be a riddle. */
+  #warnOfSnapshot(): void {
+    const { settings, store, log } = this.#engine;
+    const path = snapshotPath(settings.values);
+    if (store.databases.some(({ size }) => size > 0) || !exists(path)) return;
+    log(
+      "warning",
+      `${path} was not loaded, because the append-only file is kept and is empty. To begin with that snapshot: ` +
+        `memdb import ${path} --aofpath NEW, then start with --aofpath NEW`,
+    );
   }
 
   #use(log: AofLog | undefined): void {
@@ -112,8 +163,8 @@ export class AofManager {
     }
     try {
       if (this.#log === undefined && file.statSync().size !== this.#left?.sizeBytes) return false;
-      const head = new Uint8Array(1);
-      if (file.readSync(head) !== null && head[0] === RDB_MARK) return false;
+      const head = new Uint8Array(HEAD_BYTES);
+      if (isRdb(head.subarray(0, file.readSync(head) ?? 0))) return false;
       for (const db of this.#engine.store.databases) db.clear();
       const verdict = { startBytes: 0, wholeBytes: file.statSync().size };
       new Replay(this.#engine, this.#executor).loadNow(file, verdict);
@@ -136,7 +187,7 @@ export class AofManager {
   #turn(on: boolean): void {
     if (!on) {
       this.#abandon = true;
-      if (this.#log === undefined) this.#engine.persistence.failure = "";
+      if (this.#log === undefined) this.#engine.setFileFailure("");
       this.#dropped = Promise.allSettled([this.#dropped, this.#drop()]);
       return;
     }
@@ -184,7 +235,7 @@ export class AofManager {
         this.#retryAtMs = clock.monotonicUs() / 1000 + waitMs;
         log("warning", `Cannot rewrite the append-only file: ${reasonOf(error)}`);
         if (this.#log === undefined && this.#engine.settings.values.appendonly) {
-          persistence.failure = `MISCONF Errors writing to the AOF file: ${reasonOf(error)}`;
+          this.#engine.setFileFailure(reasonOf(error));
         }
       }
       throw error;
@@ -204,6 +255,7 @@ export class AofManager {
     const { aofpath, appendonly } = this.#engine.settings.values;
     const path = this.#log?.path ?? aofpath;
     const from = newPath(path);
+    const moveAside = this.#log?.isReplaced ?? false;
     // Without a log nobody has the lock on the file that is about to be replaced.
     const old = this.#log === undefined ? await this.#lockOld(path) : undefined;
     let file: AofFile | undefined;
@@ -215,7 +267,7 @@ export class AofManager {
       try {
         if (this.#log !== undefined) {
           // From one turn to the next: what the rewrite heard last is in the file, what comes is the log's.
-          const replaced = this.#log.replaceBy(file, from);
+          const replaced = this.#log.replaceBy(file, from, moveAside);
           this.#engine.effects.unlisten(listener);
           await replaced;
         } else {
@@ -275,13 +327,14 @@ export class AofManager {
    * safe, and the listener is still there.
    */
   async #write(file: AofFile): Promise<Rewrite> {
-    const { effects, persistence } = this.#engine;
+    const { effects, persistence, settings } = this.#engine;
     let rewrite = this.#begin(file);
     let failure: unknown;
     const failed = (error: unknown) => failure ??= error;
+    const delay = new KeyDelay(() => settings.values.rdbKeySaveDelay);
     try {
       for (let syncedBytes = 0; !rewrite.done;) {
-        await nextTurn();
+        await wait(delay.active ? delay.after(rewrite.keysWritten - persistence.rewriteKeys) : 0);
         if (this.#abandon) throw new Abandoned("the rewrite was given up");
         if (failure !== undefined) throw failure;
         if (rewrite.stale) {
@@ -290,7 +343,7 @@ export class AofManager {
           syncedBytes = 0;
           rewrite = this.#begin(file);
         }
-        if (file.pendingBytes < WAIT_BYTES) rewrite.step(SLICE_US);
+        if (file.pendingBytes < WAIT_BYTES) rewrite.step(delay.active ? 1 : SLICE_US);
         persistence.rewriteKeys = rewrite.keysWritten;
         if (file.pendingBytes >= WRITE_BYTES && !file.writing) file.writeLater().catch(failed);
         if (file.writtenBytes - syncedBytes >= SYNC_BYTES && file.syncing === undefined) {
@@ -322,9 +375,4 @@ export class AofManager {
 
 function newPath(path: string): string {
   return `${path}.rewriting`;
-}
-
-/** The event loop takes what has come before it goes on with us. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
 }

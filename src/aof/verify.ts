@@ -12,6 +12,7 @@ import { Buffer } from "node:buffer";
 import { equalsWord } from "../core/bytes.ts";
 import type { Request } from "../resp/request.ts";
 import { Checksum, parseSeal, SEAL_BYTES_MAX, SEAL_START } from "./checksum.ts";
+import { foreignName } from "./foreign.ts";
 import { AofReader, Damage, Item, shownBytes, shownCommand, type Source } from "./reader.ts";
 
 export interface SeekableSource extends Source {
@@ -26,6 +27,8 @@ export interface DamageReport {
   readonly command: string;
   /** What follows was synced or is whole: it must not be dropped without asking. */
   readonly middle: boolean;
+  /** The file is whole, but here stands a command of another server, which MemDB does not have: its name. */
+  readonly foreign?: string;
 }
 
 export interface Verdict {
@@ -74,11 +77,9 @@ export async function verify(file: SeekableSource, options: VerifyOptions): Prom
     fault = await walk.run(options.pause);
   } catch (error) {
     if (!(error instanceof Damage)) throw error;
-    const later = laterFloor(file, error.offset);
-    if (later >= 0) walk.isSealed = true;
-    // What a power failure takes may read as zeros, which are nothing in any file.
-    const middle = walk.isSealed ? later > walk.sealEnd : !onlyZeros(file, error.offset);
-    fault = { offset: error.offset, reason: error.message, middle };
+    fault = error instanceof ForeignCommand
+      ? { offset: error.offset, reason: error.message, middle: true, foreign: error.command }
+      : faultOf(error, file, walk);
   }
   const end = walk.isSealed ? walk.sealed : walk.boundary;
   return {
@@ -93,6 +94,25 @@ export async function verify(file: SeekableSource, options: VerifyOptions): Prom
 }
 
 type Fault = Omit<DamageReport, "command">;
+
+/** A command of another server. It ends the reading of the file as damage does. */
+class ForeignCommand extends Damage {
+  override name = "ForeignCommand";
+  readonly command: string;
+
+  constructor(offset: number, command: string) {
+    super(offset, `MemDB has no ${command}`);
+    this.command = command;
+  }
+}
+
+function faultOf({ offset, message }: Damage, file: SeekableSource, walk: Walk): Fault {
+  const later = laterFloor(file, offset);
+  if (later >= 0) walk.isSealed = true;
+  // What a power failure takes may read as zeros, which are nothing in any file.
+  const middle = walk.isSealed ? later > walk.sealEnd : !onlyZeros(file, offset);
+  return { offset, reason: message, middle };
+}
 
 /** The first reading of a file: to its end, or to the first damage. */
 class Walk {
@@ -158,6 +178,8 @@ class Walk {
       if (this.#unitStart < 0) throw new Damage(itemStart, "a transaction ends that did not begin");
       this.#unitStart = -1;
     } else if (!this.#knows(request)) {
+      const foreign = foreignName(request);
+      if (foreign !== "") throw new ForeignCommand(itemStart, foreign);
       throw new Damage(itemStart, "there is no such command");
     }
   }

@@ -93,6 +93,7 @@ export class Settings {
     const pattern = utf8(glob);
     const found: [string, string][] = [];
     for (const [name, setting] of byName) {
+      if (setting.hidden && name !== glob.toLowerCase()) continue;
       const bytes = utf8(name);
       if (globMatch(pattern, 0, pattern.length, bytes, 0, bytes.length, true)) {
         found.push([name, this.#readings.get(setting)!.text]);

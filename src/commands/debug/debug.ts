@@ -207,7 +207,7 @@ function reload(call: Call): void {
   }
   try {
     if (save) reloadThroughSnapshot(engine);
-    else reloadFromFile(engine, snapshotPath(engine));
+    else reloadFromFile(engine, snapshotPath(engine.settings.values));
   } catch (error) {
     if (error instanceof InvariantError) throw error;
     engine.log("warning", `DEBUG RELOAD failed: ${(error as Error).message}`);

@@ -3,6 +3,7 @@
  */
 import { fail, messages } from "../../core/errors.ts";
 import type { Keyspace } from "../../store/keyspace.ts";
+import { saveAtEnd, savesAtEnd } from "../../rdb/save.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { CommandSpec } from "../../dispatch/spec.ts";
 
@@ -48,7 +49,7 @@ export const databaseCommands: readonly CommandSpec[] = [
     categories: ["keyspace", "dangerous"],
     tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
     syntax: "[ASYNC | SYNC]",
-    handler: (call) => flush(call, call.store.databases),
+    handler: flushAll,
   },
   {
     name: "swapdb",
@@ -75,6 +76,12 @@ function flush(call: Call, databases: readonly Keyspace[]): void {
   }
   call.countChanges(Math.max(1, removed));
   call.reply.ok();
+}
+
+/** With save points the snapshot file is emptied too, or the keys would be back after a crash. */
+function flushAll(call: Call): void {
+  flush(call, call.store.databases);
+  if (savesAtEnd(call.engine)) saveAtEnd(call.engine);
 }
 
 function swapdb(call: Call): void {

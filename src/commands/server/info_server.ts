@@ -106,7 +106,7 @@ function rewriteSeconds({ clock, persistence }: Engine): number {
 export function persistenceFields({ engine }: Call): Field[] {
   const { persistence, snapshots } = engine;
   const saving = snapshots.cancel !== undefined;
-  const status = persistence.failure === "" ? "ok" : "err";
+  const status = persistence.fileFailure === "" ? "ok" : "err";
   const fields: Field[] = [
     ["loading", persistence.loading ? 1 : 0],
     ["async_loading", 0],
@@ -149,6 +149,7 @@ export function persistenceFields({ engine }: Call): Field[] {
       ["aof_delayed_fsync", persistence.delayedFsyncs],
     );
   }
+  if (persistence.fileFailure !== "") fields.push(["aof_last_write_error", persistence.fileFailure]);
   if (persistence.loading) fields.push(...loadingFields(engine));
   return fields;
 }
