@@ -47,6 +47,11 @@ export function identityOf(file: DiskFile): string | undefined {
   return textOf(file.statSync());
 }
 
+/** Whether a path has a file, as far as the system can tell. */
+export function isTaken(disk: Disk, path: string): boolean {
+  return disk.identity(path) !== "";
+}
+
 function textOf({ dev, ino }: { readonly dev: number; readonly ino: number | null }): string | undefined {
   return ino === null ? undefined : `${dev}:${ino}`;
 }

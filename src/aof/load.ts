@@ -8,6 +8,7 @@ import type { Executor } from "../dispatch/executor.ts";
 import type { Engine } from "../engine/engine.ts";
 import { HEAD_BYTES, RdbError } from "../rdb/format.ts";
 import { isRdb, type RdbLoadOptions, type RdbLoadResult } from "../rdb/loader.ts";
+import { Checksum } from "./checksum.ts";
 import type { Disk, DiskFile } from "./disk.ts";
 import { Progress } from "./progress.ts";
 import { AofError, Replay } from "./replay.ts";
@@ -44,12 +45,13 @@ export async function loadFile(
   if (beginsWithSnapshot(file)) {
     // Commands that follow may concern keys that are past their deadline.
     const { keepClocks } = options;
-    snapshot = await loadSnapshot(engine, replay, progress, file, path, { keepExpired: true, keepClocks });
+    snapshot = await loadSnapshot(replay, progress, file, path, { keepExpired: true, keepClocks });
     refuseLoss(snapshot, path, options);
     report(engine, snapshot, path);
     if (snapshot.hasStreamMark) {
       engine.log("notice", `${path} ends with the mark of a replication stream, which is left out`);
-      return { wholeBytes: snapshot.endOffset, checksum: 0, totalBytes, snapshot };
+      const { offset: wholeBytes, value: checksum } = new Checksum(snapshot.endOffset);
+      return { wholeBytes, checksum, totalBytes, snapshot };
     }
   }
   const verdict = await replay.verify(file, snapshot?.endOffset ?? 0);
@@ -98,7 +100,7 @@ export async function loadSnapshotFile(
       );
     }
     const replay = new Replay(engine, executor);
-    const result = await loadSnapshot(engine, replay, new Progress(engine, path), file, path, {});
+    const result = await loadSnapshot(replay, new Progress(engine, path), file, path, {});
     report(engine, result, path);
     return result;
   } finally {
@@ -125,7 +127,6 @@ function beginsWithSnapshot(file: DiskFile): boolean {
 }
 
 async function loadSnapshot(
-  engine: Engine,
   replay: Replay,
   progress: Progress,
   file: DiskFile,

@@ -8,9 +8,10 @@
  */
 import type { Durability } from "../engine/durability.ts";
 import type { EffectListener } from "../engine/effects.ts";
+import { asideName } from "../core/aside.ts";
 import { reasonOf } from "../core/io_error.ts";
 import type { Engine } from "../engine/engine.ts";
-import { type Disk, identityOf } from "./disk.ts";
+import { type Disk, identityOf, isTaken } from "./disk.ts";
 import { AofFile } from "./file.ts";
 
 /** Above this the buffer is written at once, in the middle of a turn. */
@@ -295,7 +296,7 @@ export class AofLog implements EffectListener, Durability {
     } finally {
       other?.close();
     }
-    const aside = `${this.path}.replaced-${new Date(clock.nowMs()).toISOString().replace(/[:.]/g, "-")}`;
+    const aside = asideName(this.path, "replaced", clock.nowMs(), (name) => isTaken(this.#disk, name));
     await this.#disk.rename(this.path, aside);
     log("warning", `The file that was found at ${this.path} is kept as ${aside}`);
   }

@@ -2,10 +2,11 @@
  * Opening the append-only file at start: locking it, loading it, cutting off what a crash left half written (after keeping
  * a copy), and handing it to the log.
  */
+import { asideName } from "../core/aside.ts";
 import { isSystemError } from "../core/io_error.ts";
 import type { Executor } from "../dispatch/executor.ts";
 import type { Engine } from "../engine/engine.ts";
-import { type Disk, type DiskFile, identityOf } from "./disk.ts";
+import { type Disk, type DiskFile, identityOf, isTaken } from "./disk.ts";
 import { AofFile } from "./file.ts";
 import { loadFile } from "./load.ts";
 import { AofLog } from "./log.ts";
@@ -106,7 +107,7 @@ async function openLocked(disk: Disk, path: string): Promise<DiskFile> {
 
 /** Keeps a copy of what is cut off and shortens the file to its whole part. */
 async function dropTail(engine: Engine, disk: Disk, file: DiskFile, path: string, wholeBytes: number): Promise<void> {
-  const copy = `${path}.dropped-${new Date(engine.clock.nowMs()).toISOString().replace(/[:.]/g, "-")}`;
+  const copy = asideName(path, "dropped", engine.clock.nowMs(), (name) => isTaken(disk, name));
   const tail = await disk.create(copy);
   try {
     file.seekSync(wholeBytes, Deno.SeekMode.Start);

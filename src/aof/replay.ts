@@ -128,15 +128,17 @@ export class Replay {
     return { commands: this.#commands, failed: this.#failed, firstFailure: this.#firstFailure };
   }
 
-  /** Until the function that it returns is called, nothing expires and nothing is logged. */
+  /** Until the function that it returns is called, nothing expires, nothing is logged, and no write is refused. */
   #hold(): () => void {
-    const { effects } = this.#engine;
+    const engine = this.#engine, { effects, persistence } = engine;
     const wasOpen = effects.open;
-    const release = this.#engine.holdExpiry(ExpiryMode.KEEP);
+    const release = engine.holdExpiry(ExpiryMode.KEEP);
     effects.open = false;
+    persistence.failure = "";
     return () => {
       release();
       effects.open = wasOpen;
+      engine.settleFailure();
     };
   }
 

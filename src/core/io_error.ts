@@ -40,14 +40,21 @@ const REMEDIES: Readonly<Record<string, string>> = {
   EXDEV: "choose a path on the same file system",
 };
 
+/** What Deno adds to the system's reason: its number, and often the call. */
+const SYSTEM_NUMBER = / \(os error (\d+)\).*$/s;
+
 /** The error's own words: without the number of the system's error, and without the call that Deno adds. */
 export function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text.replace(/ \(os error \d+\).*$/s, "");
+  return text.replace(SYSTEM_NUMBER, "");
 }
 
+/** Linux's numbers of reasons for which Deno has no name. */
+const UNNAMED: Readonly<Record<string, string>> = { "27": "EFBIG", "122": "EDQUOT" };
+
 function codeOf(error: unknown): string | undefined {
-  return (error as { code?: string } | undefined)?.code;
+  if (!(error instanceof Error)) return undefined;
+  return (error as { code?: string }).code ?? UNNAMED[SYSTEM_NUMBER.exec(error.message)?.[1] ?? ""];
 }
 
 /** Runs `body`; what it throws becomes an IoError, which names the operation and the path. */
@@ -77,6 +84,6 @@ function asIoError(operation: string, path: string, error: unknown): unknown {
 /** Whether an error comes from the system, not from a mistake of the program. */
 export function isSystemError(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
-  return error instanceof IoError || codeOf(error) !== undefined ||
+  return error instanceof IoError || codeOf(error) !== undefined || SYSTEM_NUMBER.test(error.message) ||
     (Object.values(Deno.errors) as unknown[]).includes(error.constructor);
 }

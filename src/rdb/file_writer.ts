@@ -6,7 +6,7 @@ import { type Keyspace, NEVER } from "../store/keyspace.ts";
 import { keyLength, keyStart } from "../store/blocks/record.ts";
 import { CHUNK_SHIFT } from "../store/memory/arena.ts";
 import type { Store } from "../store/store.ts";
-import { type KeptClock, Opcode, VERSION_FIELD_DEADLINES } from "./format.ts";
+import { type KeptClock, Opcode, VERSION_FIELD_DEADLINES, VERSION_SNAPSHOT } from "./format.ts";
 import type { RdbOutput } from "./output.ts";
 import { ValueWriter } from "./value_writer.ts";
 
@@ -16,10 +16,10 @@ export interface RdbFileOptions {
   /** The file is the beginning of an append-only file. */
   preamble: boolean;
   clocks: KeptClock;
-  /** Keys that are past their deadline are left out. */
-  dropExpired: boolean;
-  /** The version of the format. Deadlines of fields raise it to the first version that has them. */
-  version: number;
+  /** Keys that are past their deadline are left out; they are written unless given. */
+  dropExpired?: boolean;
+  /** The version of the format; the usual one of snapshots unless given. Deadlines of fields raise it to the first version that has them. */
+  version?: number;
 }
 
 export class RdbFileWriter {
@@ -39,8 +39,9 @@ export class RdbFileWriter {
     this.#store = store;
     this.output = output;
     this.#clocks = options.clocks;
-    this.#dropExpired = options.dropExpired;
-    const version = hasFieldDeadlines(store) ? Math.max(options.version, VERSION_FIELD_DEADLINES) : options.version;
+    this.#dropExpired = options.dropExpired ?? false;
+    const { version: wanted = VERSION_SNAPSHOT } = options;
+    const version = hasFieldDeadlines(store) ? Math.max(wanted, VERSION_FIELD_DEADLINES) : wanted;
     this.#values = new ValueWriter(store, output, version);
     const head = Uint8Array.from(`REDIS${String(version).padStart(4, "0")}`, (c) => c.charCodeAt(0));
     output.raw(head, 0, head.length);

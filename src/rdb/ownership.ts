@@ -2,6 +2,7 @@
  * Which snapshot files a server may overwrite: those that it wrote, and the one that it loaded whole. Any other file that
  * has the name of a snapshot is kept under a new name.
  */
+import { asideName } from "../core/aside.ts";
 import { doing } from "../core/io_error.ts";
 import type { Engine } from "../engine/engine.ts";
 
@@ -15,7 +16,7 @@ export function own(engine: Engine, path: string): void {
 export function makeWay(engine: Engine, path: string): void {
   const stamp = stampOf(path);
   if (stamp === undefined || stamp === engine.snapshots.owned.get(path)) return;
-  const kept = `${path}.kept-${new Date(engine.clock.nowMs()).toISOString().replace(/[:.]/g, "-")}`;
+  const kept = asideName(path, "kept", engine.clock.nowMs(), exists);
   doing(`rename ${path} to`, kept, () => Deno.renameSync(path, kept));
   engine.log("warning", `${path} was not loaded by this server, so it is kept as ${kept}`);
 }

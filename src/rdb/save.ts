@@ -14,7 +14,7 @@ import { REDIS_VERSION } from "../core/version.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { KeyChangeListener, WriteListener } from "../engine/listeners.ts";
 import { RdbFileWriter } from "./file_writer.ts";
-import { type KeptClock, VERSION_SNAPSHOT } from "./format.ts";
+import type { KeptClock } from "./format.ts";
 import { makeWay, own } from "./ownership.ts";
 import { RdbOutput } from "./output.ts";
 import { SnapshotWalk } from "../store/walk.ts";
@@ -143,9 +143,9 @@ class BackgroundSave {
   readonly #changes: number;
   readonly #delay: KeyDelay;
   #cancelled = false;
-  // What goes without a command (expired, evicted) is not in the snapshot if it was not written before.
   /** Ends listening to writes and changes. */
   readonly #listening: (() => void)[] = [];
+  // A key that goes without a command (expired, evicted) is written before.
   readonly #listener: KeyChangeListener = (db, bytes, start, end) =>
     this.#walk.beforeChange(db.index, bytes, start, end);
 
@@ -193,14 +193,12 @@ class BackgroundSave {
     this.#engine.log("notice", `The snapshot ${this.#path} was given up`);
   }
 
-  #beforeWrite(...[db, name, { bytes, start, end }, keys]: Parameters<WriteListener>): void {
+  #beforeWrite(...[db, reach, { bytes, start, end }, keys]: Parameters<WriteListener>): void {
     const walk = this.#walk;
-    if (name === "flushall") return this.#cancel();
-    if (name === "flushdb" || name === "swapdb") { while (!walk.done) walk.step(); }
-    // These two reach into other databases.
-    const wide = name === "move" || name === "copy";
+    if (reach === "all") return this.#cancel();
+    if (reach === "database" || reach === "swapped") { while (!walk.done) walk.step(); }
     for (const i of keys) {
-      if (!wide) walk.beforeChange(db, bytes, start[i], end[i]);
+      if (reach !== "across") walk.beforeChange(db, bytes, start[i], end[i]);
       else this.#engine.store.databases.forEach(({ index }) => walk.beforeChange(index, bytes, start[i], end[i]));
     }
   }
@@ -260,8 +258,8 @@ function createWriter(engine: Engine, options: SaveOptions): RdbFileWriter {
     redisVersion: REDIS_VERSION,
     preamble: options.preamble ?? false,
     clocks: options.clocks ?? keptClock(maxmemoryPolicy),
-    dropExpired: options.dropExpired ?? false,
-    version: options.version ?? VERSION_SNAPSHOT,
+    dropExpired: options.dropExpired,
+    version: options.version,
   });
 }
 

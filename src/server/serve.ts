@@ -23,6 +23,8 @@ const EXIT_SOFTWARE = 70;
 export async function serve(options: ServeOptions): Promise<number> {
   const { settings } = options;
   const logger = new Logger(settings);
+  // Listened to, a limit on the size of files makes writes fail, as a full disk does; otherwise it ends the process.
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGXFSZ", () => {});
   const { promise: stopped, resolve: stop } = Promise.withResolvers<string>();
   let server: Server;
   try {
@@ -46,8 +48,6 @@ export async function serve(options: ServeOptions): Promise<number> {
       else logger.write("warning", `${signal} arrived, but without its last snapshot the server does not stop`);
     });
   }
-  // Listened to, a limit on the size of files makes writes fail, as a full disk does; otherwise it ends the process.
-  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGXFSZ", () => {});
   for (const line of banner(server)) logger.write("notice", line);
   logger.write("notice", `Stopping: ${await stopped}`);
   await server.stop();

@@ -3,8 +3,10 @@
  * or seals it again, after a copy of it was made. It understands Redis's files too. It refuses to touch a file that a
  * server has open.
  */
+import { asideName } from "../core/aside.ts";
 import type { Executor } from "../dispatch/executor.ts";
 import type { Engine } from "../engine/engine.ts";
+import { exists } from "../rdb/ownership.ts";
 import { isRdb, RdbLoader } from "../rdb/loader.ts";
 import { HEAD_BYTES, RdbError } from "../rdb/format.ts";
 import { RdbInput } from "../rdb/input.ts";
@@ -374,7 +376,7 @@ class Check {
   }
 
   #copy(): void {
-    const copy = `${this.#path}.before-${new Date(this.#engine.clock.nowMs()).toISOString().replace(/[:.]/g, "-")}`;
+    const copy = asideName(this.#path, "before", this.#engine.clock.nowMs(), exists);
     try {
       Deno.copyFileSync(this.#path, copy);
       using file = Deno.openSync(copy, { read: true, write: true });

@@ -29,9 +29,17 @@ Deno.test("a full disk refuses writes and nothing else, and room heals it", asyn
     while (acknowledged < 20 && await push()) acknowledged++;
     faults.capacityBytes = full.usedBytes + 100;
     while (await push()) acknowledged++;
+    // The push ran before the disk was found full: everybody sees it, and its client was told so.
+    assertMatch(
+      node.refusal,
+      /^UNSAVED The commands .* have run, but their changes are only in memory .*No space left/,
+    );
+    assertEquals(node.run("LLEN", "list"), `:${acknowledged + 1}\r\n`);
     assertMatch(node.engine.persistence.failure, /^MISCONF Errors writing to the AOF file: No space left/);
     assertMatch(node.engine.persistence.failure, /\(\/data\/a\.aof\)$/);
-    assertMatch(node.run("SET", "key", 1), /^-MISCONF/);
+    // What is refused has not run.
+    assertMatch(node.run("SET", "key", 1), /^-MISCONF Errors writing to the AOF file: No space left/);
+    assertMatch(node.run("PING"), /^-MISCONF Errors writing to the AOF file: No space left/);
     assertEquals(node.run("GET", "key"), "$-1\r\n");
     const kept = await Node.start(full.afterCrash());
     assertEquals(kept.run("LLEN", "list"), `:${acknowledged}\r\n`, `what ${appendfsync} had acknowledged`);

@@ -123,6 +123,7 @@ export function persistenceFields({ engine }: Call): Field[] {
     ["rdb_last_bgsave_time_sec", snapshots.lastSeconds],
     ["rdb_current_bgsave_time_sec", saving ? Math.floor((engine.clock.nowMs() - snapshots.startMs) / 1000) : -1],
     ["rdb_saves", snapshots.saves],
+    ["rdb_saves_consecutive_failures", snapshots.failures],
     ["rdb_last_cow_size", 0],
     ["rdb_last_load_keys_expired", snapshots.loadedExpiredKeys],
     ["rdb_last_load_keys_loaded", snapshots.loadedKeys],
