@@ -1,7 +1,7 @@
 /**
  * The disk as the append-only file needs it: files that grow, renaming, and saying when something is safe. There are two,
- * the real one here and a simulated one in the tests, which loses power. What is not asked for with a sync may be lost,
- * torn or reordered, so code that writes through this interface asks for exactly what its promises rest on.
+ * the real one here and a simulated one in the tests, which loses power. Changes without a sync may be lost, torn or
+ * reordered, so code that writes through this interface asks for exactly what its promises rest on.
  *
  * Errors of the real disk name the operation, the path and a remedy (core/io_error.ts).
  */

@@ -26,7 +26,7 @@ export interface Loaded {
   readonly wholeBytes: number;
   readonly checksum: number;
   readonly totalBytes: number;
-  /** What the file's snapshot says of itself, if it begins with one. */
+  /** The result of loading the snapshot that the file begins with, if there is one. */
   readonly snapshot: RdbLoadResult | undefined;
 }
 

@@ -1,7 +1,7 @@
 /**
  * The append-only file while the server runs. It listens to the stream of effects, gathers what one turn of the event loop
  * brought, and has it written with one call before any reply of that turn leaves. It decides when a reply must wait for the
- * disk, notices when the file keeps its promises no longer, and says so in engine.persistence.failure, which refuses writes.
+ * disk, notices when the file keeps its promises no longer, and reports it with engine.setFileFailure, which refuses writes.
  *
  * While a rewritten file takes the place of this one, everything goes to both, until the new one is safe under its name: at
  * no moment does the name lead to a file that lacks something acknowledged.
@@ -32,10 +32,10 @@ export class AofLog implements EffectListener, Durability {
   #syncStartUs = 0;
   #slowSync = false;
   #lastSecondUs: number;
-  /** What is wrong: with writing, and with what the path leads to. "" is nothing. */
+  /** Why writing failed, and why the path is wrong; "" if nothing is wrong. */
   #writeError = "";
   #pathError = "";
-  /** What must succeed before the first write, and whether it is being tried. */
+  /** A task that must succeed before the first write, and whether it is running. */
   #prepare: (() => Promise<void>) | undefined;
   #preparing = false;
   #closed = false;
@@ -130,8 +130,8 @@ export class AofLog implements EffectListener, Durability {
   }
 
   /**
-   * What the replies of a turn that wrote must wait for besides, undefined if nothing: under `everysec` a sync that takes
-   * longer than two seconds, so that no more than that can be lost.
+   * The sync that the replies of a turn that wrote must wait for, if any: under `everysec` one that takes longer than two
+   * seconds, so that no more than that can be lost.
    */
   delay(): Promise<void> | undefined {
     const { settings, clock, persistence } = this.#engine;
@@ -249,7 +249,7 @@ export class AofLog implements EffectListener, Durability {
     this.#nextError = "";
     this.#next = next;
     try {
-      // What the rewrite heard last, acknowledged long ago, may still wait.
+      // The last effects that the rewrite received, acknowledged long ago, may still wait.
       next.write(true);
       await next.safe(next.writtenBytes);
       const found = this.#disk.identity(this.path);

@@ -1,6 +1,6 @@
 /**
- * The manager of the append-only file: opens it at start, turns it on and off, has it rewritten when it grew, when somebody
- * asks or when nothing else can save it, and looks after it some times a second. The server talks to nobody else here.
+ * The manager of the append-only file, and the part of this folder that the server talks to. It loads the data at start,
+ * turns the file on and off, and has it rewritten when it has grown, on request, or when only a new file keeps the promises.
  */
 import type { Executor } from "../dispatch/executor.ts";
 import { isSystemError, reasonOf } from "../core/io_error.ts";
@@ -20,7 +20,7 @@ import { Rewrite } from "./rewrite.ts";
 import { AofFile } from "./file.ts";
 import { findSource, noteParts } from "./sources.ts";
 
-/** What keys are written for at once, between two turns of the event loop. */
+/** The time for which keys are written between two turns of the event loop. */
 const SLICE_US = 1000;
 /** So many bytes are handed to the disk together, and so many may wait for it before writing keys pauses. */
 const WRITE_BYTES = 256 * 1024;
@@ -30,7 +30,7 @@ const SYNC_BYTES = 32 * 1024 * 1024;
 const TAIL_BYTES = 256 * 1024;
 /** After a failure the next try comes later each time. */
 const RETRY_MS_MIN = 1000, RETRY_MS_MAX = 60_000;
-/** What a rewrite is called that a newer one has made needless. */
+/** A rewrite was given up because it is no longer wanted. */
 class Abandoned extends Error {
   override name = "Abandoned";
 }
@@ -41,7 +41,7 @@ export class AofManager {
   readonly #disk: Disk;
   #log: AofLog | undefined;
   #rewriting: Promise<void> | undefined;
-  /** The end of letting go of files that were kept before: until then their locks are ours, and nobody gets them. */
+  /** Fulfilled when the files that were kept before are closed: until then this server holds their locks. */
   #dropped: Promise<unknown> = Promise.resolve();
   /** Set to have the running rewrite end without a result. */
   #abandon = false;
@@ -55,8 +55,8 @@ export class AofManager {
     this.#engine = engine;
     this.#executor = executor;
     this.#disk = disk;
-    // Clients come as soon as the server listens. From before that until the file is open nobody sees data that is not
-    // all there, and no write is acknowledged that nobody would log.
+    // Clients come as soon as the server listens. Until the data is loaded and the file is open they get -LOADING: none sees
+    // data that is not complete, and no write is acknowledged that is not logged.
     const { appendonly, restoredb } = engine.settings.values;
     engine.persistence.loading = appendonly || restoredb;
     engine.persistence.loadingStartMs = engine.clock.nowMs();
@@ -80,7 +80,7 @@ export class AofManager {
         const options = { path: aofpath, restore: restoredb, append: appendonly };
         if (restoredb && exists(aofpath)) engine.persistence.restored = aofpath;
         this.#use(await openAof(engine, this.#executor, options, this.#disk));
-        // What a crash left of a rewrite is worth nothing; the lock on the file says that no other server needs it.
+        // A rewrite that a crash ended left a useless file. The lock on ours says that no other server is writing it.
         if (this.#log !== undefined) await this.#disk.remove(newPath(aofpath));
         if (appendonly) this.#warnOfSnapshot();
         break;
@@ -114,7 +114,7 @@ export class AofManager {
     engine.log("notice", `Loaded ${folder}, which stays as it is; from here on ${aofpath} is kept`);
   }
 
-  /** As in Redis, a snapshot is not loaded where an append-only file is kept. An empty start should not be a riddle. */
+  /** As in Redis, a snapshot is not loaded where an append-only file is kept. The log says why the server starts empty. */
   #warnOfSnapshot(): void {
     const { settings, store, log } = this.#engine;
     const path = snapshotPath(settings.values);
@@ -256,7 +256,7 @@ export class AofManager {
     const path = this.#log?.path ?? aofpath;
     const from = newPath(path);
     const moveAside = this.#log?.isReplaced ?? false;
-    // Without a log nobody has the lock on the file that is about to be replaced.
+    // Without a log this server does not hold the lock on the file that is about to be replaced.
     const old = this.#log === undefined ? await this.#lockOld(path) : undefined;
     let file: AofFile | undefined;
     try {
@@ -266,7 +266,7 @@ export class AofManager {
       const listener = await this.#write(file);
       try {
         if (this.#log !== undefined) {
-          // From one turn to the next: what the rewrite heard last is in the file, what comes is the log's.
+          // Between two turns: earlier effects are in the new file by the rewrite, later ones come by the log.
           const replaced = this.#log.replaceBy(file, from, moveAside);
           this.#engine.effects.unlisten(listener);
           await replaced;

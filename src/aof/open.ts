@@ -1,6 +1,6 @@
 /**
- * Opening the append-only file at start: locking it, loading it, cutting off what a crash left half written (after keeping
- * a copy), and handing it to the log.
+ * Opening the append-only file at start: locks it, loads it, cuts off a torn tail after keeping a copy, and hands it to the
+ * log.
  */
 import { asideName } from "../core/aside.ts";
 import { isSystemError } from "../core/io_error.ts";
@@ -14,7 +14,7 @@ import { AofError } from "./replay.ts";
 
 export interface AofOptions {
   path: string;
-  /** Load what is in the file; otherwise it must be empty. */
+  /** Load the file; otherwise it must be empty. */
   restore: boolean;
   /** Append to the file; otherwise it is only read. */
   append: boolean;
@@ -55,7 +55,7 @@ async function openLog(
 ): Promise<AofLog> {
   let size = file.statSync().size;
   let checksum = 0;
-  /** What must be done before the first write. */
+  /** Set while the torn tail could not be copied: that must succeed before the first write. */
   let prepare: (() => Promise<void>) | undefined;
   if (restore) {
     const loaded = await loadFile(engine, executor, file, path, { append: true });
@@ -83,7 +83,7 @@ async function openLog(
   const log = new AofLog(engine, disk, path, aof);
   if (prepare !== undefined) log.prepareFirst(prepare, reason);
   log.write();
-  // What was there may still wait in the system's memory, the name of a new file as well; from here on all of it is safe.
+  // Old bytes, and the name of a new file, may still be in the system's cache only. From here on all of it is safe.
   file.syncDataSync();
   await disk.syncFolder(path);
   aof.syncNow();
@@ -105,7 +105,7 @@ async function openLocked(disk: Disk, path: string): Promise<DiskFile> {
   }
 }
 
-/** Keeps a copy of what is cut off and shortens the file to its whole part. */
+/** Copies the torn tail to a file of its own and shortens the file to its whole part. */
 async function dropTail(engine: Engine, disk: Disk, file: DiskFile, path: string, wholeBytes: number): Promise<void> {
   const copy = asideName(path, "dropped", engine.clock.nowMs(), (name) => isTaken(disk, name));
   const tail = await disk.create(copy);

@@ -113,7 +113,7 @@ export class Replay {
     return this.#result;
   }
 
-  /** Loads a file of which this server wrote every byte, without giving anybody else a turn. */
+  /** Loads a file of which this server wrote every byte, in one turn of the event loop. */
   loadNow(file: SeekableSource, verdict: Place): ReplayResult {
     const release = this.#hold();
     try {

@@ -1,5 +1,5 @@
 /**
- * What goes into a rewritten file, without a fork and without a copy of anything: keys are written in slices between turns
+ * The content of a rewritten file, without a fork and without a copy of the data: keys are written in slices between turns
  * of the event loop, along hash space, and the stream of effects goes by meanwhile. At every moment each key is either
  *
  * - written: the new file, loaded, has it as the store has it. Effects on it are appended.
@@ -52,7 +52,7 @@ interface Late {
 export class Rewrite implements EffectListener {
   /** All keys are written; from here on effects are simply appended. */
   done = false;
-  /** Everything was deleted, or something happened that nobody can follow: begin again with an empty file. */
+  /** Everything was deleted, or an effect cannot be followed: begin again with an empty file. */
   stale = false;
   keysWritten = 0;
   readonly #engine: Engine;
@@ -187,7 +187,7 @@ export class Rewrite implements EffectListener {
       return;
     }
     const request = readEffect(this.#request, bytes, start, end);
-    // Until the new file is whole, nobody sees half a unit of it.
+    // The new file is used only when it is whole, so units need no marks in it.
     if (request.argc === 1 && (isName(request, "multi") || isName(request, "exec"))) return;
     let command = this.#table.find(bytes, request.start[0], request.end[0]);
     if (command !== undefined && command.subcommands.length > 0 && request.argc > 1) {
@@ -279,7 +279,7 @@ export class Rewrite implements EffectListener {
     for (const use of written) this.#takeBack(use.db, bytes, start[use.index], end[use.index]);
   }
 
-  /** The keys of a command with several; undefined if nobody can say. */
+  /** The keys of a command with several; undefined if they cannot be told. */
   #uses(db: number, command: Command, request: Request): KeyUse[] | undefined {
     const across = command.spec.usesAcross?.(request, db);
     if (across !== undefined) return across;

@@ -1,5 +1,5 @@
 /**
- * What a server starts from: its own append-only file, or the files that a redis-server left in the folder `dir`. As in
+ * The source of the data at start: the server's own append-only file, or the files that a redis-server left in the folder `dir`. As in
  * Redis, `appendonly yes` loads the append-only files and `appendonly no` the snapshot. A file that `aofpath` names comes
  * before both.
  *

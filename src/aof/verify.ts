@@ -20,12 +20,12 @@ export interface SeekableSource extends Source {
 }
 
 export interface DamageReport {
-  /** Start of what is damaged, in bytes from the start of the file. */
+  /** Where the damage begins, in bytes from the start of the file. */
   readonly offset: number;
   readonly reason: string;
   /** The command there, as far as it can be read; "" if none can. */
   readonly command: string;
-  /** What follows was synced or is whole: it must not be dropped without asking. */
+  /** The bytes behind it were synced or are whole: they must not be dropped without asking. */
   readonly middle: boolean;
   /** The file is whole, but here stands a command of another server, which MemDB does not have: its name. */
   readonly foreign?: string;
@@ -35,7 +35,7 @@ export interface Verdict {
   /** Where the commands begin. */
   readonly startBytes: number;
   readonly totalBytes: number;
-  /** What precedes is whole and right as far as anybody can tell. */
+  /** The bytes before are whole, and right as far as checksums and form tell. */
   readonly wholeBytes: number;
   /** Commands in it, MULTI and EXEC included. */
   readonly commands: number;
@@ -50,7 +50,7 @@ export interface VerifyOptions {
   start?: number;
   /** Whether there is a command of the request's name. */
   knows: (request: Request) => boolean;
-  /** Called after every piece of the file, with the bytes read so far. What it returns is waited for. */
+  /** Called after every piece of the file, with the bytes read so far. The promise that it returns is awaited. */
   pause?: (readBytes: number) => Promise<void> | undefined;
 }
 
@@ -109,7 +109,7 @@ class ForeignCommand extends Damage {
 function faultOf({ offset, message }: Damage, file: SeekableSource, walk: Walk): Fault {
   const later = laterFloor(file, offset);
   if (later >= 0) walk.isSealed = true;
-  // What a power failure takes may read as zeros, which are nothing in any file.
+  // Sectors that a power failure has taken may read as zeros, which no file of commands holds.
   const middle = walk.isSealed ? later > walk.sealEnd : !onlyZeros(file, offset);
   return { offset, reason: message, middle };
 }
@@ -120,7 +120,7 @@ class Walk {
   /** The last boundary, and the last that a seal covers. */
   boundary: Boundary;
   sealed: Boundary;
-  /** Whether there is a seal in the file, as far as anybody looked. */
+  /** Whether a seal was found in the file. */
   isSealed = false;
   seals = 0;
   sealEnd: number;
@@ -296,7 +296,7 @@ function requestAt(file: SeekableSource, offset: number, bytesMax = Infinity): R
   }
 }
 
-/** What stands at `offset`: the command, or the first bytes of what is none. */
+/** The command at `offset`, or the first bytes there if they are no command. */
 function commandAt(file: SeekableSource, offset: number): string {
   const request = requestAt(file, offset);
   if (request !== undefined) return shownCommand(request);

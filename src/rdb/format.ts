@@ -15,7 +15,7 @@ export const HEAD_BYTES = 9;
 export const REDIS_VERSION_MAX = 13;
 export const VALKEY_VERSION_MIN = 80, VALKEY_VERSION_MAX = 80;
 
-/** The version of what DUMP returns: that of Redis 8.6. */
+/** The version of DUMP's payloads: that of Redis 8.6. */
 export const VERSION_DUMP = 13;
 /** The version of snapshots: the newest that Redis 8.0 reads. */
 export const VERSION_SNAPSHOT = 12;

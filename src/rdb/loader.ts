@@ -1,7 +1,7 @@
 /**
  * Loading an RDB file into a store: the sequence of opcodes, keys and their attributes around the values that
- * value_reader.ts reads. It runs in steps, so that whoever loads a large file can do other things between them. What
- * MemDB has no place for (streams, functions, data of modules) is walked over and named in the result.
+ * value_reader.ts reads. It runs in steps, so that the caller can do other things between them. Streams,
+ * functions and data of modules have no place in MemDB: they are skipped and named in the result.
  */
 import { latin1 } from "../core/bytes.ts";
 import type { Keyspace } from "../store/keyspace.ts";
@@ -30,7 +30,7 @@ const VERSION_CHECKSUM = 5;
 const STREAM_MARK = /^[0-9a-f]{40}$/, STREAM_MARK_BYTES = 40;
 /** Keys, or bytes, between two steps. */
 const STEP_KEYS = 256, STEP_BYTES = 1 << 20;
-/** What is walked over is named so often; the rest is counted. */
+/** So many skipped items are named; the rest is counted. */
 const NAMED_MAX = 100;
 
 export interface RdbLoadOptions {
@@ -40,7 +40,7 @@ export interface RdbLoadOptions {
   checksum?: boolean;
   /** Keys between two steps. */
   stepKeys?: number;
-  /** Keys keep the clocks that the file has, whatever clocks maxmemory-policy wants. */
+  /** Keys keep the clocks that the file has, also where maxmemory-policy uses others. */
   keepClocks?: boolean;
 }
 
@@ -54,7 +54,7 @@ export interface RdbLoadResult {
   expired: number;
   /** Collections without elements, which are dropped as Redis drops them. */
   empty: number;
-  /** What was walked over, for example `the key "events" in database 0: a stream`; of many the first. */
+  /** Skipped items, for example `the key "events" in database 0: a stream`; of many the first. */
   skipped: string[];
   skippedCount: number;
   clocks: KeptClock;

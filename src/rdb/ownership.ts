@@ -12,7 +12,7 @@ export function own(engine: Engine, path: string): void {
   if (stamp !== undefined) engine.snapshots.owned.set(path, stamp);
 }
 
-/** Makes the name of a snapshot free: a file of somebody else is kept beside it. Throws IoError. */
+/** Makes the name of a snapshot free: a file that is not this server's is kept under a new name. Throws IoError. */
 export function makeWay(engine: Engine, path: string): void {
   const stamp = stampOf(path);
   if (stamp === undefined || stamp === engine.snapshots.owned.get(path)) return;

@@ -1,7 +1,7 @@
 /**
  * Snapshots as files: at once, while everything waits, or in the background, in slices between turns of the event loop.
  * Either way the file has the data of the moment when it was asked for, is written under another name, made safe, and
- * only then gets its own: whoever finds it finds it whole.
+ * only then gets its own: under that name there is always a whole file.
  *
  * There is no fork. In the background, a command that is about to change a key that is not written yet has it written
  * first (walk.ts). One value is written in one slice, however large. FLUSHALL ends a snapshot, as in Redis; FLUSHDB and
@@ -185,7 +185,7 @@ class BackgroundSave {
     }
   }
 
-  /** Ends it at once, as far as anybody can see. */
+  /** Ends it at once, as far as clients can see. */
   #cancel(): void {
     this.#cancelled = true;
     this.#leave();
@@ -305,7 +305,7 @@ function discard(path: string): void {
   try {
     Deno.removeSync(path);
   } catch {
-    // It was never made.
+    // It was never created.
   }
 }
 
@@ -320,7 +320,7 @@ function syncFolder(path: string): void {
   }
 }
 
-/** `syncFolder` that nobody waits for. */
+/** `syncFolder` in the background. */
 async function syncFolderLater(path: string): Promise<void> {
   if (Deno.build.os === "windows") return;
   using folder = await Deno.open(dirname(path), { read: true });

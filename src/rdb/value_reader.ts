@@ -25,7 +25,7 @@ export type AddField = (
 
 /**
  * Where values go. One of its methods is called for a value; it calls `fill` once, with the function that takes the
- * elements. `count` is about how many will come. What `fill` throws passes through.
+ * elements. `count` is about how many will come. Exceptions of `fill` pass through.
  */
 export interface ValueTarget {
   string(bytes: Uint8Array, start: number, end: number): void;
@@ -49,7 +49,7 @@ const KEY_METADATA_CLASS_BYTES = 4;
 const STREAM_ID_BYTES = 16, TIME_BYTES = 8;
 /** Redis keeps the deadlines of fields in 48 bits. */
 const FIELD_DEADLINE_MAX = 2 ** 48 - 1;
-/** What a count is taken for if a blob does not say it. */
+/** The count that is assumed when a blob does not tell it. */
 const COUNT_GUESS = 1 << 16;
 
 export class ValueReader {

@@ -119,7 +119,7 @@ export class ValueWriter {
     sets.open(encoding, body);
     const count = sets.length;
     output.count(count);
-    // From the last: whoever reads it adds each element before all others.
+    // From the last to the first, as Redis does: the reader adds each element before all others.
     sets.seek(count - 1);
     for (let i = 0; i < count; i++) {
       sets.back();

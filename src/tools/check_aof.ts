@@ -52,7 +52,7 @@ interface CheckOptions {
   quick: boolean;
 }
 
-/** What cannot be checked or repaired, in one line for the user. */
+/** A file that cannot be checked or repaired; the message is one line for the user. */
 class CheckError extends Error {
   override name = "CheckError";
 }

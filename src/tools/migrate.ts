@@ -137,7 +137,7 @@ async function importFrom({ words, flags }: Arguments, surroundings: MigrateSurr
   surroundings.out(`Start with: memdb --aofpath ${target}`);
 }
 
-/** What an import left out, by kind. */
+/** The number of things that were left out, by kind; "" if there are none. */
 function leftOut(loaded: readonly Loaded[], expired: number): string {
   const snapshots = loaded.map(({ snapshot }) => snapshot).filter((snapshot) => snapshot !== undefined);
   const unsupported = snapshots.reduce((sum, { skippedCount }) => sum + skippedCount, 0);
