@@ -3,6 +3,7 @@
  * turns the file on and off, and has it rewritten when it has grown, on request, or when only a new file keeps the promises.
  */
 import type { Executor } from "../dispatch/executor.ts";
+import { asideName } from "../core/aside.ts";
 import { isSystemError, reasonOf } from "../core/io_error.ts";
 import { KeyDelay, wait } from "../engine/delay.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -11,7 +12,7 @@ import { isRdb } from "../rdb/loader.ts";
 import { exists, own } from "../rdb/ownership.ts";
 import { snapshotPath } from "../rdb/save.ts";
 import { SettingError } from "../settings/kinds.ts";
-import { type Disk, type DiskFile, realDisk } from "./disk.ts";
+import { type Disk, type DiskFile, identityOf, isTaken, realDisk } from "./disk.ts";
 import { loadParts, loadSnapshotFile } from "./load.ts";
 import { AofLog } from "./log.ts";
 import { openAof } from "./open.ts";
@@ -50,6 +51,8 @@ export class AofManager {
   #closing = false;
   /** A file that this server wrote, every byte of it, and appends to no more. */
   #left: { readonly path: string; readonly sizeBytes: number } | undefined;
+  /** The identity of a file that is not kept now, but whose data is in memory: a rewrite may take its place. */
+  #known: string | undefined;
 
   constructor(engine: Engine, executor: Executor, disk: Disk = realDisk) {
     this.#engine = engine;
@@ -80,6 +83,7 @@ export class AofManager {
         const options = { path: aofpath, restore: restoredb, append: appendonly };
         if (restoredb && exists(aofpath)) engine.persistence.restored = aofpath;
         this.#use(await openAof(engine, this.#executor, options, this.#disk));
+        if (restoredb) this.#known = this.#disk.identity(aofpath);
         // A rewrite that a crash ended left a useless file. The lock on ours says that no other server is writing it.
         if (this.#log !== undefined) await this.#disk.remove(newPath(aofpath));
         if (appendonly) this.#warnOfSnapshot();
@@ -210,6 +214,7 @@ export class AofManager {
     const log = this.#log;
     this.#use(undefined);
     if (log === undefined) return;
+    if (!log.isReplaced) this.#known = this.#disk.identity(log.path);
     this.#engine.effects.unlisten(log);
     await log.close();
   }
@@ -271,6 +276,7 @@ export class AofManager {
           this.#engine.effects.unlisten(listener);
           await replaced;
         } else {
+          if (old !== undefined) await this.#keepUnknown(old, path);
           await this.#found(file, from, path, appendonly, listener);
         }
       } finally {
@@ -285,6 +291,15 @@ export class AofManager {
     } finally {
       old?.close();
     }
+  }
+
+  /** Gives a file with data that was never loaded another name. */
+  async #keepUnknown(old: DiskFile, path: string): Promise<void> {
+    const { clock, log } = this.#engine;
+    if (old.statSync().size === 0 || identityOf(old) === this.#known) return;
+    const kept = asideName(path, "kept", clock.nowMs(), (name) => isTaken(this.#disk, name));
+    await this.#disk.rename(path, kept);
+    log("warning", `${path} was not loaded by this server, so it is kept as ${kept}`);
   }
 
   async #lockOld(path: string): Promise<DiskFile> {
@@ -318,6 +333,7 @@ export class AofManager {
       throw error;
     }
     if (this.#log !== undefined) return;
+    this.#known = this.#disk.identity(path);
     await file.close();
     this.#left = { path, sizeBytes: file.writtenBytes };
   }

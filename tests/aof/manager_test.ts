@@ -216,6 +216,24 @@ Deno.test("appendonly is turned on and off while the server runs", async () => {
   await node.manager.close();
 });
 
+Deno.test("turning appendonly on keeps a file that was not loaded, and only that", async () => {
+  const clean = disk();
+  clean.put("/data/a.aof", new TextEncoder().encode("somebody's"));
+  const node = await Node.start(clean, { appendonly: "no", restoredb: "no" });
+  node.run("SET", "key", 1);
+  for (let i = 0; i < 3; i++) {
+    node.run("CONFIG", "SET", "appendonly", "yes");
+    await until(node, () => node.manager.log !== undefined && !node.engine.persistence.rewriting);
+    assert(await node.inTurn(() => node.run("INCR", "key")));
+    node.run("CONFIG", "SET", "appendonly", "no");
+    await until(node, () => !node.engine.persistence.enabled);
+  }
+  const kept = clean.paths().filter((path) => path !== "/data/a.aof");
+  assertEquals(kept.map((path) => new TextDecoder().decode(clean.read(path))), ["somebody's"]);
+  assertEquals((await Node.start(clean.afterCrash())).run("GET", "key"), "$1\r\n4\r\n");
+  await node.manager.close();
+});
+
 Deno.test("a file that appendonly asks for is being written from the reply on", async () => {
   const node = await Node.start(disk(), { appendonly: "no" });
   node.run("CONFIG", "SET", "appendonly", "yes");
