@@ -26,12 +26,13 @@ export function dumpValue(store: Store, db: Keyspace, ref: number, compression: 
   return output.bytes.subarray(0, output.length);
 }
 
-/** Whether a payload has a version that is read here, and its checksum. */
+/** Whether a payload has a version that is read here, and its checksum; zeros stand for none. */
 export function isSound(payload: Uint8Array): boolean {
   const footer = payload.length - FOOTER_BYTES;
   if (footer < 0) return false;
   const version = payload[footer] | payload[footer + 1] << 8;
   if (version > REDIS_VERSION_MAX) return false;
+  if (payload.subarray(footer + 2).every((byte) => byte === 0)) return true;
   const crc = new Crc64();
   crc.add(payload, 0, footer + 2);
   return crc.matches(payload, footer + 2);
