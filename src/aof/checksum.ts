@@ -15,7 +15,7 @@ import { crc32 } from "node:zlib";
 import { fromLatin1, latin1 } from "../core/bytes.ts";
 
 const LINE = /^#CRC:(0|[1-9a-f][0-9a-f]{0,12}):([0-9a-f]{8})\r\n$/;
-/** What every seal begins with. */
+/** The beginning of every seal. */
 export const SEAL_START = fromLatin1("#CRC:");
 /** Length of the longest seal, in bytes. */
 export const SEAL_BYTES_MAX = 29;
@@ -27,7 +27,7 @@ const HEX = fromLatin1("0123456789abcdef");
 
 /** The running checksum of a file that is read or written. */
 export class Checksum {
-  /** CRC-32 of what came since the last seal. */
+  /** CRC-32 of all bytes since the last seal. */
   value: number;
   /** How far the file is read or written. */
   offset: number;
@@ -44,7 +44,7 @@ export class Checksum {
     this.offset += end - start;
   }
 
-  /** The line that seals what came since the last one. Begins the next group. */
+  /** The line that seals all bytes since the last seal. Begins the next group. */
   seal(unsyncedBytes: number): Uint8Array {
     let digits = 1;
     for (let rest = unsyncedBytes; rest >= 16; rest = Math.floor(rest / 16)) digits++;

@@ -1,12 +1,14 @@
 /**
- * The disk as the append-only file needs it: files that grow, renaming, and saying when something is safe. Two of them
- * exist, the real one here and a simulated one in the tests, which loses power. What is not asked for with a sync may be
- * lost, torn or reordered; so whoever writes through this interface says exactly what its promises rest on.
+ * The disk as the append-only file needs it: files that grow, renaming, and saying when something is safe. There are two,
+ * the real one here and a simulated one in the tests, which loses power. Changes without a sync may be lost, torn or
+ * reordered, so code that writes through this interface asks for exactly what its promises rest on.
+ *
+ * Errors of the real disk name the operation, the path and a remedy (core/io_error.ts).
  */
 import { dirname } from "node:path";
-import { ensureDir } from "@std/fs";
+import { doing, doingLater } from "../core/io_error.ts";
 
-/** An open file; of Deno.FsFile what is used. Writes go to its end. */
+/** An open file. Writes go to its end. */
 export interface DiskFile {
   readSync(into: Uint8Array): number | null;
   seekSync(offset: number, whence: Deno.SeekMode): number;
@@ -24,77 +26,147 @@ export interface DiskFile {
 }
 
 export interface Disk {
-  /** Opens a file for reading and appending, and makes it and its folders if they are missing. */
+  /** Opens a file for reading and appending. Creates it, and its folders, if they are missing. */
   openAppend(path: string): Promise<DiskFile>;
   /** Opens a file for reading; undefined if there is none. */
   openRead(path: string): Promise<DiskFile | undefined>;
-  /** Makes an empty file for appending, in place of one that may be there. */
+  /** Creates an empty file for appending, in place of one that may be there. */
   create(path: string): Promise<DiskFile>;
-  /** Gives a file another name, atomically; who had that name loses it. Not safe before `syncFolder`. */
+  /** Gives a file another name, atomically; a file that had that name loses it. Not safe before `syncFolder`. */
   rename(from: string, to: string): Promise<void>;
   /** Removes a file, if it is there. */
   remove(path: string): Promise<void>;
-  /** Makes what was done to the names in a path's folder safe. */
+  /** Makes the changes of names in a path's folder safe. */
   syncFolder(path: string): Promise<void>;
   /** Which file has this name; "" if none has, undefined if the system cannot tell files apart. */
-  identity(path: string): Promise<string | undefined>;
+  identity(path: string): string | undefined;
 }
 
 /** As Disk.identity tells it, of an open file. */
 export function identityOf(file: DiskFile): string | undefined {
-  const { dev, ino } = file.statSync();
+  return textOf(file.statSync());
+}
+
+/** Whether a path has a file, as far as the system can tell. */
+export function isTaken(disk: Disk, path: string): boolean {
+  return disk.identity(path) !== "";
+}
+
+function textOf({ dev, ino }: { readonly dev: number; readonly ino: number | null }): string | undefined {
   return ino === null ? undefined : `${dev}:${ino}`;
 }
 
+/** A file of the system. */
+class RealFile implements DiskFile {
+  readonly #file: Deno.FsFile;
+  readonly #path: string;
+
+  constructor(file: Deno.FsFile, path: string) {
+    this.#file = file;
+    this.#path = path;
+  }
+
+  readSync(into: Uint8Array): number | null {
+    return doing("read", this.#path, () => this.#file.readSync(into));
+  }
+
+  seekSync(offset: number, whence: Deno.SeekMode): number {
+    return doing("read", this.#path, () => this.#file.seekSync(offset, whence));
+  }
+
+  writeSync(bytes: Uint8Array): number {
+    return doing("write", this.#path, () => this.#file.writeSync(bytes));
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    return doingLater("write", this.#path, () => this.#file.write(bytes));
+  }
+
+  truncateSync(size: number): void {
+    doing("truncate", this.#path, () => this.#file.truncateSync(size));
+  }
+
+  syncData(): Promise<void> {
+    return doingLater("sync", this.#path, () => this.#file.syncData());
+  }
+
+  syncDataSync(): void {
+    doing("sync", this.#path, () => this.#file.syncDataSync());
+  }
+
+  statSync(): Deno.FileInfo {
+    return doing("look at", this.#path, () => this.#file.statSync());
+  }
+
+  tryLockSync(exclusive: boolean): boolean {
+    return doing("lock", this.#path, () => this.#file.tryLockSync(exclusive));
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+}
+
 export const realDisk: Disk = {
-  async openAppend(path) {
-    await ensureDir(dirname(path));
-    return await Deno.open(path, { read: true, append: true, create: true });
-  },
+  openAppend: (path) =>
+    doingLater("open", path, async () => {
+      const open = () => Deno.open(path, { read: true, append: true, create: true });
+      try {
+        return new RealFile(await open(), path);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+        await Deno.mkdir(dirname(path), { recursive: true });
+        return new RealFile(await open(), path);
+      }
+    }),
 
-  async openRead(path) {
-    try {
-      return await Deno.open(path, { read: true });
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return undefined;
-      throw error;
-    }
-  },
+  openRead: (path) =>
+    doingLater("open", path, async () => {
+      try {
+        return new RealFile(await Deno.open(path, { read: true }), path);
+      } catch (error) {
+        if (error instanceof Deno.errors.NotFound) return undefined;
+        throw error;
+      }
+    }),
 
-  async create(path) {
-    await Deno.remove(path).catch(() => {});
-    return await Deno.open(path, { read: true, append: true, createNew: true });
-  },
+  create: (path) =>
+    doingLater("create", path, async () => {
+      await Deno.remove(path).catch(() => {});
+      return new RealFile(await Deno.open(path, { read: true, append: true, createNew: true }), path);
+    }),
 
-  rename: (from, to) => Deno.rename(from, to),
+  rename: (from, to) => doingLater(`rename ${from} to`, to, () => Deno.rename(from, to)),
 
-  async remove(path) {
-    try {
-      await Deno.remove(path);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  },
+  remove: (path) =>
+    doingLater("remove", path, async () => {
+      try {
+        await Deno.remove(path);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    }),
 
-  async syncFolder(path) {
-    // Windows opens no folders, and writes names in order with its journal.
-    if (Deno.build.os === "windows") return;
-    using folder = await Deno.open(dirname(path), { read: true });
-    try {
-      await folder.sync();
-    } catch (error) {
-      // Some file systems of networks cannot, and do it by themselves.
-      if (!["EINVAL", "ENOTSUP", "EOPNOTSUPP"].includes((error as { code?: string }).code ?? "")) throw error;
-    }
-  },
+  syncFolder: (path) =>
+    doingLater("sync", dirname(path), async () => {
+      // Windows opens no folders, and writes names in order with its journal.
+      if (Deno.build.os === "windows") return;
+      using folder = await Deno.open(dirname(path), { read: true });
+      try {
+        await folder.sync();
+      } catch (error) {
+        // Some network file systems cannot sync a folder, and do it by themselves.
+        if (!["EINVAL", "ENOTSUP", "EOPNOTSUPP"].includes((error as { code?: string }).code ?? "")) throw error;
+      }
+    }),
 
-  async identity(path) {
-    try {
-      const { dev, ino } = await Deno.stat(path);
-      return ino === null ? undefined : `${dev}:${ino}`;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return "";
-      throw error;
-    }
-  },
+  identity: (path) =>
+    doing("look at", path, () => {
+      try {
+        return textOf(Deno.statSync(path));
+      } catch (error) {
+        if (error instanceof Deno.errors.NotFound) return "";
+        throw error;
+      }
+    }),
 };

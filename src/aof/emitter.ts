@@ -1,6 +1,6 @@
 /**
  * Writing values as commands to a file that is being rewritten: the RESP of one command after the other on one key, and
- * how much may be written before the event loop gets its turn. What a value consists of is its type's business.
+ * how much may be written before the event loop gets its turn. The types know what a value consists of.
  */
 import { fromLatin1 } from "../core/bytes.ts";
 import { writeDecimal } from "../core/numbers.ts";
@@ -24,7 +24,7 @@ export class Emitter implements CommandWriter {
   #argc = 0;
   readonly #header = new Uint8Array(16);
   readonly #names = new Map<string, Uint8Array>();
-  /** What was written since `begin`, and how many times the usual amount is allowed. */
+  /** Arguments and bytes written since `begin`, and how many times the usual amount of them is allowed. */
   #arguments = 0;
   #bytes = 0;
   #factor = 1;

@@ -1,7 +1,7 @@
 /**
- * One append-only file that is open: what waits to be written to it, how much of it is written and how much is safe. It
- * seals every write with a checksum, and after a failure goes on exactly where the file ends. It knows neither who listens
- * nor what to do about a failure.
+ * One open append-only file: the bytes that wait to be written, how much is written and how much is synced. It seals every
+ * write with a checksum, and after a failure goes on exactly where the file ends. The caller decides what follows from a
+ * failure.
  */
 import { fromLatin1 } from "../core/bytes.ts";
 import { Checksum } from "./checksum.ts";
@@ -20,14 +20,14 @@ export class AofFile {
   broken = false;
   #buffer = new Uint8Array(BUFFER_BYTES);
   #length = 0;
-  /** Bytes of the buffer that a seal covers already: what could not be written before. */
+  /** Bytes of the buffer that a seal covers already, because an earlier write failed. */
   #sealed = 0;
   readonly #checksum: Checksum;
   /** The database that the file's reader has selected, -1 before the first SELECT. */
   #db = -1;
   #syncing: Promise<void> | undefined;
   #writing: Promise<void> | undefined;
-  /** What `writeLater` handed out last and got back. */
+  /** The buffer that the last `writeLater` has finished with. */
   #spare: Uint8Array<ArrayBuffer> | undefined;
   #closed = false;
 
@@ -48,6 +48,13 @@ export class AofFile {
     return this.#syncing;
   }
 
+  /**
+   * Begins an empty file with a seal, so that a torn first write is recognized as torn. The seal waits to be written.
+   */
+  begin(): void {
+    this.#seal(true);
+  }
+
   /** Adds `bytes[start, end)`, one command or a part of one, that is to be run in database `db`. Hot. */
   append(db: number, bytes: Uint8Array, start: number, end: number): void {
     if (db !== this.#db) this.#select(db);
@@ -61,9 +68,8 @@ export class AofFile {
   }
 
   /**
-   * Seals and writes all that waits; `everySync` says whether syncs are asked for at all. Throws what the disk throws; what
-   * was not written stays,
-   * and the next call goes on with it.
+   * Seals and writes all that waits; `everySync` says whether syncs are asked for at all. Throws what the disk throws; the
+   * bytes that were not written stay, and the next call goes on with them.
    */
   write(everySync: boolean): void {
     if (this.#length > this.#sealed) this.#seal(everySync);
@@ -79,14 +85,14 @@ export class AofFile {
     }
   }
 
-  /** After a failed write: takes away what the disk may hold of it beyond what it reported. Throws what the disk throws. */
+  /** After a failed write: cuts off bytes beyond those that the disk reported as written. Throws what the disk throws. */
   realign(): void {
     if (this.file.statSync().size !== this.writtenBytes) this.file.truncateSync(this.writtenBytes);
   }
 
   /**
-   * Writes what waits, on another thread; what is added meanwhile waits for the next write. One at a time, and no `write`
-   * while it runs. Rejects with what the disk throws; the file is then good for nothing.
+   * Writes all that waits, on another thread; bytes that are added meanwhile wait for the next write. One at a time, and no
+   * `write` while it runs. Rejects with what the disk throws; the file is then useless.
    */
   writeLater(): Promise<void> {
     if (this.#writing !== undefined) return this.#writing;
@@ -109,12 +115,12 @@ export class AofFile {
     return this.#writing !== undefined;
   }
 
-  /** Starts a sync of what is written, or returns the one that runs. Rejects, and breaks the file, if it fails. */
+  /** Starts a sync of all written bytes, or returns the one that runs. Rejects, and breaks the file, if it fails. */
   sync(): Promise<void> {
     return this.#syncing ??= this.#sync().finally(() => this.#syncing = undefined);
   }
 
-  /** Makes safe what is written, and waits for it. Throws, and breaks the file, if that fails. */
+  /** Syncs all written bytes, and waits. Throws, and breaks the file, if that fails. */
   syncNow(): void {
     if (this.syncedBytes === this.writtenBytes) return;
     try {
@@ -132,7 +138,7 @@ export class AofFile {
     if (this.broken) throw new Error("a sync of the file failed before");
   }
 
-  /** The next command says which database it is for, whatever was said before. */
+  /** The next command is preceded by a SELECT. */
   forgetDb(): void {
     this.#db = -1;
   }
@@ -150,7 +156,7 @@ export class AofFile {
     this.#db = -1;
   }
 
-  /** Closes the file, once nobody works on it. */
+  /** Closes the file when writes and syncs have ended. */
   async close(): Promise<void> {
     await Promise.allSettled([this.#writing, this.#syncing]);
     if (!this.#closed) this.file.close();
@@ -163,7 +169,7 @@ export class AofFile {
       await this.file.syncData();
       this.syncedBytes = Math.max(this.syncedBytes, size);
     } catch (error) {
-      // The system may have dropped what it could not write: no later sync can promise it again.
+      // The system may have dropped the pages that it could not write: no later sync can promise them.
       this.broken = true;
       throw error;
     }
@@ -178,8 +184,8 @@ export class AofFile {
   }
 
   /**
-   * Ends what was gathered with its checksum. Where nobody syncs there is no telling what a power failure may take, and
-   * nothing may be dropped but the last write.
+   * Ends the buffer with its checksum. Without syncs a power failure may take any part of the file, so only the last write
+   * may be dropped as a torn tail.
    */
   #seal(everySync: boolean): void {
     this.#checksum.update(this.#buffer, this.#sealed, this.#length);

@@ -1,7 +1,7 @@
 /**
  * The append-only file while the server runs. It listens to the stream of effects, gathers what one turn of the event loop
  * brought, and has it written with one call before any reply of that turn leaves. It decides when a reply must wait for the
- * disk, notices when the file keeps its promises no longer, and says so in engine.persistence.failure, which refuses writes.
+ * disk, notices when the file keeps its promises no longer, and reports it with engine.setFileFailure, which refuses writes.
  *
  * While a rewritten file takes the place of this one, everything goes to both, until the new one is safe under its name: at
  * no moment does the name lead to a file that lacks something acknowledged.
@@ -9,8 +9,10 @@
 import { sleepFor } from "../core/clock.ts";
 import type { Durability } from "../engine/durability.ts";
 import type { EffectListener } from "../engine/effects.ts";
+import { asideName } from "../core/aside.ts";
+import { reasonOf } from "../core/io_error.ts";
 import type { Engine } from "../engine/engine.ts";
-import { type Disk, identityOf } from "./disk.ts";
+import { type Disk, identityOf, isTaken } from "./disk.ts";
 import { AofFile } from "./file.ts";
 
 /** Above this the buffer is written at once, in the middle of a turn. */
@@ -31,10 +33,12 @@ export class AofLog implements EffectListener, Durability {
   #syncStartUs = 0;
   #slowSync = false;
   #lastSecondUs: number;
-  /** What is wrong: with writing, and with what the path leads to. "" is nothing. */
+  /** Why writing failed, and why the path is wrong; "" if nothing is wrong. */
   #writeError = "";
   #pathError = "";
-  #checking = false;
+  /** A task that must succeed before the first write, and whether it is running. */
+  #prepare: (() => Promise<void>) | undefined;
+  #preparing = false;
   #closed = false;
 
   /** Takes over the file at `path`. The caller has it listen. */
@@ -47,7 +51,17 @@ export class AofLog implements EffectListener, Durability {
     const { persistence } = engine;
     persistence.currentBytes = persistence.baseBytes = file.writtenBytes;
     persistence.enabled = true;
-    persistence.failure = "";
+    engine.setFileFailure("");
+  }
+
+  /**
+   * Nothing is written before `prepare` has succeeded. It failed once for `reason` and is tried again a few times a second;
+   * until then writes are refused.
+   */
+  prepareFirst(prepare: () => Promise<void>, reason: string): void {
+    this.#prepare = prepare;
+    this.#writeError = reason;
+    this.#report();
   }
 
   effect(db: number, bytes: Uint8Array, start: number, end: number): void {
@@ -63,23 +77,33 @@ export class AofLog implements EffectListener, Durability {
     return file.syncedBytes < file.writtenBytes && this.#engine.settings.values.appendfsync === "always";
   }
 
-  /** Whether only a new file can bring the promises back: a sync failed, or the path does not lead to this file. */
+  /** Whether only a new file can bring the promises back: a sync failed, or the file has no name any more. */
   get needsRewrite(): boolean {
     return this.#file.broken || this.#pathError === MISSING;
   }
 
+  /** Whether another file has this one's name. Only a user can say which of the two is wanted there. */
+  get isReplaced(): boolean {
+    return this.#pathError === REPLACED;
+  }
+
   /**
-   * Ends a turn: writes what it brought, and under `always` makes it safe, as one sync for all who wait. Returns false, and
-   * says why in engine.persistence.failure, when that cannot be promised; what was not written stays and is tried again.
+   * Ends a turn: writes what it brought, and under `always` makes it safe, as one sync for all clients that wait. Returns
+   * false when that cannot be promised, and why in engine.persistence.fileFailure; what was not written is tried again.
    */
   commit(): boolean {
     const written = this.write();
-    if (this.#engine.settings.values.appendfsync === "always" && !this.#file.broken) this.#syncNow();
+    if (this.#engine.settings.values.appendfsync === "always" && !this.#file.broken) {
+      this.#syncNow();
+      // A sync promises nothing about a file that has lost its name.
+      this.#checkPath();
+    }
     return written && !this.failed;
   }
 
   /** Writes what waits, without a sync; after a failure only with `again`. False if that failed. */
   write(again = false): boolean {
+    if (this.#prepare !== undefined) return false;
     const { persistence, settings } = this.#engine;
     const failedBefore = this.#writeError !== "";
     if (failedBefore && !again) return false;
@@ -108,8 +132,8 @@ export class AofLog implements EffectListener, Durability {
   }
 
   /**
-   * What the replies of a turn that wrote must wait for besides, undefined if nothing: under `everysec` a sync that takes
-   * longer than two seconds, so that no more than that can be lost.
+   * The sync that the replies of a turn that wrote must wait for, if any: under `everysec` one that takes longer than two
+   * seconds, so that no more than that can be lost.
    */
   delay(): Promise<void> | undefined {
     const { settings, clock, persistence } = this.#engine;
@@ -121,20 +145,36 @@ export class AofLog implements EffectListener, Durability {
     return syncing.catch(() => {});
   }
 
-  /** Whether writes are refused. */
+  /** Whether writes are refused because of this file. */
   get failed(): boolean {
-    return this.#engine.persistence.failure !== "";
+    return this.#engine.persistence.fileFailure !== "";
   }
 
   /** Some times a second: tries again what failed, and once a second syncs under `everysec` and looks at the path. */
   tick(): void {
     const { clock, settings } = this.#engine;
-    if (this.#writeError !== "") this.write(true);
+    if (this.#prepare !== undefined) void this.#tryPrepare(this.#prepare);
+    else if (this.#writeError !== "") this.write(true);
     const nowUs = clock.monotonicUs();
     if (nowUs - this.#lastSecondUs < 1_000_000) return;
     this.#lastSecondUs = nowUs;
     if (settings.values.appendfsync === "everysec") this.#syncInBackground();
-    if (!this.#checking) void this.#checkPath();
+    this.#checkPath();
+  }
+
+  async #tryPrepare(prepare: () => Promise<void>): Promise<void> {
+    if (this.#preparing) return;
+    this.#preparing = true;
+    try {
+      await prepare();
+      this.#prepare = undefined;
+      if (!this.#closed) this.write(true);
+    } catch (error) {
+      this.#writeError = reasonOf(error);
+      this.#report();
+    } finally {
+      this.#preparing = false;
+    }
   }
 
   #syncNow(): void {
@@ -168,53 +208,57 @@ export class AofLog implements EffectListener, Durability {
     file.sync().catch(() => {}).finally(() => persistence.fsyncPending = 0);
   }
 
-  /** A file that was removed or replaced takes what is written with it. */
-  async #checkPath(): Promise<void> {
-    this.#checking = true;
+  /** Notices that the file was removed or replaced: what is written to it then would be lost with it. */
+  #checkPath(): void {
+    if (this.#next !== undefined || this.#closed) return;
+    let found: string | undefined;
     try {
-      const file = this.#file;
-      const found = await this.#disk.identity(this.path);
-      if (this.#next !== undefined || this.#file !== file || this.#closed || found === undefined) return;
-      const error = found === "" ? MISSING : found === identityOf(file.file) ? "" : REPLACED;
-      if (error === this.#pathError) return;
-      this.#pathError = error;
-      this.#report();
+      found = this.#disk.identity(this.path);
     } catch (error) {
-      this.#engine.log("warning", `Cannot look at ${this.path}: ${reasonOf(error)}`);
-    } finally {
-      this.#checking = false;
+      this.#engine.log("warning", `Cannot check the append-only file: ${reasonOf(error)}`);
+      return;
     }
+    if (found === undefined) return;
+    const error = found === "" ? MISSING : found === identityOf(this.#file.file) ? "" : REPLACED;
+    if (error === this.#pathError) return;
+    this.#pathError = error;
+    this.#report();
   }
 
   /** Tells the executor and the log what is wrong, or that it is over. */
   #report(): void {
-    const { persistence, log } = this.#engine;
+    const engine = this.#engine;
     const broken = this.#file.broken || (this.#renamed && this.#next?.broken === true);
-    const reason = broken ? UNSYNCED : this.#writeError || this.#pathError;
-    const failure = reason === "" ? "" : `MISCONF Errors writing to the AOF file: ${reason} (${this.path})`;
-    if (failure === persistence.failure) return;
-    persistence.failure = failure;
-    if (failure === "") log("warning", `The append-only file ${this.path} can be written again`);
-    else log("warning", `Cannot write ${this.path}: ${reason}. Writes are refused until that is over`);
+    const error = broken ? UNSYNCED : this.#writeError || this.#pathError;
+    const reason = error === "" || error.includes(this.path) ? error : `${error} (${this.path})`;
+    if (reason === engine.persistence.fileFailure) return;
+    engine.setFileFailure(reason);
+    if (reason === "") engine.log("warning", `The append-only file ${this.path} can be written again`);
+    else engine.log("warning", `Cannot write the append-only file: ${reason}. Writes are refused until that is over`);
   }
 
   /**
    * Replaces the file by a rewritten one that holds the same: from here on everything goes to both, then the new one is
    * made safe, gets the name, and the name is made safe. Rejects if that fails: the old file then goes on, unless only the
-   * name could not be made safe: then writes are refused until another file is.
+   * name could not be made safe: then writes are refused until another file is. With `moveAside` another file that has the
+   * name is kept under a new one.
    */
-  async replaceBy(next: AofFile, from: string): Promise<void> {
+  async replaceBy(next: AofFile, from: string, moveAside: boolean): Promise<void> {
+    if (this.#prepare !== undefined) throw new Error(this.#writeError);
     if (this.#file.pendingBytes > 0) this.write();
     next.forgetDb();
     this.#file.forgetDb();
     this.#nextError = "";
     this.#next = next;
     try {
-      // What the rewrite heard last, acknowledged long ago, may still wait.
+      // The last effects that the rewrite received, acknowledged long ago, may still wait.
       next.write(true);
       await next.safe(next.writtenBytes);
-      const found = await this.#disk.identity(this.path);
-      if (found !== undefined && found !== "" && found !== identityOf(this.#file.file)) throw new Error(REPLACED);
+      const found = this.#disk.identity(this.path);
+      if (found !== undefined && found !== "" && found !== identityOf(this.#file.file)) {
+        if (!moveAside) throw new Error(`${REPLACED} (${this.path})`);
+        await this.#moveAside();
+      }
       if (this.#nextError !== "") throw new Error(this.#nextError);
       if (this.#closed) throw new Error("the server stops");
       this.#renamed = true;
@@ -245,6 +289,20 @@ export class AofLog implements EffectListener, Durability {
     }
   }
 
+  /** Gives the other file at the path a name of its own. */
+  async #moveAside(): Promise<void> {
+    const { clock, log } = this.#engine;
+    const other = await this.#disk.openRead(this.path);
+    try {
+      if (other?.tryLockSync(true) === false) throw new Error(`another server uses ${this.path}`);
+    } finally {
+      other?.close();
+    }
+    const aside = asideName(this.path, "replaced", clock.nowMs(), (name) => isTaken(this.#disk, name));
+    await this.#disk.rename(this.path, aside);
+    log("warning", `The file that was found at ${this.path} is kept as ${aside}`);
+  }
+
   /** Whether a file is this log's, or about to be. */
   holds(file: AofFile): boolean {
     return file === this.#file || file === this.#next;
@@ -266,13 +324,13 @@ export class AofLog implements EffectListener, Durability {
     this.#closed = true;
     await file.close();
     this.#engine.persistence.enabled = false;
-    this.#engine.persistence.failure = "";
+    this.#engine.setFileFailure("");
   }
 }
 
-const MISSING = "the file was removed";
-const REPLACED = "the path leads to another file";
-const UNSYNCED = "a sync failed, so the file may lack what was written to it";
+const MISSING = "the file was removed, so a new one is being written";
+const REPLACED = "the path leads to another file; BGREWRITEAOF keeps that under a new name and writes this one again";
+const UNSYNCED = "a sync failed, so the file may lack what was written to it, and a new one is being written";
 
 /** Writes what waits. Returns why that failed, or "". */
 function writeTo(file: AofFile, everySync: boolean, failedBefore: boolean): string {
@@ -283,9 +341,4 @@ function writeTo(file: AofFile, everySync: boolean, failedBefore: boolean): stri
   } catch (error) {
     return reasonOf(error);
   }
-}
-
-/** The error's own words, without the names of system calls. */
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

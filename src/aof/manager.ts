@@ -1,20 +1,27 @@
 /**
- * The manager of the append-only file: opens it at start, turns it on and off, has it rewritten when it grew, when somebody
- * asks or when nothing else can save it, and looks after it some times a second. The server talks to nobody else here.
+ * The manager of the append-only file, and the part of this folder that the server talks to. It loads the data at start,
+ * turns the file on and off, and has it rewritten when it has grown, on request, or when only a new file keeps the promises.
  */
 import type { Executor } from "../dispatch/executor.ts";
+import { asideName } from "../core/aside.ts";
+import { isSystemError, reasonOf } from "../core/io_error.ts";
+import { KeyDelay, wait } from "../engine/delay.ts";
 import type { Engine } from "../engine/engine.ts";
+import { HEAD_BYTES } from "../rdb/format.ts";
+import { isRdb } from "../rdb/loader.ts";
+import { exists, own } from "../rdb/ownership.ts";
+import { snapshotPath } from "../rdb/save.ts";
 import { SettingError } from "../settings/kinds.ts";
-import { type Disk, type DiskFile, realDisk } from "./disk.ts";
-import { AofLog, reasonOf } from "./log.ts";
+import { type Disk, type DiskFile, identityOf, isTaken, realDisk } from "./disk.ts";
+import { loadParts, loadSnapshotFile } from "./load.ts";
+import { AofLog } from "./log.ts";
 import { openAof } from "./open.ts";
-import { Replay } from "./replay.ts";
+import { AofError, Replay } from "./replay.ts";
 import { Rewrite } from "./rewrite.ts";
 import { AofFile } from "./file.ts";
+import { findSource, noteParts } from "./sources.ts";
 
-/** First byte of a snapshot; one of commands begins otherwise. */
-const RDB_MARK = 82;
-/** What keys are written for at once, between two turns of the event loop. */
+/** The time for which keys are written between two turns of the event loop. */
 const SLICE_US = 1000;
 /** So many bytes are handed to the disk together, and so many may wait for it before writing keys pauses. */
 const WRITE_BYTES = 256 * 1024;
@@ -24,7 +31,7 @@ const SYNC_BYTES = 32 * 1024 * 1024;
 const TAIL_BYTES = 256 * 1024;
 /** After a failure the next try comes later each time. */
 const RETRY_MS_MIN = 1000, RETRY_MS_MAX = 60_000;
-/** What a rewrite is called that a newer one has made needless. */
+/** A rewrite was given up because it is no longer wanted. */
 class Abandoned extends Error {
   override name = "Abandoned";
 }
@@ -35,7 +42,7 @@ export class AofManager {
   readonly #disk: Disk;
   #log: AofLog | undefined;
   #rewriting: Promise<void> | undefined;
-  /** The end of letting go of files that were kept before: until then their locks are ours, and nobody gets them. */
+  /** Fulfilled when the files that were kept before are closed: until then this server holds their locks. */
   #dropped: Promise<unknown> = Promise.resolve();
   /** Set to have the running rewrite end without a result. */
   #abandon = false;
@@ -44,13 +51,15 @@ export class AofManager {
   #closing = false;
   /** A file that this server wrote, every byte of it, and appends to no more. */
   #left: { readonly path: string; readonly sizeBytes: number } | undefined;
+  /** The identity of a file that is not kept now, but whose data is in memory: a rewrite may take its place. */
+  #known: string | undefined;
 
   constructor(engine: Engine, executor: Executor, disk: Disk = realDisk) {
     this.#engine = engine;
     this.#executor = executor;
     this.#disk = disk;
-    // Clients come as soon as the server listens. From before that until the file is open nobody sees data that is not
-    // all there, and no write is acknowledged that nobody would log.
+    // Clients come as soon as the server listens. Until the data is loaded and the file is open they get -LOADING: none sees
+    // data that is not complete, and no write is acknowledged that is not logged.
     const { appendonly, restoredb } = engine.settings.values;
     engine.persistence.loading = appendonly || restoredb;
     engine.persistence.loadingStartMs = engine.clock.nowMs();
@@ -64,15 +73,61 @@ export class AofManager {
     return this.#log;
   }
 
-  /** Loads and opens the file as the settings say. Throws AofError with what to do. */
+  /** Loads what the settings say, and opens the append-only file. Throws AofError with what to do. */
   async open(): Promise<void> {
-    const { appendonly, aofpath, restoredb } = this.#engine.settings.values;
+    const engine = this.#engine, { aofpath, appendonly, restoredb } = engine.settings.values;
     if (!appendonly && !restoredb) return;
-    const options = { path: aofpath, restore: restoredb, append: appendonly };
-    this.#use(await openAof(this.#engine, this.#executor, options, this.#disk));
-    // What a crash left of a rewrite is worth nothing; the lock on the file says that it is nobody else's.
-    if (this.#log !== undefined) await this.#disk.remove(newPath(aofpath));
-    this.#engine.persistence.loading = false;
+    const source = findSource(engine.settings.values);
+    switch (source.kind) {
+      case "file": {
+        const options = { path: aofpath, restore: restoredb, append: appendonly };
+        if (restoredb && exists(aofpath)) engine.persistence.restored = aofpath;
+        this.#use(await openAof(engine, this.#executor, options, this.#disk));
+        if (restoredb) this.#known = this.#disk.identity(aofpath);
+        // A rewrite that a crash ended left a useless file. The lock on ours says that no other server is writing it.
+        if (this.#log !== undefined) await this.#disk.remove(newPath(aofpath));
+        if (appendonly) this.#warnOfSnapshot();
+        break;
+      }
+      case "parts":
+        await this.#takeOver(source.folder, source.paths);
+        break;
+      case "snapshot": {
+        const { skippedCount } = await loadSnapshotFile(engine, this.#executor, this.#disk, source.path);
+        engine.persistence.restored = source.path;
+        // The next snapshot may take the name only if it holds everything that this one held.
+        if (skippedCount === 0) own(engine, source.path);
+      }
+    }
+    engine.snapshots.savedChanges = engine.stats.changes;
+    engine.persistence.loading = false;
+  }
+
+  /** Loads the log that a redis-server left, and begins a file of this server's own with it. */
+  async #takeOver(folder: string, paths: readonly string[]): Promise<void> {
+    const engine = this.#engine, { aofpath } = engine.settings.values;
+    await loadParts(engine, this.#executor, this.#disk, paths);
+    engine.persistence.restored = folder;
+    try {
+      noteParts(aofpath, paths);
+      await this.#start();
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      throw new AofError(error.message);
+    }
+    engine.log("notice", `Loaded ${folder}, which stays as it is; from here on ${aofpath} is kept`);
+  }
+
+  /** As in Redis, a snapshot is not loaded where an append-only file is kept. The log says why the server starts empty. */
+  #warnOfSnapshot(): void {
+    const { settings, store, log } = this.#engine;
+    const path = snapshotPath(settings.values);
+    if (store.databases.some(({ size }) => size > 0) || !exists(path)) return;
+    log(
+      "warning",
+      `${path} was not loaded, because the append-only file is kept and is empty. To begin with that snapshot: ` +
+        `memdb import ${path} --aofpath NEW, then start with --aofpath NEW`,
+    );
   }
 
   #use(log: AofLog | undefined): void {
@@ -112,8 +167,8 @@ export class AofManager {
     }
     try {
       if (this.#log === undefined && file.statSync().size !== this.#left?.sizeBytes) return false;
-      const head = new Uint8Array(1);
-      if (file.readSync(head) !== null && head[0] === RDB_MARK) return false;
+      const head = new Uint8Array(HEAD_BYTES);
+      if (isRdb(head.subarray(0, file.readSync(head) ?? 0))) return false;
       for (const db of this.#engine.store.databases) db.clear();
       const verdict = { startBytes: 0, wholeBytes: file.statSync().size };
       new Replay(this.#engine, this.#executor).loadNow(file, verdict);
@@ -136,7 +191,7 @@ export class AofManager {
   #turn(on: boolean): void {
     if (!on) {
       this.#abandon = true;
-      if (this.#log === undefined) this.#engine.persistence.failure = "";
+      if (this.#log === undefined) this.#engine.setFileFailure("");
       this.#dropped = Promise.allSettled([this.#dropped, this.#drop()]);
       return;
     }
@@ -159,6 +214,7 @@ export class AofManager {
     const log = this.#log;
     this.#use(undefined);
     if (log === undefined) return;
+    if (!log.isReplaced) this.#known = this.#disk.identity(log.path);
     this.#engine.effects.unlisten(log);
     await log.close();
   }
@@ -184,7 +240,7 @@ export class AofManager {
         this.#retryAtMs = clock.monotonicUs() / 1000 + waitMs;
         log("warning", `Cannot rewrite the append-only file: ${reasonOf(error)}`);
         if (this.#log === undefined && this.#engine.settings.values.appendonly) {
-          persistence.failure = `MISCONF Errors writing to the AOF file: ${reasonOf(error)}`;
+          this.#engine.setFileFailure(reasonOf(error));
         }
       }
       throw error;
@@ -204,7 +260,8 @@ export class AofManager {
     const { aofpath, appendonly } = this.#engine.settings.values;
     const path = this.#log?.path ?? aofpath;
     const from = newPath(path);
-    // Without a log nobody has the lock on the file that is about to be replaced.
+    const moveAside = this.#log?.isReplaced ?? false;
+    // Without a log this server does not hold the lock on the file that is about to be replaced.
     const old = this.#log === undefined ? await this.#lockOld(path) : undefined;
     let file: AofFile | undefined;
     try {
@@ -214,11 +271,12 @@ export class AofManager {
       const listener = await this.#write(file);
       try {
         if (this.#log !== undefined) {
-          // From one turn to the next: what the rewrite heard last is in the file, what comes is the log's.
-          const replaced = this.#log.replaceBy(file, from);
+          // Between two turns: earlier effects are in the new file by the rewrite, later ones come by the log.
+          const replaced = this.#log.replaceBy(file, from, moveAside);
           this.#engine.effects.unlisten(listener);
           await replaced;
         } else {
+          if (old !== undefined) await this.#keepUnknown(old, path);
           await this.#found(file, from, path, appendonly, listener);
         }
       } finally {
@@ -233,6 +291,15 @@ export class AofManager {
     } finally {
       old?.close();
     }
+  }
+
+  /** Gives a file with data that was never loaded another name. */
+  async #keepUnknown(old: DiskFile, path: string): Promise<void> {
+    const { clock, log } = this.#engine;
+    if (old.statSync().size === 0 || identityOf(old) === this.#known) return;
+    const kept = asideName(path, "kept", clock.nowMs(), (name) => isTaken(this.#disk, name));
+    await this.#disk.rename(path, kept);
+    log("warning", `${path} was not loaded by this server, so it is kept as ${kept}`);
   }
 
   async #lockOld(path: string): Promise<DiskFile> {
@@ -266,6 +333,7 @@ export class AofManager {
       throw error;
     }
     if (this.#log !== undefined) return;
+    this.#known = this.#disk.identity(path);
     await file.close();
     this.#left = { path, sizeBytes: file.writtenBytes };
   }
@@ -275,13 +343,14 @@ export class AofManager {
    * safe, and the listener is still there.
    */
   async #write(file: AofFile): Promise<Rewrite> {
-    const { effects, persistence } = this.#engine;
+    const { effects, persistence, settings } = this.#engine;
     let rewrite = this.#begin(file);
     let failure: unknown;
     const failed = (error: unknown) => failure ??= error;
+    const delay = new KeyDelay(() => settings.values.rdbKeySaveDelay);
     try {
       for (let syncedBytes = 0; !rewrite.done;) {
-        await nextTurn();
+        await wait(delay.active ? delay.after(rewrite.keysWritten - persistence.rewriteKeys) : 0);
         if (this.#abandon) throw new Abandoned("the rewrite was given up");
         if (failure !== undefined) throw failure;
         if (rewrite.stale) {
@@ -290,7 +359,7 @@ export class AofManager {
           syncedBytes = 0;
           rewrite = this.#begin(file);
         }
-        if (file.pendingBytes < WAIT_BYTES) rewrite.step(SLICE_US);
+        if (file.pendingBytes < WAIT_BYTES) rewrite.step(delay.active ? 1 : SLICE_US);
         persistence.rewriteKeys = rewrite.keysWritten;
         if (file.pendingBytes >= WRITE_BYTES && !file.writing) file.writeLater().catch(failed);
         if (file.writtenBytes - syncedBytes >= SYNC_BYTES && file.syncing === undefined) {
@@ -322,9 +391,4 @@ export class AofManager {
 
 function newPath(path: string): string {
   return `${path}.rewriting`;
-}
-
-/** The event loop takes what has come before it goes on with us. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
 }

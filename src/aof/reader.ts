@@ -1,7 +1,7 @@
 /**
  * Reads an append-only file item by item: commands in RESP as servers write them, seals (checksum.ts), and Redis's
- * timestamps. It is stricter than the parser of requests, so that damage shows; it knows
- * the offset of everything, and runs nothing.
+ * timestamps. It is stricter than the parser of requests, so that damage shows. It knows the offset of each item and runs
+ * no command.
  */
 import { latin1 } from "../core/bytes.ts";
 import { Request } from "../resp/request.ts";
@@ -17,7 +17,7 @@ const ROOM_BYTES_FIRST = 4 * 1024, ROOM_BYTES = 128 * 1024;
 /** Results of #number that are no number. */
 const INCOMPLETE = -1, INVALID = -2;
 
-/** What `next` found. MORE: the item is incomplete, call `fill`. */
+/** The kinds of items that `next` finds. MORE: the item is incomplete, call `fill`. */
 export const Item = { MORE: 0, COMMAND: 1, SEAL: 2, TIMESTAMP: 3 } as const;
 export type Item = typeof Item[keyof typeof Item];
 
@@ -33,7 +33,7 @@ export class Damage extends Error {
   }
 }
 
-/** What is read: a file, or a test's. */
+/** A file, or bytes in a test. */
 export interface Source {
   /** Reads the bytes that follow. Returns how many, null at the end. */
   readSync(into: Uint8Array): number | null;
@@ -84,7 +84,7 @@ export class AofReader {
     return this.#base + this.#at;
   }
 
-  /** The checksum of what stands between the last seal and the position. */
+  /** The checksum of the bytes between the last seal and the position. */
   get checksum(): number {
     this.#checksum.update(this.#buffer, this.#summed, this.#at);
     this.#summed = this.#at;
@@ -229,7 +229,7 @@ function digits(value: number): number {
   return count;
 }
 
-/** Bytes as a message shows them: in quotes, what cannot be printed as \xHH. */
+/** Bytes as a message shows them: in quotes, with unprintable bytes as \xHH. */
 export function shownBytes(bytes: Uint8Array, start: number, end: number): string {
   const text = latin1(bytes, start, end).replace(/[^ !#-\[\]-~]/g, (c) => {
     if (c === '"' || c === "\\") return "\\" + c;

@@ -6,13 +6,14 @@
  * not for a moment.
  */
 import { latin1 } from "../core/bytes.ts";
+import { KeyDelay, wait } from "../engine/delay.ts";
 import type { Engine } from "../engine/engine.ts";
 import { Session } from "../engine/session.ts";
 import { Reply } from "../resp/reply.ts";
 import type { Request } from "../resp/request.ts";
 import { ExpiryMode } from "../store/keyspace.ts";
 import { RdbInput } from "../rdb/input.ts";
-import { RdbLoader, type RdbLoadResult } from "../rdb/loader.ts";
+import { RdbLoader, type RdbLoadOptions, type RdbLoadResult } from "../rdb/loader.ts";
 import { Call } from "../dispatch/call.ts";
 import type { Executor } from "../dispatch/executor.ts";
 import { AofReader, Item } from "./reader.ts";
@@ -40,6 +41,7 @@ export class Replay {
   readonly #engine: Engine;
   readonly #executor: Executor;
   readonly #call: Call;
+  readonly #delay: KeyDelay;
   /** Requests of the unit that is open, undefined outside of one. */
   #unit: Request[] | undefined;
   #offset = 0;
@@ -53,18 +55,20 @@ export class Replay {
     this.#executor = executor;
     const session = new Session(0, new Reply(), engine.clock.nowMs(), "replay");
     this.#call = new Call(engine, session, executor);
+    this.#delay = new KeyDelay(() => engine.settings.values.keyLoadDelay);
   }
 
-  /** Loads the snapshot that a file begins with. The commands are behind it. Throws RdbError. */
-  loadSnapshot(file: SeekableSource, progress: () => void): Promise<RdbLoadResult> {
+  /** Loads the snapshot that a file begins with; commands may follow it. Throws RdbError. */
+  loadSnapshot(file: SeekableSource, options: RdbLoadOptions, progress: () => void): Promise<RdbLoadResult> {
     const { persistence, settings, snapshots, store } = this.#engine;
     const totalBytes = file.seekSync(0, Deno.SeekMode.End);
     file.seekSync(0, Deno.SeekMode.Start);
     const input = new RdbInput((into) => file.readSync(into), totalBytes);
-    const options = { keepExpired: true, checksum: settings.values.rdbchecksum };
-    const loader = new RdbLoader(store, input, options);
+    const { keepExpired = false } = options;
+    const stepKeys = this.#delay.active ? 1 : undefined;
+    const loader = new RdbLoader(store, input, { checksum: settings.values.rdbchecksum, stepKeys, ...options });
     persistence.loadTotalBytes = totalBytes;
-    const release = this.#engine.holdExpiry(ExpiryMode.KEEP);
+    const release = keepExpired ? this.#engine.holdExpiry(ExpiryMode.KEEP) : () => {};
     return this.#loading(async () => {
       this.#executor.begin();
       try {
@@ -73,12 +77,14 @@ export class Replay {
           persistence.loadedKeys = loader.result.keys;
           const waiting = this.#pause(progress);
           if (waiting !== undefined) await waiting;
+          if (this.#delay.active) await wait(this.#delay.after(1));
         }
       } finally {
         release();
       }
       persistence.loadedBytes = input.offset;
       snapshots.loadedKeys = loader.result.keys;
+      snapshots.loadedExpiredKeys = loader.result.expired;
       return loader.result;
     });
   }
@@ -107,7 +113,7 @@ export class Replay {
     return this.#result;
   }
 
-  /** Loads a file of which this server wrote every byte, without giving anybody else a turn. */
+  /** Loads a file of which this server wrote every byte, in one turn of the event loop. */
   loadNow(file: SeekableSource, verdict: Place): ReplayResult {
     const release = this.#hold();
     try {
@@ -122,15 +128,17 @@ export class Replay {
     return { commands: this.#commands, failed: this.#failed, firstFailure: this.#firstFailure };
   }
 
-  /** Until the function that it returns is called, nothing expires and nothing is logged. */
+  /** Until the function that it returns is called, nothing expires, nothing is logged, and no write is refused. */
   #hold(): () => void {
-    const { effects } = this.#engine;
+    const engine = this.#engine, { effects, persistence } = engine;
     const wasOpen = effects.open;
-    const release = this.#engine.holdExpiry(ExpiryMode.KEEP);
+    const release = engine.holdExpiry(ExpiryMode.KEEP);
     effects.open = false;
+    persistence.failure = "";
     return () => {
       release();
       effects.open = wasOpen;
+      engine.settleFailure();
     };
   }
 
@@ -165,10 +173,11 @@ export class Replay {
     for (const _ of this.#slices(file, verdict)) {
       const waiting = this.#pause(progress);
       if (waiting !== undefined) await waiting;
+      if (this.#delay.active) await wait(this.#delay.after(1));
     }
   }
 
-  /** Runs the commands of a file, as many at a time as one read brings. */
+  /** Runs the commands of a file, as many at a time as one read brings; one at a time under key-load-delay. */
   *#slices(file: SeekableSource, { startBytes, wholeBytes }: Place): Generator<void> {
     const { persistence } = this.#engine;
     file.seekSync(startBytes, Deno.SeekMode.Start);
@@ -178,6 +187,7 @@ export class Replay {
       for (let item = reader.next(); item !== Item.MORE; item = reader.next()) {
         this.#offset = reader.itemStart;
         if (item === Item.COMMAND) this.#command(reader.request);
+        if (this.#delay.active) yield;
       }
       this.#executor.end();
       persistence.loadedBytes = reader.readBytes;

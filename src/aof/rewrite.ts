@@ -1,5 +1,5 @@
 /**
- * What goes into a rewritten file, without a fork and without a copy of anything: keys are written in slices between turns
+ * The content of a rewritten file, without a fork and without a copy of the data: keys are written in slices between turns
  * of the event loop, along hash space, and the stream of effects goes by meanwhile. At every moment each key is either
  *
  * - written: the new file, loaded, has it as the store has it. Effects on it are appended.
@@ -20,6 +20,7 @@ import { keysOf } from "../dispatch/key_positions.ts";
 import type { Command, CommandTable } from "../dispatch/registry.ts";
 import type { EffectListener } from "../engine/effects.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { KeyUse } from "../dispatch/spec.ts";
 import { Request } from "../resp/request.ts";
 import { hashBytes } from "../core/hash_function.ts";
 import { type Keyspace, NEVER, Type } from "../store/keyspace.ts";
@@ -50,39 +51,10 @@ interface Late {
   factor: number;
 }
 
-/** Effects on a half-written value that can be appended as they are: they name elements, and leave the others alone. */
-const NAMING = new Set([
-  "sadd",
-  "srem",
-  "hset",
-  "hmset",
-  "hsetnx",
-  "hdel",
-  "hincrby",
-  "hincrbyfloat",
-  "hpexpireat",
-  "hpersist",
-  "zadd",
-  "zincrby",
-  "zrem",
-  "setbit",
-  "setrange",
-]);
-/** Effects that what is still to be written makes up for: new tails of strings, and deadlines, which come last. */
-const OUTWRITTEN = new Set(["append", "expire", "pexpire", "expireat", "pexpireat", "persist"]);
-/** Commands that read keys which their arguments do not name. */
-const READS_ANYTHING = new Set(["sort"]);
-
-interface KeyUse {
-  readonly db: number;
-  readonly index: number;
-  readonly written: boolean;
-}
-
 export class Rewrite implements EffectListener {
   /** All keys are written; from here on effects are simply appended. */
   done = false;
-  /** Everything was deleted, or something happened that nobody can follow: begin again with an empty file. */
+  /** Everything was deleted, or an effect cannot be followed: begin again with an empty file. */
   stale = false;
   keysWritten = 0;
   readonly #engine: Engine;
@@ -217,7 +189,7 @@ export class Rewrite implements EffectListener {
       return;
     }
     const request = readEffect(this.#request, bytes, start, end);
-    // Until the new file is whole, nobody sees half a unit of it.
+    // The new file is used only when it is whole, so units need no marks in it.
     if (request.argc === 1 && (isName(request, "multi") || isName(request, "exec"))) return;
     let command = this.#table.find(bytes, request.start[0], request.end[0]);
     if (command !== undefined && command.subcommands.length > 0 && request.argc > 1) {
@@ -244,49 +216,40 @@ export class Rewrite implements EffectListener {
 
   /** Whether a half-written value is still right after an effect: the effect was appended, or need not be. */
   #follow(late: Late, command: Command, request: Request): boolean {
-    const { name } = command.spec;
     const db = this.#engine.store.databases[late.db];
     const ref = this.#find(late);
     if (ref === 0) return false;
-    if (OUTWRITTEN.has(name)) return true;
-    if (db.typeOf(ref) === Type.LIST) return this.#followList(late, name, this.#countOf(db, ref), request);
-    if (!NAMING.has(name)) return false;
+    const count = this.#countOf(db, ref), more = count - late.count;
+    late.count = count;
+    switch (command.spec.partialEffect) {
+      case "later":
+        return true;
+      case "tail":
+        // The rest is written as it will be then, unless the end of what is written went.
+        return late.cursor <= count;
+      case "head":
+        if (late.cursor + more <= 0) return false;
+        late.cursor += more;
+        break;
+      case "elements":
+        break;
+      default:
+        return false;
+    }
     this.#append(late.db, request);
     return true;
   }
 
-  #followList(late: Late, name: string, count: number, request: Request): boolean {
-    const more = count - late.count;
-    late.count = count;
-    switch (name) {
-      case "rpush":
-      case "rpushx":
-        return true;
-      case "rpop":
-        return late.cursor <= count;
-      case "lpush":
-      case "lpushx":
-      case "lpop":
-        if (late.cursor + more <= 0) return false;
-        late.cursor += more;
-        this.#append(late.db, request);
-        return true;
-      default:
-        return false;
-    }
-  }
-
   #several(db: number, command: Command, request: Request): void {
-    const { name } = command.spec;
-    switch (name) {
-      case "flushall":
+    switch (command.reach) {
+      case "all":
         this.stale = true;
         return;
-      case "flushdb":
+      case "database":
         for (const late of [...this.#late.values()]) if (late.db === db) this.#written(late);
         this.#append(db, request);
         return;
-      case "swapdb":
+      case "swapped":
         this.#swap(numberAt(request, 1), numberAt(request, 2));
         this.#append(db, request);
         return;
@@ -297,7 +260,7 @@ export class Rewrite implements EffectListener {
       return;
     }
     // Half-written values among them begin anew.
-    let allWritten = !READS_ANYTHING.has(name), anyWritten = uses.length === 0;
+    let allWritten = !readsUnnamedKeys(command), anyWritten = uses.length === 0;
     const { bytes, start, end } = request;
     const written: KeyUse[] = [];
     for (const use of uses) {
@@ -318,33 +281,19 @@ export class Rewrite implements EffectListener {
     for (const use of written) this.#takeBack(use.db, bytes, start[use.index], end[use.index]);
   }
 
-  /** The keys of a command with several; undefined if nobody can say. */
+  /** The keys of a command with several; undefined if they cannot be told. */
   #uses(db: number, command: Command, request: Request): KeyUse[] | undefined {
-    const { name } = command.spec;
-    if (name === "move") {
-      return [{ db, index: 1, written: true }, { db: numberAt(request, 2), index: 1, written: true }];
-    }
-    const uses = keysOf(command, request)?.map(({ index, flags }) => ({
-      db,
-      index,
-      written: (flags & KeyFlag.RO) === 0,
-    }));
-    if (name === "copy" && uses !== undefined) {
-      for (let i = 3; i + 1 < request.argc; i++) {
-        if (latin1(request.bytes, request.start[i], request.end[i]).toLowerCase() === "db") {
-          uses[1] = { db: numberAt(request, i + 1), index: 2, written: true };
-        }
-      }
-    }
-    return uses;
+    const across = command.spec.usesAcross?.(request, db);
+    if (across !== undefined) return across;
+    return keysOf(command, request)?.map(({ index, flags }) => ({ db, index, written: (flags & KeyFlag.RO) === 0 }));
   }
 
   #isSingleKey(command: Command): boolean {
     let single = this.#singleKey.get(command);
     if (single === undefined) {
-      const { name, keys = [], findKeys } = command.spec;
+      const { keys = [], findKeys } = command.spec;
       const [key] = keys;
-      single = keys.length === 1 && findKeys === undefined && name !== "move" && key.begin !== "unknown" &&
+      single = keys.length === 1 && findKeys === undefined && command.reach === "named" && key.begin !== "unknown" &&
         "index" in key.begin && key.begin.index === 1 && key.find !== "unknown" && "last" in key.find &&
         key.find.last === 0;
       this.#singleKey.set(command, single);
@@ -407,6 +356,11 @@ export class Rewrite implements EffectListener {
       this.#late.set(lateName(late.db, late.key, 0, late.key.length), late);
     }
   }
+}
+
+/** Whether a command reads keys that its arguments do not name, as SORT does with BY and GET. */
+function readsUnnamedKeys({ spec: { keys = [] } }: Command): boolean {
+  return keys.some(({ begin, flags }) => begin === "unknown" && (flags & KeyFlag.RO) !== 0);
 }
 
 function lateName(db: number, bytes: Uint8Array, start: number, end: number): string {

@@ -12,6 +12,7 @@ import { Buffer } from "node:buffer";
 import { equalsWord } from "../core/bytes.ts";
 import type { Request } from "../resp/request.ts";
 import { Checksum, parseSeal, SEAL_BYTES_MAX, SEAL_START } from "./checksum.ts";
+import { foreignName } from "./foreign.ts";
 import { AofReader, Damage, Item, shownBytes, shownCommand, type Source } from "./reader.ts";
 
 export interface SeekableSource extends Source {
@@ -19,20 +20,22 @@ export interface SeekableSource extends Source {
 }
 
 export interface DamageReport {
-  /** Start of what is damaged, in bytes from the start of the file. */
+  /** Where the damage begins, in bytes from the start of the file. */
   readonly offset: number;
   readonly reason: string;
   /** The command there, as far as it can be read; "" if none can. */
   readonly command: string;
-  /** What follows was synced or is whole: it must not be dropped without asking. */
+  /** The bytes behind it were synced or are whole: they must not be dropped without asking. */
   readonly middle: boolean;
+  /** The file is whole, but here stands a command of another server, which MemDB does not have: its name. */
+  readonly foreign?: string;
 }
 
 export interface Verdict {
   /** Where the commands begin. */
   readonly startBytes: number;
   readonly totalBytes: number;
-  /** What precedes is whole and right as far as anybody can tell. */
+  /** The bytes before are whole, and right as far as checksums and form tell. */
   readonly wholeBytes: number;
   /** Commands in it, MULTI and EXEC included. */
   readonly commands: number;
@@ -47,7 +50,7 @@ export interface VerifyOptions {
   start?: number;
   /** Whether there is a command of the request's name. */
   knows: (request: Request) => boolean;
-  /** Called after every piece of the file, with the bytes read so far. What it returns is waited for. */
+  /** Called after every piece of the file, with the bytes read so far. The promise that it returns is awaited. */
   pause?: (readBytes: number) => Promise<void> | undefined;
 }
 
@@ -74,11 +77,9 @@ export async function verify(file: SeekableSource, options: VerifyOptions): Prom
     fault = await walk.run(options.pause);
   } catch (error) {
     if (!(error instanceof Damage)) throw error;
-    const later = laterFloor(file, error.offset);
-    if (later >= 0) walk.isSealed = true;
-    // What a power failure takes may read as zeros, which are nothing in any file.
-    const middle = walk.isSealed ? later > walk.sealEnd : !onlyZeros(file, error.offset);
-    fault = { offset: error.offset, reason: error.message, middle };
+    fault = error instanceof ForeignCommand
+      ? { offset: error.offset, reason: error.message, middle: true, foreign: error.command }
+      : faultOf(error, file, walk);
   }
   const end = walk.isSealed ? walk.sealed : walk.boundary;
   return {
@@ -94,13 +95,32 @@ export async function verify(file: SeekableSource, options: VerifyOptions): Prom
 
 type Fault = Omit<DamageReport, "command">;
 
+/** A command of another server. It ends the reading of the file as damage does. */
+class ForeignCommand extends Damage {
+  override name = "ForeignCommand";
+  readonly command: string;
+
+  constructor(offset: number, command: string) {
+    super(offset, `MemDB has no ${command}`);
+    this.command = command;
+  }
+}
+
+function faultOf({ offset, message }: Damage, file: SeekableSource, walk: Walk): Fault {
+  const later = laterFloor(file, offset);
+  if (later >= 0) walk.isSealed = true;
+  // Sectors that a power failure has taken may read as zeros, which no file of commands holds.
+  const middle = walk.isSealed ? later > walk.sealEnd : !onlyZeros(file, offset);
+  return { offset, reason: message, middle };
+}
+
 /** The first reading of a file: to its end, or to the first damage. */
 class Walk {
   readonly reader: AofReader;
   /** The last boundary, and the last that a seal covers. */
   boundary: Boundary;
   sealed: Boundary;
-  /** Whether there is a seal in the file, as far as anybody looked. */
+  /** Whether a seal was found in the file. */
   isSealed = false;
   seals = 0;
   sealEnd: number;
@@ -158,6 +178,8 @@ class Walk {
       if (this.#unitStart < 0) throw new Damage(itemStart, "a transaction ends that did not begin");
       this.#unitStart = -1;
     } else if (!this.#knows(request)) {
+      const foreign = foreignName(request);
+      if (foreign !== "") throw new ForeignCommand(itemStart, foreign);
       throw new Damage(itemStart, "there is no such command");
     }
   }
@@ -274,7 +296,7 @@ function requestAt(file: SeekableSource, offset: number, bytesMax = Infinity): R
   }
 }
 
-/** What stands at `offset`: the command, or the first bytes of what is none. */
+/** The command at `offset`, or the first bytes there if they are no command. */
 function commandAt(file: SeekableSource, offset: number): string {
   const request = requestAt(file, offset);
   if (request !== undefined) return shownCommand(request);

@@ -223,7 +223,7 @@ export class Executor implements CommandRunner {
     if (!listeners.beforeWrite.empty && (command.bits & Flag.WRITE) !== 0) {
       const keys = keysOf(command, request) ?? [];
       const indices = keys.map(({ index }) => index);
-      for (const listener of listeners.beforeWrite.all) listener(call.db.index, command.fullName, request, indices);
+      for (const listener of listeners.beforeWrite.all) listener(call.db.index, command.reach, request, indices);
     }
     try {
       command.handler!(call);
@@ -358,7 +358,7 @@ export class Executor implements CommandRunner {
       return messages.loading;
     }
     if (call.session.monitoring && touchesKeys(command)) return "ERR Replica can't interact with the keyspace";
-    if ((bits & Flag.WRITE) !== 0 && engine.persistence.failure !== "") return engine.persistence.failure;
+    if ((bits & Flag.NEEDS_DISK) !== 0 && engine.persistence.failure !== "") return engine.persistence.failure;
     // A unit has got its memory with EXEC: half of it must not be refused.
     if ((bits & Flag.DENY_OOM) !== 0 && this.#maxmemory > 0 && !call.inUnit && !engine.makeRoom()) {
       return messages.outOfMemory;

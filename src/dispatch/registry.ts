@@ -4,6 +4,7 @@
  */
 import { equalsWord, latin1 } from "../core/bytes.ts";
 import { shownText } from "../core/errors.ts";
+import type { Reach } from "../engine/listeners.ts";
 import { CommandStats } from "../engine/stats.ts";
 import type { CommandFlag, CommandSpec, Handler } from "./spec.ts";
 
@@ -27,10 +28,12 @@ export const Flag = {
   MAY_REPLICATE: 2048,
   /** Runs the queue of a transaction, with the permissions that all of it needs; a refusal discards the queue. */
   RUNS_QUEUE: 4096,
+  /** Refused while data cannot be kept. */
+  NEEDS_DISK: 8192,
 } as const;
 
 const BITS: Partial<Record<CommandFlag, number>> = {
-  write: Flag.WRITE,
+  write: Flag.WRITE | Flag.NEEDS_DISK,
   denyoom: Flag.DENY_OOM,
   no_auth: Flag.NO_AUTH,
   loading: Flag.LOADING,
@@ -47,6 +50,7 @@ export class Command {
   readonly fullName: string;
   readonly bits: number;
   readonly arity: number;
+  readonly reach: Reach;
   /** Index of the argument that names an element, 0 if none does. */
   readonly element: number;
   readonly handler: Handler | undefined;
@@ -63,10 +67,12 @@ export class Command {
     for (const flag of spec.flags) bits |= BITS[flag] ?? 0;
     // A command that may wait is timed by itself.
     if (spec.flags.includes("blocking")) bits &= ~Flag.BRIEF;
+    if (spec.needsDisk) bits |= Flag.NEEDS_DISK;
     if (spec.immediate) bits |= Flag.IMMEDIATE;
     if (spec.runsQueue) bits |= Flag.RUNS_QUEUE;
     this.bits = bits;
     this.arity = spec.arity;
+    this.reach = spec.reach ?? "named";
     this.element = spec.element ?? 0;
     this.handler = spec.handler;
     this.subcommands = (spec.subcommands ?? []).map((sub) => new Command(sub, this));

@@ -3,6 +3,7 @@
  * arity, the rules of the executor, the client's hints and docs/commands.md are derived from it. This file has the
  * shape only: handlers stand in the families, the array of all specifications in table.ts.
  */
+import type { Reach } from "../engine/listeners.ts";
 import type { Request } from "../resp/request.ts";
 import type { Call } from "./call.ts";
 import { keyFlags, type KeyWords } from "./key_flags.ts";
@@ -84,6 +85,26 @@ export interface KeyPosition {
   readonly flags: number;
 }
 
+/** A key of a request in a database. */
+export interface KeyUse {
+  readonly db: number;
+  /** The index of its argument. */
+  readonly index: number;
+  readonly written: boolean;
+}
+
+/**
+ * What a logged command does to a large value of which a rewrite of the append-only file has written only the beginning:
+ *
+ * - elements: it names elements and leaves the others alone. The new file gets the command; where elements are missing there,
+ *   the rest of the value makes up for them.
+ * - later: it changes what is written last, the tail of a string or the deadline. The new file does not need the command.
+ * - head, tail: it adds to this end of a list or takes from it.
+ *
+ * After any other command the value is written again from its beginning.
+ */
+export type PartialEffect = "elements" | "later" | "head" | "tail";
+
 /** The type of a value, as COMMAND DOCS names it. */
 export type ValueType = "string" | "integer" | "double" | "key" | "pattern" | "unix-time";
 
@@ -114,6 +135,13 @@ export interface CommandSpec {
   readonly growsWithReply?: boolean;
   /** Finds the keys where `keys` cannot say all: flags that depend on arguments, keys behind a word that may stand anywhere. */
   readonly findKeys?: (request: Request) => KeyPosition[];
+  /** Which keys it may change; "named" unless given. */
+  readonly reach?: Reach;
+  /** The keys of a command that reaches across databases; `db` is the selected one. */
+  readonly usesAcross?: (request: Request, db: number) => KeyUse[];
+  readonly partialEffect?: PartialEffect;
+  /** Refused while data cannot be kept, although it does not write. */
+  readonly needsDisk?: boolean;
   /**
    * What follows the name, in the notation of the command reference: `key value [NX | XX] [EX seconds | PX milliseconds]
    * [key value ...]`. Upper case words are tokens, lower case words values, [] optional, | alternatives, <> groups,

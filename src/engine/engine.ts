@@ -3,6 +3,7 @@
  * passes it on; an embedded server is another one in the same process.
  */
 import type { Clock } from "../core/clock.ts";
+import { messages } from "../core/errors.ts";
 import type { Random } from "../core/random.ts";
 import { ExpiryMode, type Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
@@ -30,6 +31,8 @@ export interface Persistence {
   loadedBytes: number;
   loadTotalBytes: number;
   loadedKeys: number;
+  /** What was loaded at start: a file or folder; "" if there was nothing. */
+  restored: string;
   currentBytes: number;
   baseBytes: number;
   pendingBytes: number;
@@ -45,7 +48,9 @@ export interface Persistence {
   rewriteFailed: boolean;
   /** Rewrites that failed since the last that succeeded. */
   rewriteFailures: number;
-  /** Set when the file cannot be written: the text behind MISCONF. */
+  /** Why the file cannot be written; "" while it can. Set it with Engine.setFileFailure. */
+  fileFailure: string;
+  /** The error reply of commands that write while something is wrong with the file or with snapshots; "" if nothing is. */
   failure: string;
 }
 
@@ -57,12 +62,18 @@ export interface SnapshotState {
   keysWritten: number;
   keysTotal: number;
   lastSaveMs: number;
+  /** When the last one in the background began, failed or not. */
+  triedMs: number;
   /** Changes since the start that the last snapshot covers. */
   savedChanges: number;
   lastFailed: boolean;
   /** Duration of the last one in the background; -1 before there was one. */
   lastSeconds: number;
   saves: number;
+  /** Snapshots that failed since the last that succeeded. */
+  failures: number;
+  /** Files that a snapshot may overwrite, by path, with the state in which this server knows them. */
+  readonly owned: Map<string, string>;
   /** Of the RDB file, or part of a file, that was loaded last. */
   loadedKeys: number;
   loadedExpiredKeys: number;
@@ -97,6 +108,7 @@ export class Engine {
     loadedBytes: 0,
     loadTotalBytes: 0,
     loadedKeys: 0,
+    restored: "",
     currentBytes: 0,
     baseBytes: 0,
     pendingBytes: 0,
@@ -110,6 +122,7 @@ export class Engine {
     rewriteKeysTotal: 0,
     rewriteFailed: false,
     rewriteFailures: 0,
+    fileFailure: "",
     failure: "",
   };
   readonly snapshots: SnapshotState;
@@ -153,10 +166,13 @@ export class Engine {
       keysWritten: 0,
       keysTotal: 0,
       lastSaveMs: this.startMs,
+      triedMs: 0,
       savedChanges: 0,
       lastFailed: false,
       lastSeconds: -1,
       saves: 0,
+      failures: 0,
+      owned: new Map(),
       loadedKeys: 0,
       loadedExpiredKeys: 0,
     };
@@ -175,6 +191,8 @@ export class Engine {
       this.monitors.delete(session);
       session.monitoring = false;
     };
+    settings.onChange("save", () => this.settleFailure());
+    settings.onChange("stop-writes-on-bgsave-error", () => this.settleFailure());
     this.listeners.sessions.add({ reset: stopMonitoring, ended: stopMonitoring });
     this.listeners.sessions.add({ ended: (session) => session.suspension?.end() });
     this.listeners.sessions.add({ ended: (session) => this.clientMemory.forget(session) });
@@ -231,6 +249,25 @@ export class Engine {
       if (held) count(-1);
       held = false;
     };
+  }
+
+  /** Says why the append-only file cannot be written; "" if it can. */
+  setFileFailure(reason: string): void {
+    this.persistence.fileFailure = reason;
+    this.settleFailure();
+  }
+
+  /** Settles whether commands that write are refused. Called when one of the reasons changes. */
+  settleFailure(): void {
+    const { persistence, snapshots, settings } = this;
+    const { save, stopWritesOnBgsaveError } = settings.values;
+    if (snapshots.lastFailed && stopWritesOnBgsaveError && save.length > 0) {
+      persistence.failure = messages.snapshotFailed;
+    } else if (persistence.fileFailure !== "") {
+      persistence.failure = `MISCONF Errors writing to the AOF file: ${persistence.fileFailure}`;
+    } else {
+      persistence.failure = "";
+    }
   }
 
   /** Whether a command that needs memory may run; evicts keys where that helps. While a file loads it always may. */

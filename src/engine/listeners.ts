@@ -36,8 +36,14 @@ export const Notify = {
 } as const;
 export type NotifyClass = typeof Notify[keyof typeof Notify];
 
+/**
+ * Which keys a command may change: those that it names in the selected database; those that it names, in any database; all
+ * keys of the selected database; all keys of the two databases that arguments 1 and 2 number; all keys.
+ */
+export type Reach = "named" | "across" | "database" | "swapped" | "all";
+
 /** A command that may write is about to run in database `db`; `keys` are the indices of the arguments that are keys. */
-export type WriteListener = (db: number, name: string, request: Request, keys: readonly number[]) => void;
+export type WriteListener = (db: number, reach: Reach, request: Request, keys: readonly number[]) => void;
 
 /** The value of the key `bytes[start, end)` changed, or the key went. The bytes are valid during the call. */
 export type KeyChangeListener = (db: Keyspace, bytes: Uint8Array, start: number, end: number) => void;

@@ -6,7 +6,7 @@
  * queues runs behind the last.
  */
 import type { Executor } from "../dispatch/executor.ts";
-import type { Durability } from "../engine/durability.ts";
+import { type Durability, unsavedReply } from "../engine/durability.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Connection } from "./connection.ts";
 
@@ -94,13 +94,13 @@ export class Turn {
   }
 
   /**
-   * Commits what the turn brought, before any of its replies leaves. What cannot be kept is not acknowledged. True if
-   * replies leave later.
+   * Commits what the turn brought, before any of its replies leaves. Changes that cannot be kept are not acknowledged. True
+   * if replies leave later.
    */
   #delay(durability: Durability, waiting: readonly Connection[]): boolean {
     if (!durability.commit()) {
-      const { failure } = this.#engine.persistence;
-      for (const connection of waiting) if (connection.session.wrote) connection.refuse(failure);
+      const reply = unsavedReply(this.#engine.persistence.fileFailure);
+      for (const connection of waiting) if (connection.session.wrote) connection.refuse(reply);
       return false;
     }
     const until = durability.delay();

@@ -5,7 +5,7 @@
 const POLYNOMIAL_HIGH = 0x95ac9329, POLYNOMIAL_LOW = 0xac4bc9b5;
 const STEP = 8;
 
-/** What a byte does to the checksum when 0 to 7 more follow it in a step: 8 tables of 256 entries. */
+/** The effect of a byte on the checksum when 0 to 7 more bytes follow it in a step: 8 tables of 256 entries. */
 const HIGH = new Int32Array(256 * STEP), LOW = new Int32Array(256 * STEP);
 
 for (let n = 0; n < 256; n++) {
@@ -53,7 +53,7 @@ export class Crc64 {
     this.#low = low;
   }
 
-  /** Whether the eight bytes at index `i`, the lowest first, are the checksum of what was added. */
+  /** Whether the eight bytes at index `i`, the lowest first, are the checksum of all added bytes. */
   matches(bytes: Uint8Array, i: number): boolean {
     const view = new DataView(bytes.buffer, bytes.byteOffset);
     return view.getInt32(i, true) === this.#low && view.getInt32(i + 4, true) === this.#high;

@@ -6,12 +6,9 @@ import { type Keyspace, NEVER } from "../store/keyspace.ts";
 import { keyLength, keyStart } from "../store/blocks/record.ts";
 import { CHUNK_SHIFT, type RecordRef } from "../store/memory/arena.ts";
 import type { Store } from "../store/store.ts";
-import { MAGIC, Opcode, VERSION, VERSION_FIELD_DEADLINES } from "./format.ts";
+import { type KeptClock, Opcode, VERSION_FIELD_DEADLINES, VERSION_SNAPSHOT } from "./format.ts";
 import type { RdbOutput } from "./output.ts";
 import { ValueWriter } from "./value_writer.ts";
-
-/** What the access clocks of keys are kept as, if at all: as the setting maxmemory-policy wants it. */
-export type KeptClock = "none" | "idle" | "frequency";
 
 export interface RdbFileOptions {
   /** For the field redis-ver. */
@@ -19,15 +16,21 @@ export interface RdbFileOptions {
   /** The file is the beginning of an append-only file. */
   preamble: boolean;
   clocks: KeptClock;
+  /** Keys that are past their deadline are left out; they are written unless given. */
+  dropExpired?: boolean;
+  /** The version of the format; the usual one of snapshots unless given. Deadlines of fields raise it to the first version that has them. */
+  version?: number;
 }
 
 export class RdbFileWriter {
-  /** Keys written so far. */
+  /** Keys written so far, and those that were past their deadline and left out. */
   keys = 0;
+  expired = 0;
   readonly output: RdbOutput;
   readonly #store: Store;
   readonly #values: ValueWriter;
   readonly #clocks: KeptClock;
+  readonly #dropExpired: boolean;
   #db: Keyspace | undefined;
   readonly #sized = new Set<Keyspace>();
 
@@ -35,10 +38,12 @@ export class RdbFileWriter {
   constructor(store: Store, output: RdbOutput, options: RdbFileOptions) {
     this.#store = store;
     this.output = output;
-    this.#values = new ValueWriter(store, output);
     this.#clocks = options.clocks;
-    const version = hasFieldDeadlines(store) ? VERSION_FIELD_DEADLINES : VERSION;
-    const head = Uint8Array.from(`${MAGIC}${String(version).padStart(4, "0")}`, (c) => c.charCodeAt(0));
+    this.#dropExpired = options.dropExpired ?? false;
+    const { version: wanted = VERSION_SNAPSHOT } = options;
+    const version = hasFieldDeadlines(store) ? Math.max(wanted, VERSION_FIELD_DEADLINES) : wanted;
+    this.#values = new ValueWriter(store, output, version);
+    const head = Uint8Array.from(`REDIS${String(version).padStart(4, "0")}`, (c) => c.charCodeAt(0));
     output.raw(head, 0, head.length);
     this.#field("redis-ver", options.redisVersion);
     this.#field("redis-bits", "64");
@@ -50,8 +55,12 @@ export class RdbFileWriter {
   /** Writes one key. */
   key(db: Keyspace, ref: RecordRef): void {
     const { output } = this;
-    if (db !== this.#db) this.#select(db);
     const deadline = db.deadlineOf(ref);
+    if (this.#dropExpired && deadline !== NEVER && deadline <= this.#store.nowMs) {
+      this.expired++;
+      return;
+    }
+    if (db !== this.#db) this.#select(db);
     if (deadline !== NEVER) {
       output.byte(Opcode.EXPIRETIME_MS);
       output.int64(deadline);

@@ -3,17 +3,32 @@
  * file that does not follow it. Shared by reader and writer, which own the meaning.
  */
 
-/** What every RDB file begins with. */
-export const MAGIC = "REDIS";
+/**
+ * Every RDB file begins with a name and a version in decimal digits: "REDIS0012", "VALKEY080". Redis uses versions below
+ * 80, Valkey those from 80 on.
+ */
+export const REDIS_HEAD = /^REDIS([0-9]{4})/, VALKEY_HEAD = /^VALKEY([0-9]{3})/;
+/** Bytes of a head; both forms have the same length. */
+export const HEAD_BYTES = 9;
 
-/** The newest version that is read: that of Redis 8.0. */
-export const VERSION_READ_MAX = 12;
-/** What is written: Redis 7.0 and whatever came later read it. */
-export const VERSION = 10;
-/** What is written where hashes have fields with deadlines: Redis 7.4 and later. */
-export const VERSION_FIELD_DEADLINES = 12;
+/** The newest versions that are read: those of Redis 8.6 and Valkey 9.1. */
+export const REDIS_VERSION_MAX = 13;
+export const VALKEY_VERSION_MIN = 80, VALKEY_VERSION_MAX = 80;
+
+/** The version of DUMP's payloads: that of Redis 8.6. */
+export const VERSION_DUMP = 13;
+/** The version of snapshots: the newest that Redis 8.0 reads. */
+export const VERSION_SNAPSHOT = 12;
+/** The version of exported files: Redis 7.0, Valkey and everything newer read it. It has no small sets in packed form. */
+export const VERSION_EXPORT = 10;
+/** The first version with sets as listpacks, and the first with deadlines of fields (Redis 7.4). */
+export const VERSION_SET_LISTPACK = 11, VERSION_FIELD_DEADLINES = 12;
 
 export const Opcode = {
+  /** In files of Redis. */
+  KEY_META: 243,
+  /** In files of Valkey. */
+  SLOT_IMPORT: 243,
   SLOT_INFO: 244,
   FUNCTION2: 245,
   FUNCTION_PRE_GA: 246,
@@ -50,10 +65,14 @@ export const RdbType = {
   STREAM_LISTPACKS_2: 19,
   SET_LISTPACK: 20,
   STREAM_LISTPACKS_3: 21,
+  /** In files of Redis. */
   HASH_METADATA_PRE_GA: 22,
+  /** In files of Valkey: each field with value and deadline. */
+  HASH_VALKEY: 22,
   HASH_LISTPACK_EX_PRE_GA: 23,
   HASH_METADATA: 24,
   HASH_LISTPACK_EX: 25,
+  STREAM_LISTPACKS_4: 26,
 } as const;
 
 /** The upper two bits of a length's first byte, and the two bytes that announce more. */
@@ -66,14 +85,25 @@ export const STRING_INT8 = 0, STRING_INT16 = 1, STRING_INT32 = 2, STRING_LZF = 3
 /** Nodes of LIST_QUICKLIST_2. */
 export const NODE_PLAIN = 1, NODE_PACKED = 2;
 
-/** An RDB file or payload that cannot be read. */
+/** Which access clocks of keys a file has: how long they were idle, or how often they were used. */
+export type KeptClock = "none" | "idle" | "frequency";
+
+/** An RDB file or payload that cannot be read. The message follows "the file is …". */
 export class RdbError extends Error {
   override name = "RdbError";
   /** Where the reader was, in bytes from the start. */
   readonly offset: number;
 
-  constructor(offset: number, reason: string) {
-    super(`damaged at byte ${offset}: ${reason}`);
+  constructor(offset: number, reason: string, message = `damaged at byte ${offset}: ${reason}`) {
+    super(message);
     this.offset = offset;
+  }
+}
+
+/** A file of a version that is not read here; it is not damaged. */
+export class RdbVersionError extends RdbError {
+  constructor(server: string, version: number, min: number, max: number) {
+    const known = min === max ? `version ${max} is` : `versions ${min} to ${max} are`;
+    super(0, "", `in RDB version ${version} of ${server}, and only ${known} read`);
   }
 }

@@ -55,7 +55,7 @@ export class RdbInput {
   encoded = false;
 
   readonly #read: ReadBytes;
-  readonly #totalBytes: number;
+  readonly totalBytes: number;
   #buffer: Uint8Array;
   #at = 0;
   #filled: number;
@@ -70,7 +70,7 @@ export class RdbInput {
   /** Reads what `read` delivers, `totalBytes` in all. `buffer` holds the first of it, or all of it. */
   constructor(read: ReadBytes, totalBytes: number, buffer: Uint8Array = new Uint8Array(BUFFER_BYTES), filled = 0) {
     this.#read = read;
-    this.#totalBytes = totalBytes;
+    this.totalBytes = totalBytes;
     this.#buffer = buffer;
     this.#filled = filled;
     this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
@@ -88,7 +88,7 @@ export class RdbInput {
 
   /** Bytes that are still to come. */
   get left(): number {
-    return this.#totalBytes - this.offset;
+    return this.totalBytes - this.offset;
   }
 
   fail(reason: string): never {
@@ -267,7 +267,7 @@ export class RdbInput {
   }
 
   #short(): never {
-    throw new RdbError(this.#totalBytes, "it ends too early");
+    throw new RdbError(this.totalBytes, "it ends too early");
   }
 
   #sum(): void {

@@ -1,24 +1,36 @@
 /**
  * Loading an RDB file into a store: the sequence of opcodes, keys and their attributes around the values that
- * value_reader.ts reads. It runs in steps, so that whoever loads a large file can do other things between them. What
- * MemDB has no place for (streams, functions, data of modules) is walked over and named in the result.
+ * value_reader.ts reads. It runs in steps, so that the caller can do other things between them. Streams,
+ * functions and data of modules have no place in MemDB: they are skipped and named in the result.
  */
 import { latin1 } from "../core/bytes.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import { NEVER } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
-import { MAGIC, Opcode, RdbError, VERSION_READ_MAX } from "./format.ts";
+import {
+  HEAD_BYTES,
+  type KeptClock,
+  Opcode,
+  RdbError,
+  RdbVersionError,
+  REDIS_HEAD,
+  REDIS_VERSION_MAX,
+  VALKEY_HEAD,
+  VALKEY_VERSION_MAX,
+  VALKEY_VERSION_MIN,
+} from "./format.ts";
 import { Held, RdbInput } from "./input.ts";
 import { StoreTarget } from "./store_target.ts";
 import { ValueReader } from "./value_reader.ts";
 import type { Deadline } from "../store/deadline.ts";
 
-const VERSION_DIGITS = 4;
 /** The first version with a checksum at the end. */
 const VERSION_CHECKSUM = 5;
+/** A snapshot from a replication stream ends with the 40 hexadecimal digits that announced its end. */
+const STREAM_MARK = /^[0-9a-f]{40}$/, STREAM_MARK_BYTES = 40;
 /** Keys, or bytes, between two steps. */
 const STEP_KEYS = 256, STEP_BYTES = 1 << 20;
-/** What is walked over is named so often; the rest is counted. */
+/** So many skipped items are named; the rest is counted. */
 const NAMED_MAX = 100;
 
 export interface RdbLoadOptions {
@@ -26,26 +38,35 @@ export interface RdbLoadOptions {
   keepExpired?: boolean;
   /** Otherwise a wrong checksum is no error. As the setting rdbchecksum. */
   checksum?: boolean;
+  /** Keys between two steps. */
+  stepKeys?: number;
+  /** Keys keep the clocks that the file has, also where maxmemory-policy uses others. */
+  keepClocks?: boolean;
 }
 
 export interface RdbLoadResult {
   version: number;
+  /** Whose format it is: "Redis" or "Valkey". */
+  server: string;
   /** The auxiliary fields: redis-ver, ctime and so on. */
   fields: Map<string, string>;
   keys: number;
   expired: number;
   /** Collections without elements, which are dropped as Redis drops them. */
   empty: number;
-  /** What was walked over, for example `the key "events" in database 0: a stream`; of many the first. */
+  /** Skipped items, for example `the key "events" in database 0: a stream`; of many the first. */
   skipped: string[];
   skippedCount: number;
+  clocks: KeptClock;
   /** Bytes of the whole file as it was read, behind the checksum. */
   endOffset: number;
+  /** Nothing follows but the mark that ends a snapshot in a replication stream. */
+  hasStreamMark: boolean;
 }
 
-/** Whether a file or AOF that begins with these bytes is in RDB format. */
+/** Whether a file or AOF that begins with these bytes is in RDB format, complete or cut off. */
 export function isRdb(head: Uint8Array): boolean {
-  return latin1(head, 0, Math.min(head.length, MAGIC.length)) === MAGIC;
+  return /^(REDIS|VALKEY)/.test(latin1(head, 0, Math.min(head.length, HEAD_BYTES)));
 }
 
 /** The attributes that stand before a key. */
@@ -58,13 +79,16 @@ interface Attributes {
 export class RdbLoader {
   readonly result: RdbLoadResult = {
     version: 0,
+    server: "",
     fields: new Map(),
     keys: 0,
     expired: 0,
     empty: 0,
     skipped: [],
     skippedCount: 0,
+    clocks: "none",
     endOffset: 0,
+    hasStreamMark: false,
   };
   readonly #store: Store;
   readonly #input: RdbInput;
@@ -84,8 +108,10 @@ export class RdbLoader {
   /** Loads all of the input at once. Throws RdbError; the store then holds what came before the damage. */
   run(): RdbLoadResult {
     for (const _ of this.steps());
-    if (this.#input.left > 0) this.#input.fail(`${this.#input.left} bytes follow the end`);
-    return this.result;
+    const { result } = this;
+    const rest = this.#input.totalBytes - result.endOffset;
+    if (rest > 0 && !result.hasStreamMark) this.#input.fail(`${rest} bytes follow the end`);
+    return result;
   }
 
   /** Loads step by step. Throws RdbError. */
@@ -94,7 +120,9 @@ export class RdbLoader {
     this.#header();
     let db = this.#database(0);
     let attributes = noAttributes();
+    let metadata = false;
     let steppedKeys = 0, steppedBytes = 0;
+    const { stepKeys = STEP_KEYS } = this.#options;
     for (;;) {
       const code = input.byte();
       switch (code) {
@@ -106,6 +134,10 @@ export class RdbLoader {
         case Opcode.RESIZEDB:
           input.plainLength();
           input.plainLength();
+          break;
+        case Opcode.KEY_META:
+          if (this.#values.valkey) this.#skipSlotImport();
+          else for (let classes = input.count(1); classes > 0; classes--) metadata = this.#values.skipKeyMetadata();
           break;
         case Opcode.SLOT_INFO:
           for (let i = 0; i < 3; i++) input.plainLength();
@@ -140,7 +172,9 @@ export class RdbLoader {
         default:
           this.#load(db, code, attributes);
           attributes = noAttributes();
-          if (++steppedKeys >= STEP_KEYS || input.offset - steppedBytes >= STEP_BYTES) {
+          if (metadata) this.#skipped("metadata that a module attached to a key");
+          metadata = false;
+          if (++steppedKeys >= stepKeys || input.offset - steppedBytes >= STEP_BYTES) {
             steppedKeys = 0;
             steppedBytes = input.offset;
             yield;
@@ -151,14 +185,18 @@ export class RdbLoader {
 
   #header(): void {
     const input = this.#input;
-    input.raw(MAGIC.length + VERSION_DIGITS);
+    input.raw(HEAD_BYTES);
     const head = latin1(input.bytes, input.start, input.end);
-    if (!/^REDIS[0-9]{4}$/.test(head)) throw new RdbError(0, "it does not begin as an RDB file does");
-    const version = Number(head.slice(MAGIC.length));
-    if (version < 1 || version > VERSION_READ_MAX) {
-      throw new RdbError(0, `its RDB version is ${version}; versions from 1 to ${VERSION_READ_MAX} can be read`);
-    }
+    const ofValkey = VALKEY_HEAD.exec(head);
+    const version = Number((ofValkey ?? REDIS_HEAD.exec(head))?.[1]);
+    if (Number.isNaN(version)) throw new RdbError(0, "it does not begin as an RDB file does");
+    const [server, min, max] = ofValkey === null
+      ? ["Redis", 1, REDIS_VERSION_MAX]
+      : ["Valkey", VALKEY_VERSION_MIN, VALKEY_VERSION_MAX];
+    if (version < min || version > max) throw new RdbVersionError(server, version, min, max);
     this.result.version = version;
+    this.result.server = server;
+    this.#values.valkey = ofValkey !== null;
   }
 
   #database(index: number): Keyspace {
@@ -187,9 +225,19 @@ export class RdbLoader {
       return target.drop();
     }
     const ref = target.attach(db, key.bytes, 0, key.end, deadline);
+    if (frequency >= 0) result.clocks = "frequency";
+    else if (idleSeconds >= 0) result.clocks = "idle";
+    if (this.#options.keepClocks) store.frequencies = result.clocks === "frequency";
     if (store.frequencies && frequency >= 0) store.setFrequency(ref, frequency);
     if (!store.frequencies && idleSeconds >= 0) store.setIdle(ref, idleSeconds);
     result.keys++;
+  }
+
+  /** The state of a move of slots between nodes of a cluster: a name and ranges of slots. */
+  #skipSlotImport(): void {
+    const input = this.#input;
+    input.string();
+    for (let numbers = 2 * input.count(2); numbers > 0; numbers--) input.plainLength();
   }
 
   #skipped(what: string): void {
@@ -203,6 +251,9 @@ export class RdbLoader {
       input.fail("the checksum is not that of what precedes it");
     }
     result.endOffset = input.offset;
+    if (input.left !== STREAM_MARK_BYTES) return;
+    input.raw(STREAM_MARK_BYTES);
+    result.hasStreamMark = STREAM_MARK.test(latin1(input.bytes, input.start, input.end));
   }
 }
 

@@ -8,7 +8,7 @@ import { LENGTH_32_BYTE, LENGTH_64_BYTE, STRING_INT16, STRING_INT32, STRING_INT8
 import { compress } from "./lzf.ts";
 
 const BUFFER_BYTES = 64 * 1024;
-/** What is kept of the room for one long string. */
+/** Room for one long string above this is not kept. */
 const KEPT_BYTES = 1 << 20;
 /** Longer strings than this are never the text of an integer that has an encoding. */
 const INTEGER_TEXT_MAX = 11;
@@ -17,7 +17,7 @@ const COMPRESSED_MIN = 20;
 const COMPRESSION_GAIN_MIN = 4;
 
 export class RdbOutput {
-  /** What was written and not yet taken: `bytes[0, length)`. */
+  /** Bytes that were written and not yet taken: `bytes[0, length)`. */
   bytes = new Uint8Array(BUFFER_BYTES);
   length = 0;
   readonly #compression: boolean;
@@ -31,7 +31,7 @@ export class RdbOutput {
     this.#crc = options.checksum ? new Crc64() : undefined;
   }
 
-  /** Says that somebody has taken all that was written. */
+  /** The caller has taken all that was written. */
   taken(): void {
     this.#sum();
     this.length = this.#summed = 0;

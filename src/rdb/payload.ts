@@ -6,7 +6,7 @@
 import type { Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
 import { Crc64 } from "./crc64.ts";
-import { RdbError, VERSION_READ_MAX } from "./format.ts";
+import { RdbError, REDIS_VERSION_MAX, VERSION_DUMP } from "./format.ts";
 import { RdbInput } from "./input.ts";
 import { RdbOutput } from "./output.ts";
 import { StoreTarget } from "./store_target.ts";
@@ -20,10 +20,10 @@ const CHECKSUM_BYTES = 8;
 /** The payload of a key's value. `compression` as the setting rdbcompression. */
 export function dumpValue(store: Store, db: Keyspace, ref: RecordRef, compression: boolean): Uint8Array {
   const output = new RdbOutput({ compression, checksum: true });
-  const writer = new ValueWriter(store, output);
+  const writer = new ValueWriter(store, output, VERSION_DUMP);
   output.byte(writer.typeOf(db, ref));
   writer.write(db, ref);
-  output.int16(writer.version);
+  output.int16(VERSION_DUMP);
   output.checksum();
   return output.bytes.subarray(0, output.length);
 }
@@ -33,7 +33,7 @@ export function isSound(payload: Uint8Array, skipChecksum = false): boolean {
   const footer = payload.length - FOOTER_BYTES;
   if (footer < 0) return false;
   const version = payload[footer] | payload[footer + 1] << 8;
-  if (version > VERSION_READ_MAX) return false;
+  if (version > REDIS_VERSION_MAX) return false;
   if (skipChecksum || payload.subarray(footer + 2).every((byte) => byte === 0)) return true;
   const crc = new Crc64();
   crc.add(payload, 0, footer + 2);

@@ -1,6 +1,6 @@
 /**
- * What DEBUG RELOAD does: all data leaves the store as a snapshot and comes back from it, as a proof that nothing is lost on
- * the way.
+ * DEBUG RELOAD: all data leaves the store as a snapshot and is loaded from it again, which shows that nothing is lost on the
+ * way.
  */
 import type { Engine } from "../engine/engine.ts";
 import { ExpiryMode } from "../store/keyspace.ts";

@@ -1,56 +1,79 @@
 /**
  * Snapshots as files: at once, while everything waits, or in the background, in slices between turns of the event loop.
  * Either way the file has the data of the moment when it was asked for, is written under another name, made safe, and
- * only then gets its own: whoever finds it finds it whole.
+ * only then gets its own: under that name there is always a whole file.
  *
  * There is no fork. In the background, a command that is about to change a key that is not written yet has it written
  * first (walk.ts). One value is written in one slice, however large. FLUSHALL ends a snapshot, as in Redis; FLUSHDB and
  * SWAPDB wait until the rest of it is taken.
  */
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { doing, doingLater, isSystemError, reasonOf } from "../core/io_error.ts";
+import { block, KeyDelay, wait } from "../engine/delay.ts";
 import { REDIS_VERSION } from "../core/version.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { KeyChangeListener, WriteListener } from "../engine/listeners.ts";
-import { type KeptClock, RdbFileWriter } from "./file_writer.ts";
+import { RdbFileWriter } from "./file_writer.ts";
+import type { KeptClock } from "./format.ts";
+import { makeWay, own } from "./ownership.ts";
 import { RdbOutput } from "./output.ts";
 import { SnapshotWalk } from "../store/walk.ts";
+import type { SettingValues } from "../settings/settings.ts";
 
 /** A slice ends after so much time, so many keys, or so many bytes. */
 const SLICE_US = 2000, SLICE_KEYS = 4096, SLICE_BYTES = 1 << 20;
+const CREATE = { write: true, create: true, truncate: true } as const;
+/** The longest wait for rdb-key-save-delay at once. */
+const WAIT_MS_MAX = 20;
 /** Steps of the walk, each of a few keys, between two looks at the clock. */
 const STEPS_AT_ONCE = 32;
 
 export interface SaveOptions {
   /** The file is the beginning of an append-only file. */
   preamble?: boolean;
+  /** Keys that are past their deadline are left out; they are written unless given. */
+  dropExpired?: boolean;
+  /** The version of the format; the usual one of snapshots unless given. */
+  version?: number;
+  /** Which access clocks of keys are kept; those that maxmemory-policy uses unless given. */
+  clocks?: KeptClock;
 }
 
-/** Where SAVE and BGSAVE write: dbfilename in dir. */
-export function snapshotPath(engine: Engine): string {
-  const { dir, dbfilename } = engine.settings.values;
-  return join(dir, dbfilename);
+/** Where snapshots are read and written: dbfilename in dir. */
+export function snapshotPath({ dir, dbfilename }: Pick<SettingValues, "dbfilename" | "dir">): string {
+  return resolve(dir, dbfilename);
 }
 
-/** Writes a snapshot while everything waits. Throws what Deno throws; the path then has what it had. */
-export function saveNow(engine: Engine, path: string, options: SaveOptions = {}): void {
+/** Writes a snapshot while everything waits. Throws IoError; the path then has what it had. Returns what was written. */
+export function saveNow(
+  engine: Engine,
+  path: string,
+  options: SaveOptions = {},
+): Pick<RdbFileWriter, "expired" | "keys"> {
   const temporary = temporaryPath(path);
   const writer = createWriter(engine, options);
-  const walk = new SnapshotWalk(engine.store, (db, ref) => writer.key(db, ref));
-  using file = Deno.openSync(temporary, { write: true, create: true, truncate: true });
+  const delay = keyDelayOf(engine);
+  const walk = new SnapshotWalk(engine.store, (db, ref) => {
+    if (delay.active) block(delay.after(1));
+    writer.key(db, ref);
+  });
+  using file = doing("write", temporary, () => Deno.openSync(temporary, CREATE));
   try {
     while (!walk.done) {
       walk.step();
-      if (writer.output.length >= SLICE_BYTES) flush(file, writer.output);
+      if (writer.output.length >= SLICE_BYTES) flush(file, temporary, writer.output);
     }
     writer.end();
-    flush(file, writer.output);
-    file.syncSync();
-    Deno.renameSync(temporary, path);
+    flush(file, temporary, writer.output);
+    doing("sync", temporary, () => file.syncSync());
+    makeWay(engine, path);
+    doing(`rename ${temporary} to`, path, () => Deno.renameSync(temporary, path));
   } catch (error) {
     discard(temporary);
     throw error;
   }
-  syncFolder(path);
+  doing("sync", dirname(path), () => syncFolder(path));
+  return writer;
 }
 
 /** A snapshot in memory. */
@@ -62,26 +85,52 @@ export function snapshotImage(engine: Engine): Uint8Array {
   return writer.output.bytes.subarray(0, writer.output.length);
 }
 
-/** SAVE: writes the snapshot file and counts it. Throws what Deno throws. */
+/** SAVE: writes the snapshot file and counts it. Throws IoError. */
 export function save(engine: Engine): void {
-  const path = snapshotPath(engine);
+  const path = snapshotPath(engine.settings.values);
   try {
     saveNow(engine, path);
   } catch (error) {
-    engine.log("warning", `Cannot write the snapshot ${path}: ${(error as Error).message}`);
+    engine.log("warning", `Cannot write the snapshot ${path}: ${reasonOf(error)}`);
     throw error;
   }
-  succeeded(engine, engine.stats.changes, engine.clock.nowMs());
+  succeeded(engine, path, engine.stats.changes);
   engine.log("notice", `Wrote the snapshot ${path}`);
+}
+
+/** Whether a server that ends must write a snapshot: there are save points, and everything is loaded. */
+export function savesAtEnd({ persistence, settings }: Engine): boolean {
+  return settings.values.save.length > 0 && !persistence.loading;
+}
+
+/** Ends a snapshot that is being written and writes one at once. False if that failed; the log has the reason. */
+export function saveAtEnd(engine: Engine): boolean {
+  engine.snapshots.cancel?.();
+  try {
+    save(engine);
+    return true;
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    return false;
+  }
 }
 
 /**
  * BGSAVE: begins a snapshot of this moment; there must be none yet. The promise is fulfilled when it is written, has
- * failed or was cancelled; it never rejects, `engine.snapshots` and the log tell. Throws what Deno throws when the file
- * cannot be made.
+ * failed or was cancelled; it never rejects, `engine.snapshots` and the log tell. Throws IoError when the file cannot be
+ * created.
  */
 export function saveInBackground(engine: Engine): Promise<void> {
-  return new BackgroundSave(engine, snapshotPath(engine)).run();
+  const { snapshots, clock } = engine;
+  snapshots.triedMs = clock.nowMs();
+  let background: BackgroundSave;
+  try {
+    background = new BackgroundSave(engine, snapshotPath(engine.settings.values));
+  } catch (error) {
+    failed(engine, reasonOf(error));
+    throw error;
+  }
+  return background.run();
 }
 
 class BackgroundSave {
@@ -92,10 +141,11 @@ class BackgroundSave {
   readonly #writer: RdbFileWriter;
   readonly #walk: SnapshotWalk;
   readonly #changes: number;
+  readonly #delay: KeyDelay;
   #cancelled = false;
-  // What goes without a command (expired, evicted) is not in the snapshot if it was not written before.
   /** Ends listening to writes and changes. */
   readonly #listening: (() => void)[] = [];
+  // A key that goes without a command (expired, evicted) is written before.
   readonly #listener: KeyChangeListener = (db, bytes, start, end) =>
     this.#walk.beforeChange(db.index, bytes, start, end);
 
@@ -104,7 +154,8 @@ class BackgroundSave {
     this.#path = path;
     this.#temporary = temporaryPath(path);
     this.#changes = engine.stats.changes;
-    this.#file = Deno.openSync(this.#temporary, { write: true, create: true, truncate: true });
+    this.#delay = keyDelayOf(engine);
+    this.#file = doing("write", this.#temporary, () => Deno.openSync(this.#temporary, CREATE));
     this.#writer = createWriter(engine, {});
     this.#walk = new SnapshotWalk(engine.store, (db, ref) => this.#writer.key(db, ref));
   }
@@ -121,21 +172,20 @@ class BackgroundSave {
     try {
       await this.#write();
       this.#leave();
-      succeeded(engine, this.#changes, engine.clock.nowMs());
+      succeeded(engine, this.#path, this.#changes);
       snapshots.lastSeconds = Math.floor((engine.clock.monotonicUs() - startUs) / 1e6);
       engine.log("notice", `Wrote the snapshot ${this.#path}: ${this.#writer.keys} keys`);
     } catch (error) {
       if (this.#cancelled) return;
       this.#leave();
       discard(this.#temporary);
-      snapshots.lastFailed = true;
-      engine.log("warning", `Cannot write the snapshot ${this.#path}: ${(error as Error).message}`);
+      failed(engine, `${this.#path}: ${reasonOf(error)}`);
     } finally {
       this.#file.close();
     }
   }
 
-  /** Ends it at once, as far as anybody can see. */
+  /** Ends it at once, as far as clients can see. */
   #cancel(): void {
     this.#cancelled = true;
     this.#leave();
@@ -143,41 +193,53 @@ class BackgroundSave {
     this.#engine.log("notice", `The snapshot ${this.#path} was given up`);
   }
 
-  #beforeWrite(...[db, name, { bytes, start, end }, keys]: Parameters<WriteListener>): void {
+  #beforeWrite(...[db, reach, { bytes, start, end }, keys]: Parameters<WriteListener>): void {
     const walk = this.#walk;
-    if (name === "flushall") return this.#cancel();
-    if (name === "flushdb" || name === "swapdb") { while (!walk.done) walk.step(); }
-    // These two reach into other databases.
-    const wide = name === "move" || name === "copy";
+    if (reach === "all") return this.#cancel();
+    if (reach === "database" || reach === "swapped") { while (!walk.done) walk.step(); }
     for (const i of keys) {
-      if (!wide) walk.beforeChange(db, bytes, start[i], end[i]);
+      if (reach !== "across") walk.beforeChange(db, bytes, start[i], end[i]);
       else this.#engine.store.databases.forEach(({ index }) => walk.beforeChange(index, bytes, start[i], end[i]));
     }
   }
 
   async #write(): Promise<void> {
     const { output } = this.#writer;
+    const path = this.#path, temporary = this.#temporary;
     while (!this.#walk.done) {
+      const keys = this.#writer.keys;
       this.#slice();
       this.#engine.snapshots.keysWritten = this.#writer.keys;
-      flush(this.#file, output);
-      await new Promise((resolve) => setTimeout(resolve));
-      if (this.#cancelled) throw new Error("given up");
+      flush(this.#file, temporary, output);
+      await this.#turn(this.#writer.keys - keys);
     }
     this.#writer.end();
-    flush(this.#file, output);
-    await this.#file.sync();
+    flush(this.#file, temporary, output);
+    await doingLater("sync", temporary, () => this.#file.sync());
     if (this.#cancelled) throw new Error("given up");
-    await Deno.rename(this.#temporary, this.#path);
-    await syncFolderLater(this.#path);
+    makeWay(this.#engine, path);
+    await doingLater(`rename ${temporary} to`, path, () => Deno.rename(temporary, path));
+    await doingLater("sync", dirname(path), () => syncFolderLater(path));
+  }
+
+  /** Lets others have their turn, and waits as long as the setting wants for so many keys. */
+  async #turn(keys: number): Promise<void> {
+    let leftMs = this.#delay.after(keys);
+    do {
+      // In pieces, so that a cancelled snapshot ends soon.
+      await wait(Math.min(leftMs, WAIT_MS_MAX));
+      leftMs -= WAIT_MS_MAX;
+      if (this.#cancelled) throw new Error("given up");
+    } while (leftMs > 0);
   }
 
   #slice(): void {
     const walk = this.#walk, writer = this.#writer, { clock } = this.#engine;
     const untilUs = clock.monotonicUs() + SLICE_US;
-    const untilKeys = writer.keys + SLICE_KEYS;
+    const delayed = this.#delay.active;
+    const untilKeys = writer.keys + (delayed ? 1 : SLICE_KEYS), steps = delayed ? 1 : STEPS_AT_ONCE;
     do {
-      for (let i = 0; i < STEPS_AT_ONCE && !walk.done; i++) walk.step();
+      for (let i = 0; i < steps && !walk.done; i++) walk.step();
     } while (
       !walk.done && writer.keys < untilKeys && writer.output.length < SLICE_BYTES && clock.monotonicUs() < untilUs
     );
@@ -189,13 +251,15 @@ class BackgroundSave {
   }
 }
 
-function createWriter(engine: Engine, { preamble = false }: SaveOptions): RdbFileWriter {
-  const { rdbcompression, rdbchecksum } = engine.settings.values;
+function createWriter(engine: Engine, options: SaveOptions): RdbFileWriter {
+  const { rdbcompression, rdbchecksum, maxmemoryPolicy } = engine.settings.values;
   const output = new RdbOutput({ compression: rdbcompression, checksum: rdbchecksum });
   return new RdbFileWriter(engine.store, output, {
     redisVersion: REDIS_VERSION,
-    preamble,
-    clocks: keptClock(engine.settings.values.maxmemoryPolicy),
+    preamble: options.preamble ?? false,
+    clocks: options.clocks ?? keptClock(maxmemoryPolicy),
+    dropExpired: options.dropExpired,
+    version: options.version,
   });
 }
 
@@ -203,20 +267,37 @@ function keptClock(policy: string): KeptClock {
   return policy.endsWith("lru") ? "idle" : policy.endsWith("lfu") ? "frequency" : "none";
 }
 
-function succeeded({ snapshots }: Engine, changes: number, nowMs: number): void {
+function succeeded(engine: Engine, path: string, changes: number): void {
+  const { snapshots } = engine;
+  own(engine, path);
   snapshots.saves++;
-  snapshots.lastSaveMs = nowMs;
+  snapshots.failures = 0;
+  snapshots.lastSaveMs = engine.clock.nowMs();
   snapshots.savedChanges = changes;
   snapshots.lastFailed = false;
+  engine.settleFailure();
+}
+
+function failed(engine: Engine, reason: string): void {
+  engine.snapshots.lastFailed = true;
+  engine.snapshots.failures++;
+  engine.settleFailure();
+  engine.log("warning", `Cannot write the snapshot ${reason}`);
+}
+
+function keyDelayOf({ settings }: Engine): KeyDelay {
+  return new KeyDelay(() => settings.values.rdbKeySaveDelay);
 }
 
 function temporaryPath(path: string): string {
   return join(dirname(path), `temp-${Deno.pid}-${crypto.randomUUID().slice(0, 8)}.rdb`);
 }
 
-function flush(file: Deno.FsFile, output: RdbOutput): void {
+function flush(file: Deno.FsFile, path: string, output: RdbOutput): void {
   const { bytes, length } = output;
-  for (let at = 0; at < length;) at += file.writeSync(bytes.subarray(at, length));
+  doing("write", path, () => {
+    for (let at = 0; at < length;) at += file.writeSync(bytes.subarray(at, length));
+  });
   output.taken();
 }
 
@@ -224,7 +305,7 @@ function discard(path: string): void {
   try {
     Deno.removeSync(path);
   } catch {
-    // It was never made.
+    // It was never created.
   }
 }
 
@@ -239,7 +320,7 @@ function syncFolder(path: string): void {
   }
 }
 
-/** `syncFolder` that nobody waits for. */
+/** `syncFolder` in the background. */
 async function syncFolderLater(path: string): Promise<void> {
   if (Deno.build.os === "windows") return;
   using folder = await Deno.open(dirname(path), { read: true });

@@ -1,6 +1,6 @@
 /**
  * Values that are read become values of the store here: one body of the arena, in the encoding that the settings give it,
- * which belongs to nobody until `attach` gives it a key. A value with the same element twice is no value.
+ * which belongs to no key until `attach`. A value with the same element twice is no value.
  */
 import { NO_BYTES } from "../core/bytes.ts";
 import type { HashValue } from "../store/values/hash_value.ts";

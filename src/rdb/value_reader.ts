@@ -25,7 +25,7 @@ export type AddField = (
 
 /**
  * Where values go. One of its methods is called for a value; it calls `fill` once, with the function that takes the
- * elements. `count` is about how many will come. What `fill` throws passes through.
+ * elements. `count` is about how many will come. Exceptions of `fill` pass through.
  */
 export interface ValueTarget {
   string(bytes: Uint8Array, start: number, end: number): void;
@@ -45,16 +45,20 @@ export const nowhere: ValueTarget = {
 };
 
 const MODULE_END = 0, MODULE_FLOAT = 3, MODULE_DOUBLE = 4, MODULE_STRING = 5;
+const KEY_METADATA_CLASS_BYTES = 4;
 const STREAM_ID_BYTES = 16, TIME_BYTES = 8;
 /** Redis keeps the deadlines of fields in 48 bits. */
 const FIELD_DEADLINE_MAX = 2 ** 48 - 1;
-/** What a count is taken for if a blob does not say it. */
+/** The count that is assumed when a blob does not tell it. */
 const COUNT_GUESS = 1 << 16;
 
 export class ValueReader {
+  /** The types are those of Valkey where the two servers differ. */
+  valkey = false;
   readonly #input: RdbInput;
   readonly #blob = new Blob();
   readonly #held = new Held();
+  readonly #secondHeld = new Held();
 
   constructor(input: RdbInput) {
     this.#input = input;
@@ -97,9 +101,12 @@ export class ValueReader {
       case RdbType.ZSET_LISTPACK:
         this.#scoredBlob("listpack", target);
         return "";
+      case RdbType.HASH_VALKEY:
+        if (this.valkey) this.#valkeyHash(target);
+        else this.#hash(type, target);
+        return "";
       case RdbType.HASH:
       case RdbType.HASH_METADATA:
-      case RdbType.HASH_METADATA_PRE_GA:
         this.#hash(type, target);
         return "";
       case RdbType.HASH_ZIPMAP:
@@ -122,6 +129,7 @@ export class ValueReader {
       case RdbType.STREAM_LISTPACKS:
       case RdbType.STREAM_LISTPACKS_2:
       case RdbType.STREAM_LISTPACKS_3:
+      case RdbType.STREAM_LISTPACKS_4:
         this.#skipStream(type);
         return "a stream";
       case RdbType.MODULE_2:
@@ -136,9 +144,23 @@ export class ValueReader {
   skipModule(): string {
     const input = this.#input;
     const name = moduleName(input);
+    this.#skipModuleData();
+    return `a value of the module type ${name}`;
+  }
+
+  /** Skips what a module attached to a key. Returns true. */
+  skipKeyMetadata(): true {
+    this.#input.skip(KEY_METADATA_CLASS_BYTES);
+    this.#skipModuleData();
+    return true;
+  }
+
+  /** Skips the values of a module up to their end mark. */
+  #skipModuleData(): void {
+    const input = this.#input;
     for (;;) {
       const code = input.plainLength();
-      if (code === MODULE_END) return `a value of the module type ${name}`;
+      if (code === MODULE_END) return;
       if (code === MODULE_FLOAT) input.skip(4);
       else if (code === MODULE_DOUBLE) input.skip(8);
       else if (code === MODULE_STRING) input.string();
@@ -238,6 +260,23 @@ export class ValueReader {
     });
   }
 
+  /** Fields with value and deadline, of which -1 is none. */
+  #valkeyHash(target: ValueTarget): void {
+    const input = this.#input, name = this.#held, value = this.#secondHeld;
+    const count = input.count(2 + TIME_BYTES);
+    target.hash(count, (add) => {
+      for (let i = 0; i < count; i++) {
+        input.string();
+        name.hold(input);
+        input.string();
+        value.hold(input);
+        const deadline = input.int64();
+        if (deadline < -1 || deadline > FIELD_DEADLINE_MAX) input.fail("a field's deadline is no time");
+        add(name.bytes, 0, name.end, value.bytes, 0, value.end, deadline < 0 ? NEVER : deadline);
+      }
+    });
+  }
+
   #fieldBlob(kind: BlobKind, withDeadlines: boolean, target: ValueTarget): void {
     const blob = this.#open(kind);
     target.hash(countOf(blob, withDeadlines ? 3 : 2), (add) => {
@@ -280,10 +319,21 @@ export class ValueReader {
       }
       for (let consumers = input.count(TIME_BYTES); consumers > 0; consumers--) {
         input.string();
-        input.skip(type === RdbType.STREAM_LISTPACKS_3 ? 2 * TIME_BYTES : TIME_BYTES);
+        input.skip(type >= RdbType.STREAM_LISTPACKS_3 ? 2 * TIME_BYTES : TIME_BYTES);
         for (let pending = input.count(STREAM_ID_BYTES); pending > 0; pending--) input.skip(STREAM_ID_BYTES);
       }
     }
+    if (type < RdbType.STREAM_LISTPACKS_4) return;
+    // Producers with the IDs of their messages, between two settings and two counters.
+    skipLengths(2);
+    for (let producers = input.count(2); producers > 0; producers--) {
+      input.string();
+      for (let messages = input.count(3); messages > 0; messages--) {
+        input.string();
+        skipLengths(2);
+      }
+    }
+    skipLengths(2);
   }
 }
 

@@ -10,19 +10,20 @@ import { Packed } from "../store/blocks/packed.ts";
 import type { MemberSet } from "../store/values/set.ts";
 import type { SortedSet } from "../store/values/sorted_set.ts";
 import type { Store } from "../store/store.ts";
-import { NODE_PACKED, NODE_PLAIN, RdbType, VERSION, VERSION_FIELD_DEADLINES } from "./format.ts";
+import { NODE_PACKED, NODE_PLAIN, RdbType, VERSION_FIELD_DEADLINES, VERSION_SET_LISTPACK } from "./format.ts";
 import type { RdbOutput } from "./output.ts";
 import type { BodyRef, RecordRef } from "../store/memory/arena.ts";
 
 export class ValueWriter {
-  /** The version that a reader of what was written so far must know. */
-  version: number = VERSION;
   readonly #store: Store;
+  /** The version whose forms may be used. */
+  readonly #version: number;
   readonly #output: RdbOutput;
   readonly #packed: Packed;
 
-  constructor(store: Store, output: RdbOutput) {
+  constructor(store: Store, output: RdbOutput, version: number) {
     this.#store = store;
+    this.#version = version;
     this.#output = output;
     this.#packed = new Packed(store.arena);
   }
@@ -36,14 +37,21 @@ export class ValueWriter {
       case Type.LIST:
         return RdbType.LIST_QUICKLIST_2;
       case Type.SET:
-        // A listpack would need version 11.
-        return encoding === Encoding.INTSET ? RdbType.SET_INTSET : RdbType.SET;
+        if (encoding === Encoding.INTSET) return RdbType.SET_INTSET;
+        return encoding === Encoding.LISTPACK && this.#version >= VERSION_SET_LISTPACK
+          ? RdbType.SET_LISTPACK
+          : RdbType.SET;
       case Type.ZSET:
         return encoding === Encoding.LISTPACK ? RdbType.ZSET_LISTPACK : RdbType.ZSET_2;
       case Type.HASH:
         if (encoding === Encoding.LISTPACK) return RdbType.HASH_LISTPACK;
-        if (encoding === Encoding.HASHTABLE || this.#earliest(db, ref) === NEVER) return RdbType.HASH;
-        return encoding === Encoding.LISTPACK_EX ? RdbType.HASH_LISTPACK_EX : RdbType.HASH_METADATA;
+        // A packed hash keeps room for deadlines when the last of them has gone, and its form with that.
+        if (encoding === Encoding.LISTPACK_EX && this.#version >= VERSION_FIELD_DEADLINES) {
+          return RdbType.HASH_LISTPACK_EX;
+        }
+        return encoding === Encoding.HASHTABLE || this.#earliest(db, ref) === NEVER
+          ? RdbType.HASH
+          : RdbType.HASH_METADATA;
     }
     throw new InvariantError("a type has no form in RDB files");
   }
@@ -73,8 +81,7 @@ export class ValueWriter {
       case RdbType.HASH_METADATA:
         return this.#hash(type, encoding, body);
       case RdbType.HASH_LISTPACK_EX:
-        this.version = VERSION_FIELD_DEADLINES;
-        output.int64(this.#earliest(db, ref));
+        output.int64(Math.max(0, this.#earliest(db, ref)));
         return this.#image(body);
       default:
         return this.#image(body);
@@ -113,7 +120,7 @@ export class ValueWriter {
     sets.open(encoding, body);
     const count = sets.length;
     output.count(count);
-    // From the last: whoever reads it adds each element before all others.
+    // From the last to the first, as Redis does: the reader adds each element before all others.
     sets.seek(count - 1);
     for (let i = 0; i < count; i++) {
       sets.back();
@@ -136,10 +143,7 @@ export class ValueWriter {
     const output = this.#output, hashes = this.#hashes;
     hashes.open(encoding, body);
     const earliest = type === RdbType.HASH ? NEVER : hashes.earliestDeadline(encoding, body);
-    if (earliest !== NEVER) {
-      this.version = VERSION_FIELD_DEADLINES;
-      output.int64(earliest);
-    }
+    if (earliest !== NEVER) output.int64(earliest);
     output.count(hashes.length);
     hashes.each(() => {
       // Counted from 1, because 0 stands for none.

@@ -8,8 +8,8 @@ const INDENT = 38;
 
 const all: readonly { readonly title: string; readonly settings: readonly Setting[] }[] = sections;
 
-function hasEffect({ idle, fixed }: Setting): boolean {
-  return idle === undefined && fixed === undefined;
+function hasEffect({ idle, fixed, hidden }: Setting): boolean {
+  return idle === undefined && fixed === undefined && hidden === undefined;
 }
 
 function defaultOf({ defaultNote, initial }: Setting): string {

@@ -175,7 +175,10 @@ function settle(settings: Settings, given: ReadonlySet<SettingName>, { kindOf }:
   }
   const aof = kindOf(values.aofpath);
   if (aof === "folder") throw new UsageError(`aofpath '${values.aofpath}' is a folder, not a file`);
-  if (!given.has("restoredb")) settings.initDefault("restoredb", [aof === "file" ? "yes" : "no"]);
+  if (given.has("restoredb")) return;
+  const { dir, dbfilename, appenddirname } = values;
+  const redisFiles = kindOf(resolve(dir, dbfilename)) === "file" || kindOf(resolve(dir, appenddirname)) === "folder";
+  settings.initDefault("restoredb", [aof === "file" || redisFiles ? "yes" : "no"]);
 }
 
 /** Words as a setting takes them: true and 1 are yes, lists may be one word with blanks, addresses have commas too. */

@@ -3,6 +3,7 @@
  */
 import { AofError } from "../aof/replay.ts";
 import { MEMDB_VERSION } from "../core/version.ts";
+import { saveAtEnd, savesAtEnd, snapshotPath } from "../rdb/save.ts";
 import type { Settings } from "../settings/settings.ts";
 import { Logger } from "./logger.ts";
 import { SeedError } from "../tools/seed_error.ts";
@@ -22,6 +23,8 @@ const EXIT_SOFTWARE = 70;
 export async function serve(options: ServeOptions): Promise<number> {
   const { settings } = options;
   const logger = new Logger(settings);
+  // Listened to, a limit on the size of files makes writes fail, as a full disk does; otherwise it ends the process.
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGXFSZ", () => {});
   const { promise: stopped, resolve: stop } = Promise.withResolvers<string>();
   let server: Server;
   try {
@@ -39,9 +42,12 @@ export async function serve(options: ServeOptions): Promise<number> {
     logger.write("warning", startFailure(error, settings));
     return EXIT_FAILURE;
   }
-  for (const signal of signals()) Deno.addSignalListener(signal, () => stop(`${signal} arrived`));
-  // Listened to, a limit on the size of files makes writes fail, as a full disk does; otherwise it ends the process.
-  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGXFSZ", () => {});
+  for (const signal of signals()) {
+    Deno.addSignalListener(signal, () => {
+      if (!savesAtEnd(server.engine) || saveAtEnd(server.engine)) stop(`${signal} arrived`);
+      else logger.write("warning", `${signal} arrived, but without its last snapshot the server does not stop`);
+    });
+  }
   for (const line of banner(server)) logger.write("notice", line);
   logger.write("notice", `Stopping: ${await stopped}`);
   await server.stop();
@@ -68,23 +74,28 @@ function startFailure(error: unknown, settings: Settings): string {
 }
 
 function banner(server: Server): string[] {
-  const { aofpath, appendonly, appendfsync, restoredb } = server.engine.settings.values;
   const keys = server.engine.store.databases.reduce((sum, db) => sum + db.size, 0);
   const where = server.addresses.map((address) =>
     address.transport === "unix" ? (address as Deno.UnixAddr).path : netText(address as Deno.NetAddr)
   );
-  const persistence = appendonly
-    ? `every write goes to ${aofpath}, synced ${syncText(appendfsync)}`
-    : restoredb
-    ? `${aofpath} was read; changes are not kept`
-    : "in memory only; --aofpath FILE keeps the data";
   const port = server.port === 6379 || server.port === 0 ? "" : ` -p ${server.port}`;
   return [
     `MemDB ${MEMDB_VERSION}, process ${Deno.pid}`,
     `Listening on ${where.join(", ")}`,
-    `Persistence: ${persistence}`,
+    `Persistence: ${persistenceText(server)}`,
     `${keys} keys. Connect with: memdb cli${port}, redis-cli${port}, or any Redis client`,
   ];
+}
+
+/** What is kept of changes, and where. */
+function persistenceText({ engine }: Server): string {
+  const { aofpath, appendonly, appendfsync, save } = engine.settings.values;
+  const kept = appendonly ? [`every write goes to ${aofpath}, synced ${syncText(appendfsync)}`] : [];
+  if (save.length > 0) kept.push(`snapshots go to ${snapshotPath(engine.settings.values)}`);
+  if (kept.length > 0) return kept.join("; ");
+  const { restored } = engine.persistence;
+  if (restored !== "") return `${restored} was read; changes are not kept`;
+  return "in memory only; --aofpath FILE keeps the data";
 }
 
 function syncText(policy: string): string {

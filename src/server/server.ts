@@ -12,6 +12,7 @@ import { Engine } from "../engine/engine.ts";
 import { ExpiryState, runExpiryCycle } from "../engine/expiry.ts";
 import type { Session } from "../engine/session.ts";
 import type { Settings } from "../settings/settings.ts";
+import { saveWhenDue } from "../rdb/save_points.ts";
 import { Store } from "../store/store.ts";
 import { seed } from "../tools/seed.ts";
 import { createStore } from "../engine/create_store.ts";
@@ -221,6 +222,7 @@ export class Server implements ConnectionHost {
     engine.stats.notePeak(engine.usedBytes, nowMs);
     this.#ticks++;
     this.#aof.tick();
+    saveWhenDue(engine);
     if (this.#ticks % Math.ceil((MAINTAIN_EVERY_MS * hz) / 1000) === 0) {
       const { timeout } = engine.settings.values;
       for (const connection of this.#connections) connection.maintain(nowMs, timeout);

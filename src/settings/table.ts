@@ -108,6 +108,7 @@ const path = textOf(/^[^]+$/, "a path can't be empty", "PATH");
 const hostname = textOf(/^[A-Za-z0-9.-]*$/, "Hostnames may only contain alphanumeric characters, hyphens or dots");
 const nodeName = textOf(/^[^!#$%&()*+:;<>?@[\]^{|}~]*$/, "Announced human node name contained invalid character");
 const whole = int(0, INT_MAX);
+const anyInt = int(-INT_MAX - 1, INT_MAX);
 const long = int(0, LONG_MAX);
 const bytes = memory(0, LONG_MAX);
 const portNumber = int(0, 65535, undefined, "PORT");
@@ -116,7 +117,6 @@ const start = { change: "start" } as const;
 const NO_REPLICAS = "MemDB has no replicas";
 const NO_CLUSTER = "MemDB is a single node";
 const NO_TLS = "MemDB does not speak TLS; put a TLS proxy in front of it";
-const NO_SNAPSHOTS = "MemDB writes no snapshots by itself";
 const NO_STREAMS = "there are no streams yet";
 const NO_DEFRAG = "the allocator does not fragment in the way that this tunes";
 const NO_ACL_FILE = "users come from requirepass alone";
@@ -194,7 +194,21 @@ export const sections = [
     }),
     setting("rdbcompression", yesNo, "yes", "compress strings in snapshots and in what DUMP returns"),
     setting("rdbchecksum", yesNo, "yes", "write checksums into snapshots, and check them", start),
-    fixed("save", savePoints, "", `${NO_SNAPSHOTS}; use appendonly yes, or send BGSAVE`),
+    setting("save", savePoints, "", "write a snapshot when so many SECONDS have passed and so many CHANGES were made", {
+      defaultNote: "no snapshots; several pairs may be given",
+    }),
+    setting("stop-writes-on-bgsave-error", yesNo, "yes", "refuse writes while the snapshots of save points fail"),
+    setting(
+      "appenddirname",
+      plainName("appenddirname", "dirname", false),
+      "appendonlydir",
+      "folder in dir that Redis's append-only files are loaded from",
+      start,
+    ),
+    setting("key-load-delay", anyInt, "0", "microseconds that loading a key takes longer, for tests", { hidden: true }),
+    setting("rdb-key-save-delay", anyInt, "0", "microseconds that saving a key takes longer, for tests", {
+      hidden: true,
+    }),
     fixed("aof-timestamp-enabled", yesNo, "no", "the append-only file holds no timestamps"),
   ),
   section(
@@ -364,12 +378,10 @@ export const sections = [
     fixed("aclfile", text("PATH"), "", NO_ACL_FILE, start),
     fixed("acl-pubsub-default", choice("allchannels", "resetchannels"), "resetchannels", NO_ACL_FILE),
     idle("acllog-max-len", long, "128", NO_ACL_FILE),
-    idle("appenddirname", plainName("appenddirname", "dirname", false), "appendonlydir", ONE_FILE, start),
     idle("aof-use-rdb-preamble", yesNo, "yes", ONE_FILE),
     idle("aof-rewrite-incremental-fsync", yesNo, "yes", "a rewrite syncs as it goes anyway"),
     idle("rdb-save-incremental-fsync", yesNo, "yes", "a snapshot is synced when it is whole"),
     idle("rdb-del-sync-files", yesNo, "no", NO_REPLICAS),
-    idle("stop-writes-on-bgsave-error", yesNo, "yes", NO_SNAPSHOTS),
   ),
   section(
     "Kept for tools that read or write them: replication, cluster, TLS",

@@ -3,10 +3,12 @@
  * or seals it again, after a copy of it was made. It understands Redis's files too. It refuses to touch a file that a
  * server has open.
  */
+import { asideName } from "../core/aside.ts";
 import type { Executor } from "../dispatch/executor.ts";
 import type { Engine } from "../engine/engine.ts";
+import { exists } from "../rdb/ownership.ts";
 import { isRdb, RdbLoader } from "../rdb/loader.ts";
-import { RdbError } from "../rdb/format.ts";
+import { HEAD_BYTES, RdbError } from "../rdb/format.ts";
 import { RdbInput } from "../rdb/input.ts";
 import { Checksum } from "../aof/checksum.ts";
 import { AofReader, Damage, Item, shownCommand } from "../aof/reader.ts";
@@ -50,7 +52,7 @@ interface CheckOptions {
   quick: boolean;
 }
 
-/** What cannot be checked or repaired, in one line for the user. */
+/** A file that cannot be checked or repaired; the message is one line for the user. */
 class CheckError extends Error {
   override name = "CheckError";
 }
@@ -187,18 +189,23 @@ class Check {
 
   /** Reads the snapshot that Redis may write before the commands. Returns its size in bytes, -1 if it is damaged. */
   #snapshot(): number {
-    const head = new Uint8Array(5);
+    const head = new Uint8Array(HEAD_BYTES);
     const count = this.#file.readSync(head) ?? 0;
     if (!isRdb(head.subarray(0, count))) return 0;
     this.#file.seekSync(0, Deno.SeekMode.Start);
     const input = new RdbInput((into) => this.#file.readSync(into), this.#file.statSync().size);
     try {
-      const { endOffset, keys } = new RdbLoader(this.#engine.store, input, { keepExpired: true }).run();
+      const loader = new RdbLoader(this.#engine.store, input, { keepExpired: true });
+      for (const _ of loader.steps()) continue;
+      const { endOffset, hasStreamMark, keys, skipped, skippedCount } = loader.result;
       this.#say(`${this.#path} begins with a snapshot of ${number(keys)} keys, ${number(endOffset)} bytes`);
-      return endOffset;
+      for (const what of skipped) this.#say(`MemDB does not have: ${what}`);
+      if (skippedCount > skipped.length) this.#say(`MemDB does not have: ${skippedCount - skipped.length} more`);
+      if (hasStreamMark) this.#say("It ends with the mark of a replication stream, which a server leaves out");
+      return hasStreamMark ? input.totalBytes : endOffset;
     } catch (error) {
       if (!(error instanceof RdbError)) throw error;
-      this.#say(`${this.#path} begins with a snapshot that is damaged: ${error.message}`);
+      this.#say(`${this.#path} begins with a snapshot that is ${error.message}`);
       return -1;
     }
   }
@@ -210,6 +217,11 @@ class Check {
     if (!this.#options.quick && wholeBytes > startBytes) await this.#load(verdict);
     if (damage === undefined) {
       this.#say(seals > 0 || totalBytes === 0 ? "The file is whole" : "The form of the file is right");
+      return;
+    }
+    if (damage.foreign !== undefined) {
+      this.#say(`Not supported at byte ${damage.offset}: ${damage.command}. MemDB has no ${damage.foreign}`);
+      this.#say(`What precedes byte ${wholeBytes} is whole; a server refuses this file`);
       return;
     }
     this.#say(`Damaged at byte ${damage.offset}, ${damage.command}: ${damage.reason}`);
@@ -364,7 +376,7 @@ class Check {
   }
 
   #copy(): void {
-    const copy = `${this.#path}.before-${new Date(this.#engine.clock.nowMs()).toISOString().replace(/[:.]/g, "-")}`;
+    const copy = asideName(this.#path, "before", this.#engine.clock.nowMs(), exists);
     try {
       Deno.copyFileSync(this.#path, copy);
       using file = Deno.openSync(copy, { read: true, write: true });

@@ -1,16 +1,19 @@
 /**
  * `memdb import` and `memdb export`: data from other servers' files into an append-only file, and from an append-only file
- * into what other servers start from. What is read is never changed, what is there already is never overwritten.
+ * into files that other servers start from. Sources are never changed, and no file is overwritten.
  */
 import { dirname, resolve } from "node:path";
 import { ensureDir } from "@std/fs";
 import { realDisk } from "../aof/disk.ts";
 import { createParts, finishParts, partsOf } from "../aof/manifest.ts";
-import { openAof } from "../aof/open.ts";
+import { type Loaded, loadParts } from "../aof/load.ts";
 import { AofError } from "../aof/replay.ts";
+import { doingLater, isSystemError } from "../core/io_error.ts";
 import type { Engine } from "../engine/engine.ts";
 import { Settings } from "../settings/settings.ts";
 import { SettingError } from "../settings/kinds.ts";
+import { VERSION_EXPORT } from "../rdb/format.ts";
+import { exists } from "../rdb/ownership.ts";
 import { saveNow } from "../rdb/save.ts";
 import { createDetachedEngine } from "./detached.ts";
 
@@ -19,14 +22,16 @@ export const IMPORT_HELP = `Usage: memdb import SOURCE [--aofpath FILE]
 Copies data from another server's files into a new append-only file, which memdb then starts from.
 SOURCE is not changed. It may be
 
-  dump.rdb          a snapshot of Redis (or of MemDB), of any version up to Redis 8.0
-  appendonly.aof    an append-only file of Redis, MemDB or PyMemDB
+  dump.rdb          a snapshot of Redis up to 8.6, Valkey up to 9.1, or MemDB
+  appendonly.aof    an append-only file of Redis, Valkey, MemDB or PyMemDB
   appendonlydir     the folder in which Redis 7 and later keep theirs, or the folder above it
 
   --aofpath FILE    where to write; the file must not be there yet (default: ./appendonly.aof)
   --databases N     if SOURCE has more than 16 databases
 
-Keys of types that MemDB does not have are left out, and named.
+Keys of types that MemDB does not have (streams, values of modules) are left out, and named. So are libraries of
+functions. Keys that are past their deadline are left out, and counted. How long keys were idle, or how often they were
+used, is kept.
 
 Example:
   memdb import /var/lib/redis/dump.rdb --aofpath ./db.aof
@@ -38,7 +43,7 @@ export const EXPORT_HELP = `Usage: memdb export --to rdb FILE     [--aofpath FIL
 
 Writes the data of an append-only file in a form that other servers start from.
 
-  --to rdb FILE       a snapshot that Redis 7 and later load, and most tools read
+  --to rdb FILE       a snapshot that Redis 7 and later and Valkey load, and most tools read
   --to redis FOLDER   a folder for redis-server --appendonly yes --dir FOLDER
   --aofpath FILE      the append-only file to read; it is not changed (default: ./appendonly.aof)
   --databases N       if there are more than 16 databases
@@ -102,10 +107,6 @@ async function run(
   }
 }
 
-function isSystemError(error: Error): boolean {
-  return "code" in error || (Object.values(Deno.errors) as unknown[]).includes(error.constructor);
-}
-
 function readArguments(args: readonly string[]): Arguments {
   const words: string[] = [];
   const flags = new Map<string, string>();
@@ -128,10 +129,33 @@ async function importFrom({ words, flags }: Arguments, surroundings: MigrateSurr
   if (flags.has("to")) throw new UsageError("unknown flag --to");
   const target = resolve(flags.get("aofpath") ?? DEFAULT_AOF);
   refuseExisting(target);
-  const engine = await load(resolve(words[0]), flags, surroundings);
-  await ensureDir(dirname(target));
-  saveNow(engine, target, { preamble: true });
-  surroundings.out(`Wrote ${countKeys(engine)} keys to ${target}. Start with: memdb --aofpath ${target}`);
+  const { engine, loaded } = await load(resolve(words[0]), flags, surroundings);
+  await doingLater("create the folder of", target, () => ensureDir(dirname(target)));
+  const clocks = loaded.find(({ snapshot }) => snapshot !== undefined)?.snapshot?.clocks ?? "none";
+  const { keys, expired } = saveNow(engine, target, { preamble: true, clocks, dropExpired: true });
+  surroundings.out(`Wrote ${counted(keys, "key")} to ${target}${leftOut(loaded, expired)}`);
+  surroundings.out(`Start with: memdb --aofpath ${target}`);
+}
+
+/** The number of things that were left out, by kind; "" if there are none. */
+function leftOut(loaded: readonly Loaded[], expired: number): string {
+  const snapshots = loaded.map(({ snapshot }) => snapshot).filter((snapshot) => snapshot !== undefined);
+  const unsupported = snapshots.reduce((sum, { skippedCount }) => sum + skippedCount, 0);
+  const tail = loaded.reduce(
+    (sum, { wholeBytes, totalBytes, snapshot }) => sum + (snapshot?.hasStreamMark ? 0 : totalBytes - wholeBytes),
+    0,
+  );
+  const parts = [
+    [expired, "key that had expired", "keys that had expired"],
+    [unsupported, "thing that MemDB does not have", "things that MemDB does not have"],
+    [tail, "byte of an unfinished end", "bytes of an unfinished end"],
+  ] as const;
+  const shown = parts.filter(([count]) => count > 0).map(([count, one, many]) => counted(count, one, many));
+  return shown.length === 0 ? "" : `; left out ${shown.join(", ")}`;
+}
+
+function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
 }
 
 async function exportTo({ words, flags }: Arguments, surroundings: MigrateSurroundings): Promise<void> {
@@ -141,34 +165,34 @@ async function exportTo({ words, flags }: Arguments, surroundings: MigrateSurrou
   const target = resolve(words[0]);
   const source = resolve(flags.get("aofpath") ?? DEFAULT_AOF);
   if (form === "rdb") refuseExisting(target);
-  const engine = await load(source, flags, surroundings);
+  const { engine, loaded } = await load(source, flags, surroundings);
+  const options = { version: VERSION_EXPORT, dropExpired: true };
   if (form === "rdb") {
-    await ensureDir(dirname(target));
-    saveNow(engine, target);
-    surroundings.out(`Wrote ${countKeys(engine)} keys to ${target}`);
+    await doingLater("create the folder of", target, () => ensureDir(dirname(target)));
+    const { keys, expired } = saveNow(engine, target, options);
+    surroundings.out(`Wrote ${counted(keys, "key")} to ${target}${leftOut(loaded, expired)}`);
     return;
   }
   const base = await createParts(target);
-  saveNow(engine, base, { preamble: true });
+  const { keys, expired } = saveNow(engine, base, { ...options, preamble: true });
   await finishParts(base);
-  const start = `redis-server --appendonly yes --dir ${target}`;
-  surroundings.out(`Wrote ${countKeys(engine)} keys to ${dirname(base)}. Start with: ${start}`);
+  surroundings.out(`Wrote ${counted(keys, "key")} to ${dirname(base)}${leftOut(loaded, expired)}`);
+  surroundings.out(`Start with: redis-server --appendonly yes --dir ${target}`);
 }
 
-/** Loads a file, or the parts in a folder, into an engine of its own. */
-async function load(source: string, flags: Arguments["flags"], { error }: MigrateSurroundings): Promise<Engine> {
+/** Loads a file, or the parts in a folder, into an engine of its own. Keys keep the clocks that the files have. */
+async function load(
+  source: string,
+  flags: Arguments["flags"],
+  { error }: MigrateSurroundings,
+): Promise<{ engine: Engine; loaded: Loaded[] }> {
   const { engine, executor } = createDetachedEngine(settingsOf(flags));
   engine.log = (level, text) => {
     if (level === "warning") error(text);
   };
-  const parts = partsOf(source);
-  for (const [i, path] of parts.entries()) {
-    // Only the last part can have been cut off by a crash.
-    engine.settings.init("aof-load-truncated", [i === parts.length - 1 ? "yes" : "no"]);
-    if (kindOf(path) === undefined) throw new AofError(`there is no ${path}`);
-    await openAof(engine, executor, { path, restore: true, append: false }, realDisk);
-  }
-  return engine;
+  const loaded = await loadParts(engine, executor, realDisk, partsOf(source), { keepClocks: true });
+  engine.store.setTime(engine.clock.nowMs());
+  return { engine, loaded };
 }
 
 function settingsOf(flags: Arguments["flags"]): Settings {
@@ -183,18 +207,5 @@ function settingsOf(flags: Arguments["flags"]): Settings {
 }
 
 function refuseExisting(path: string): void {
-  if (kindOf(path) !== undefined) throw new AofError(`${path} is there already: move it away, or name another`);
-}
-
-function kindOf(path: string): "file" | "folder" | undefined {
-  try {
-    return Deno.statSync(path).isDirectory ? "folder" : "file";
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-}
-
-function countKeys(engine: Engine): number {
-  return engine.store.databases.reduce((sum, db) => sum + db.size, 0);
+  if (exists(path)) throw new AofError(`${path} is there already: move it away, or name another`);
 }

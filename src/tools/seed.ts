@@ -1,6 +1,6 @@
 /**
  * Seeds: a file of commands or of JSON that fills an empty database at start. All of it or nothing: it is tried on an
- * engine of its own first, and is one unit in the append-only file. What is in the file comes by its first byte: `*` is
+ * engine of its own first, and is one unit in the append-only file. The first byte tells the format: `*` is
  * RESP, an append-only file for example; `{` is JSON (seed_json.ts); anything else is commands as one types them, one to a
  * line, `#` before a remark.
  */
@@ -21,7 +21,7 @@ import { commandsOfJson, type SeedCommand } from "./seed_json.ts";
 import { createStore } from "../engine/create_store.ts";
 
 const LF = 10, CR = 13, SPACE = 32, HASH = 35, STAR = 42, BRACKET = 91, BRACE = 123;
-/** Commands with one of these do something to the server or wait for somebody, which is no business of a seed. */
+/** Commands with one of these flags change the server itself or wait for other clients; a seed may not hold them. */
 const FORBIDDEN: readonly CommandFlag[] = ["admin", "pubsub", "blocking"];
 
 /** Fills the engine from a file. Returns the number of commands. Throws SeedError, and the engine is as it was. */

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { SeededRandom } from "../../src/core/random.ts";
 import { type DiskFaults, SimulatedDisk } from "../helpers/simulated_disk.ts";
 import { TestServer } from "../helpers/server.ts";
+import { concatBytes } from "../helpers/wire.ts";
 import { Node } from "./node.ts";
 
 /** Lets time pass until something is so. */
@@ -28,9 +29,17 @@ Deno.test("a full disk refuses writes and nothing else, and room heals it", asyn
     while (acknowledged < 20 && await push()) acknowledged++;
     faults.capacityBytes = full.usedBytes + 100;
     while (await push()) acknowledged++;
+    // The push ran before the disk was found full: everybody sees it, and its client was told so.
+    assertMatch(
+      node.refusal,
+      /^UNSAVED The commands .* have run, but their changes are only in memory .*No space left/,
+    );
+    assertEquals(node.run("LLEN", "list"), `:${acknowledged + 1}\r\n`);
     assertMatch(node.engine.persistence.failure, /^MISCONF Errors writing to the AOF file: No space left/);
     assertMatch(node.engine.persistence.failure, /\(\/data\/a\.aof\)$/);
-    assertMatch(node.run("SET", "key", 1), /^-MISCONF/);
+    // What is refused has not run.
+    assertMatch(node.run("SET", "key", 1), /^-MISCONF Errors writing to the AOF file: No space left/);
+    assertMatch(node.run("PING"), /^-MISCONF Errors writing to the AOF file: No space left/);
     assertEquals(node.run("GET", "key"), "$-1\r\n");
     const kept = await Node.start(full.afterCrash());
     assertEquals(kept.run("LLEN", "list"), `:${acknowledged}\r\n`, `what ${appendfsync} had acknowledged`);
@@ -58,19 +67,94 @@ Deno.test("a file that was removed is written anew from memory", async () => {
   await node.manager.close();
 });
 
-Deno.test("a file that took the place of ours is left alone, and writes are refused while it is there", async () => {
+Deno.test("writes are refused while another file has the name, until the file is back or BGREWRITEAOF decides", async () => {
+  for (const decision of ["removed", "rewritten"]) {
+    const clean = disk();
+    const node = await Node.start(clean);
+    assert(await node.inTurn(() => node.run("SET", "key", 1)));
+    clean.put("/data/a.aof", new TextEncoder().encode("somebody's"));
+    await until(node, () => node.engine.persistence.failure !== "");
+    assertMatch(node.run("SET", "key", 2), /^-MISCONF .*the path leads to another file.*BGREWRITEAOF/);
+    assertMatch(node.run("INFO", "persistence"), /aof_last_write_error:the path leads to another file/);
+    // Time alone leaves the other file where it is.
+    for (let i = 0; i < 50; i++) {
+      node.clock.advance(1000);
+      node.manager.tick();
+    }
+    assertEquals(new TextDecoder().decode(clean.read("/data/a.aof")), "somebody's");
+    if (decision === "removed") await clean.remove("/data/a.aof");
+    else node.engine.rewriteAof!();
+    await until(node, () => node.engine.persistence.failure === "" && !node.engine.persistence.rewriting);
+    const aside = clean.paths().filter((path) => path.startsWith("/data/a.aof.replaced-"));
+    const kept = aside.map((path) => new TextDecoder().decode(clean.read(path)));
+    assertEquals(kept, decision === "removed" ? [] : ["somebody's"]);
+    assert(await node.inTurn(() => node.run("SET", "later", 2)));
+    assertEquals((await Node.start(clean.afterCrash())).run("MGET", "key", "later"), "*2\r\n$1\r\n1\r\n$1\r\n2\r\n");
+    await node.manager.close();
+  }
+});
+
+Deno.test("under always a write to a file that has lost its name is never acknowledged", async () => {
+  const clean = disk();
+  const node = await Node.start(clean, { appendfsync: "always" });
+  assert(await node.inTurn(() => node.run("SET", "key", 1)));
+  await clean.remove("/data/a.aof");
+  assertEquals(await node.inTurn(() => node.run("SET", "key", 2)), false);
+  await until(node, () => node.engine.persistence.failure === "");
+  assertEquals((await Node.start(clean.afterCrash())).run("GET", "key"), "$1\r\n2\r\n");
+  await node.manager.close();
+});
+
+Deno.test("a rewrite that began before another file took the name does not move that aside", async () => {
   const clean = disk();
   const node = await Node.start(clean);
-  assert(await node.inTurn(() => node.run("SET", "key", 1)));
-  clean.put("/data/a.aof", new TextEncoder().encode("somebody's"));
-  await until(node, () => node.engine.persistence.failure !== "");
-  assertMatch(node.run("SET", "key", 2), /^-MISCONF .*the path leads to another file/);
+  for (let i = 0; i < 2000; i++) node.run("SET", `key${i}`, "x".repeat(100));
+  assert(await node.inTurn(() => node.run("SET", "last", 1)));
   node.engine.rewriteAof!();
+  clean.put("/data/a.aof", new TextEncoder().encode("somebody's"));
   await until(node, () => !node.engine.persistence.rewriting);
+  assertEquals(node.engine.persistence.rewriteFailed, true);
   assertEquals(new TextDecoder().decode(clean.read("/data/a.aof")), "somebody's");
-  await clean.remove("/data/a.aof");
+  await node.manager.close();
+});
+
+Deno.test("a server starts on a full disk, and keeps the torn end until it can copy it", async () => {
+  const first = disk();
+  const writer = await Node.start(first);
+  assert(await writer.inTurn(() => writer.run("SET", "key", 1)));
+  const torn = new TextEncoder().encode("*3\r\n$3\r\nSET\r\n$1\r\nt");
+  const whole = first.read("/data/a.aof")!;
+  const faults: DiskFaults = {};
+  const full = disk(faults);
+  full.put("/data/a.aof", concatBytes([whole, torn]));
+  faults.capacityBytes = full.usedBytes;
+  const node = await Node.start(full);
+  assertEquals(node.run("GET", "key"), "$1\r\n1\r\n");
+  assertMatch(node.run("SET", "key", 2), /^-MISCONF Errors writing to the AOF file: No space left/);
+  for (let i = 0; i < 20; i++) {
+    node.clock.advance(1000);
+    node.manager.tick();
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  assertEquals(full.read("/data/a.aof"), concatBytes([whole, torn]));
+  assertEquals(full.paths(), ["/data/a.aof"]);
+  faults.capacityBytes = undefined;
   await until(node, () => node.engine.persistence.failure === "");
-  assertEquals((await Node.start(clean.afterCrash())).run("GET", "key"), "$1\r\n1\r\n");
+  assert(await node.inTurn(() => node.run("SET", "later", 3)));
+  const copy = full.paths().find((path) => path.startsWith("/data/a.aof.dropped-"))!;
+  assertEquals(full.read(copy), torn);
+  assertEquals((await Node.start(full.afterCrash())).run("MGET", "key", "later"), "*2\r\n$1\r\n1\r\n$1\r\n3\r\n");
+  await node.manager.close();
+});
+
+Deno.test("a new file on a full disk is begun when there is room", async () => {
+  const faults: DiskFaults = { capacityBytes: 0 };
+  const node = await Node.start(disk(faults));
+  assertEquals(node.run("DBSIZE"), ":0\r\n");
+  assertMatch(node.run("SET", "key", 1), /^-MISCONF Errors writing to the AOF file: No space left/);
+  faults.capacityBytes = undefined;
+  await until(node, () => node.engine.persistence.failure === "");
+  assert(await node.inTurn(() => node.run("SET", "key", 1)));
   await node.manager.close();
 });
 
@@ -129,6 +213,24 @@ Deno.test("appendonly is turned on and off while the server runs", async () => {
   assert(await node.inTurn(() => node.run("SET", "after", 3)));
   const next = await Node.start(clean.afterCrash());
   assertEquals(next.run("MGET", "before", "while", "after"), "*3\r\n$1\r\n1\r\n$1\r\n2\r\n$-1\r\n");
+  await node.manager.close();
+});
+
+Deno.test("turning appendonly on keeps a file that was not loaded, and only that", async () => {
+  const clean = disk();
+  clean.put("/data/a.aof", new TextEncoder().encode("somebody's"));
+  const node = await Node.start(clean, { appendonly: "no", restoredb: "no" });
+  node.run("SET", "key", 1);
+  for (let i = 0; i < 3; i++) {
+    node.run("CONFIG", "SET", "appendonly", "yes");
+    await until(node, () => node.manager.log !== undefined && !node.engine.persistence.rewriting);
+    assert(await node.inTurn(() => node.run("INCR", "key")));
+    node.run("CONFIG", "SET", "appendonly", "no");
+    await until(node, () => !node.engine.persistence.enabled);
+  }
+  const kept = clean.paths().filter((path) => path !== "/data/a.aof");
+  assertEquals(kept.map((path) => new TextDecoder().decode(clean.read(path))), ["somebody's"]);
+  assertEquals((await Node.start(clean.afterCrash())).run("GET", "key"), "$1\r\n4\r\n");
   await node.manager.close();
 });
 

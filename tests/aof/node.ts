@@ -64,6 +64,8 @@ export class Node {
   readonly #call: Call;
   /** What the engine logged. */
   readonly logged: string[] = [];
+  /** The reply that took the place of those of the last turn that was not acknowledged. */
+  refusal = "";
 
   private constructor(disk: Disk, options: Record<string, string>, clock: SteppingClock) {
     this.clock = clock;
@@ -105,7 +107,11 @@ export class Node {
     body();
     this.executor.end();
     let refused = false;
-    const client = { session, refuse: () => refused = true, send: () => resolve(!refused) };
+    const refuse = (message: string) => {
+      this.refusal = message;
+      refused = true;
+    };
+    const client = { session, refuse, send: () => resolve(!refused) };
     this.turn.add(client as unknown as Connection);
     return await promise;
   }

@@ -46,7 +46,9 @@ testWith(
         if (reply === "+OK\r\n") acknowledged.set(`key:${i}`, `value:${i}`);
         else refusal = reply;
       }
-      assertMatch(refusal, /^-MISCONF Errors writing to the AOF file: .*\/db\.aof/);
+      assertMatch(refusal, /^-UNSAVED .* have run, .* only in memory .*\(write .*\/db\.aof\)/);
+      assertMatch(await client.run("SET refused 1"), /^-MISCONF Errors writing to the AOF file: .*\/db\.aof/);
+      assertEquals(await client.run("EXISTS refused"), ":0\r\n");
       assert(acknowledged.size > 10);
       assertEquals(await client.run("GET key:1"), "$7\r\nvalue:1\r\n");
       assertMatch(await client.run("INFO persistence"), /aof_last_write_status:err/);

@@ -89,6 +89,34 @@ Deno.test(`${subject} loses nothing when it is killed amid pipelines`, async () 
   }
 });
 
+unixTest(`${subject} starts from a redis-server's files in --dir, and says so`, async () => {
+  const fixtures = decodeURI(new URL("../fixtures/servers/redis-8.6", import.meta.url).pathname);
+  await using folder = new Folder();
+  await run("cp", ["-r", `${fixtures}/dump.rdb`, `${fixtures}/appendonlydir`, folder.path]);
+  {
+    await using server = await ServerProcess.start(["--dir", folder.path]);
+    assertMatch(server.log, /Persistence: \S+\/dump\.rdb was read; changes are not kept/);
+    assertEquals(await server.command("MGET", "s", "after"), "*2\r\n$5\r\nhello\r\n$-1\r\n");
+    await server.command("SET", "s", "changed");
+    await server.stop();
+  }
+  {
+    // With a save point the end of the server is written down.
+    await using server = await ServerProcess.start(["--dir", folder.path, "--save", "3600 1"]);
+    assertEquals(await server.command("GET", "s"), "$5\r\nhello\r\n");
+    assertMatch(server.log, /Persistence: snapshots go to \S+\/dump\.rdb/);
+    await server.command("SET", "s", "saved");
+    assertEquals(await server.stop("SIGTERM"), 0);
+  }
+  for (const round of [1, 2]) {
+    await using server = await ServerProcess.start(["--dir", folder.path, "--appendonly", "yes"]);
+    assertEquals(await server.command("MGET", "s", "after"), "*2\r\n$5\r\nhello\r\n$7\r\nrewrite\r\n", `${round}`);
+    await server.stop("SIGKILL");
+  }
+  await using server = await ServerProcess.start(["--dir", folder.path]);
+  assertEquals(await server.command("MGET", "s", "after"), "*2\r\n$5\r\nsaved\r\n$-1\r\n");
+});
+
 Deno.test(`two of ${subject} on one file: the second refuses with status 1`, async () => {
   await using folder = new Folder();
   const aof = folder.file("db.aof");

@@ -3,6 +3,7 @@
  */
 import { ManualClock } from "../../src/core/clock.ts";
 import { SeededRandom } from "../../src/core/random.ts";
+import type { Engine } from "../../src/engine/engine.ts";
 import { type SettingName, Settings } from "../../src/settings/settings.ts";
 import { Server } from "../../src/server/server.ts";
 import { commandTable } from "../../src/commands/table.ts";
@@ -19,6 +20,7 @@ export interface TestServerOptions {
    * replayed at its end into a second engine, and the data of both are compared.
    */
   notReplayed?: string;
+  log?: Engine["log"];
 }
 
 /** 2026-01-01, a time that tests can calculate with. */
@@ -47,7 +49,7 @@ export class TestServer {
     }
     const clock = options.clock ?? new ManualClock(TEST_START_MS);
     const random = new SeededRandom(options.seed ?? 1);
-    const server = await Server.start({ settings, clock, random });
+    const server = await Server.start({ settings, clock, random, log: options.log });
     return new TestServer(server, clock, options.notReplayed === undefined);
   }
 

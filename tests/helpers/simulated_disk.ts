@@ -131,14 +131,19 @@ export class SimulatedDisk implements Disk {
     this.moment(true);
   }
 
-  identity(path: string): Promise<string> {
+  identity(path: string): string {
     const inode = this.#names.get(path);
-    return Promise.resolve(inode === undefined ? "" : `1:${inode.id}`);
+    return inode === undefined ? "" : `1:${inode.id}`;
   }
 
   /** The contents of a file, undefined if there is none of that name. */
   read(path: string): Uint8Array | undefined {
     return this.#names.get(path)?.bytes().slice();
+  }
+
+  /** The names of all files, in order. */
+  paths(): string[] {
+    return [...this.#names.keys()].sort();
   }
 
   /** A disk with what is there if only the process dies. */
@@ -254,7 +259,7 @@ class SimulatedFile implements DiskFile {
     const { faults, random, usedBytes } = this.#disk;
     this.#check(faults.writeError);
     const room = (faults.capacityBytes ?? Infinity) - usedBytes;
-    if (room <= 0) throw new Error("No space left on device (os error 28)");
+    if (room <= 0) throw Object.assign(new Error("No space left on device (os error 28)"), { code: "ENOSPC" });
     const most = Math.min(bytes.length, room);
     const count = most > 1 && random.below(8) === 0 ? 1 + random.below(most) : most;
     this.#inode.append(bytes.subarray(0, count));

@@ -72,7 +72,7 @@ function zipmap(pairs: readonly [string, string, number][]): Uint8Array {
     utf8(value),
     new Uint8Array(unused),
   ]);
-  return concatBytes([Uint8Array.of(pairs.length), ...parts, Uint8Array.of(255)]);
+  return concatBytes([Uint8Array.of(Math.min(pairs.length, 254)), ...parts, Uint8Array.of(255)]);
 }
 
 function intset(width: number, values: readonly (number | bigint)[]): Uint8Array {
@@ -152,6 +152,23 @@ differential("deadlines of fields beyond 48 bits are refused", async (pair) => {
 differential("zipmaps", async (pair) => {
   await restored(pair, RdbType.HASH_ZIPMAP, string(zipmap([["a", "1", 0], ["bb", "22", 3], ["", "", 0]])));
   await restored(pair, RdbType.HASH_ZIPMAP, string(zipmap([["field", LONG, 2]])));
+  await restored(
+    pair,
+    RdbType.HASH_ZIPMAP,
+    string(zipmap([[LONG, "value", 0], ["b", LONGER, 255], [LONGER, LONG, 0]])),
+  );
+  for (const bytes of [252, 253, 254, 255, 256]) {
+    await restored(
+      pair,
+      RdbType.HASH_ZIPMAP,
+      string(zipmap([["x".repeat(bytes), "y".repeat(bytes), 0], ["a", "b", 4]])),
+    );
+  }
+  // The count stands in one byte, where 254 stands for more.
+  for (const fields of [253, 254, 300]) {
+    const pairs = Array.from({ length: fields }, (_, i) => [`field ${i}`, `value ${i}`, 0] as [string, string, number]);
+    await restored(pair, RdbType.HASH_ZIPMAP, string(zipmap(pairs)));
+  }
 });
 
 differential("intsets", async (pair) => {

@@ -170,7 +170,6 @@ Deno.test("fields, attributes and opcodes are read, or walked over by name", () 
 
 const REFUSED: Record<string, Uint8Array> = {
   "it does not begin as an RDB file does": utf8("*1\r\n$4\r\nPING\r\n"),
-  "its RDB version is 13; versions from 1 to 12 can be read": utf8("REDIS0013\xff"),
   "it has a database 2, and the setting databases allows 2": imageOf("\xfe\x02"),
   'the key "k" in database 0 comes a second time': imageOf("\x00\x01k\x01a\x00\x01k\x01b"),
   'the key "k" in database 0 has an element twice': imageOf("\x02\x01k\x02\x01a\x01a"),
@@ -189,6 +188,13 @@ for (const [reason, image] of Object.entries(REFUSED)) {
     assert(error.message.endsWith(`: ${reason}`), error.message);
   });
 }
+
+Deno.test("a file of a newer server is refused by its version, not as damaged", () => {
+  const refusal = (text: string) => assertThrows(() => load(utf8(text)), RdbError).message;
+  assertEquals(refusal("REDIS0014\xff"), "in RDB version 14 of Redis, and only versions 1 to 13 are read");
+  assertEquals(refusal("REDIS0000\xff"), "in RDB version 0 of Redis, and only versions 1 to 13 are read");
+  assertEquals(refusal("VALKEY081\xff"), "in RDB version 81 of Valkey, and only version 80 is read");
+});
 
 Deno.test("a file of a server that writes no checksums is read", () => {
   const image = imageOf("\x00\x01k\x01a");

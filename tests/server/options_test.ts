@@ -212,9 +212,9 @@ Deno.test("dir can only become a folder that exists", () => {
 Deno.test("the help names every setting that has an effect, in short lines", () => {
   const help = serveHelp();
   const everything = serveHelp(true);
-  for (const { name, alias, idle, fixed } of allSettings) {
+  for (const { name, alias, idle, fixed, hidden } of allSettings) {
     const flag = alias === "host" ? "--host" : `--${name}`;
-    const effect = idle === undefined && fixed === undefined;
+    const effect = idle === undefined && fixed === undefined && hidden === undefined;
     assertEquals(help.includes(`  ${flag} `), effect, name);
     assertStringIncludes(everything, `  ${flag} `);
   }

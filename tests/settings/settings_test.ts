@@ -138,7 +138,7 @@ Deno.test("what cannot be honoured is refused with the reason, and its default a
   assertChanges(new Settings(), "save", {
     "": "OK ",
     "10": "Invalid save parameters",
-    "900 1": "MemDB writes no snapshots by itself; use appendonly yes, or send BGSAVE",
+    "900 1 60 0": "OK 900 1 60 0",
   });
   assertThrows(() => new Settings().init("daemonize", ["yes"]), SettingError, "foreground");
 });

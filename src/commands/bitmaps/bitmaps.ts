@@ -25,6 +25,7 @@ export const bitmapCommands: readonly CommandSpec[] = [
     arity: 4,
     flags: ["write", "denyoom"],
     keys: keyAt(1, "RW ACCESS UPDATE"),
+    partialEffect: "elements",
     syntax: "key offset value",
     types: { value: "integer" },
     handler: setBit,

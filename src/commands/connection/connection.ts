@@ -21,6 +21,7 @@ export const connectionCommands: readonly CommandSpec[] = [
     arity: -1,
     flags: ["fast"],
     tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
+    needsDisk: true,
     syntax: "[message]",
     handler: ping,
   },

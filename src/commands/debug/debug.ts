@@ -19,7 +19,6 @@ import { structureSubcommands } from "./structures.ts";
 import type { DebugSubcommand } from "./subcommand.ts";
 import { failWords, replyHelp } from "../shared/help.ts";
 import type { CommandSpec } from "../../dispatch/spec.ts";
-import type { RecordRef } from "../../store/memory/arena.ts";
 
 export const debugCommands: readonly CommandSpec[] = [{
   name: "debug",
@@ -183,7 +182,7 @@ function reload(call: Call): void {
   }
   try {
     if (save) reloadThroughSnapshot(engine);
-    else reloadFromFile(engine, snapshotPath(engine));
+    else reloadFromFile(engine, snapshotPath(engine.settings.values));
   } catch (error) {
     if (error instanceof InvariantError) throw error;
     engine.log("warning", `DEBUG RELOAD failed: ${(error as Error).message}`);

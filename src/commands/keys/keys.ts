@@ -2,7 +2,7 @@
  * Commands on keys of any type: deletion, existence, names, copies and moves, introspection. Deadlines are the business of
  * expire.ts.
  */
-import { bytesEqual } from "../../core/bytes.ts";
+import { bytesEqual, equalsWord, latin1 } from "../../core/bytes.ts";
 import { fail, messages } from "../../core/errors.ts";
 import { Notify } from "../../engine/listeners.ts";
 import { Encoding, ExpiryMode, type Keyspace, Type } from "../../store/keyspace.ts";
@@ -10,7 +10,8 @@ import { encodingName, typeName } from "../../store/type_names.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { subcommandHelp } from "../shared/help.ts";
 import { matchesPattern, parseCursor, parseScanOptions } from "../shared/scanning.ts";
-import { type CommandSpec, keyAt, keyRange } from "../../dispatch/spec.ts";
+import type { Request } from "../../resp/request.ts";
+import { type CommandSpec, keyAt, keyRange, type KeyUse } from "../../dispatch/spec.ts";
 import type { RecordRef } from "../../store/memory/arena.ts";
 
 const SAME_OBJECT = "ERR source and destination objects are the same";
@@ -159,6 +160,8 @@ export const keyCommands: readonly CommandSpec[] = [
     arity: -3,
     flags: ["write", "denyoom"],
     keys: [...keyAt(1, "RO ACCESS"), ...keyAt(2, "OW UPDATE")],
+    reach: "across",
+    usesAcross: copyUses,
     syntax: "source destination [DB destination-db] [REPLACE]",
     handler: copy,
   },
@@ -171,6 +174,8 @@ export const keyCommands: readonly CommandSpec[] = [
     arity: 3,
     flags: ["write", "fast"],
     keys: keyAt(1, "RW ACCESS UPDATE"),
+    reach: "across",
+    usesAcross: moveUses,
     syntax: "key db",
     handler: move,
   },
@@ -363,6 +368,25 @@ function rename(call: Call, onlyIfFree: boolean): void {
   call.changed(Notify.GENERIC, "rename_to", 2, 0);
   if (onlyIfFree) reply.integer(1);
   else reply.ok();
+}
+
+/** The keys of MOVE: one name in two databases. */
+function moveUses(request: Request, db: number): KeyUse[] {
+  return [{ db, index: 1, written: true }, { db: databaseAt(request, 2), index: 1, written: true }];
+}
+
+/** The keys of COPY: DB names the database of the second. */
+function copyUses(request: Request, db: number): KeyUse[] {
+  let target = db;
+  for (let i = 3; i + 1 < request.argc; i++) {
+    if (equalsWord(request.bytes, request.start[i], request.end[i], "db")) target = databaseAt(request, i + 1);
+  }
+  return [{ db, index: 1, written: false }, { db: target, index: 2, written: true }];
+}
+
+/** The number of a database in a request that has run. */
+function databaseAt({ bytes, start, end }: Request, i: number): number {
+  return Number(latin1(bytes, start[i], end[i]));
 }
 
 function copy(call: Call): void {

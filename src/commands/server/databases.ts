@@ -3,6 +3,7 @@
  */
 import { fail, messages } from "../../core/errors.ts";
 import type { Keyspace } from "../../store/keyspace.ts";
+import { saveAtEnd, savesAtEnd } from "../../rdb/save.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { CommandSpec } from "../../dispatch/spec.ts";
 
@@ -34,6 +35,7 @@ export const databaseCommands: readonly CommandSpec[] = [
     flags: ["write"],
     categories: ["keyspace", "dangerous"],
     tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
+    reach: "database",
     syntax: "[ASYNC | SYNC]",
     handler: (call) => flush(call, [call.db]),
   },
@@ -47,8 +49,9 @@ export const databaseCommands: readonly CommandSpec[] = [
     flags: ["write"],
     categories: ["keyspace", "dangerous"],
     tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
+    reach: "all",
     syntax: "[ASYNC | SYNC]",
-    handler: (call) => flush(call, call.store.databases),
+    handler: flushAll,
   },
   {
     name: "swapdb",
@@ -59,6 +62,7 @@ export const databaseCommands: readonly CommandSpec[] = [
     arity: 3,
     flags: ["write", "fast"],
     categories: ["keyspace", "dangerous"],
+    reach: "swapped",
     syntax: "index1 index2",
     handler: swapdb,
   },
@@ -80,6 +84,12 @@ function flush(call: Call, databases: readonly Keyspace[]): void {
   if (call.inUnit && !(call.argc === 2 && call.is(1, "async"))) store.freedLater = freedLater;
   call.countChanges(Math.max(1, removed));
   call.reply.ok();
+}
+
+/** With save points the snapshot file is emptied too, or the keys would be back after a crash. */
+function flushAll(call: Call): void {
+  flush(call, call.store.databases);
+  if (savesAtEnd(call.engine)) saveAtEnd(call.engine);
 }
 
 function swapdb(call: Call): void {

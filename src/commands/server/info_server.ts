@@ -106,7 +106,7 @@ function rewriteSeconds({ clock, persistence }: Engine): number {
 export function persistenceFields({ engine }: Call): Field[] {
   const { persistence, snapshots } = engine;
   const saving = snapshots.cancel !== undefined;
-  const status = persistence.failure === "" ? "ok" : "err";
+  const status = persistence.fileFailure === "" ? "ok" : "err";
   const fields: Field[] = [
     ["loading", persistence.loading ? 1 : 0],
     ["async_loading", 0],
@@ -123,6 +123,7 @@ export function persistenceFields({ engine }: Call): Field[] {
     ["rdb_last_bgsave_time_sec", snapshots.lastSeconds],
     ["rdb_current_bgsave_time_sec", saving ? Math.floor((engine.clock.nowMs() - snapshots.startMs) / 1000) : -1],
     ["rdb_saves", snapshots.saves],
+    ["rdb_saves_consecutive_failures", snapshots.failures],
     ["rdb_last_cow_size", 0],
     ["rdb_last_load_keys_expired", snapshots.loadedExpiredKeys],
     ["rdb_last_load_keys_loaded", snapshots.loadedKeys],
@@ -149,6 +150,7 @@ export function persistenceFields({ engine }: Call): Field[] {
       ["aof_delayed_fsync", persistence.delayedFsyncs],
     );
   }
+  if (persistence.fileFailure !== "") fields.push(["aof_last_write_error", persistence.fileFailure]);
   if (persistence.loading) fields.push(...loadingFields(engine));
   return fields;
 }

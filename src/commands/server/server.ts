@@ -4,8 +4,7 @@
  */
 import { fail, messages } from "../../core/errors.ts";
 import { REDIS_VERSION } from "../../core/version.ts";
-import type { Engine } from "../../engine/engine.ts";
-import { save } from "../../rdb/save.ts";
+import { saveAtEnd, savesAtEnd } from "../../rdb/save.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { failWords, subcommandHelp } from "../shared/help.ts";
 import type { Command } from "../../dispatch/registry.ts";
@@ -176,7 +175,10 @@ function monitor({ engine, inUnit, reply, session }: Call): void {
   reply.ok();
 }
 
-/** Is not answered: the connection ends. SAVE writes a snapshot first; FORCE stops even when that fails. */
+/**
+ * Is not answered: the connection ends. SAVE, or a save point, writes a snapshot first. FORCE stops even when that fails;
+ * otherwise the server goes on.
+ */
 function shutdown(call: Call): void {
   const { argc, engine, session } = call;
   const asked = new Set<string>();
@@ -187,21 +189,11 @@ function shutdown(call: Call): void {
   if ((asked.has("abort") && asked.size > 1) || (asked.has("save") && asked.has("nosave"))) fail(messages.syntax);
   if (asked.has("abort")) fail("ERR No shutdown in progress.");
   const force = asked.has("force");
-  if (asked.has("save")) saveLast(engine, force);
+  const saves = asked.has("save") || (savesAtEnd(engine) && !asked.has("nosave"));
+  if (saves && !saveAtEnd(engine) && !force) fail("ERR Errors trying to SHUTDOWN. Check logs.");
   engine.snapshots.cancel?.();
   session.closing = true;
   engine.shutdown({ save: asked.has("save"), now: asked.has("now"), force });
-}
-
-/** Writes a snapshot before the end. Without FORCE the server goes on when that fails. */
-function saveLast(engine: Engine, force: boolean): void {
-  engine.snapshots.cancel?.();
-  try {
-    save(engine);
-  } catch {
-    // The log has the reason.
-    if (!force) fail("ERR Errors trying to SHUTDOWN. Check logs.");
-  }
 }
 
 const SLOWLOG_COUNT = 10;

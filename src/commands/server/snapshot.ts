@@ -2,6 +2,7 @@
  * SAVE, BGSAVE and LASTSAVE: snapshots of all data in RDB files, which a redis-server starts from.
  */
 import { fail, messages } from "../../core/errors.ts";
+import { isSystemError } from "../../core/io_error.ts";
 import { save, saveInBackground } from "../../rdb/save.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { CommandSpec } from "../../dispatch/spec.ts";
@@ -50,7 +51,8 @@ function saveAll({ engine, reply }: Call): void {
   if (engine.snapshots.cancel !== undefined) fail(IN_PROGRESS);
   try {
     save(engine);
-  } catch {
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
     // The log has the reason; Redis's clients get no more than this.
     fail("ERR");
   }
@@ -65,8 +67,8 @@ function bgsave(call: Call): void {
   try {
     void saveInBackground(engine);
   } catch (error) {
-    engine.snapshots.lastFailed = true;
-    engine.log("warning", `Cannot begin a snapshot: ${(error as Error).message}`);
+    if (!isSystemError(error)) throw error;
+    // The log has the reason; Redis's clients get no more than this.
     fail("ERR");
   }
   reply.simple("Background saving started");

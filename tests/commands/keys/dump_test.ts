@@ -154,7 +154,7 @@ differential("RESTORE refuses what Redis refuses, in the same order", async (pai
     ["RESTORE", "k", "0", "x", "FREQ", "-1"],
     ["RESTORE", "k", "0", "x", "IDLETIME", "1", "FREQ", "1"],
     ["RESTORE", "k", "0", "x", "FREQ", "1", "IDLETIME", "1"],
-    ["RESTORE", "k", "0", payloadOf([0, 1, 97], 13)],
+    ["RESTORE", "k", "0", payloadOf([0, 1, 97], 14)],
     ["RESTORE", "k", "0", payloadOf([99, 2, 97])],
     ["RESTORE", "k", "0", payloadOf([1, 0])],
     ["RESTORE", "k", "0", payloadOf([2, 2, 1, 97, 1, 97])],

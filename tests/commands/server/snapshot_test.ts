@@ -236,7 +236,7 @@ Deno.test("access times go along when the policy needs them", () =>
     const store = loadFile(`${folder}/dump.rdb`, TEST_START_MS + 200_000);
     const key = new TextEncoder().encode("a");
     assertEquals(store.idleSeconds(store.databases[0].find(key, 0, 1)), 100);
-    assertEquals(latin1(Deno.readFileSync(`${folder}/dump.rdb`), 0, 9), "REDIS0010");
+    assertEquals(latin1(Deno.readFileSync(`${folder}/dump.rdb`), 0, 9), "REDIS0012");
   }, { "maxmemory-policy": "allkeys-lru" }));
 
 Deno.test("BGSAVE takes no words but SCHEDULE", () =>
