@@ -149,10 +149,6 @@ export function statsFields({ engine, table }: Call): Field[] {
     ["io_threaded_total_prefetch_entries", 0],
     ["client_query_buffer_limit_disconnections", stats.queryLimitDisconnections],
     ["client_output_buffer_limit_disconnections", stats.outputLimitDisconnections],
-    ["acl_access_denied_auth", stats.authFailures],
-    ["acl_access_denied_cmd", 0],
-    ["acl_access_denied_key", 0],
-    ["acl_access_denied_channel", 0],
     ["eventloop_cycles", stats.eventLoopCycles],
     ["eventloop_duration_sum", Math.round(stats.eventLoopUs)],
     ["eventloop_duration_cmd_sum", Math.round(commandUs)],
@@ -161,6 +157,10 @@ export function statsFields({ engine, table }: Call): Field[] {
       "instantaneous_eventloop_duration_usec",
       Math.round(ratio(rates.eventLoopUs.perSecond, rates.eventLoopCycles.perSecond)),
     ],
+    ["acl_access_denied_auth", stats.authFailures],
+    ["acl_access_denied_cmd", 0],
+    ["acl_access_denied_key", 0],
+    ["acl_access_denied_channel", 0],
     ["acl_access_denied_tls_cert", 0],
   ];
 }

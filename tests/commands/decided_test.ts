@@ -1,0 +1,69 @@
+/** The differences to Redis that docs/compatibility.md lists as decided, each with the value chosen. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { decode } from "../helpers/decode.ts";
+import { withServer } from "../helpers/server.ts";
+
+Deno.test("LSET refuses an index beyond 32 bits", () =>
+  withServer(async (client) => {
+    await client.run("RPUSH l a b c");
+    for (const index of ["2147483648", "4294967296", "-4294967295", "9223372036854775807"]) {
+      assertEquals(await client.run(`LSET l ${index} x`), "-ERR index out of range\r\n", index);
+    }
+    assertEquals(decode(await client.run("LRANGE l 0 -1")), ["a", "b", "c"]);
+  }));
+
+Deno.test("GEOSEARCH finds members on both sides of 180 degrees, and at the greatest latitude", () =>
+  withServer(async (client) => {
+    await client.run("GEOADD g 180 0 east -180 0 west 179.9 0 e2 -179.9 0 w2 10 85.05112878 north");
+    for (const longitude of ["180", "-180"]) {
+      const found = decode(await client.run(`GEOSEARCH g FROMLONLAT ${longitude} 0 BYRADIUS 50 km`)) as string[];
+      assertEquals(found.toSorted(), ["e2", "east", "w2", "west"]);
+    }
+    assertEquals(decode(await client.run("GEOSEARCH g FROMLONLAT 10 85 BYRADIUS 100 km")), ["north"]);
+  }));
+
+Deno.test("a field is missing to every command from its deadline on", () =>
+  withServer(async (client, { clock }) => {
+    await client.run("DEBUG SET-ACTIVE-EXPIRE 0");
+    await client.run("HSET h a 1 b 2");
+    await client.run("HPEXPIRE h 10 FIELDS 1 a");
+    clock.advance(10);
+    assertEquals(await client.run("HLEN h"), ":1\r\n");
+    assertEquals(await client.run("HDEL h a"), ":0\r\n");
+  }));
+
+Deno.test("SORT BY ALPHA leaves elements of equal weight in the order of the list, with a LIMIT as well", () =>
+  withServer(async (client) => {
+    const elements = Array.from({ length: 500 }, (_, i) => String((i * 7919) % 500));
+    await client.command("RPUSH", "l", ...elements);
+    assertEquals(decode(await client.run("SORT l BY none_* ALPHA")), elements);
+    assertEquals(decode(await client.run("SORT l BY none_* ALPHA LIMIT 100 50")), elements.slice(100, 150));
+  }));
+
+Deno.test("OBJECT FREQ of a small integer is that of its key", () =>
+  withServer(async (client) => {
+    await client.run("MSET a 1 b 1");
+    for (let i = 0; i < 50; i++) await client.run("GET a");
+    assert(Number(decode(await client.run("OBJECT FREQ a"))) > 5);
+    assertEquals(await client.run("OBJECT FREQ b"), ":5\r\n");
+  }, { settings: { "maxmemory-policy": "allkeys-lfu" } }));
+
+Deno.test("HELP has the form of Redis's, and ends with HELP itself", () =>
+  withServer(async (client) => {
+    for (const name of ["CLIENT", "COMMAND", "CONFIG", "DEBUG", "MEMORY", "OBJECT", "SLOWLOG"]) {
+      const lines = decode(await client.run(`${name} HELP`)) as string[];
+      assertEquals(lines[0], `${name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:`);
+      assertEquals(lines.slice(-2), ["HELP", "    Print this help."]);
+      for (const line of lines.slice(2).filter((_, i) => i % 2 === 0)) assertMatch(line, /^ {4}[A-Z].*\.$/, name);
+    }
+  }));
+
+Deno.test("the knobs of DEBUG without an effect are those that docs/compatibility.md lists", async () => {
+  const text = await Deno.readTextFile(new URL("../../docs/compatibility.md", import.meta.url));
+  await withServer(async (client) => {
+    const lines = decode(await client.run("DEBUG HELP")) as string[];
+    const idle = lines.filter((_, i) => lines[i + 1]?.startsWith("    No effect")).map((line) => line.split(" ")[0]);
+    assertEquals(idle.length, 7);
+    for (const name of idle) assert(text.includes(`| \`${name}\``), name);
+  });
+});
