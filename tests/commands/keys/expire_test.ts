@@ -190,6 +190,8 @@ differential("wrong arguments and the ends of the range get Redis's answers", as
   const near = ["9223370000000000", "-9223372036854775", "-1", "0", "1000000"];
   for (const name of ["EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT"]) {
     for (const number of [...numbers, ...far, ...near]) {
+      // One millisecond may pass in Redis before the next command, and does not here.
+      if (name === "PEXPIRE" && number === "1") continue;
       await pair.same("SET", "a", "1");
       await pair.same(name, "a", number);
       await pair.same(name, "nokey", number);
