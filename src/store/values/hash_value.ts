@@ -1,19 +1,19 @@
 /**
- * The hash: a packed block while it is small, else a table of pages. This file owns the conversions, at Redis's thresholds,
- * and makes all forms look alike; what commands reply and announce is not its business.
+ * The hash: a packed block while it is small, otherwise a table of pages. This file owns the conversions, at Redis's
+ * thresholds, and gives all forms one interface.
  *
- *     LISTPACK      body: a packed block of field, value, field, value …
- *     LISTPACK_EX   body: a packed block of field, value, deadline …; by deadline, then those without, which say 0
+ *     LISTPACK      body: a packed block of pairs, packed_hash.ts
+ *     LISTPACK_EX   body: a packed block of triples, packed_hash.ts
  *     HASHTABLE     body: a page table
  *     HASHTABLE_EX  body: +0 page table · +4 ordered index, 0 once it is freed, of the fields that have a deadline
  *
- * A hash gets one of the two EX encodings with the first deadline and keeps it. In a table a field with a deadline is always
- * a record (field_record.ts), whose score the deadline is. A field past its deadline is found by nothing but `expire`, which
- * the caller runs before it works on a hash.
+ * A hash gets one of the two EX encodings with its first deadline and keeps it. In a table a field with a deadline is
+ * always a record (field_record.ts), and the deadline is its score. Only `expire` finds a field that is past its
+ * deadline; the caller runs it before it works on a hash.
  *
- * One HashValue serves all hashes of a store. `open` takes a hash up; writes leave its encoding and body in the registers
- * `encoding` and `body`, for the caller to store. The registers of fields and values, and what `find` found, are valid
- * until the next write. An empty hash stands only between a write and the deletion of its key.
+ * One HashValue serves all hashes of a store. `open` takes up a hash; writes leave its encoding and body in the
+ * registers `encoding` and `body`, for the caller to store. The registers of fields and values, and the result of
+ * `find`, are valid until the next write. A hash is empty only between a write and the deletion of its key.
  */
 import { invariant } from "../../core/assert.ts";
 import { NO_BYTES } from "../../core/bytes.ts";
@@ -79,7 +79,7 @@ export class HashValue implements ValueType, FieldRegisters {
   readonly #entry: Entry;
   readonly #ordered: Ordered;
   readonly #packed: PackedHash;
-  // What find found in a packed block, be it expired or not.
+  // The position that find found in a packed block, expired or not.
   #position = 0;
 
   constructor(store: Store) {
@@ -97,7 +97,7 @@ export class HashValue implements ValueType, FieldRegisters {
     this.body = body;
   }
 
-  /** Takes up a new, empty hash; `bytes` is what its fields and values will take, as far as that is known. */
+  /** Takes up a new, empty hash; `bytes` is the size of its fields and values, 0 if unknown. */
   create(bytes = 0): void {
     this.open(Encoding.LISTPACK, this.#packed.create(bytes));
   }
@@ -155,8 +155,8 @@ export class HashValue implements ValueType, FieldRegisters {
   }
 
   /**
-   * Sets the field `fb[fs, fe)`, which `find` or `seek` just looked for, to `vb[vs, ve)`. Neither may lie in the arena. The field's
-   * deadline goes unless it is kept; that of an expired field always goes. Hot.
+   * Sets the field `fb[fs, fe)`, which `find` or `seek` just looked for, to `vb[vs, ve)`. Neither may lie in the arena.
+   * The field's deadline goes unless it is kept; that of an expired field always goes. Hot.
    */
   set(
     fb: Uint8Array,
@@ -240,8 +240,8 @@ export class HashValue implements ValueType, FieldRegisters {
   }
 
   /**
-   * Removes up to `limit` expired fields, the earliest first; `visit` hears of each while the registers hold it. Returns
-   * how many. Nothing expires while the store holds expiry.
+   * Removes up to `limit` expired fields, the earliest first; `visit` hears of each while the registers hold it.
+   * Returns how many. Nothing expires while the store holds expiry.
    */
   expire(limit: number, visit: () => void): number {
     let count = 0;
@@ -298,8 +298,8 @@ export class HashValue implements ValueType, FieldRegisters {
   }
 
   /**
-   * Visits fields from `cursor` (0 starts) on, about `count` of them, and returns the cursor to go on with; 0 is the end.
-   * The guarantees are those of the page table's scan; a packed hash is visited whole.
+   * Visits fields from `cursor` (0 starts) on, about `count` of them, and returns the cursor to go on with; 0 is the
+   * end. The guarantees are those of the page table's scan; a packed hash is visited whole.
    */
   scan(cursor: number, count: number, visit: () => void): number {
     if (this.packed) {

@@ -4,8 +4,8 @@
  *     stride 2    field, value, field, value …                 LISTPACK
  *     stride 3    field, value, deadline, field, value …       LISTPACK_EX; in the order of the deadlines
  *
- * The deadline is in milliseconds. Fields without one say NO_DEADLINE and come last. A position is that of the field's own
- * element. This file does not know the time: expired fields are fields like the others.
+ * The deadline is in milliseconds. Fields without one say NO_DEADLINE and come last. A position is that of the field's
+ * own element. This file does not know the time: expired fields are fields like the others.
  */
 import { invariant } from "../../core/assert.ts";
 import { writeDecimal } from "../../core/numbers.ts";
@@ -39,7 +39,7 @@ export class PackedHash {
   readonly #values: Packed;
   readonly #deadlineText = new Uint8Array(DEADLINE_TEXT_MAX);
 
-  /** Reads leave in `registers` what they read. */
+  /** Reads load `registers`. */
   constructor(arena: Arena, registers: FieldRegisters) {
     this.#registers = registers;
     this.#fields = new Packed(arena);
@@ -75,7 +75,9 @@ export class PackedHash {
     return this.#fields.at(body, index * stride);
   }
 
-  /** Position of the field `bytes[start, end)`, 0 if there is none. The field stays encoded for `set` and `move`. Hot. */
+  /**
+   * Position of the field `bytes[start, end)`, 0 if there is none. The field stays encoded for `set` and `move`. Hot.
+   */
   find(body: BodyRef, stride: number, bytes: Uint8Array, start: number, end: number): number {
     const fields = this.#fields;
     fields.encode(bytes, start, end);
@@ -100,8 +102,8 @@ export class PackedHash {
   }
 
   /**
-   * Sets the field that `find` just looked for, and found at `position` unless that is 0. The deadline of the field stays
-   * or goes.
+   * Sets the field that `find` just looked for, and found at `position` unless that is 0. The deadline of the field
+   * stays or goes.
    */
   set(
     body: BodyRef,
