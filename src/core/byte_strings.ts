@@ -1,6 +1,6 @@
 /**
- * Many byte strings behind each other in one buffer, and their order. There is no object for a string: a million of them
- * are two typed arrays.
+ * Many byte strings behind each other in one buffer, and their order. There is no object for a string: a million of
+ * them are two typed arrays.
  */
 import { compareBytes } from "./bytes.ts";
 import { KeyedItems } from "./radix_sort.ts";
@@ -69,8 +69,8 @@ export class ByteStrings {
   }
 
   /**
-   * Sorts the strings with the indices `items[from, to)` by their bytes, equal ones staying as they are; `mask` is 0, or -1
-   * for descending order. Calls `visit` with each range of two or more equal ones.
+   * Sorts the strings with the indices `items[from, to)` by their bytes, equal ones staying as they are; `mask` is 0,
+   * or -1 for descending order. Calls `visit` with each range of two or more equal ones.
    */
   sort(items: Int32Array, from: number, to: number, mask: number, visit?: (from: number, to: number) => void): void {
     this.#sort(items, from, to, mask, visit, 0);

@@ -2,7 +2,7 @@
  * The time, as everything in MemDB reads it. Tests and the embedding API hold a ManualClock still and move it.
  */
 export interface Clock {
-  /** Milliseconds since the epoch; what deadlines are compared with. Never used to measure durations. */
+  /** Milliseconds since the epoch, for deadlines. Never used to measure durations. */
   nowMs(): number;
   /** Microseconds from an arbitrary start, never going back; for durations. */
   monotonicUs(): number;
@@ -47,7 +47,7 @@ export class ManualClock implements Clock {
   advance(ms: number): void {
     this.#ms += ms;
     if (ms > 0) this.#us += ms * 1000;
-    // What runs may schedule more, which runs too if its time has come.
+    // A timer that runs may schedule others, which run too if they are due.
     for (let due = this.#nextDue(); due !== undefined; due = this.#nextDue()) {
       this.#scheduled.delete(due);
       due.run();

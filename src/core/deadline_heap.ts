@@ -1,6 +1,6 @@
 /**
- * Items by deadline: a binary heap in which each item knows its place, so that it can leave at any time. Adding and removing
- * cost O(log n), the earliest is at hand.
+ * Items by deadline: a binary heap in which each item knows its place, so that it can leave at any time. Adding and
+ * removing cost O(log n), the earliest is at hand.
  */
 
 /** An item of at most one heap. */

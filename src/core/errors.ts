@@ -1,6 +1,7 @@
 /**
- * The client's errors. A CommandError becomes an error reply in one place, the executor; everything else that is thrown is
- * our own fault. Messages that several families send stand here, in Redis's words; those of one family stand with it.
+ * The client's errors. A CommandError becomes an error reply in one place, the executor; everything else that is thrown
+ * is our own fault. Messages that several families send stand here, in Redis's words; those of one family stand with
+ * it.
  */
 export class CommandError extends Error {
   override name = "CommandError";

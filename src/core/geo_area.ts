@@ -1,10 +1,10 @@
 /**
- * Areas on earth, circles and boxes around a place: whether a place is inside, and which ranges of geohashes cover all that
- * is. Knows nothing of who stores those.
+ * Areas on earth, circles and boxes around a place: whether a place is inside, and which ranges of geohashes cover all
+ * that is.
  *
- * The map is a grid of 2^step by 2^step cells, and a cell is one range of geohashes. An area is covered by a cell and its
- * eight neighbours, as fine as that is possible: the columns wrap at the date line, the rows end at the upper and lower
- * edge of the map.
+ * The map is a grid of 2^step by 2^step cells, and a cell is one range of geohashes. An area is covered by a cell and
+ * its eight neighbours, as fine as that is possible: the columns wrap at the date line, the rows end at the upper and
+ * lower edge of the map.
  */
 import {
   BITS,
@@ -23,12 +23,12 @@ import {
 const MAP_RADIUS_M = 20037726.37;
 /** From these latitudes on a degree of longitude is so short that cells must be one step larger, and another one. */
 const HIGH_LATITUDES = [66, 80];
-/** What the floating point may lose, in degrees and as part of one. */
+/** The error of the floating point, in degrees and as a fraction. */
 const TOLERANCE = 1e-9, NEARLY_ONE = 1 - 1e-6;
 /** Geohashes of places that lie exactly on the eastern or upper edge of the map. */
 const EDGE_FROM = 2 ** (2 * BITS), EDGE_TO = 2 ** (2 * BITS + 2);
 
-/** Neighbours as [columns east, rows north], in Redis's order: that of elements that nobody sorts depends on it. */
+/** Neighbours as [columns east, rows north], in Redis's order: the order of unsorted replies depends on it. */
 const AROUND = [[0, 0], [0, 1], [0, -1], [1, 0], [-1, 0], [1, 1], [-1, 1], [1, -1], [-1, -1]];
 
 /** Geohashes from `from` to below `to`. */
@@ -105,9 +105,9 @@ export class Area {
   }
 
   /**
-   * How far the area reaches to both sides, in degrees. Places at the latitudes a and b, `angle` apart, differ in longitude
-   * by at most 2 asin(sin(angle / 2) / sqrt(cos(a) cos(b))), and the cosines are at least that of the latitude that is
-   * nearest to a pole.
+   * How far the area reaches to both sides, in degrees. Places at the latitudes a and b, `angle` apart, differ in
+   * longitude by at most 2 asin(sin(angle / 2) / sqrt(cos(a) cos(b))), and the cosines are at least that of the
+   * latitude that is nearest to a pole.
    */
   #longitudes(latitudes: number): number {
     const highest = Math.abs(this.#latitude) + latitudes;

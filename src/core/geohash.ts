@@ -1,7 +1,7 @@
 /**
- * Places on earth as numbers of 52 bits: 26 bits of latitude and 26 of longitude, interleaved, which is the score that a
- * member of a geo set has. This file owns the number, its text of 11 characters, and distances on a sphere; areas and what
- * they cover are in geo_area.ts. Degrees in, degrees out; distances are in metres.
+ * Places on earth as numbers of 52 bits: 26 bits of latitude and 26 of longitude, interleaved, which is the score that
+ * a member of a geo set has. This file owns the number, its text of 11 characters, and distances on a sphere; areas and
+ * what they cover are in geo_area.ts. Degrees in, degrees out; distances are in metres.
  */
 
 export const LONGITUDE_MAX = 180;
@@ -29,8 +29,8 @@ export function degrees(radians: number): number {
 }
 
 /**
- * The number of a place. One exactly on the upper edge of a coordinate's range has the bit beyond the 26 set, as in Redis:
- * such numbers have up to 54 bits, rounded to a double.
+ * The number of a place. One exactly on the upper edge of a coordinate's range has the bit beyond the 26 set, as in
+ * Redis: such numbers have up to 54 bits, rounded to a double.
  */
 export function geohashOf(longitude: number, latitude: number): number {
   return interleave(offsetOf(latitude, LATITUDE_MAX, SIDE), offsetOf(longitude, LONGITUDE_MAX, SIDE));
@@ -102,7 +102,7 @@ function squash(bits: number): number {
   return (bits | bits >>> 8) & 0x0000ffff;
 }
 
-/** What C makes of a double that becomes an unsigned integer of 64 bits, on the processors that Redis runs on mostly. */
+/** The result of C's conversion of a double to an unsigned 64-bit integer, on x86-64. */
 function unsigned(value: number): number {
   if (value >= WORD * WORD) return 0;
   return value < -WORD * WORD / 2 ? -WORD * WORD / 2 : Math.trunc(value);

@@ -6,7 +6,7 @@
  * class ends with the pattern, a range may be written backwards, and an empty text matches the empty pattern only.
  *
  * Only the last `*` met is ever widened, so a match costs at most pattern times text, never more: if the part between
- * two stars was found once, finding it further right cannot help what follows.
+ * two stars was found once, finding it further right cannot help the rest of the pattern.
  */
 
 /** A pattern with more runs of stars than this, not counting one at its end, matches nothing (Redis's own limit). */

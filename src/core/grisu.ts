@@ -1,10 +1,10 @@
 /**
  * The decimal digits of a double as Redis finds them: Grisu2 (F. Loitsch, "Printing Floating-Point Numbers Quickly and
  * Accurately with Integers", 2010). They always read back the same, but once in some hundred numbers they are not the
- * shortest or nearest that do, so JavaScript's own digits would not be Redis's. It refuses zero, negatives and what is not
- * finite, and knows nothing of how digits become text.
+ * shortest or nearest that do, so JavaScript's own digits would not be Redis's. Its input is
+ * positive and finite; numbers.ts makes the text of the digits.
  *
- * A number is fraction × 2^exponent with a fraction of 64 bits, which stands in two words, upper and lower, each a number
+ * A number is fraction × 2^exponent with a fraction of 64 bits, held in two words, upper and lower, each a number
  * below 2^32. Hot: no BigInt, which would cost ten times as much.
  */
 
@@ -40,7 +40,8 @@ export function findDigits(value: number): void {
   const biased = words[1] >>> 20;
   const high = (words[1] & (HIDDEN_BIT - 1)) + (biased === 0 ? 0 : HIDDEN_BIT), low = words[0];
   const exponent = Math.max(biased, 1) - 1 + EXPONENT_MIN;
-  // The boundaries lie half way to the neighbours, the lower one nearer below a power of two. 2^53 and 1 less are doubles,
+  // The boundaries lie half way to the neighbours, the lower one nearer below a power of two. 2^53 and 1 less are
+  // doubles,
   // but 2^54 - 1 is not: the fraction is doubled, and 1 added, word by word.
   const upperHigh = high * 2 + (low >>> 31), upperLow = (low * 2) % WORD + 1;
   const bits = upperHigh > 0 ? 64 - Math.clz32(upperHigh) : 32 - Math.clz32(upperLow);
@@ -77,8 +78,8 @@ export function findDigits(value: number): void {
 }
 
 /**
- * Digits of the number `top`, the fewest that stay above `bottom`, then lowered towards `middle`. All count 2^-one, where
- * `one` is 32 to 60.
+ * Digits of the number `top`, the fewest that stay above `bottom`, then lowered towards `middle`. All count 2^-one,
+ * where `one` is 32 to 60.
  */
 function generate(
   topHigh: number,

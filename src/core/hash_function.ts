@@ -1,6 +1,6 @@
 /**
- * The hash function of all dictionaries: HalfSipHash-1-3 over bytes with a random 64-bit key per process, so that nobody
- * can choose keys that collide (hash flooding). Hot: 32-bit arithmetic only.
+ * The hash function of all dictionaries: HalfSipHash-1-3 over bytes with a random 64-bit key per process, so that no
+ * client can choose keys that collide (hash flooding). Hot: 32-bit arithmetic only.
  */
 const seed = crypto.getRandomValues(new Int32Array(2));
 const K0 = seed[0], K1 = seed[1];
@@ -50,8 +50,8 @@ export function hashBytes(bytes: Uint8Array, start: number, end: number): number
 }
 
 /**
- * The hash of a key in a table, from what hashBytes has for it. Each table mixes that with a salt of its own: keys that
- * come in the order of another table, as from a scan, would all meet in a few pages if both tables had the same order. Hot.
+ * The hash of a key in a table, from its hashBytes. Each table mixes that with a salt of its own: keys that come in the
+ * order of another table, as from a scan, would all meet in a few pages if both tables had the same order. Hot.
  */
 export function salted(hash: number, salt: number): number {
   hash ^= salt;

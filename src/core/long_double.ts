@@ -1,7 +1,7 @@
 /**
  * The x87 80-bit float, in which Redis computes INCRBYFLOAT and HINCRBYFLOAT: reading it as strtold does, adding, and
- * printing it as those commands do. JavaScript has no such type, so it is built on BigInt; whoever can do with a double
- * should. It refuses NaN: no text reads as one, and the sum of opposite infinities is reported as not finite.
+ * printing it as those commands do. JavaScript has no such type, so it is built on BigInt; a double is faster where
+ * it suffices. It refuses NaN: no text reads as one, and the sum of opposite infinities is reported as not finite.
  */
 import { latin1 } from "./bytes.ts";
 
@@ -11,7 +11,10 @@ export interface LongDouble {
   readonly exponent: number;
 }
 
-/** How a format of IEEE 754 rounds: bits of the mantissa, exponent of its last bit in the smallest number, and 2^n is too large. */
+/**
+ * How a format of IEEE 754 rounds: bits of the mantissa, exponent of its last bit in the smallest number, and 2^n is
+ * too large.
+ */
 export interface FloatFormat {
   readonly precision: number;
   readonly minExponent: number;
@@ -29,7 +32,7 @@ const DECIMAL = /^([+-]?)(?=\.?[0-9])([0-9]*)\.?([0-9]*)(?:e([+-]?[0-9]+))?$/i;
 const HEXADECIMAL = /^([+-]?)0x(?=\.?[0-9a-f])([0-9a-f]*)\.?([0-9a-f]*)(?:p([+-]?[0-9]+))?$/i;
 const INFINITE = /^([+-]?)inf(?:inity)?$/i;
 
-/** Zero, what a missing key counts as. */
+/** Zero, the value of a missing key. */
 export const LONG_ZERO: LongDouble = { mantissa: 0n, exponent: 0 };
 
 /** The number in `bytes[start, end)`, the whole text; undefined where Redis finds no valid float. */
@@ -67,8 +70,8 @@ export function formatLongDouble(value: LongDouble): string {
 }
 
 /**
- * Text as C reads a float (decimal, hexadecimal, inf), rounded to `format`. Undefined for any other text, and for numbers
- * too large or so small that they round to zero: Redis takes neither.
+ * Text as C reads a float (decimal, hexadecimal, inf), rounded to `format`. Undefined for any other text, and for
+ * numbers too large or so small that they round to zero: Redis takes neither.
  */
 export function readFloat(text: string, format: FloatFormat): LongDouble | undefined {
   let match = INFINITE.exec(text);

@@ -1,4 +1,4 @@
-/** Finds the word that somebody probably meant. This file owns that guess and refuses to know what the words are for. */
+/** Finds the word that the user probably meant, among the words of the caller. */
 
 /** The candidate with the fewest edits to `word`, if they are at most a third of its length (at least two). */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {

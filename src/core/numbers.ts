@@ -13,14 +13,14 @@ export const INT64_MIN = -(2n ** 63n);
 export const INT64_BOUND = 2 ** 63;
 export const INT64_MAX = 2n ** 63n - 1n;
 
-/** Result of parseSafeInt for what is no integer of at most 15 digits. */
+/** Result of parseSafeInt for anything but an integer of at most 15 digits. */
 export const NOT_SAFE = NaN;
 /** So many digits make a number of 31 bits. */
 const SHORT_DIGITS = 9;
 
 /**
- * The integer in `bytes[start, end)` if it is canonical (no sign but a minus, no leading zero, no space) and has at most
- * 15 digits; NaN otherwise, also for integers that are longer. Hot.
+ * The integer in `bytes[start, end)` if it is canonical (no sign but a minus, no leading zero, no space) and has at
+ * most 15 digits; NaN otherwise, also for integers that are longer. Hot.
  */
 export function parseSafeInt(bytes: Uint8Array, start: number, end: number): number {
   let i = start;
@@ -58,8 +58,8 @@ const EXACT_POWERS = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`
 const MANTISSA_END = 2 ** 53;
 
 /**
- * The double in `bytes[start, end)` if it stands there with a sign, digits and a point alone, and the digits make a whole
- * number of 53 bits: then one division rounds it as strtod does. NaN for all else. Hot.
+ * The double in `bytes[start, end)` if it stands there with a sign, digits and a point alone, and the digits make a
+ * whole number of 53 bits: then one division rounds it as strtod does. NaN for all else. Hot.
  */
 export function parsePlainDouble(bytes: Uint8Array, start: number, end: number): number {
   let i = start;
@@ -96,7 +96,7 @@ export function parseInt64(bytes: Uint8Array, start: number, end: number): bigin
   return value < INT64_MIN || value > INT64_MAX ? undefined : value;
 }
 
-/** Whether the text is a canonical 64-bit integer, which is what OBJECT ENCODING calls "int". */
+/** Whether the text is a canonical 64-bit integer, the encoding "int" of OBJECT ENCODING. */
 export function isInt64(bytes: Uint8Array, start: number, end: number): boolean {
   if (end - start <= 15) return !Number.isNaN(parseSafeInt(bytes, start, end));
   return parseInt64(bytes, start, end) !== undefined;
@@ -266,8 +266,8 @@ const DOUBLE_TEXT_MAX = 1 << 20;
 const DECIMAL = /^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
 
 /**
- * The double in `bytes[start, end)` as strtod reads it, the whole text; undefined where Redis finds no valid float: NaN,
- * and what is too large, or so small that it rounds to zero.
+ * The double in `bytes[start, end)` as strtod reads it, the whole text; undefined where Redis finds no valid float:
+ * NaN, a number that is too large, or one so small that it rounds to zero.
  */
 export function parseDouble(bytes: Uint8Array, start: number, end: number): number | undefined {
   const plain = parsePlainDouble(bytes, start, end);

@@ -1,6 +1,6 @@
 /**
- * Sorts many items by keys of 64 bits: a radix sort of integers and doubles, stable, in temporary typed arrays. Who sorts
- * makes the keys; items with equal keys are his business, too.
+ * Sorts many items by keys of 64 bits: a radix sort of integers and doubles, stable, in temporary typed arrays. The
+ * caller makes the keys and orders items whose keys are equal.
  */
 
 const DIGIT_BITS = 11;

@@ -1,6 +1,6 @@
 /**
- * SHA-1 of short messages, for digests of data (commands/debug/digest.ts): to ask the platform costs ten times as much as the
- * hash of a few dozen bytes. It is no defence against anybody. Source: RFC 3174.
+ * SHA-1 of short messages, for digests of data (commands/debug/digest.ts): to ask the platform costs ten times as much
+ * as the hash of a few dozen bytes. It must not serve security. Source: RFC 3174.
  */
 
 const BLOCK_BYTES = 64;

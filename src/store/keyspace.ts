@@ -1,8 +1,8 @@
 /**
  * One database: the keys, their types, deadlines and clocks. A key is a record of the dictionary `keys`; one with a
- * deadline stands in the dictionary `expires` as well, as the same record, so that expiry never looks at the others; a
- * hash that has fields with a deadline stands in `fieldExpires` likewise.
- * Strings live here, in the record or, above 64 KiB, in a body; of every other type this file knows only the body's ref.
+ * deadline is also in the dictionary `expires`, as the same record, so that expiry never reads the others; in the same
+ * way a hash that has fields with a deadline is also in `fieldExpires`. Strings live here, in the record or, above 64
+ * KiB, in a body; of every other type this file knows only the body's ref.
  *
  *     meta of a record:  type:4 | encoding:4 | clock:24      body of a long string:  +0 length:32 · +8 bytes
  *
@@ -48,10 +48,12 @@ import {
 import type { Deadline } from "./deadline.ts";
 import type { Store } from "./store.ts";
 
-/** What a key holds; the numbers are those of Redis's object types. */
+/** The type of a key's value; the numbers are those of Redis's object types. */
 export const Type = { STRING: 0, LIST: 1, SET: 2, ZSET: 3, HASH: 4, STREAM: 6 } as const;
 
-/** How it holds it. A string with AUTO is int, embstr or raw by its text; the other two say so whatever the text. */
+/**
+ * The form of the value. The text of a string with AUTO decides between int, embstr and raw; RAW and EMBSTR are fixed.
+ */
 export const Encoding = {
   AUTO: 0,
   RAW: 1,
@@ -74,22 +76,23 @@ const LARGE_KEYS = 1 << 14;
 export const NEVER = -1;
 
 /**
- * What happens to a key that is past its deadline when somebody looks for it. DELETE: it is deleted and announced. HIDE: it
- * is missing, but stays. KEEP: it is there as if it had not expired, because somebody else says what expires.
+ * The fate of a key past its deadline when a command looks for it. DELETE: it is deleted and announced. HIDE: it is
+ * missing, but stays. KEEP: it is there as if it had not expired, because the file or the primary says which keys
+ * expire.
  */
 export const ExpiryMode = { DELETE: 0, HIDE: 1, KEEP: 2 } as const;
 export type ExpiryMode = typeof ExpiryMode[keyof typeof ExpiryMode];
 
 /**
- * Told of keys that begin and end. The key is `bytes[start, end)`, valid during the call, which must not change the store.
- * The types are those of `Type`.
+ * Told of keys that begin and end. The key is `bytes[start, end)`, valid during the call, which must not change the
+ * store. The types are those of `Type`.
  */
 export interface KeyspaceObserver {
   /** A key was added that was missing. */
   created?(db: Keyspace, bytes: Uint8Array, start: number, end: number, type: number): void;
   /** The value of a key was replaced by one of another type. */
   replaced?(db: Keyspace, bytes: Uint8Array, start: number, end: number, type: number, oldType: number): void;
-  /** A key was deleted, by whatever cause. */
+  /** A key was deleted, for any reason. */
   removed?(db: Keyspace, bytes: Uint8Array, start: number, end: number, type: number): void;
   /** A command that reads looked for a key and did not find it. */
   missed?(db: Keyspace, bytes: Uint8Array, start: number, end: number): void;
@@ -102,7 +105,7 @@ export class Keyspace {
   keys: DictRef;
   expires: DictRef;
   fieldExpires: DictRef;
-  /** What keys with a deadline have left on average, as expiry has seen of late; 0 is unknown. */
+  /** Average time to live of the keys that expiry has sampled lately, in milliseconds; 0 is unknown. */
   averageTtlMs = 0;
 
   /** Registers of readKey and readString. */
@@ -110,7 +113,9 @@ export class Keyspace {
   start = 0;
   length = 0;
   #chunk = 0;
-  /** The record that was found last, with its key's hash: many commands in a row often name one key. 0 once it has gone. */
+  /**
+   * The record that was found last, with its key's hash: many commands in a row often name one key. 0 once it has gone.
+   */
   #recent: RecordRef = NONE;
   #recentHash = 0;
 
@@ -136,8 +141,9 @@ export class Keyspace {
   }
 
   /**
-   * The record of a key, 0 if there is none. An expired key is deleted, and announced to the store's listener, before it
-   * is found missing. `hash`, here and below, is the key's hash if the caller has it. Neither clock nor statistics change.
+   * The record of a key, 0 if there is none. An expired key is deleted, and announced to the store's listener, before
+   * it is found missing. `hash`, here and below, is the key's hash if the caller has it. Neither clock nor statistics
+   * change.
    */
   find(bytes: Uint8Array, start: number, end: number, hash = hashBytes(bytes, start, end)): RecordRef {
     const ref = this.peek(bytes, start, end, hash);
@@ -179,8 +185,8 @@ export class Keyspace {
   }
 
   /**
-   * Says that up to PREFETCH_MAX keys with these hashes are about to be looked for: in a large database their cache misses
-   * then overlap, which saves a third of the time of GET and SET at a million keys.
+   * Says that up to PREFETCH_MAX keys with these hashes are about to be looked for: in a large database their cache
+   * misses then overlap, which saves a third of the time of GET and SET at a million keys.
    */
   prefetch(hashes: Int32Array, count: number): void {
     if (count > 1 && this.size >= LARGE_KEYS) this.store.dict.prefetch(this.keys, hashes, count);
@@ -253,7 +259,7 @@ export class Keyspace {
   }
 
   /**
-   * Sets a key to the string `value[vs, ve)`, whatever it was before. `deadline` in milliseconds, NEVER for none.
+   * Sets a key to the string `value[vs, ve)` and replaces any old value. `deadline` in milliseconds, NEVER for none.
    * The value may lie in the arena, even in the old value of this key.
    */
   setString(
@@ -309,7 +315,7 @@ export class Keyspace {
   }
 
   /**
-   * Gives a string another length, keeping what fits of the old text, its deadline and its clock; new bytes are zero.
+   * Gives a string another length. Its text as far as it fits, deadline and clock stay; new bytes are zero.
    * Long strings get spare room. Leaves the string's place in the registers and returns the record's new ref.
    */
   resizeString(ref: RecordRef, length: number): RecordRef {
@@ -433,8 +439,8 @@ export class Keyspace {
   }
 
   /**
-   * Moves a key's value, deadline and clock to another name, here or in another database, replacing what is there.
-   * Lists and the like are not copied: the body changes hands.
+   * Moves a key's value, deadline and clock to another name, here or in another database, and replaces a key of that
+   * name. Lists and the like are not copied: the body changes hands.
    */
   moveTo(ref: RecordRef, to: Keyspace, bytes: Uint8Array, start: number, end: number): RecordRef {
     const { arena } = this.store;

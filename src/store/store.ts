@@ -1,6 +1,7 @@
 /**
- * The store: the arena, the dictionary engine, the databases, the value types, and what they share: the time, the clocks
- * of keys, counts, and the freeing of large values in slices. It knows nothing of clients, commands or files.
+ * The store: the arena, the dictionary engine, the databases and the value types, with their common state: the time,
+ * the clocks of keys, counters, and the large values that are freed in slices. Clients, commands and files are above
+ * it.
  */
 import { invariant } from "../core/assert.ts";
 import type { Random } from "../core/random.ts";
@@ -24,25 +25,25 @@ export interface CommandWriter {
 /** Elements that one command of `emit` has at most, as in Redis's rewrites. */
 export const ELEMENTS_PER_COMMAND = 64;
 
-/** What the store must know of a type whose values have bodies. Registered once, by the type's own module. */
+/** The operations of a type whose values have bodies. The type's own module registers it, once. */
 export interface ValueType {
   /**
-   * Writes the commands that build the value, in pieces of at most ELEMENTS_PER_COMMAND elements, for the rewrite of the
-   * append-only file. `cursor` is 0 at first, then what the last call returned; 0 is returned at the end. A call goes on
+   * Writes the commands that build the value, in pieces of at most ELEMENTS_PER_COMMAND elements, for the rewrite of
+   * the append-only file. `cursor` is 0 at first, then the last call's result, which is 0 at the end. A call goes on
    * until `writer.full`, which it asks after each command, and does at least one command's work. It writes nothing else
    * than the value: neither the deletion of an old one nor the deadline of the key.
    *
    * Between two calls the value may change, but only in ways that name elements (SADD, HSET, ZINCRBY and their like; of
-   * lists, pushes and pops with the cursor moved along by the caller). So the cursor of a set, hash or sorted set must be a
-   * position in the hash space of its elements (Dict.scan), not a rank: each element that is there from the first call to
-   * the last is written at least once, and twice does no harm. A change of the encoding starts over.
+   * lists, pushes and pops with the cursor moved along by the caller). So the cursor of a set, hash or sorted set must
+   * be a position in the hash space of its elements (Dict.scan), not a rank: each element that is there from the first
+   * call to the last is written at least once, and twice does no harm. A change of the encoding starts over.
    */
   emit?(encoding: number, body: BodyRef, cursor: number, writer: CommandWriter): number;
   /** A deep copy of a body. */
   copy(encoding: number, body: BodyRef): BodyRef;
   /**
    * Frees at most `budget` blocks of a body. Returns the body that is left, or 0 when all of it is free; a body that is
-   * left is good for nothing but the next call.
+   * left is valid only for the next call.
    */
   free(encoding: number, body: BodyRef, budget: number): BodyRef;
   /**
@@ -55,8 +56,8 @@ export interface ValueType {
   /** Bytes of the arena that the body takes, estimated from `samples` elements (0: from all). */
   sizeBytes(encoding: number, body: BodyRef, samples: number): number;
   /**
-   * Calls `visit` with each element in the order of the value, from its end when `reverse`, until it returns false. Only
-   * types that SORT takes have it. The bytes are valid during the call, which must not write.
+   * Calls `visit` with each element in the order of the value, from its end when `reverse`, until it returns false.
+   * Only types that SORT takes have it. The bytes are valid during the call, which must not write.
    */
   elements?(
     encoding: number,
@@ -66,10 +67,12 @@ export interface ValueType {
   ): void;
   /**
    * Whether the value has the element `bytes[start, end)`. It may be asked for during `elements` of another value. Only
-   * sets, so that they can be operands of what works on sorted sets.
+   * sets, so that they can be operands of commands on sorted sets.
    */
   has?(encoding: number, body: BodyRef, bytes: Uint8Array, start: number, end: number): boolean;
-  /** The value of the field `bytes[start, end)`, a view valid until the next write; undefined if missing. Only hashes. */
+  /**
+   * The value of the field `bytes[start, end)`, a view valid until the next write; undefined if missing. Only hashes.
+   */
   fieldValue?(encoding: number, body: BodyRef, bytes: Uint8Array, start: number, end: number): Uint8Array | undefined;
   /** The earliest deadline of a field, NEVER if no field has one. Only hashes whose encoding allows for deadlines. */
   earliestDeadline?(encoding: number, body: BodyRef): number;
@@ -77,12 +80,14 @@ export interface ValueType {
   check(encoding: number, body: BodyRef, reached: Set<number>): void;
 }
 
-/** What is freed in slices: a value, a dictionary of keys with its records, or one that has records of another. */
+/**
+ * A thing that is freed in slices: a value, a dictionary of keys with its records, or one that has records of another.
+ */
 type Garbage =
   | { readonly kind: "value"; readonly type: number; readonly encoding: number; body: BodyRef }
   | { readonly kind: "keys" | "index"; readonly dict: DictRef };
 
-/** Blocks freed at once; what is larger is freed in slices between turns of the event loop. */
+/** Blocks freed at once; the rest of a larger value is freed in slices between turns of the event loop. */
 const FREE_AT_ONCE = 512;
 
 export interface StoreOptions {
@@ -96,7 +101,7 @@ export class Store {
   readonly random: Random;
   readonly databases: Keyspace[] = [];
   readonly #types: ValueType[] = [];
-  /** What is to be freed, the last first. */
+  /** Things to be freed, the last first. */
   readonly #garbage: Garbage[] = [];
 
   #nowMs = 0;
@@ -152,8 +157,8 @@ export class Store {
   }
 
   /**
-   * The clock bits of a key that is written now, in their place in the meta word; type and encoding are zero. `old` is the
-   * record whose value is overwritten: that is a use of the key, not the birth of one.
+   * The clock bits of a key that is written now, in their place in the meta word; type and encoding are zero. `old` is
+   * the record whose value is overwritten: that is a use of the key, not the birth of one.
    */
   freshClock(old: RecordRef = NONE): number {
     if (this.frequencies) {
@@ -207,7 +212,7 @@ export class Store {
     setMeta(this.arena, ref, (metaOf(this.arena, ref) & 0xff) | (clock << 8));
   }
 
-  /** Frees what a record holds besides itself; the large at leisure. */
+  /** Frees a record's value; a large one in slices. */
   freeValue(ref: RecordRef): void {
     if ((flagsOf(this.arena, ref) & BODY) === 0) return;
     const body = bodyOf(this.arena, ref);
@@ -230,7 +235,7 @@ export class Store {
     this.#drain("keys", keys, FREE_AT_ONCE);
   }
 
-  /** Number of values and databases on their way out. */
+  /** Number of values and databases that wait to be freed. */
   get garbageCount(): number {
     return this.#garbage.length;
   }
@@ -240,7 +245,7 @@ export class Store {
   }
 
   /**
-   * Frees about `budget` blocks of what is on its way out, or gives one empty chunk of the arena back. Call it between
+   * Frees about `budget` blocks of garbage, or gives one empty chunk of the arena back. Call it between
    * turns while `garbagePending`.
    */
   reclaim(budget: number): void {
@@ -258,7 +263,7 @@ export class Store {
     this.#drain(last.kind, last.dict, budget);
   }
 
-  /** Frees a part of a dictionary that nobody uses any more. What is left waits behind the values that it has freed. */
+  /** Frees a part of an unused dictionary. The rest waits behind the values that it has freed. */
   #drain(kind: "keys" | "index", dict: DictRef, budget: number): void {
     const rest = this.dict.drain(dict, budget, (ref) => {
       if (kind === "index") return;
@@ -274,7 +279,7 @@ export class Store {
     this.databases[a].exchange(this.databases[b]);
   }
 
-  /** Checks everything: all structures, and that every block in use is reached by exactly what owns it. */
+  /** Checks everything: all structures, and that every block in use is reached by exactly one owner. */
   check(): void {
     while (this.garbagePending) this.reclaim(1 << 20);
     const reached = new Set<number>();
@@ -295,7 +300,7 @@ export class Store {
     return Math.max(0, counter - Math.floor(elapsed / this.lfuDecayMinutes));
   }
 
-  /** A frequency grows by one with a probability that falls with what it is. */
+  /** A frequency grows by one with a probability that falls as it grows. */
   #bump(clock: number): number {
     let counter = this.#decayed(clock);
     if (counter < 255) {

@@ -1,5 +1,6 @@
 /**
- * The names by which clients know types and encodings: those of TYPE, SCAN … TYPE and OBJECT ENCODING, which are Redis's.
+ * The names by which clients know types and encodings: those of TYPE, SCAN … TYPE and OBJECT ENCODING, which are
+ * Redis's.
  */
 import { isInt64 } from "../core/numbers.ts";
 import { Encoding, type Keyspace, Type } from "./keyspace.ts";

@@ -13,7 +13,9 @@ const HOME_BITS = Math.log2(HOMES);
 
 type VisitKey = (db: Keyspace, ref: RecordRef) => void;
 
-/** The position in one database: the prefixes before `prefix` are done, and of the next `span` the homes below `home`. */
+/**
+ * The position in one database: the prefixes before `prefix` are done, and of the next `span` the homes below `home`.
+ */
 interface Place {
   prefix: number;
   span: number;
@@ -21,8 +23,8 @@ interface Place {
 }
 
 /**
- * The position of a walk. A key that the walk has not passed is visited later, once, if it is still there then; the walk
- * does not visit the others again.
+ * The position of a walk. A key that the walk has not passed is visited later, once, if it is still there then; the
+ * walk does not visit the others again.
  */
 export class KeyWalk {
   readonly #store: Store;
@@ -79,8 +81,9 @@ export class KeyWalk {
 }
 
 /**
- * A walk over all keys as they are at its beginning. The caller announces each change of a key in advance, and a key that
- * the walk has not passed is visited then. Each key that was there at the beginning is visited once, and no other is.
+ * A walk over all keys as they are at its beginning. The caller announces each change of a key in advance, and a key
+ * that the walk has not passed is visited then. Each key that was there at the beginning is visited once, and no other
+ * is.
  */
 export class SnapshotWalk {
   readonly #dict: Dict;

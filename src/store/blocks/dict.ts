@@ -1,16 +1,16 @@
 /**
- * The dictionary: extendible hashing over records. It maps keys to record refs, and knows nothing of what else a record
- * holds. One Dict object serves all dictionaries of an arena; a dictionary is named by the ref of its header, and all of
- * it lies in the arena.
+ * The dictionary: extendible hashing over records. It maps keys to the refs of their records. One Dict
+ * object serves all dictionaries of an arena; the ref of its header names a dictionary, all of which lies in the arena.
  *
- *     header     +0 count · +4 depth · +8 directory (the only segment itself while depth is 0) · +12 segments at `depth`
+ *     header     +0 count · +4 depth · +8 directory, or the only segment while depth is 0 · +12 segments at `depth`
  *     directory  2^depth segment refs, indexed by the top bits of the hash
- *     segment    2^4 to 2^10 slots of (hash, ref), open addressing with linear probing from the home slot; slot 0 is the
- *                segment's own header and looks like an occupied slot that never matches: hashes are odd, its word is even
+ *     segment    2^4 to 2^10 slots of (hash, ref), open addressing with linear probing from the home slot; slot 0
+ *                is the segment's own header and looks like an occupied slot that never matches: hashes are odd,
+ *                its word is even
  *
- * A full segment of 1024 slots splits alone and a nearly empty one merges with its buddy, so that no operation costs more
- * than one segment. Home slots come from bits 1 to 10 of the hash in the same order at every size; so (prefix, home) is a
- * position in hash space that survives splits and merges, which makes it the cursor of SCAN.
+ * A full segment of 1024 slots splits alone and a nearly empty one merges with its buddy, so that no operation costs
+ * more than one segment. Home slots come from bits 1 to 10 of the hash in the same order at every size; so (prefix,
+ * home) is a position in hash space that survives splits and merges, which makes it the cursor of SCAN.
  *
  * Registers: find leaves where it ended in `words` and `slot`; they are valid until the next change of any dictionary.
  */
@@ -57,7 +57,7 @@ export class Dict {
   #directorySlot = 0;
 
   readonly #arena: Arena;
-  readonly #approached = new Int32Array(PREFETCH_MAX);
+  readonly #prefetched = new Int32Array(PREFETCH_MAX);
   /** Means nothing; without a use of them the loads of `prefetch` would be left out. */
   #loaded = 0;
   readonly #scratch = new Int32Array(2 * HOMES);
@@ -117,12 +117,13 @@ export class Dict {
   }
 
   /**
-   * Loads the slots and the records of `count` keys, given by their hashes, into the processor's caches. Found one by one
-   * each costs two or three misses in a row; here those of all keys overlap, because none of the loads waits for another.
+   * Loads the slots and the records of `count` keys, given by their hashes, into the processor's caches. Found one by
+   * one each costs two or three misses in a row; here those of all keys overlap, because none of the loads waits for
+   * another.
    */
   prefetch(dict: DictRef, hashes: Int32Array, count: number): void {
     const { i32 } = this.#arena;
-    const refs = this.#approached;
+    const refs = this.#prefetched;
     let sum = 0;
     for (let k = 0; k < count; k++) {
       const segment = this.#segmentOf(dict, hashes[k]);
@@ -144,7 +145,9 @@ export class Dict {
     this.#loaded = sum;
   }
 
-  /** Loads the slots where searches for `count` hashes begin, without their records, into the processor's caches. Hot. */
+  /**
+   * Loads the slots where searches for `count` hashes begin, without their records, into the processor's caches. Hot.
+   */
   touch(dict: DictRef, hashes: Int32Array, count: number): void {
     const { i32 } = this.#arena;
     let sum = 0;
@@ -202,7 +205,7 @@ export class Dict {
     const base = (this.#segment & GRANULE_MASK) << 1;
     const log = logOf(words[base]);
     const mask = (1 << log) - 1;
-    // Closes the gap: whatever may stand in the hole, as seen from its home, moves back into it. Slot 0 never moves.
+    // Closes the gap: an entry whose home is not behind the hole moves back into it. Slot 0 never moves.
     let hole = (this.slot - base) >>> 1;
     for (let i = (hole + 1) & mask;; i = (i + 1) & mask) {
       if (i === 0) continue;
@@ -224,8 +227,8 @@ export class Dict {
   /**
    * Visits the records from `cursor` (0 starts) until at least `count` were seen, and returns the cursor to go on with,
    * 0 at the end. Every record that is there from the first call to the last is visited at least once, whatever is
-   * inserted and removed between the calls, and the position only grows, so that every scan ends; `visit` itself must not
-   * change the dictionary.
+   * inserted and removed between the calls, and the position only grows, so that every scan ends; `visit` itself must
+   * not change the dictionary.
    *
    * The cursor is prefix:21 | depth:5 | home:10 with the prefix in the upper bits, below 2^36: all hashes with a lower
    * prefix are done, and of those that share the prefix's first `depth` bits the ones with a lower home. Any other
@@ -260,8 +263,8 @@ export class Dict {
   }
 
   /**
-   * The largest part of hash space that begins with the 21-bit `prefix` and that one segment holds: how many prefixes it
-   * spans. For walks that must know exactly, whatever splits and merges, which records they have seen.
+   * The largest part of hash space that begins with the 21-bit `prefix` and that one segment holds: how many prefixes
+   * it spans. For walks that must know exactly which records they have seen, across splits and merges.
    */
   spanAt(dict: DictRef, prefix: number): number {
     const segment = this.#segmentOf(dict, prefix << PREFIX_SHIFT);
@@ -298,8 +301,8 @@ export class Dict {
   }
 
   /**
-   * Empties a dictionary that nobody uses any more: hands about `budget` records to `release`, and frees the segments that
-   * they stood in. Returns the dictionary while something is left, 0 when it is destroyed. Good for nothing else between.
+   * Empties an unused dictionary: hands about `budget` records to `release`, and frees the segments that they stood in.
+   * Returns the dictionary while something is left, 0 when it is destroyed. Only this method may be called between.
    */
   drain(dict: DictRef, budget: number, release: (ref: RecordRef) => void): DictRef {
     const at = (dict & GRANULE_MASK) << 1, header = this.#arena.i32[dict >>> CHUNK_SHIFT];
@@ -357,7 +360,9 @@ export class Dict {
     return slots;
   }
 
-  /** Checks all invariants; adds every block of the dictionary itself to `reached`, and calls `visit` for each record. */
+  /**
+   * Checks all invariants; adds every block of the dictionary itself to `reached`, and calls `visit` for each record.
+   */
   check(dict: DictRef, reached: Set<number>, visit: (ref: RecordRef) => void): void {
     const words = this.#arena.i32[dict >>> CHUNK_SHIFT], at = (dict & GRANULE_MASK) << 1;
     const depth = words[at + DEPTH];
@@ -391,7 +396,7 @@ export class Dict {
   }
 
   /**
-   * The segment that a hash belongs to; leaves in registers what it is, log2 of its slots and its place in the directory.
+   * The segment that a hash belongs to; leaves its ref, log2 of its slots and its place in the directory in registers.
    * Only a segment alone can be small: the headers of others are not read, for each would be a cache miss.
    */
   #segmentOf(dict: DictRef, hash: number): number {
@@ -426,8 +431,8 @@ export class Dict {
   }
 
   /**
-   * Visits the records whose home is `home`, between it and the next empty slot, and whose hash begins with one of `span`
-   * prefixes from `prefix` on. Returns how many.
+   * Visits the records whose home is `home`, between it and the next empty slot, and whose hash begins with one of
+   * `span` prefixes from `prefix` on. Returns how many.
    */
   #visitHome(
     words: Int32Array,

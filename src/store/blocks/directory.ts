@@ -1,11 +1,11 @@
 /**
- * The directory of a large list: the refs of its nodes, in order, in one block of the arena. This file owns that block's
- * layout and refuses to know what a node holds. The slots have room on both sides, so that either end is cheap; inserting
- * in the middle moves the shorter side.
+ * The directory of a large list: the refs of its nodes, in order, in one block of the arena. This file owns that
+ * block's layout. The slots have room on both sides, so that both ends are cheap; an insertion in the middle moves the
+ * shorter side.
  *
  *     +0 elements:32 · +4 first:32 · +8 end:32 · slots, node refs in [first, end)
  *
- * `elements` is for the owner, who counts what all nodes hold.
+ * The owner keeps `elements`, the sum over all nodes.
  */
 import { invariant } from "../../core/assert.ts";
 import { type Arena, type BodyRef, CHUNK_SHIFT, GRANULE_MASK, NONE } from "../memory/arena.ts";

@@ -1,6 +1,6 @@
 /**
- * One entry of a packed block: its codes, its length in both directions, and the encoder of new ones. This file owns the
- * bytes of an entry, which are those of Redis's listpack, and knows nothing of the block around it.
+ * One entry of a packed block: its codes, its length in both directions, and the encoder of new ones. This file owns
+ * the bytes of an entry, which are those of Redis's listpack.
  *
  *     entry     code and data · their length backwards, in 7-bit groups, so that a walk can go either way
  *
@@ -32,7 +32,9 @@ export function putWord(bytes: Uint8Array, i: number, value: number): void {
   bytes[i + 3] = value >>> 24;
 }
 
-/** Bytes that the backward length takes. The bounds are the format's own, one below the powers of two from 14 bits on. */
+/**
+ * Bytes that the backward length takes. The bounds are the format's own, one below the powers of two from 14 bits on.
+ */
 export function backLengthBytes(length: number): number {
   if (length < 128) return 1;
   if (length < 16383) return 2;
@@ -61,8 +63,8 @@ export function entryBytes(bytes: Uint8Array, i: number): number {
 }
 
 /**
- * Bytes of the entries of `bytes[start[i], end[i])` for `i` in `[from, to)`, so that a block for all of them has the right
- * size from the start.
+ * Bytes of the entries of `bytes[start[i], end[i])` for `i` in `[from, to)`, so that a block for all of them has the
+ * right size from the start.
  */
 export function entriesBytes(
   bytes: Uint8Array,

@@ -1,7 +1,7 @@
 /**
- * The record of an entry of a page table that does not lie in its page, because it is long or, as the field of a hash, has
- * a deadline. The value lies behind the key or, if it is long, in a block of its own; the deadline is the score. A member
- * of a set has an empty value. This file owns that use of record.ts, and knows nothing of hashes and sets.
+ * The record of an entry of a page table that does not lie in its page, because it is long or, as the field of a hash,
+ * has a deadline. The value lies behind the key or, if it is long, in a block of its own; the deadline is the score. A
+ * member of a set has an empty value. This file owns that use of record.ts.
  *
  *     block of a long value    +0 length:32 · +4 bytes
  */
@@ -52,7 +52,7 @@ export function createField(
   return ref;
 }
 
-/** Writes a value over the old one if the record stays as it is but for that; false if it must be made anew. Hot. */
+/** Overwrites the value if the record can keep its block and flags; false if the record must be replaced. Hot. */
 export function overwriteValue(
   arena: Arena,
   ref: RecordRef,

@@ -1,13 +1,13 @@
 /**
- * The integer set: sorted integers in one block of the arena, as they stand in Redis's intset behind a head of their own.
- * This file owns that layout and the text of 64-bit integers in it.
+ * The integer set: sorted integers in one block of the arena, in the format of Redis's intset behind a header of our
+ * own. This file owns that layout and the text of 64-bit integers in it.
  *
  *     block   +0 width:2 (0, 1, 2 for integers of 2, 4, 8 bytes) | count:30 · integers in ascending order
  *     intset  bytes of an integer:32 · count:32 · integers     little endian; made on demand, see `image`
  *
- * All integers have the width of the widest that ever came. Registers: `take` reads an integer from text, which the
- * following operations mean; `read` leaves an integer's text in `text[start, length)`. An integer is two words, of which
- * the upper is signed, because a double has no room for 64 bits.
+ * All integers have the width of the widest that was ever added. Registers: `take` reads the integer that the following
+ * operations use from its text; `read` leaves an integer's text in `text[start, length)`. An integer is two words, the
+ * upper one signed, because a double has no room for 64 bits.
  */
 import { invariant } from "../../core/assert.ts";
 import { parseInt64, parseSafeInt, writeDecimal } from "../../core/numbers.ts";
@@ -69,7 +69,9 @@ export class IntSet {
     return this.#arena.i32[set >>> CHUNK_SHIFT][(set & GRANULE_MASK) << 1] >>> COUNT_SHIFT;
   }
 
-  /** Takes `bytes[start, end)` as the integer that the following mean. False if it is no canonical 64-bit integer. Hot. */
+  /**
+   * Takes `bytes[start, end)` as the integer that the following mean. False if it is no canonical 64-bit integer. Hot.
+   */
   take(bytes: Uint8Array, start: number, end: number): boolean {
     if (end - start <= SAFE_TEXT_BYTES_MAX) {
       const value = parseSafeInt(bytes, start, end);

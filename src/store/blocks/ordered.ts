@@ -25,12 +25,12 @@ import {
   LEVEL,
   NEXT,
   OrderedNodes,
+  Path,
   PREVIOUS,
   REFS,
   ROOM,
   ROOT,
   SIZE,
-  Way,
 } from "./ordered_nodes.ts";
 import { keyLength, keyStart, scoreOf, setScore } from "./record.ts";
 
@@ -44,7 +44,7 @@ function hintOf(score: number): number {
   return high ^ ((high >> 31) & 0x7fffffff);
 }
 
-/** What is further off than so many leaves is counted by its rank. */
+/** Records in more leaves than this are counted by their ranks. */
 const COUNTED_LEAVES = 3;
 
 export class Ordered {
@@ -52,7 +52,8 @@ export class Ordered {
   index = 0;
 
   readonly #arena: Arena;
-  // What is searched for: entries below (score, key), or, without a key, below the score; with #after the equal ones too.
+  // The target of a search: entries below (score, key), or, without a key, below the score; with #after the equal ones
+  // too.
   #hint = 0;
   #score = 0;
   #bytes: Uint8Array = NO_BYTES;
@@ -63,12 +64,12 @@ export class Ordered {
   #after = false;
   // Whether an equal hint alone says that an entry is not below: where the score has nothing but its upper half.
   #hintDecides = false;
-  readonly #way = new Way();
+  readonly #path = new Path();
   readonly #nodes: OrderedNodes;
 
   constructor(arena: Arena) {
     this.#arena = arena;
-    this.#nodes = new OrderedNodes(arena, this.#way);
+    this.#nodes = new OrderedNodes(arena, this.#path);
   }
 
   /** An empty index. The caller frees it with `drain`. */
@@ -97,7 +98,7 @@ export class Ordered {
         this.#nodes.put(tree, words, at, this.index, hint, ref);
         return;
       }
-      this.#nodes.makeRoom(tree, this.#way.depth, this.#edgeOf(words, at), hint, ref);
+      this.#nodes.makeRoom(tree, this.#path.depth, this.#edgeOf(words, at), hint, ref);
     }
   }
 
@@ -111,7 +112,7 @@ export class Ordered {
         this.#nodes.put(tree, words, at, this.index, hint, ref);
         return;
       }
-      this.#nodes.makeRoom(tree, this.#way.depth, 1, hint, ref);
+      this.#nodes.makeRoom(tree, this.#path.depth, 1, hint, ref);
     }
   }
 
@@ -131,7 +132,7 @@ export class Ordered {
 
   /** Takes out the `count` records of one leaf from where `seek` just put the cursor. Hot. */
   removeHere(tree: IndexRef, count: number): void {
-    this.#nodes.take(tree, this.#way.entries[this.#way.depth], count);
+    this.#nodes.take(tree, this.#path.entries[this.#path.depth], count);
   }
 
   /** Gives a record of the index another score. Hot: where the order stays, the record stays in its place. */
@@ -172,10 +173,10 @@ export class Ordered {
     let node = header[h + ROOT], total = header[h + SIZE];
     for (let depth = 0;; depth++) {
       const words = i32[node >>> CHUNK_SHIFT], at = (node & GRANULE_MASK) << 1;
-      this.#way.nodes[depth] = node;
+      this.#path.nodes[depth] = node;
       if (words[at + LEVEL] === 0) {
-        this.#way.entries[depth] = rank;
-        this.#way.depth = depth;
+        this.#path.entries[depth] = rank;
+        this.#path.depth = depth;
         this.leaf = rank < words[at] ? node : 0;
         this.index = rank;
         return;
@@ -193,7 +194,7 @@ export class Ordered {
         total = words[counts + i];
         rank = total - behind;
       }
-      this.#way.entries[depth] = i;
+      this.#path.entries[depth] = i;
       node = words[at + CHILDREN + i];
     }
   }
@@ -214,13 +215,15 @@ export class Ordered {
   seekBack(tree: IndexRef, score: number, after: boolean): void {
     this.#aimAtScore(score, after);
     this.#descend(tree);
-    this.#way.entries[this.#way.depth]--;
+    this.#path.entries[this.#path.depth]--;
     this.stepBack();
   }
 
-  /** The rank of the cursor where a method that seeks has put it: -1 before the first record, the count behind the last. */
+  /**
+   * The rank of the cursor where a method that seeks has put it: -1 before the first record, the count behind the last.
+   */
   rank(): number {
-    const { i32 } = this.#arena, { nodes, entries, depth } = this.#way;
+    const { i32 } = this.#arena, { nodes, entries, depth } = this.#path;
     let rank = entries[depth];
     for (let d = 0; d < depth; d++) {
       const node = nodes[d], entry = entries[d];
@@ -237,8 +240,8 @@ export class Ordered {
 
   /**
    * How many of the records from the cursor on, where a method that seeks has put it, have a score below `score` (not
-   * above it, if `after`); at most `most`. The cursor stays. Hot: few records are counted leaf by leaf, because whoever
-   * asks will read these leaves; many by their ranks.
+   * above it, if `after`); at most `most`. The cursor stays. Hot: few records are counted leaf by leaf, because the
+   * caller will read these leaves; many by their ranks.
    */
   countTo(tree: IndexRef, score: number, after: boolean, most: number): number {
     const { i32 } = this.#arena;
@@ -286,8 +289,8 @@ export class Ordered {
   }
 
   /**
-   * Puts the cursor on the first record whose key is at least `bytes[start, end)` (beyond it, if `after`), and returns its
-   * rank. Meaningful where all scores are equal; elsewhere some record.
+   * Puts the cursor on the first record whose key is at least `bytes[start, end)` (beyond it, if `after`), and returns
+   * its rank. Meaningful where all scores are equal; elsewhere some record.
    */
   seekKey(tree: IndexRef, bytes: Uint8Array, start: number, end: number, after: boolean): number {
     this.#bytes = bytes;
@@ -324,8 +327,8 @@ export class Ordered {
   }
 
   /**
-   * Copies the refs of up to `count` records from the cursor on, or, if `back`, back from it, to the head of `refs`, as far
-   * as its leaf has them, and moves the cursor behind them. Returns how many, 0 beyond either end. Hot.
+   * Copies the refs of up to `count` records from the cursor on, or, if `back`, back from it, to the head of `refs`, as
+   * far as its leaf has them, and moves the cursor behind them. Returns how many, 0 beyond either end. Hot.
    */
   readRefs(refs: Int32Array, count: number, back: boolean): number {
     const { leaf, index } = this;
@@ -353,8 +356,8 @@ export class Ordered {
   }
 
   /**
-   * Frees at most `budget` nodes of an index that nobody uses any more, from its end. Returns the index while something
-   * is left of it, 0 when it is gone. Good for nothing else between.
+   * Frees at most `budget` nodes of an unused index, from its end. Returns the index while something is left of it,
+   * 0 when it is gone. Only this method may be called between.
    */
   drain(tree: IndexRef, budget: number): IndexRef {
     const arena = this.#arena;
@@ -453,7 +456,7 @@ export class Ordered {
     this.#aimAt(ref);
     this.#descend(tree);
     this.index--;
-    this.#way.entries[this.#way.depth] = this.index;
+    this.#path.entries[this.#path.depth] = this.index;
     invariant(this.index >= 0 && this.ref === ref, "a record is not in the ordered index");
   }
 
@@ -466,7 +469,7 @@ export class Ordered {
     this.#hintDecides = !after && score >= 0 && hintWords[0] === 0;
   }
 
-  /** Puts the cursor on the first record that is not below what is searched for. */
+  /** Puts the cursor on the first record that is not below the target. */
   #seekBound(tree: IndexRef): void {
     this.#descend(tree);
     const words = this.#arena.i32[this.leaf >>> CHUNK_SHIFT], at = (this.leaf & GRANULE_MASK) << 1;
@@ -476,21 +479,21 @@ export class Ordered {
     }
   }
 
-  /** Puts the cursor behind all entries of one leaf that are below what is searched for, and keeps the way there. */
+  /** Puts the cursor behind all entries of one leaf that are below the target, and keeps the path there. */
   #descend(tree: IndexRef): void {
     const { i32 } = this.#arena;
     let node = i32[tree >>> CHUNK_SHIFT][(tree & GRANULE_MASK) << 1];
     for (let depth = 0;; depth++) {
       const words = i32[node >>> CHUNK_SHIFT], at = (node & GRANULE_MASK) << 1;
-      this.#way.nodes[depth] = node;
+      this.#path.nodes[depth] = node;
       if (words[at + LEVEL] === 0) {
         this.leaf = node;
-        this.#way.entries[depth] = this.index = this.#bound(words, at, 0, words[at]);
-        this.#way.depth = depth;
+        this.#path.entries[depth] = this.index = this.#bound(words, at, 0, words[at]);
+        this.#path.depth = depth;
         return;
       }
       const i = this.#bound(words, at, 1, words[at]) - 1;
-      this.#way.entries[depth] = i;
+      this.#path.entries[depth] = i;
       node = words[at + CHILDREN + i];
     }
   }
@@ -500,23 +503,23 @@ export class Ordered {
     let node = i32[tree >>> CHUNK_SHIFT][(tree & GRANULE_MASK) << 1];
     for (let depth = 0;; depth++) {
       const words = i32[node >>> CHUNK_SHIFT], at = (node & GRANULE_MASK) << 1;
-      this.#way.nodes[depth] = node;
+      this.#path.nodes[depth] = node;
       if (words[at + LEVEL] === 0) {
         this.leaf = node;
-        this.#way.entries[depth] = this.index = words[at];
-        this.#way.depth = depth;
+        this.#path.entries[depth] = this.index = words[at];
+        this.#path.depth = depth;
         return;
       }
-      this.#way.entries[depth] = words[at] - 1;
+      this.#path.entries[depth] = words[at] - 1;
       node = words[at + CHILDREN + words[at] - 1];
     }
   }
 
-  /** The first entry in [low, high) that is not below what is searched for. Hot. */
+  /** The first entry in [low, high) that is not below the target. Hot. */
   #bound(words: Int32Array, at: number, low: number, high: number): number {
     const hint = this.#hint, hints = at + HINTS, byScore = this.#byScore;
     if (byScore) {
-      // By hints alone, which is what decides nearly always.
+      // Hints alone decide nearly always.
       let behind = high;
       while (low < behind) {
         const middle = (low + behind) >>> 1;

@@ -1,13 +1,13 @@
 /**
- * The nodes of the ordered index: their layout, and what keeps the tree in shape when entries come and go. It knows the
- * way to a place (ordered.ts finds it), and refuses to know what the entries mean: their order is the caller's business.
+ * The nodes of the ordered index: their layout, and the splits and merges that keep the tree balanced. ordered.ts finds
+ * the path to a place and decides the order of the entries.
  *
  *     header    +0 root · +4 first leaf · +8 last leaf · +12 leaves · +16 inner nodes · +20 records
  *     node      +0 entries · +4 level, 0 is a leaf · +8 next · +12 previous leaf · 62 hints · 62 refs
  *     inner     the same, then 62 children · 62 counts of the records below them
  *
- * An entry of an inner node names the first record below its child. That of entry 0 is not kept: the entry above the node
- * says as much.
+ * An entry of an inner node names the first record below its child. That of entry 0 is not kept, because the entry
+ * above the node has it.
  */
 import { type Arena, CHUNK_SHIFT, GRANULE_MASK, type IndexRef, type RecordRef } from "../memory/arena.ts";
 
@@ -27,8 +27,8 @@ const SHARED_MIN = 8;
 const SPARSE = ROOM >>> 2, JOINED_MAX = ROOM - (ROOM >>> 2);
 const DEPTH_MAX = 16;
 
-/** The way from the root to a place in a leaf: the nodes, which entry of each, and the leaf's depth. */
-export class Way {
+/** The path from the root to a place in a leaf: the nodes, the number of the entry in each, and the leaf's depth. */
+export class Path {
   readonly nodes = new Int32Array(DEPTH_MAX);
   readonly entries = new Int32Array(DEPTH_MAX);
   depth = 0;
@@ -36,12 +36,12 @@ export class Way {
 
 export class OrderedNodes {
   readonly #arena: Arena;
-  readonly #way: Way;
+  readonly #path: Path;
 
-  /** `way` is where the caller leaves the way to the place that a call means. */
-  constructor(arena: Arena, way: Way) {
+  /** The caller leaves the path to the place of the next call in `path`. */
+  constructor(arena: Arena, path: Path) {
     this.#arena = arena;
-    this.#way = way;
+    this.#path = path;
   }
 
   /** A new, empty node. */
@@ -74,10 +74,10 @@ export class OrderedNodes {
     this.#arena.free(node);
   }
 
-  /** Writes an entry in the leaf that the way leads to, which has room. */
+  /** Writes an entry in the leaf at the end of the path, which has room. */
   put(tree: IndexRef, words: Int32Array, at: number, i: number, hint: number, ref: RecordRef): void {
     const hints = at + HINTS, refs = at + REFS, used = words[at];
-    const view = this.#arena.view[this.#way.nodes[this.#way.depth] >>> CHUNK_SHIFT];
+    const view = this.#arena.view[this.#path.nodes[this.#path.depth] >>> CHUNK_SHIFT];
     moveUp(words, view, hints + i, hints + used);
     moveUp(words, view, refs + i, refs + used);
     words[hints + i] = hint;
@@ -86,10 +86,10 @@ export class OrderedNodes {
     this.#addCounts(tree, 1);
   }
 
-  /** Takes `count` entries out of the leaf that the way leads to. */
+  /** Takes `count` entries out of the leaf at the end of the path. */
   take(tree: IndexRef, i: number, count: number): void {
     const { i32 } = this.#arena;
-    const leaf = this.#way.nodes[this.#way.depth];
+    const leaf = this.#path.nodes[this.#path.depth];
     const words = i32[leaf >>> CHUNK_SHIFT], at = (leaf & GRANULE_MASK) << 1;
     const used = words[at];
     if (i === 0) {
@@ -108,24 +108,24 @@ export class OrderedNodes {
     moveDown(words, view, refs + i, refs + left, count);
     words[at] = left;
     this.#addCounts(tree, -count);
-    if (left < SPARSE && this.#way.depth > 0) this.#settle(tree);
+    if (left < SPARSE && this.#path.depth > 0) this.#settle(tree);
   }
 
   #addCounts(tree: IndexRef, count: number): void {
     const { i32 } = this.#arena;
-    for (let depth = 0; depth < this.#way.depth; depth++) {
-      const node = this.#way.nodes[depth];
-      i32[node >>> CHUNK_SHIFT][((node & GRANULE_MASK) << 1) + COUNTS + this.#way.entries[depth]] += count;
+    for (let depth = 0; depth < this.#path.depth; depth++) {
+      const node = this.#path.nodes[depth];
+      i32[node >>> CHUNK_SHIFT][((node & GRANULE_MASK) << 1) + COUNTS + this.#path.entries[depth]] += count;
     }
     i32[tree >>> CHUNK_SHIFT][((tree & GRANULE_MASK) << 1) + SIZE] += count;
   }
 
-  /** Names the first record below the last entry on the way that is not its node's first. */
+  /** Names the first record below the last entry on the path that is not its node's first. */
   #nameFirst(hint: number, ref: RecordRef): void {
-    for (let depth = this.#way.depth - 1; depth >= 0; depth--) {
-      const i = this.#way.entries[depth];
+    for (let depth = this.#path.depth - 1; depth >= 0; depth--) {
+      const i = this.#path.entries[depth];
       if (i === 0) continue;
-      const node = this.#way.nodes[depth];
+      const node = this.#path.nodes[depth];
       const words = this.#arena.i32[node >>> CHUNK_SHIFT], at = (node & GRANULE_MASK) << 1;
       words[at + HINTS + i] = hint;
       words[at + REFS + i] = ref;
@@ -134,13 +134,13 @@ export class OrderedNodes {
   }
 
   /**
-   * Makes room, or comes one step nearer to it, in the full node at `depth` on the way: a new root, a neighbour that
+   * Makes room, or comes one step nearer to it, in the full node at `depth` of the path: a new root, a neighbour that
    * takes some entries, or a split. The way is lost. At an edge, where more are likely to come, a split leaves the old
    * node full; `hint` and `ref` then are the record that comes.
    */
   makeRoom(tree: IndexRef, depth: number, edge: number, hint: number, ref: RecordRef): void {
     const { i32 } = this.#arena;
-    const node = this.#way.nodes[depth];
+    const node = this.#path.nodes[depth];
     if (depth === 0) {
       const level = i32[node >>> CHUNK_SHIFT][((node & GRANULE_MASK) << 1) + LEVEL];
       const root = this.createNode(tree, level + 1);
@@ -151,7 +151,7 @@ export class OrderedNodes {
       i32[tree >>> CHUNK_SHIFT][(tree & GRANULE_MASK) << 1] = root;
       return;
     }
-    const parent = this.#way.nodes[depth - 1], i = this.#way.entries[depth - 1];
+    const parent = this.#path.nodes[depth - 1], i = this.#path.entries[depth - 1];
     if (this.#share(parent, i)) return;
     const words = i32[parent >>> CHUNK_SHIFT], at = (parent & GRANULE_MASK) << 1;
     if (words[at] === ROOM) return this.makeRoom(tree, depth - 1, edge, hint, ref);
@@ -217,11 +217,11 @@ export class OrderedNodes {
     }
   }
 
-  /** After a removal: takes out nodes that are empty and joins sparse ones, from the leaf on the way upwards. */
+  /** After a removal: takes out nodes that are empty and joins sparse ones, from the leaf of the path upwards. */
   #settle(tree: IndexRef): void {
     const { i32 } = this.#arena;
-    for (let depth = this.#way.depth; depth > 0; depth--) {
-      const node = this.#way.nodes[depth], parent = this.#way.nodes[depth - 1], i = this.#way.entries[depth - 1];
+    for (let depth = this.#path.depth; depth > 0; depth--) {
+      const node = this.#path.nodes[depth], parent = this.#path.nodes[depth - 1], i = this.#path.entries[depth - 1];
       const used = i32[node >>> CHUNK_SHIFT][(node & GRANULE_MASK) << 1];
       if (used >= SPARSE) return;
       const words = i32[parent >>> CHUNK_SHIFT], at = (parent & GRANULE_MASK) << 1;
@@ -306,7 +306,7 @@ export class OrderedNodes {
     nodeWords[nodeAt] = from;
   }
 
-  /** Copies entries between two children, over what stands there, and moves their records' counts along. */
+  /** Copies entries between two children, over those at the target, and moves their records' counts along. */
   #copyEntries(parent: number, i: number, from: number, j: number, to: number, count: number): void {
     const { i32 } = this.#arena;
     const words = i32[parent >>> CHUNK_SHIFT], at = (parent & GRANULE_MASK) << 1;

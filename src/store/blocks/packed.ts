@@ -1,18 +1,18 @@
 /**
- * The packed block: a short sequence of elements in one block of the arena, in the bytes of Redis's listpack. This file
- * owns that layout; it serves small lists, hashes, sets and sorted sets and the nodes of large lists, and refuses to know
- * what the elements mean.
+ * The packed block: a short sequence of elements in one block of the arena, in the format of Redis's listpack. This
+ * file owns that layout. Small lists, hashes, sets and sorted sets are packed blocks, and so are the nodes of large
+ * lists.
  *
  *     narrow    +0 first:11 | end:11 | count:10                         · gap · entries in [first, end) · room
  *     wide      +0 0 · +4 first:32 · +8 end:32 · +12 count:32           · gap · entries in [first, end) · room
  *     listpack  bytes:32 · count:16 (65535: unknown) · entries · 0xFF      little endian; made on demand, see `image`
  *
- * A block up to 1.5 KiB is narrow (the first entry is never at 0), because most blocks are a small collection each. The
- * entries have room on both sides, which makes a push at the head as cheap as one at the tail; the thresholds of the types
- * count `sizeOf`, which is what the listpack alone would take.
+ * A block up to 1.5 KiB is narrow (its first entry is never at 0), because most blocks are a small collection each. The
+ * entries have room on both sides, which makes a push at the head as cheap as one at the tail. The thresholds of the
+ * types count `sizeOf`, the size of the listpack alone.
  *
- * A position is an entry's offset in its block; 0 is none. Operations that may move a block return its new ref and make
- * all positions in it invalid but the one they leave in `position`. One Packed serves all blocks of an arena; its
+ * A position is an entry's offset in its block; 0 is none. Operations that may move a block return its new ref and
+ * invalidate all positions in it but the one they leave in `position`. One Packed serves all blocks of an arena; its
  * registers hold the element to write (`encode`) and the element read last (`read`).
  */
 import { invariant } from "../../core/assert.ts";
@@ -70,7 +70,7 @@ export class Packed {
   value = 0;
   /** After `read`: the position behind the element, which is `end(block)` after the last. */
   after = 0;
-  /** After a write: where the written element is, or the one behind what was removed. */
+  /** After a write: where the written element is, or the one behind the removed elements. */
   position = 0;
   /** After `readRun`: where the strings are. */
   readonly starts = new Int32Array(READ_RUN_MAX);
@@ -89,7 +89,7 @@ export class Packed {
     this.bytes = this.#text;
   }
 
-  /** After a read of what is no integer: a view in which `start` and `length` hold as they do in `bytes`. */
+  /** After a read of a string: a view in which `start` and `length` hold as they do in `bytes`. */
   get view(): DataView {
     return this.#arena.view[this.#chunk];
   }
@@ -195,8 +195,9 @@ export class Packed {
   }
 
   /**
-   * Reads strings from `position` to `end`, at most `limit` and all shorter than 64 bytes, into `starts` and `ends`, which
-   * hold in `view`; stops before any other element. Returns how many, and leaves the position behind them in `after`. Hot.
+   * Reads strings from `position` to `end`, at most `limit` and all shorter than 64 bytes, into `starts` and `ends`,
+   * which hold in `view`; stops before any other element. Returns how many, and leaves the position behind them in
+   * `after`. Hot.
    */
   readRun(block: BodyRef, position: number, end: number, limit: number): number {
     this.#chunk = block >>> CHUNK_SHIFT;
@@ -243,7 +244,9 @@ export class Packed {
     }
   }
 
-  /** Makes the element read last available as bytes: of an integer, its decimal digits. Call it before using `bytes`. */
+  /**
+   * Makes the element read last available as bytes: of an integer, its decimal digits. Call it before using `bytes`.
+   */
   text(): void {
     if (!this.integer) return;
     const { value } = this;
@@ -324,8 +327,8 @@ export class Packed {
   }
 
   /**
-   * Adds the encoded element before the one at `position`, or at the end. If the block must move, it gets room for `more`
-   * bytes that come next.
+   * Adds the encoded element before the one at `position`, or at the end. If the block must move, it gets room for
+   * `more` bytes that come next.
    */
   insert(block: BodyRef, position: number, more = 0): BodyRef {
     block = this.#open(block, position, this.#pending.size, 1, more);
@@ -366,7 +369,7 @@ export class Packed {
     return to;
   }
 
-  /** The block as a listpack, byte for byte what Redis has for the same elements. */
+  /** The block as a listpack, byte for byte that of Redis for the same elements. */
   image(block: BodyRef): Uint8Array {
     const first = this.first(block), end = this.end(block), count = this.count(block);
     const image = new Uint8Array(this.sizeOf(block));
@@ -403,7 +406,7 @@ export class Packed {
     invariant(count === this.count(block), "the entries of a packed block are miscounted");
   }
 
-  /** A block with room for `bytes` of entries, whose first word says what head it has; the rest is not set. */
+  /** A block with room for `bytes` of entries, whose first word says which header it has; the rest is not set. */
   #alloc(bytes: number): BodyRef {
     const arena = this.#arena;
     const narrow = bytes <= NARROW_ENTRIES_BYTES_MAX;
@@ -429,10 +432,10 @@ export class Packed {
     words[h + COUNT] = count;
   }
 
-  /** Adds the differences, positive or negative, to what the head says. Hot. */
+  /** Adds the differences, positive or negative, to the values of the header. Hot. */
   #adjustHead(words: Int32Array, h: number, first: number, end: number, count: number): void {
     if (words[h] !== 0) {
-      // No part can overflow into the next: what it counts lies within the block.
+      // No part can overflow into the next: all values are within the block.
       words[h] += first + (end << END_SHIFT) + (count << COUNT_SHIFT);
       return;
     }
@@ -442,8 +445,8 @@ export class Packed {
   }
 
   /**
-   * Makes a hole of `size` bytes for `count` entries at `position`, moving the shorter side if it has room; the hole is at
-   * `position`. A block that must move gets room for `more` bytes beside. Hot.
+   * Makes a hole of `size` bytes for `count` entries at `position`, moving the shorter side if it has room; the hole is
+   * at `position`. A block that must move gets room for `more` bytes beside. Hot.
    */
   #open(block: BodyRef, position: number, size: number, count: number, more: number): BodyRef {
     const words = this.#arena.i32[block >>> CHUNK_SHIFT], h = (block & GRANULE_MASK) << 1;
@@ -500,7 +503,10 @@ export class Packed {
     return target;
   }
 
-  /** Takes `count` entries of `size` bytes out at `position`, moving the shorter side; a block mostly empty shrinks. Hot. */
+  /**
+   * Takes `count` entries of `size` bytes out at `position`, moving the shorter side; a block mostly empty shrinks.
+   * Hot.
+   */
   #close(block: BodyRef, position: number, size: number, count: number): BodyRef {
     const words = this.#arena.i32[block >>> CHUNK_SHIFT], h = (block & GRANULE_MASK) << 1;
     const word = words[h], base = h << 2;
@@ -535,8 +541,8 @@ export class Packed {
 }
 
 /**
- * Bytes of entries to make room for where `needed` no longer fit: the more the larger, but not past a power of two, where
- * nodes are full.
+ * Bytes of entries to make room for where `needed` no longer fit: the more the larger, but not past a power of two,
+ * where nodes are full.
  */
 function growth(needed: number): number {
   if (needed <= TIGHT_BYTES_MAX) return needed;
@@ -545,7 +551,7 @@ function growth(needed: number): number {
   return Math.min(bytes + (bytes >>> 2), 2 ** (32 - Math.clz32(bytes - 1))) - WIDE_HEAD_BYTES;
 }
 
-/** Moves `length` bytes within an array, whatever the overlap. */
+/** Moves `length` bytes within an array; source and target may overlap. */
 function move(bytes: Uint8Array, from: number, length: number, to: number): void {
   if (length === 0 || from === to) return;
   bytes.copyWithin(to, from, from + length);

@@ -2,9 +2,9 @@
  * The pages of a page table (page_layout.ts): finding, adding, changing and removing entries, and splitting and joining
  * pages. Which entry belongs to which page is page_table.ts's business.
  *
- * Entries have slots in the order in which they came, but one that goes may move others. Registers: writes leave the page's
- * new info in `info`; `find` and `read` leave an entry in `entry`. One Pages serves all pages of an arena that hold pairs, or
- * keys alone.
+ * Entries have slots in the order in which they came, but one that goes may move others. Registers: writes leave the
+ * page's new info in `info`; `find` and `read` leave an entry in `entry`. One Pages serves all pages of an arena that
+ * hold pairs, or keys alone.
  */
 import { invariant } from "../../core/assert.ts";
 import { NO_BYTES } from "../../core/bytes.ts";
@@ -71,19 +71,20 @@ export class Entry {
 export class Pages {
   /** After a write: the page's info. */
   info = 0;
-  /** After `split`: the page that took what moved, and its info. */
+  /** After `split`: the page of the entries that moved, and its info. */
   other = 0;
   otherInfo = 0;
 
   readonly #arena: Arena;
   readonly #pairs: boolean;
   readonly #entry: Entry;
-  // After `find` and `read`, and where a write puts an entry: the chunk, the index of the entry's data in it, and its size.
+  // After `find` and `read`, and where a write puts an entry: the chunk, the index of the entry's data in it, and its
+  // size.
   #chunk = 0;
   #at = 0;
   #size = 0;
-  // While a page splits: for each slot, whether it moves; and for the page of what stays and that of what moves, where it
-  // begins in its chunk, where the data of its next entry ends, and how many it has.
+  // While a page splits: for each slot, whether it moves; and for the pages of the entries that stay and of those that
+  // move, the page's place in its chunk, the end of its next entry's data, and its number of entries.
   readonly #moves = new Uint8Array(ENTRIES_MAX);
   readonly #targets: DataView[] = new Array(2).fill(new DataView(new ArrayBuffer(0)));
   readonly #fronts = new Int32Array(2);
@@ -97,8 +98,8 @@ export class Pages {
   }
 
   /**
-   * The slot of the entry whose key is `bytes[start, end)` and has the hash `hash`; -1 if the page has not got it. Leaves the
-   * entry's record, and with `readFound` all of it, in `entry`. Hot.
+   * The slot of the entry whose key is `bytes[start, end)` and has the hash `hash`; -1 if the page has not got it.
+   * Leaves the entry's record, and with `readFound` all of it, in `entry`. Hot.
    */
   find(block: number, info: number, hash: number, bytes: Uint8Array, start: number, end: number): number {
     const chunk = block >>> CHUNK_SHIFT, base = (block & GRANULE_MASK) << 1;
@@ -134,7 +135,7 @@ export class Pages {
     return -1;
   }
 
-  /** Loads all lines of a page. Returns what means nothing. Hot. */
+  /** Loads all cache lines of a page. The result has no meaning. Hot. */
   prefetch(block: number, info: number): number {
     const words = this.#arena.i32[block >>> CHUNK_SHIFT], base = (block & GRANULE_MASK) << 1;
     const end = base + (bytesOf(info) >>> 2);
@@ -143,16 +144,16 @@ export class Pages {
     return sum;
   }
 
-  /** Loads what `find` reads of a page before it looks at an entry. Returns what means nothing. Hot. */
-  approachTags(block: number, info: number): number {
+  /** Loads the tags of a page, which `find` reads first. The result has no meaning. Hot. */
+  prefetchTags(block: number, info: number): number {
     const words = this.#arena.i32[block >>> CHUNK_SHIFT], base = (block & GRANULE_MASK) << 1;
     // The lines of a page of the usual size; data that is read here without need does no harm.
     return words[base] ^ words[base + ((info & COUNT_MASK) >>> 2 << 1)];
   }
 
   /**
-   * Where the data of the first entry is whose tag is that of `hash`, from nothing but tags and lengths: index in its chunk:24
-   * | length:8. The page itself if there is none. Hot.
+   * Where the data of the first entry is whose tag is that of `hash`, from nothing but tags and lengths: index in its
+   * chunk:24 | length:8. The page itself if there is none. Hot.
    */
   likelyPlace(block: number, info: number, hash: number): number {
     const words = this.#arena.i32[block >>> CHUNK_SHIFT], base = (block & GRANULE_MASK) << 1;
@@ -170,20 +171,22 @@ export class Pages {
     return base << 2 | 1 << PLACE_BITS;
   }
 
-  /** Loads the data at a likely place in the chunk of `block`, which most have in one or two lines. Means nothing. Hot. */
-  approachData(block: number, place: number): number {
+  /**
+   * Loads the data at a likely place in the chunk of `block`, which most have in one or two lines. Means nothing. Hot.
+   */
+  prefetchData(block: number, place: number): number {
     const data = this.#arena.u8[block >>> CHUNK_SHIFT], at = place & PLACE_MASK;
     return data[at] ^ data[at + ((place >>> PLACE_BITS) & INLINE_BYTES_MAX) - 1];
   }
 
   /** Loads the record that the data at a likely place leads to, if it does. Means nothing. */
-  approachRecord(block: number, place: number): number {
+  prefetchRecord(block: number, place: number): number {
     if (place >= 0) return 0;
     const record = readRef(this.#arena.u8[block >>> CHUNK_SHIFT], place & PLACE_MASK);
     return this.#arena.i32[record >>> CHUNK_SHIFT][(record & GRANULE_MASK) << 1];
   }
 
-  /** Loads what `find` left to be read of the entry that it found. Hot. */
+  /** Loads the rest of the entry that `find` found. Hot. */
   readFound(): void {
     this.#load(this.#chunk, this.#at, this.#size);
   }
@@ -213,8 +216,8 @@ export class Pages {
   }
 
   /**
-   * Gives the key `kb[ks, ke)`, which `find` just looked for in the page and found in `slot`, or not, the value
-   * `vb[vs, ve)`. Where it stood in a record that cannot take the value, that is freed. Both may lie anywhere but in the page.
+   * Gives the key `kb[ks, ke)`, which `find` just looked for in the page and found in `slot`, or not, the value `vb[vs,
+   * ve)`. Where it stood in a record that cannot take the value, that is freed. Both may lie anywhere but in the page.
    * Returns the page's new block. Hot.
    */
   put(
@@ -284,8 +287,9 @@ export class Pages {
   }
 
   /**
-   * Splits a page that is not empty, of a table with a salt: entries whose hash has `bit` set move. Returns the block of what
-   * stays; what moves is left in `other` and `otherInfo`. Hot: inserting into a large table spends most of its time here.
+   * Splits a page that is not empty, of a table with a salt: entries whose hash has `bit` set move. Returns the block
+   * of the others; `other` and `otherInfo` name the page of those that moved. Hot: inserting into a large table spends
+   * most of its time here.
    */
   split(block: number, info: number, salt: number, bit: number): number {
     const chunk = block >>> CHUNK_SHIFT, base = (block & GRANULE_MASK) << 3;
@@ -297,7 +301,7 @@ export class Pages {
       const length = data[base + tagOffset(slot) + 4], size = length & INLINE_BYTES_MAX;
       end -= size;
       this.#load(chunk, end, length);
-      // What follows from a hash does so without branches: they would be guessed wrong every other time.
+      // Branches on bits of a hash would be mispredicted every other time, so there are none.
       const moving = salted(hashBytes(entry.bytes, entry.start, entry.end), salt) & bit ? 1 : 0;
       moves[slot] = moving;
       moved += moving;
@@ -382,7 +386,7 @@ export class Pages {
     return dataBefore(this.#arena.i32[block >>> CHUNK_SHIFT], (block & GRANULE_MASK) << 1, count);
   }
 
-  /** Loads `entry` with what has its data at index `at` of a chunk, `size` bytes long. Hot. */
+  /** Loads `entry` with the data at index `at` of a chunk, `size` bytes long. Hot. */
   #load(chunk: number, at: number, size: number): void {
     const entry = this.#entry;
     const data = this.#arena.u8[chunk];
@@ -425,8 +429,8 @@ export class Pages {
   }
 
   /**
-   * Makes a place for data with a length of `length` in a slot, or, if that is -1, in a new one. Leaves where it is in #chunk
-   * and #at. Returns the page's new block. Hot.
+   * Makes a place for data with a length of `length` in a slot, or, if that is -1, in a new one. Leaves where it is in
+   * #chunk and #at. Returns the page's new block. Hot.
    */
   #place(block: number, info: number, slot: number, hash: number, length: number): number {
     const size = length & INLINE_BYTES_MAX;
@@ -445,7 +449,7 @@ export class Pages {
     return block;
   }
 
-  /** Makes a slot's data as long as `length` says, which moves what lies in front of it. */
+  /** Gives a slot's data another length, which moves the data in front of it. */
   #resize(block: number, info: number, slot: number, length: number): number {
     const count = info & COUNT_MASK;
     const through = this.#dataBytes(block, slot + 1), used = this.#dataBytes(block, count);
@@ -499,7 +503,9 @@ export class Pages {
     return block;
   }
 
-  /** A page for `count` entries with `used` bytes of data, and some room, which #distribute will fill as number `which`. */
+  /**
+   * A page for `count` entries with `used` bytes of data, and some room, which #distribute will fill as number `which`.
+   */
   #createPage(which: number, count: number, used: number): number {
     const bytes = groupBytes(count) + used;
     const block = this.#relocated(0, count, 0, bytes + (bytes >>> 3));
@@ -510,12 +516,14 @@ export class Pages {
     return block;
   }
 
-  /** Copies `count` entries of the page at `base` of a chunk, whose data ends at `end`, to the pages where they move. */
+  /**
+   * Copies `count` entries of the page at `base` of a chunk, whose data ends at `end`, to the pages where they move.
+   */
   #distribute(chunk: number, base: number, end: number, count: number): void {
     const data = this.#arena.u8[chunk], view = this.#arena.view[chunk];
     const moves = this.#moves, targets = this.#targets, fronts = this.#fronts, ends = this.#ends, counts = this.#counts;
-    // Eight bytes at a time, from the end of an entry down. What that writes too much is written again: by the next
-    // entry, or by the groups, which have eight bytes at least and come last.
+    // Eight bytes at a time, from the end of an entry down. Excess bytes are overwritten by the next
+    // entry, or by the groups, which have at least eight bytes and come last.
     for (let slot = 0; slot < count; slot++) {
       const size = data[base + tagOffset(slot) + 4] & INLINE_BYTES_MAX, which = moves[slot];
       const target = targets[which], to = ends[which];
@@ -532,7 +540,7 @@ export class Pages {
   }
 }
 
-/** copyBytes for what is likely to stay in its chunk, where copying takes no subarray. */
+/** copyBytes for data that likely stays in its chunk, where copying takes no subarray. */
 function copyBlock(source: Uint8Array, start: number, end: number, target: Uint8Array, at: number): void {
   if (source === target) target.copyWithin(at, start, end);
   else copyBytes(source, start, end, target, at);

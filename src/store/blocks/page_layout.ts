@@ -1,19 +1,18 @@
 /**
- * The layout of a page of a page table: some twenty entries side by side in one block, with one byte of each one's hash and
- * one of its length. An entry is a key, or, in pages of pairs, a key with a value. This file owns where things are in a page
- * and in its info; page.ts is what is done with them.
+ * The layout of a page of a page table: some twenty entries side by side in one block, with one byte of each one's hash
+ * and one of its length. An entry is a key, or, in pages of pairs, a key with a value. page.ts holds the operations.
  *
  *     page    groups of four entries from the front: 4 tags, 4 lengths · room · data from the end, the first entry last
  *     tag     the upper eight bits of the key's hash
  *     length  0 to 127: the entry is inline; 0x84: its data is the ref of a record (field_record.ts) that is the entry
  *     inline  the key; of a pair: length of the key:8 · key · value
- *     info    what the table keeps beside the block's ref:  count:8 | granules of the block:16
+ *     info    kept by the table beside the block's ref:  count:8 | granules of the block:16
  *
  * An empty page has no block: both words are 0.
  */
 import type { RecordRef } from "../memory/arena.ts";
 
-/** What a page may hold. With a mean of at most 32 the odds against more are astronomical. */
+/** The most entries of a page. With a mean of at most 32, more are astronomically unlikely. */
 export const ENTRIES_MAX = 255;
 
 // The info.

@@ -1,22 +1,22 @@
 /**
- * The page table: a hash table for large sets and hashes, built for density. Entries, which are keys, or keys with values,
- * lie in pages of some twenty (page_layout.ts), whose overhead is two bytes an entry. This file owns which entry belongs to which
- * page, and knows nothing of sets and hashes.
+ * The page table: a hash table for large sets and hashes, built for density. Entries are keys, or keys with values.
+ * They lie in pages of some twenty (page_layout.ts), whose overhead is two bytes an entry. This file owns the mapping
+ * from entries to pages.
  *
  *     header     +0 count · +4 pages · +8 mask · +12 directory · +16 peak · +20 salt
  *     directory  for each page: its block, its info
  *
- * It is linear hashing: there are as many pages as entries call for, the lower bits of the hash choose among them, and
- * when the table grows by one page that page takes its entries from exactly one other. So a table grows and shrinks a
- * few hundred bytes at a time, without a moment of rehashing. `mask` covers the pages and would do so until they double;
- * a page number beyond the last means the page that will split into it. `peak` is no less than the entries of the
- * fullest page, where those of a page that was split since the pages doubled last count twice.
+ * It is linear hashing: the number of pages follows the number of entries, the lower bits of the hash choose the page,
+ * and when the table grows by one page, that page takes its entries from exactly one other. So a table grows and
+ * shrinks by a few hundred bytes at a time, without a rehash. `mask` covers the pages, up to the next doubling; a page
+ * number beyond the last means the page that will split into it. `peak` is an upper bound of the entries of the fullest
+ * page, where a page that was split since the pages doubled last counts twice.
  *
- * The hash, read from its lowest bit on, puts every key at a position that stays; a page covers an interval of
- * positions, which splits and merges only halve and double. Such a position is the cursor of SCAN.
+ * The hash, read from its lowest bit on, gives every key a constant position; a page covers an interval of positions,
+ * which splits halve and merges double. Such a position is the cursor of SCAN.
  *
- * Registers: `find` and `random` leave the page and slot of an entry; `entry` is the one that was read last, or found, of
- * which `find` itself reads no more than the record. All are valid until the next write.
+ * Registers: `find` and `random` leave the page and slot of an entry; `entry` is the one that was read or found last;
+ * `find` reads only its record. All are valid until the next write.
  */
 import { invariant } from "../../core/assert.ts";
 import type { Random } from "../../core/random.ts";
@@ -37,7 +37,7 @@ import { bytesOf, entriesOf } from "./page_layout.ts";
 
 const COUNT = 0, PAGES = 1, MASK = 2, DIRECTORY = 3, PEAK = 4, SALT = 5;
 const HEADER_BYTES = 24;
-/** What the salt grows by from table to table: an odd number, so that it takes all values. */
+/** The salt grows by this from table to table: an odd number, so that it takes all values. */
 const SALT_STEP = 0x9e3779b9;
 const CELL_BYTES = 8;
 const DIRECTORY_BYTES_MIN = 16;
@@ -52,7 +52,7 @@ const LARGE_ENTRIES = 1 << 12;
 /** How many pages a walk loads together. */
 const PAGES_AHEAD = 8;
 
-/** Pages up to this size are approached whole. */
+/** Pages up to this size are prefetched whole. */
 const APPROACHED_WHOLE_BYTES_MAX = 512;
 
 /** Pages are chosen by 31 bits of the hash, the lowest excepted. */
@@ -67,9 +67,9 @@ export class PageTable {
 
   readonly #arena: Arena;
   readonly #pages: Pages;
-  /** After `find`: the hash of what it looked for. */
+  /** After `find`: the hash of the key. */
   #hash = 0;
-  // What `prefetch` is about to visit: hashes, pages, and their infos or the places of their entries.
+  // Work arrays of `prefetch`: hashes, pages, and their infos or the places of their entries.
   readonly #hashes = new Int32Array(PREFETCH_MAX);
   readonly #blocks = new Int32Array(PREFETCH_MAX);
   readonly #infos = new Int32Array(PREFETCH_MAX);
@@ -106,8 +106,8 @@ export class PageTable {
 
   /**
    * Loads the lines of up to PREFETCH_MAX entries of a large table, given by their hashes, into the processor's caches.
-   * Found one by one each costs three misses in a row or more; here those of all entries overlap, because each loop is so
-   * short that the processor is in all its rounds at once. Hot.
+   * Found one by one each costs three misses in a row or more; here those of all entries overlap, because each loop is
+   * so short that the processor is in all its rounds at once. Hot.
    */
   prefetch(table: BodyRef, hashes: Int32Array, count: number): void {
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
@@ -127,11 +127,11 @@ export class PageTable {
       this.#loaded = sum;
       return;
     }
-    for (let k = 0; k < count; k++) sum ^= pages.approachTags(blocks[k], infos[k]);
+    for (let k = 0; k < count; k++) sum ^= pages.prefetchTags(blocks[k], infos[k]);
     let any = 0;
     for (let k = 0; k < count; k++) any |= infos[k] = pages.likelyPlace(blocks[k], infos[k], own[k]);
-    for (let k = 0; k < count; k++) sum ^= pages.approachData(blocks[k], infos[k]);
-    for (let k = 0; k < count && any < 0; k++) sum ^= pages.approachRecord(blocks[k], infos[k]);
+    for (let k = 0; k < count; k++) sum ^= pages.prefetchData(blocks[k], infos[k]);
+    for (let k = 0; k < count && any < 0; k++) sum ^= pages.prefetchRecord(blocks[k], infos[k]);
     this.#loaded = sum;
   }
 
@@ -141,7 +141,7 @@ export class PageTable {
     this.#loaded = this.#pages.prefetch(this.#words[cell], this.#words[cell + 1]);
   }
 
-  /** Looks for the key `bytes[start, end)`, whose hash is `known`, or 0 if nobody knows it yet. Hot. */
+  /** Looks for the key `bytes[start, end)`, whose hash is `known`, or 0 if it is not computed yet. Hot. */
   find(table: BodyRef, bytes: Uint8Array, start: number, end: number, known = 0): boolean {
     const unsalted = known === 0 ? hashBytes(bytes, start, end) : known;
     const hash = salted(unsalted, this.#arena.i32[table >>> CHUNK_SHIFT][((table & GRANULE_MASK) << 1) + SALT]);
@@ -160,8 +160,8 @@ export class PageTable {
   }
 
   /**
-   * Gives the key `kb[ks, ke)`, which `find` just looked for and found or not, the value `vb[vs, ve)`. An entry that is a
-   * record loses its deadline. The bytes may lie anywhere but in this table. Hot.
+   * Gives the key `kb[ks, ke)`, which `find` just looked for and found or not, the value `vb[vs, ve)`. An entry that is
+   * a record loses its deadline. The bytes may lie anywhere but in this table. Hot.
    */
   put(table: BodyRef, kb: Uint8Array, ks: number, ke: number, vb: Uint8Array, vs: number, ve: number): void {
     const cell = this.#cell(table, this.page);
@@ -210,7 +210,7 @@ export class PageTable {
       // A part in millions from uniform, and without a division.
       const choice = Math.floor(random.below(2 ** 32) * peak * 2 ** -32);
       if (choice >= count << shift) continue;
-      // Whoever chooses an entry reads it.
+      // The caller reads the chosen entry.
       this.#load(table, cell);
       this.page = page;
       this.slot = choice >>> shift;
@@ -218,7 +218,10 @@ export class PageTable {
     }
   }
 
-  /** Calls `visit` with every key, and its entry in `entry`, until it returns false. It must not change this table, but may use any other. */
+  /**
+   * Calls `visit` with every key, and its entry in `entry`, until it returns false. It must not change this table, but
+   * may use any other.
+   */
   each(table: BodyRef, visit: KeyVisitor): void {
     const count = this.#arena.i32[table >>> CHUNK_SHIFT][((table & GRANULE_MASK) << 1) + PAGES];
     for (let page = 0; page < count; page++) {
@@ -232,8 +235,8 @@ export class PageTable {
 
   /**
    * Visits the entries from `cursor` (0 starts) until at least `count` were seen, and returns the cursor to go on with,
-   * 0 at the end. Every entry that is there from the first call to the last is visited at least once, whatever comes and
-   * goes between the calls. Any number is a cursor.
+   * 0 at the end. Every entry that is there from the first call to the last is visited at least once, whatever comes
+   * and goes between the calls. Any number is a cursor.
    */
   scan(
     table: BodyRef,
@@ -279,7 +282,9 @@ export class PageTable {
     return to;
   }
 
-  /** Frees at most about `budget` blocks. Returns the table while something is left of it, good only to go on, else 0. */
+  /**
+   * Frees at most about `budget` blocks. Returns the table while something is left of it, good only to go on, else 0.
+   */
   drain(table: BodyRef, budget: number): BodyRef {
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
     for (let freed = 0; words[head + PAGES] > 0; words[head + PAGES]--) {
@@ -389,7 +394,7 @@ export class PageTable {
     if (weight > words[head + PEAK]) words[head + PEAK] = weight;
   }
 
-  /** Finds the fullest page anew: by now some may count half or twice as much as before. */
+  /** Finds the fullest page again: some may now count half or twice as much as before. */
   #resetPeak(table: BodyRef): void {
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
     const first = this.#cell(table, 0), dir = this.#words;
@@ -399,7 +404,7 @@ export class PageTable {
     }
   }
 
-  /** Adds a page, and moves to it what belongs there from the one that is next to split. */
+  /** Adds a page, and moves its entries there from the page that splits next. */
   #split(table: BodyRef): void {
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
     const pages = this.#pages, count = words[head + PAGES], half = (words[head + MASK] + 1) >>> 1;
@@ -423,7 +428,7 @@ export class PageTable {
     }
   }
 
-  /** Moves what is in the last page back to the one that it came from. */
+  /** Moves the entries of the last page back to the page that was split for it. */
   #merge(table: BodyRef): void {
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
     const pages = this.#pages, rest = words[head + PAGES] - 1;

@@ -1,11 +1,11 @@
 /**
- * The record: a key with what belongs to it, the element of every dictionary. This file owns its layout.
+ * The record: a key with its metadata and value, the element of every dictionary. This file owns its layout.
  *
  *     +0   word    keyLength:12 | valueLength:16 | flags:4       (low bits first)
- *     +4   meta    if META: of the keyspace type:4 | encoding:4 | clock:24; elsewhere what the owner wants
+ *     +4   meta    if META: of the keyspace type:4 | encoding:4 | clock:24; elsewhere of the owner's choice
  *     +8   deadline if NUMBER and META: milliseconds, as a double below 2^53, else as the negative 64-bit integer
  *     +4   score   if NUMBER without META: a double in two words, which lie closer to the key than an aligned one
- *     ..   body    if BODY: a ref to what does not fit in the record
+ *     ..   body    if BODY: a ref to the value that does not fit in the record
  *     ..   length  if keyLength is 4095: the real length of the key
  *     ..   key, then value
  *
@@ -114,7 +114,7 @@ export function setValueLength(arena: Arena, ref: RecordRef, length: number): vo
   words[i] = (words[i] & ~(VALUE_MASK << VALUE_SHIFT)) | (length << VALUE_SHIFT);
 }
 
-/** Bytes of the block that the record's header and key take: what is left is for the value. */
+/** Bytes of the block that the record's header and key take; the rest is for the value. */
 export function headBytes(arena: Arena, ref: RecordRef): number {
   return keyStart(arena, ref) + keyLength(arena, ref) - ((ref & GRANULE_MASK) << 3);
 }

@@ -1,9 +1,9 @@
 /**
- * The small sorted set: a packed block of member, score, member, score … in the order of (score, member). This file owns
- * how a score stands in it, which is as in Redis's listpack, and refuses to know when a set is small.
+ * The small sorted set: a packed block of member, score, member, score … in the order of (score, member). This file
+ * owns the encoding of a score, which is that of Redis's listpack.
  *
- * A position is that of a pair's member. Registers: the pair read last, valid until the next write, and where a search
- * ended.
+ * A position is that of a pair's member. Registers: the pair read last, valid until the next write, and the place where
+ * a search ended.
  */
 import { invariant } from "../../core/assert.ts";
 import { compareBytes, latin1, NO_BYTES } from "../../core/bytes.ts";

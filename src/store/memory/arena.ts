@@ -1,6 +1,6 @@
 /**
- * The arena: all data of all databases, in chunks of typed arrays outside the JavaScript heap. It hands out blocks, named
- * by refs, and takes them back. The contents of a block are the business of the module that owns its layout.
+ * The arena: all data of all databases, in chunks of typed arrays outside the JavaScript heap. It hands out blocks,
+ * named by refs, and takes them back. The contents of a block are the business of the module that owns its layout.
  *
  *     ref      chunk:11 | granule:21       a granule is 8 bytes; 0 is "none"
  *     chunk    16 MiB = 4096 pages of 4 KiB, divided into extents of adjacent pages
@@ -8,14 +8,14 @@
  *
  * Refs are 32-bit integers and may be negative: only shift, mask and compare them for equality.
  *
- * Blocks up to 64 KiB come in size classes. Larger ones are whole pages, and those above 8 MiB have a chunk of their own.
- * So a block exceeds its request by less than 8 bytes up to 256 bytes, and by less than 6.25 % beyond.
- * A span whose blocks are all free returns its pages. Chunks whose pages are all free return to the operating system, one
- * with each call of dropSurplus. Their typed arrays are detached then: a view of a freed block is invalid.
+ * Blocks up to 64 KiB come in size classes. Larger ones are whole pages, and those above 8 MiB have a chunk of their
+ * own. So a block exceeds its request by less than 8 bytes up to 256 bytes, and by less than 6.25 % beyond. A span
+ * whose blocks are all free returns its pages. Chunks whose pages are all free return to the operating system, one with
+ * each call of dropSurplus. Their typed arrays are detached then: a view of a freed block is invalid.
  *
  * All bookkeeping lies in typed arrays indexed by page or span, so blocks have no headers. A span has at least 16 pages
- * (SPAN_PAGES_MIN). Therefore at most one span begins in each aligned group of 16 pages, and the number of that group is
- * the number of the span.
+ * (SPAN_PAGES_MIN). Therefore at most one span begins in each aligned group of 16 pages, and the number of that group
+ * is the number of the span.
  */
 import { invariant } from "../../core/assert.ts";
 
@@ -24,7 +24,7 @@ declare const contents: unique symbol;
 export type Ref<K extends string = string> = number & { readonly [contents]: K };
 /** A key with its value, or an element of a collection: blocks/record.ts. */
 export type RecordRef = Ref<"record">;
-/** What a value has outside of its record; its type and encoding say what it is. */
+/** The main block of a value outside of its record; type and encoding of the record say which kind it is. */
 export type BodyRef = Ref<"body">;
 /** The header of a dictionary: blocks/dict.ts. */
 export type DictRef = Ref<"dict">;
@@ -61,8 +61,8 @@ const CLASS_LARGE = 1; // one block of whole pages
 const CLASS_HUGE = 2; // one block in a chunk of its own
 const CLASS_FIRST = 3; // blocks of one size, as all that follow
 /**
- * Block sizes: every granule to 256 bytes, then sixteen steps to each doubling. There are many because a small collection
- * is one block; a page that no block has used yet takes no memory.
+ * Block sizes: every granule to 256 bytes, then sixteen steps to each doubling. There are many because a small
+ * collection is one block; a page that no block has used yet takes no memory.
  */
 const CLASS_BYTES = classSizes();
 const CLASS_COUNT = CLASS_BYTES.length;
@@ -98,7 +98,10 @@ function spanPages(bytes: number): number {
   return pages;
 }
 
-/** Size of a large block for `bytes` that is likely to grow: up to a ninth more, but not more than 1 MiB, in whole pages. */
+/**
+ * Size of a large block for `bytes` that is likely to grow: up to a ninth more, but not more than 1 MiB, in whole
+ * pages.
+ */
 export function withSpare(bytes: number): number {
   const room = bytes + Math.min(bytes / 9, SPARE_BYTES_MAX);
   return Math.max(bytes, Math.floor(room / PAGE_BYTES) * PAGE_BYTES);
@@ -109,7 +112,7 @@ const NO_WORDS = new Int32Array(0);
 const NO_DOUBLES = new Float64Array(0);
 const NO_VIEW = new DataView(new ArrayBuffer(0));
 
-/** What the allocator knows of itself; all in bytes but the counts. */
+/** Sizes and counts of the allocator; sizes in bytes. */
 export interface ArenaStats {
   /** Sum of the sizes of all blocks in use, rounded up to their size classes. */
   usedBytes: number;
@@ -159,7 +162,10 @@ export class Arena {
     this.#claim(0, SPAN_PAGES_MIN, CLASS_LARGE);
   }
 
-  /** A block of at least `bytes`, not cleared. Throws RangeError when the address space of 32 GiB or the machine is full. */
+  /**
+   * A block of at least `bytes`, not cleared. Throws RangeError when the address space of 32 GiB or the machine is
+   * full.
+   */
   alloc(bytes: number): Ref<never> {
     if (bytes > CLASSED_BYTES_MAX) return this.#allocLarge(bytes) as Ref<never>;
     const c = CLASS_OF[(bytes + 7) >>> GRANULE_BITS];
@@ -348,7 +354,9 @@ export class Arena {
     this.#dropChunk(chunk);
   }
 
-  /** Gives a large block another number of pages where it is. False if it is not large, would not be, or has no room. */
+  /**
+   * Gives a large block another number of pages where it is. False if it is not large, would not be, or has no room.
+   */
   #resizeLarge(ref: number, bytes: number): boolean {
     const span = this.#page[ref >>> PAGE_SHIFT];
     if (this.#class[span] !== CLASS_LARGE || bytes <= CLASSED_BYTES_MAX || bytes > EXTENT_BYTES_MAX) return false;
@@ -518,8 +526,8 @@ function viewOf(bytes: Uint8Array): DataView {
 }
 
 /**
- * Copies `source[start, end)`, which lies outside of the arena, to index `at` of a chunk. Hot: eight bytes at a time take
- * 10 ns for 32 bytes, a byte loop 27.
+ * Copies `source[start, end)`, which lies outside of the arena, to index `at` of a chunk. Hot: eight bytes at a time
+ * take 10 ns for 32 bytes, a byte loop 27.
  */
 export function copyIn(arena: Arena, source: Uint8Array, start: number, end: number, chunk: number, at: number): void {
   if (!isViewable(source, end - start)) return copyBytes(source, start, end, arena.u8[chunk], at);
@@ -548,7 +556,9 @@ export function copyBetween(
   to.setBigInt64(at + end - 8 - start, from.getBigInt64(end - 8, true), true);
 }
 
-/** Whether `bytes[start, end)`, which lies outside of the arena, is what stands from index `at` of a chunk on. Hot. */
+/**
+ * Whether `bytes[start, end)`, which lies outside of the arena, equals the bytes from index `at` of a chunk on. Hot.
+ */
 export function equalsIn(
   arena: Arena,
   bytes: Uint8Array,

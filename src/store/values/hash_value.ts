@@ -1,23 +1,22 @@
 /**
- * The hash: a packed block while it is small, else a table of pages. This file owns the conversions, at Redis's thresholds,
- * and makes all forms look alike; what commands reply and announce is not its business.
+ * The hash: a packed block while it is small, otherwise a table of pages. This file owns the conversions, at Redis's
+ * thresholds, and gives all forms one interface.
  *
- *     LISTPACK      body: a packed block of field, value, field, value …
- *     LISTPACK_EX   body: a packed block of field, value, deadline …; by deadline, then those without, which say 0
+ *     LISTPACK      body: a packed block of pairs, packed_hash.ts
+ *     LISTPACK_EX   body: a packed block of triples, packed_hash.ts
  *     HASHTABLE     body: a page table
  *     HASHTABLE_EX  body: +0 page table · +4 ordered index, 0 once it is freed, of the fields that have a deadline
  *
- * A hash gets one of the two EX encodings with the first deadline and keeps it. In a table a field with a deadline is always
- * a record (field_record.ts), whose score the deadline is. A field past its deadline is found by nothing but `expire`, which
- * the caller runs before it works on a hash.
+ * A hash gets one of the two EX encodings with its first deadline and keeps it. In a table a field with a deadline is
+ * always a record (field_record.ts), and the deadline is its score. Only `expire` finds a field that is past its
+ * deadline; the caller runs it before it works on a hash.
  *
- * One HashValue serves all hashes of a store. `open` takes a hash up; writes leave its encoding and body in the registers
- * `encoding` and `body`, for the caller to store. The registers of fields and values, and what `find` found, are valid
- * until the next write. An empty hash stands only between a write and the deletion of its key.
+ * One HashValue serves all hashes of a store. `open` takes up a hash; writes leave its encoding and body in the
+ * registers `encoding` and `body`, for the caller to store. The registers of fields and values, and the result of
+ * `find`, are valid until the next write. A hash is empty only between a write and the deletion of its key.
  */
 import { invariant } from "../../core/assert.ts";
 import { NO_BYTES } from "../../core/bytes.ts";
-import { writeDecimal } from "../../core/numbers.ts";
 import type { Random } from "../../core/random.ts";
 import {
   type Arena,
@@ -39,23 +38,20 @@ import {
 } from "../blocks/field_record.ts";
 import { Encoding, ExpiryMode, NEVER } from "../keyspace.ts";
 import { Ordered } from "../blocks/ordered.ts";
-import { Packed } from "../blocks/packed.ts";
 import type { Entry } from "../blocks/page.ts";
 import { PageTable } from "../blocks/page_table.ts";
 import { keyLength, keyStart, scoreOf, setScore } from "../blocks/record.ts";
+import { type FieldRegisters, PackedHash, PAIRS, TRIPLES } from "./packed_hash.ts";
 import { type CommandWriter, ELEMENTS_PER_COMMAND, type Store, type ValueType } from "../store.ts";
 
 const TABLE = 0, INDEX = 1;
 const BODY_BYTES = 8;
-/** What a packed hash says of a field that has no deadline. */
-const NO_DEADLINE = 0;
-const DEADLINE_TEXT_MAX = 20;
 /** In a page table a field's number is page * PLACES + slot. */
 const PLACES = 256;
 /** Tries to meet a field that is not expired before all are looked at. */
 const RANDOM_TRIES = 64;
 
-export class HashValue implements ValueType {
+export class HashValue implements ValueType, FieldRegisters {
   /** Redis's hash-max-listpack-entries and hash-max-listpack-value. */
   maxPackedEntries = 512;
   maxPackedValueBytes = 64;
@@ -82,11 +78,8 @@ export class HashValue implements ValueType {
   /** The table's entry that was read last. */
   readonly #entry: Entry;
   readonly #ordered: Ordered;
-  // Two, because each holds one element: the field, and the value or the deadline.
-  readonly #fields: Packed;
-  readonly #values: Packed;
-  readonly #deadlineText = new Uint8Array(DEADLINE_TEXT_MAX);
-  // What find found in a packed block, be it expired or not.
+  readonly #packed: PackedHash;
+  // The position that find found in a packed block, expired or not.
   #position = 0;
 
   constructor(store: Store) {
@@ -95,8 +88,7 @@ export class HashValue implements ValueType {
     this.#table = new PageTable(store.arena, true);
     this.#entry = this.#table.entry;
     this.#ordered = new Ordered(store.arena);
-    this.#fields = new Packed(store.arena);
-    this.#values = new Packed(store.arena);
+    this.#packed = new PackedHash(store.arena, this);
   }
 
   /** Takes up a hash. */
@@ -105,9 +97,9 @@ export class HashValue implements ValueType {
     this.body = body;
   }
 
-  /** Takes up a new, empty hash; `bytes` is what its fields and values will take, as far as that is known. */
+  /** Takes up a new, empty hash; `bytes` is the size of its fields and values, 0 if unknown. */
   create(bytes = 0): void {
-    this.open(Encoding.LISTPACK, this.#fields.create(bytes));
+    this.open(Encoding.LISTPACK, this.#packed.create(bytes));
   }
 
   /** Makes a packed hash large where Redis does before it sets `count` fields. */
@@ -121,7 +113,7 @@ export class HashValue implements ValueType {
   }
 
   get packed(): boolean {
-    return this.encoding === Encoding.LISTPACK || this.encoding === Encoding.LISTPACK_EX;
+    return isPacked(this.encoding);
   }
 
   /** Number of fields, without those that are expired. */
@@ -130,7 +122,7 @@ export class HashValue implements ValueType {
   }
 
   prefetch(encoding: number, body: BodyRef, hashes: Int32Array, count: number): void {
-    if (encoding === Encoding.LISTPACK || encoding === Encoding.LISTPACK_EX) return;
+    if (isPacked(encoding)) return;
     this.#table.prefetch(this.#tableOf(encoding, body), hashes, count);
   }
 
@@ -138,7 +130,7 @@ export class HashValue implements ValueType {
   find(bytes: Uint8Array, start: number, end: number, hash = 0): boolean {
     if (!this.seek(bytes, start, end, hash)) return false;
     if (this.packed) {
-      this.#readPackedValue(this.#fields.next(this.body, this.#position));
+      this.#packed.readValue(this.body, this.#stride, this.#position);
     } else {
       this.#table.readFound();
       this.#readValue();
@@ -150,12 +142,10 @@ export class HashValue implements ValueType {
   seek(bytes: Uint8Array, start: number, end: number, hash = 0): boolean {
     this.deadline = NEVER;
     if (this.packed) {
-      const fields = this.#fields, { body } = this;
-      fields.encode(bytes, start, end);
-      this.#position = fields.find(body, fields.first(body), this.#stride);
+      this.#position = this.#packed.find(this.body, this.#stride, bytes, start, end);
       if (this.#position === 0) return false;
       if (this.encoding === Encoding.LISTPACK) return true;
-      this.#readPackedValue(fields.next(body, this.#position));
+      this.#packed.readValue(this.body, TRIPLES, this.#position);
     } else {
       if (!this.#table.find(this.#tableOf(this.encoding, this.body), bytes, start, end, hash)) return false;
       if (this.encoding === Encoding.HASHTABLE) return true;
@@ -165,8 +155,8 @@ export class HashValue implements ValueType {
   }
 
   /**
-   * Sets the field `fb[fs, fe)`, which `find` or `seek` just looked for, to `vb[vs, ve)`. Neither may lie in the arena. The field's
-   * deadline goes unless it is kept; that of an expired field always goes. Hot.
+   * Sets the field `fb[fs, fe)`, which `find` or `seek` just looked for, to `vb[vs, ve)`. Neither may lie in the arena.
+   * The field's deadline goes unless it is kept; that of an expired field always goes. Hot.
    */
   set(
     fb: Uint8Array,
@@ -204,7 +194,7 @@ export class HashValue implements ValueType {
   /** Removes the field that `find` or `seek` just found. Hot. */
   remove(): void {
     if (this.packed) {
-      this.body = this.#fields.remove(this.body, this.#position, this.#stride);
+      this.body = this.#packed.remove(this.body, this.#stride, this.#position);
       return;
     }
     this.#unindex(this.#entry.record);
@@ -214,15 +204,7 @@ export class HashValue implements ValueType {
   /** Gives the hash an encoding that has room for deadlines. */
   allowDeadlines(): void {
     if (this.encoding === Encoding.LISTPACK) {
-      const fields = this.#fields;
-      let { body } = this;
-      fields.encode(this.#deadlineText, 0, writeDecimal(this.#deadlineText, 0, NO_DEADLINE));
-      for (let position = fields.first(body); position < fields.end(body);) {
-        const behind = fields.next(body, fields.next(body, position));
-        body = fields.insert(body, behind);
-        position = fields.next(body, fields.position);
-      }
-      this.open(Encoding.LISTPACK_EX, body);
+      this.open(Encoding.LISTPACK_EX, this.#packed.addDeadlines(this.body));
     } else if (this.encoding === Encoding.HASHTABLE) {
       const body: BodyRef = this.#arena.alloc(BODY_BYTES);
       this.#setPart(body, TABLE, this.body);
@@ -234,7 +216,7 @@ export class HashValue implements ValueType {
   /** Gives the field that `find` just found a deadline, or NEVER. The hash has room for deadlines. */
   setDeadline(deadline: number): void {
     if (this.encoding === Encoding.LISTPACK_EX) {
-      this.#movePacked(deadline);
+      this.body = this.#packed.move(this.body, this.#position, deadline);
       return;
     }
     const arena = this.#arena, entry = this.#entry, index = this.#part(this.body, INDEX);
@@ -258,23 +240,22 @@ export class HashValue implements ValueType {
   }
 
   /**
-   * Removes up to `limit` expired fields, the earliest first; `visit` hears of each while the registers hold it. Returns
-   * how many. Nothing expires while the store holds expiry.
+   * Removes up to `limit` expired fields, the earliest first; `visit` hears of each while the registers hold it.
+   * Returns how many. Nothing expires while the store holds expiry.
    */
   expire(limit: number, visit: () => void): number {
     let count = 0;
     if (this.encoding === Encoding.LISTPACK_EX) {
-      const fields = this.#fields;
-      let position = fields.first(this.body);
-      const first = position, end = fields.end(this.body);
+      const packed = this.#packed, end = packed.end(this.body);
+      let position = packed.first(this.body);
       while (count < limit && position < end) {
-        const next = this.#readPacked(position);
+        const next = packed.read(this.body, TRIPLES, position);
         if (!this.#isExpired()) break;
         visit();
         count++;
         position = next;
       }
-      if (count > 0) this.body = fields.removeRange(this.body, first, position, count * 3);
+      if (count > 0) this.body = packed.removeBefore(this.body, TRIPLES, position, count);
     } else if (this.encoding === Encoding.HASHTABLE_EX) {
       const index = this.#part(this.body, INDEX), table = this.#part(this.body, TABLE);
       for (; count < limit && this.#ordered.count(index) > 0; count++) {
@@ -303,9 +284,9 @@ export class HashValue implements ValueType {
   /** Visits all fields of the hash, in any order, until `visit` returns false; it must not write. */
   each(visit: () => boolean | void): void {
     if (this.packed) {
-      const end = this.#fields.end(this.body);
-      for (let position = this.#fields.first(this.body); position < end;) {
-        position = this.#readPacked(position);
+      const packed = this.#packed, stride = this.#stride, end = packed.end(this.body);
+      for (let position = packed.first(this.body); position < end;) {
+        position = packed.read(this.body, stride, position);
         if (!this.#isExpired() && visit() === false) return;
       }
       return;
@@ -317,8 +298,8 @@ export class HashValue implements ValueType {
   }
 
   /**
-   * Visits fields from `cursor` (0 starts) on, about `count` of them, and returns the cursor to go on with; 0 is the end.
-   * The guarantees are those of the page table's scan; a packed hash is visited whole.
+   * Visits fields from `cursor` (0 starts) on, about `count` of them, and returns the cursor to go on with; 0 is the
+   * end. The guarantees are those of the page table's scan; a packed hash is visited whole.
    */
   scan(cursor: number, count: number, visit: () => void): number {
     if (this.packed) {
@@ -339,7 +320,7 @@ export class HashValue implements ValueType {
     if (this.packed) {
       const expired = this.#expiredCount();
       const i = expired + random.below(this.count(this.encoding, this.body) - expired);
-      this.#readPacked(this.#fields.at(this.body, i * this.#stride));
+      this.#packed.read(this.body, this.#stride, this.#packed.at(this.body, this.#stride, i));
       return i;
     }
     const table = this.#tableOf(this.encoding, this.body), pages = this.#table;
@@ -382,7 +363,7 @@ export class HashValue implements ValueType {
   }
 
   copy(encoding: number, body: BodyRef): BodyRef {
-    if (encoding === Encoding.LISTPACK || encoding === Encoding.LISTPACK_EX) return this.#fields.copy(body);
+    if (isPacked(encoding)) return this.#packed.copy(body);
     const table = this.#table.copy(this.#tableOf(encoding, body));
     return encoding === Encoding.HASHTABLE ? table : this.#withIndex(table);
   }
@@ -405,14 +386,13 @@ export class HashValue implements ValueType {
   }
 
   count(encoding: number, body: BodyRef): number {
-    if (encoding === Encoding.LISTPACK) return this.#fields.count(body) >>> 1;
-    if (encoding === Encoding.LISTPACK_EX) return this.#fields.count(body) / 3;
+    if (isPacked(encoding)) return this.#packed.count(body, strideOf(encoding));
     return this.#table.count(this.#tableOf(encoding, body));
   }
 
   sizeBytes(encoding: number, body: BodyRef, samples: number): number {
     const arena = this.#arena;
-    if (encoding === Encoding.LISTPACK || encoding === Encoding.LISTPACK_EX) return arena.sizeOf(body);
+    if (isPacked(encoding)) return arena.sizeOf(body);
     const own = this.#table.sizeBytes(this.#tableOf(encoding, body), samples);
     if (encoding === Encoding.HASHTABLE) return own;
     return own + arena.sizeOf(body) + this.#ordered.sizeBytes(this.#part(body, INDEX));
@@ -425,13 +405,7 @@ export class HashValue implements ValueType {
   }
 
   earliestDeadline(encoding: number, body: BodyRef): number {
-    if (encoding === Encoding.LISTPACK_EX) {
-      const fields = this.#fields, values = this.#values;
-      const first = fields.first(body);
-      if (first === fields.end(body)) return NEVER;
-      values.read(body, fields.next(body, fields.next(body, first)));
-      return values.value === NO_DEADLINE ? NEVER : values.value;
-    }
+    if (encoding === Encoding.LISTPACK_EX) return this.#packed.earliestDeadline(body);
     if (encoding !== Encoding.HASHTABLE_EX) return NEVER;
     const index = this.#part(body, INDEX);
     if (this.#ordered.count(index) === 0) return NEVER;
@@ -441,8 +415,8 @@ export class HashValue implements ValueType {
 
   check(encoding: number, body: BodyRef, reached: Set<number>): void {
     if (encoding !== Encoding.HASHTABLE) reached.add(body);
-    if (encoding === Encoding.LISTPACK || encoding === Encoding.LISTPACK_EX) {
-      this.#checkPacked(encoding, body);
+    if (isPacked(encoding)) {
+      this.#packed.check(body, strideOf(encoding));
       return;
     }
     const table = this.#tableOf(encoding, body);
@@ -461,23 +435,8 @@ export class HashValue implements ValueType {
     invariant(indexed === withDeadline.size, "a field with a deadline is not indexed");
   }
 
-  #checkPacked(encoding: number, body: BodyRef): void {
-    const stride = encoding === Encoding.LISTPACK ? 2 : 3;
-    this.#fields.check(body);
-    invariant(this.#fields.count(body) % stride === 0, "a packed hash ends within a field");
-    this.open(encoding, body);
-    let last = 0;
-    const end = this.#fields.end(body);
-    for (let position = this.#fields.first(body); position < end;) {
-      position = this.#readPacked(position);
-      const deadline = this.deadline === NEVER ? Infinity : this.deadline;
-      invariant(last <= deadline, "the fields of a packed hash are not in the order of their deadlines");
-      last = deadline;
-    }
-  }
-
   get #stride(): number {
-    return this.encoding === Encoding.LISTPACK ? 2 : 3;
+    return strideOf(this.encoding);
   }
 
   /** Whether the deadline that was just read has passed. */
@@ -491,10 +450,10 @@ export class HashValue implements ValueType {
     if (this.encoding === Encoding.HASHTABLE_EX) {
       return this.#ordered.seekScore(this.#part(this.body, INDEX), nowMs, true);
     }
-    const end = this.#fields.end(this.body);
+    const packed = this.#packed, end = packed.end(this.body);
     let count = 0;
-    for (let position = this.#fields.first(this.body); position < end; count++) {
-      position = this.#readPacked(position);
+    for (let position = packed.first(this.body); position < end; count++) {
+      position = packed.read(this.body, TRIPLES, position);
       if (!this.#isExpired()) break;
     }
     return count;
@@ -505,9 +464,9 @@ export class HashValue implements ValueType {
     if (!this.packed) return;
     const withDeadlines = this.encoding === Encoding.LISTPACK_EX, block = this.body, arena = this.#arena;
     const table = this.#table.create();
-    const blockEnd = this.#fields.end(block);
-    for (let position = this.#fields.first(block); position < blockEnd;) {
-      position = this.#readPacked(position);
+    const packed = this.#packed, stride = this.#stride, blockEnd = packed.end(block);
+    for (let position = packed.first(block); position < blockEnd;) {
+      position = packed.read(block, stride, position);
       const { fieldBytes, fieldStart, fieldEnd, bytes, start, end, deadline } = this;
       this.#table.find(table, fieldBytes, fieldStart, fieldEnd);
       if (deadline === NEVER) {
@@ -536,78 +495,10 @@ export class HashValue implements ValueType {
 
   /** Sets the packed field that `find` looked for, which is still encoded. */
   #setPacked(bytes: Uint8Array, start: number, end: number, keepDeadline: boolean): void {
-    const fields = this.#fields, values = this.#values;
-    const found = this.#position !== 0;
-    values.encode(bytes, start, end);
-    if (found && (this.deadline === NEVER || (keepDeadline && !this.#isExpired()))) {
-      this.body = values.replace(this.body, fields.next(this.body, this.#position));
-    } else {
-      if (found) this.body = fields.remove(this.body, this.#position, 3);
-      this.body = fields.append(this.body, values.encodedBytes);
-      this.body = values.append(this.body);
-      if (this.encoding === Encoding.LISTPACK_EX) this.#insertDeadline(fields.end(this.body), NEVER);
-    }
+    // Only a field with a deadline has one to lose.
+    const keeps = this.deadline === NEVER || (keepDeadline && !this.#isExpired());
+    this.body = this.#packed.set(this.body, this.#stride, this.#position, bytes, start, end, keeps);
     if (this.count(this.encoding, this.body) > this.maxPackedEntries) this.unpack();
-  }
-
-  /** Moves the packed field that `find` found, which is still encoded, to where its new deadline belongs. */
-  #movePacked(deadline: number): void {
-    const fields = this.#fields, values = this.#values;
-    // The value must not lie in the block that is written.
-    const value = this.bytes.slice(this.start, this.end);
-    this.body = fields.remove(this.body, this.#position, 3);
-    const end = fields.end(this.body);
-    let position = deadline === NEVER ? end : fields.first(this.body);
-    while (position < end) {
-      values.read(this.body, fields.next(this.body, fields.next(this.body, position)));
-      if (values.value === NO_DEADLINE || values.value >= deadline) break;
-      position = values.after;
-    }
-    this.body = fields.insert(this.body, position);
-    values.encode(value, 0, value.length);
-    this.body = values.insert(this.body, fields.position + fields.encodedBytes);
-    this.#insertDeadline(values.position + values.encodedBytes, deadline);
-  }
-
-  #insertDeadline(position: number, deadline: number): void {
-    const text = this.#deadlineText, values = this.#values;
-    values.encode(text, 0, writeDecimal(text, 0, deadline === NEVER ? NO_DEADLINE : deadline));
-    this.body = values.insert(this.body, position);
-  }
-
-  /** Loads the registers with the packed field at a position, and returns the position behind all of it. */
-  #readPacked(position: number): number {
-    const fields = this.#fields, { body } = this;
-    fields.read(body, position);
-    const { after } = fields;
-    fields.text();
-    this.fieldBytes = fields.bytes;
-    this.fieldStart = fields.start;
-    this.fieldEnd = fields.start + fields.length;
-    return this.#readPackedValue(after);
-  }
-
-  /** Loads the registers with the value at a position, and its deadline; returns the position behind. Hot. */
-  #readPackedValue(position: number): number {
-    const values = this.#values, { body } = this;
-    this.deadline = NEVER;
-    let behind = 0;
-    if (this.encoding === Encoding.LISTPACK_EX) {
-      values.read(body, values.next(body, position));
-      if (values.value !== NO_DEADLINE) this.deadline = values.value;
-      behind = values.after;
-    }
-    values.read(body, position);
-    if (values.integer) {
-      values.text();
-      this.view = undefined;
-    } else {
-      this.view = values.view;
-    }
-    this.bytes = values.bytes;
-    this.start = values.start;
-    this.end = values.start + values.length;
-    return behind === 0 ? values.after : behind;
   }
 
   /** Loads the registers with the table's entry that was read last. */
@@ -660,4 +551,13 @@ export class HashValue implements ValueType {
   #setPart(body: BodyRef, part: number, value: Ref): void {
     this.#arena.i32[body >>> CHUNK_SHIFT][((body & GRANULE_MASK) << 1) + part] = value;
   }
+}
+
+function isPacked(encoding: number): boolean {
+  return encoding === Encoding.LISTPACK || encoding === Encoding.LISTPACK_EX;
+}
+
+/** The stride of a packed encoding. */
+function strideOf(encoding: number): number {
+  return encoding === Encoding.LISTPACK ? PAIRS : TRIPLES;
 }

@@ -1,6 +1,6 @@
 /**
- * HyperLogLog: estimates how many different elements were seen, in a string of at most 12,304 bytes. The layout is Redis's,
- * byte for byte, and so is the hash, so that such strings can be exchanged.
+ * HyperLogLog: estimates how many different elements were seen, in a string of at most 12,304 bytes. The layout is
+ * Redis's, byte for byte, and so is the hash, so that such strings can be exchanged.
  *
  *     +0  "HYLL"   +4 encoding (0 dense, 1 sparse)   +5 three zeros   +8 cached estimate:63 | stale:1, low byte first
  *     +16 dense:   16,384 registers of 6 bits, low bits first

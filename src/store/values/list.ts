@@ -1,16 +1,16 @@
 /**
- * The list: one packed block (LISTPACK) while it is small, else a directory of packed blocks, its nodes (QUICKLIST). This
- * file owns the cursor, what goes into which node, and the conversions between the two encodings at Redis's thresholds
- * (`list-max-listpack-size`); the bytes are packed.ts's and directory.ts's.
+ * The list: one packed block (LISTPACK) while it is small, otherwise a directory of packed blocks, its nodes
+ * (QUICKLIST). This file owns the cursor, the distribution of elements over nodes, and the conversions between the two
+ * encodings at Redis's thresholds (`list-max-listpack-size`). The layouts are those of packed.ts and directory.ts.
  *
- * Finding an index adds up the counts of the nodes from the nearer side. A node holds as much as Redis's node would, and
- * an element beyond that limit gets a node of its own ("plain"). Where a list splits and merges its nodes follows Redis
- * too, because it decides when a list is small enough to be one block again.
+ * A search for an index adds up the counts of the nodes from the nearer end. A node holds as much as Redis's node, and
+ * an element beyond that limit gets a node of its own ("plain"). Splits and merges of nodes follow Redis too, because
+ * they decide when a list is small enough to be one block again.
  *
- * One List serves all lists of a store. `open` takes a list up; operations leave its encoding and body, which writes may
- * change, in the registers `encoding` and `body`, for the caller to store. Elements are read into the registers of
- * `packed`. The cursor stands on an element and is valid until the next write but `removeHere`. An empty list stands only
- * between a write and the deletion of its key.
+ * One List serves all lists of a store. `open` takes up a list; operations leave its encoding and body, which writes
+ * may change, in the registers `encoding` and `body`, for the caller to store. Elements are read into the registers of
+ * `packed`. The cursor stands on an element and is valid until the next write other than `removeHere`. A list is empty
+ * only between a write and the deletion of its key.
  */
 import { invariant } from "../../core/assert.ts";
 import { type Arena, type BodyRef, NONE } from "../memory/arena.ts";
@@ -23,11 +23,11 @@ import { type CommandWriter, ELEMENTS_PER_COMMAND, type ValueType } from "../sto
 const NODE_BYTES = [4096, 8192, 16384, 32768, 65536];
 const SAFE_NODE_BYTES = 8192;
 const NODE_ELEMENTS_MAX = 32767;
-/** What Redis adds to an element's length when it asks whether a node has room for it. */
+/** Redis adds this to an element's length when it checks whether a node has room. */
 const ENTRY_ESTIMATE_BYTES = 8;
 /** Bytes of a listpack that merging saves. */
 const LISTPACK_BYTES = 7;
-/** What the head of a block takes of the size limit, so that a full node fills a size class. */
+/** The header of a block counts against the size limit, so that a full node fills a size class. */
 const BLOCK_HEAD_BYTES = 16;
 
 export class List implements ValueType {
@@ -74,7 +74,7 @@ export class List implements ValueType {
     this.body = body;
   }
 
-  /** Takes up a new, empty list; `bytes` is what the entries of its first elements take, as far as that is known. */
+  /** Takes up a new, empty list; `bytes` is the size of its first entries, 0 if unknown. */
   create(bytes = 0): void {
     this.open(Encoding.LISTPACK, this.packed.create(bytes <= this.#nodeBytes ? bytes : 0));
   }
@@ -252,8 +252,8 @@ export class List implements ValueType {
   }
 
   /**
-   * Reads short strings, as many as follow each other in a node from the cursor on but at most `count`, into `starts` and
-   * `ends` of `packed`, and moves behind them. Returns how many; 0: take `next`. Leaves `index` alone. Hot.
+   * Reads short strings, as many as follow each other in a node from the cursor on but at most `count`, into `starts`
+   * and `ends` of `packed`, and moves behind them. Returns how many; 0: take `next`. Leaves `index` alone. Hot.
    */
   nextRun(count: number): number {
     const { packed } = this;
@@ -270,8 +270,8 @@ export class List implements ValueType {
   }
 
   /**
-   * Goes on from the cursor, itself included, to the next element that is the encoded one (`packed.encode`), and returns
-   * its index; -1 if there is none below index `limit`. Hot.
+   * Goes on from the cursor, itself included, to the next element that is the encoded one (`packed.encode`), and
+   * returns its index; -1 if there is none below index `limit`. Hot.
    */
   nextMatch(limit: number): number {
     const { packed } = this;
@@ -348,7 +348,7 @@ export class List implements ValueType {
       this.#dropNodes(i, 1);
       this.#directory.addElements(this.body, -1);
     } else {
-      // The node ends where the element was; the element follows, then what stood behind it.
+      // The node then ends at the element's place; the element follows, then the elements behind it.
       if (this.#offset < packed.count(block) - 1) this.#split(i, packed.next(block, this.#position), this.#offset + 1);
       packed.encode(bytes, start, end);
       this.#insertNode(i + 1, this.#createNode(NONE));
@@ -518,7 +518,7 @@ export class List implements ValueType {
 
   /**
    * A node of the encoded element. Next to a `neighbour` that became full at an end of the list it gets that one's room
-   * at once; otherwise (0) what it needs.
+   * at once; otherwise (NONE) just enough.
    */
   #createNode(neighbour: BodyRef): BodyRef {
     const { packed } = this;

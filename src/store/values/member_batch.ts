@@ -1,9 +1,10 @@
 /**
- * Members of a set, some at a time, for work on whole sets: what is looked for together in another large set costs the
- * time of one cache miss, not of all. This file owns the walk by batches, and refuses to know what a command does with them.
+ * Members of a set in batches, for work on whole sets: the cache misses of one batch's lookups in another large set
+ * overlap, so that they take the time of one. This file owns the iteration by batches; the commands decide what to do
+ * with them.
  *
- * The bytes of a batch are valid until its set is written. What is sifted out is gone from the batch, the others keep
- * their order.
+ * The bytes of a batch are valid until its set is written. `sift` removes members from the batch and keeps the order of
+ * the others.
  */
 import { NO_BYTES } from "../../core/bytes.ts";
 import { PREFETCH_MAX } from "../blocks/dict.ts";
@@ -28,8 +29,8 @@ export class MemberBatch {
   }
 
   /**
-   * Hands all members of a set to `visit`, until it returns false. `visit` may look at and change other sets, and sift the
-   * batch.
+   * Hands all members of a set to `visit`, until it returns false. `visit` may look at and change other sets, and sift
+   * the batch.
    */
   each(encoding: number, body: BodyRef, visit: (batch: MemberBatch) => boolean): void {
     // The members of the small encodings have no place of their own while they are visited.
@@ -82,7 +83,7 @@ export class MemberBatch {
     }
   }
 
-  /** Loads what a set has of the members into the processor's caches. */
+  /** Loads the set's entries of the members into the processor's caches. */
   #prefetch(encoding: number, body: BodyRef): void {
     if (encoding !== Encoding.HASHTABLE || this.count < 2) return;
     if (!this.#hashed) {

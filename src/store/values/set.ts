@@ -1,12 +1,12 @@
 /**
- * The set: sorted integers while all members are some (INTSET), one packed block while they are few and short (LISTPACK),
- * else a table (HASHTABLE). This file owns the choice between the three and the conversions, at Redis's thresholds; the
- * bytes are intset.ts's, packed.ts's and page_table.ts's.
+ * The set: sorted integers while all members are integers (INTSET), one packed block while they are few and short
+ * (LISTPACK), otherwise a table (HASHTABLE). This file owns the choice between the three and the conversions, at
+ * Redis's thresholds. The layouts are those of intset.ts, packed.ts and page_table.ts.
  *
- * One MemberSet serves all sets of a store. `open` takes a set up; writes leave its encoding and body in the registers
- * `encoding` and `body`, for the caller to store. The member read last is in `bytes`, `start` and `end`, valid until the
- * next write. What names its encoding and body leaves the set at hand alone. An empty set stands only between a write
- * and the deletion of its key.
+ * One MemberSet serves all sets of a store. `open` takes up a set; writes leave its encoding and body in the registers
+ * `encoding` and `body`, for the caller to store. The member read last is in `bytes`, `start` and `end`, valid until
+ * the next write. Methods with an encoding and a body among their arguments do not change the open set. A set is empty
+ * only between a write and the deletion of its key.
  */
 import { NO_BYTES } from "../../core/bytes.ts";
 import type { Random } from "../../core/random.ts";
@@ -18,10 +18,10 @@ import type { KeyVisitor } from "../blocks/page.ts";
 import { PageTable } from "../blocks/page_table.ts";
 import { type CommandWriter, ELEMENTS_PER_COMMAND, type ValueType } from "../store.ts";
 
-/** Redis's own limits, whatever the settings say; that of integers less the two that an intset here cannot count. */
+/** Redis's own limits, above any setting; that of integers less the two that an intset here cannot count. */
 const INTSET_ENTRIES_MAX = (1 << 30) - 2;
 const LISTPACK_BYTES_MAX = 1 << 30;
-/** A new packed block has room for what is about to come up to here. */
+/** A new packed block has room for the announced members up to this size. */
 const ROOM_BYTES_MAX = 8192;
 /** A table's places are page * PLACES + slot. */
 const PLACES = 256;
@@ -46,7 +46,7 @@ export class MemberSet implements ValueType {
   readonly packed: Packed;
   readonly #table: PageTable;
   readonly #arena: Arena;
-  // A walk has its own registers, so that what is visited may be looked up in other sets and added to them.
+  // A walk has its own registers, so that its visitor may look up members in other sets and add them there.
   readonly #walkedIntegers: IntSet;
   readonly #walkedPacked: Packed;
 
@@ -73,8 +73,8 @@ export class MemberSet implements ValueType {
   }
 
   /**
-   * Takes up a new, empty set that will get up to `count` members, the first of them `bytes[start, end)`; `room` is what
-   * their entries take in all, as far as that is known.
+   * Takes up a new, empty set that will get up to `count` members, the first of them `bytes[start, end)`; `room` is the
+   * size of all their entries, as far as it is known.
    */
   createFor(count: number, bytes: Uint8Array, start: number, end: number, room = end - start): void {
     if (count <= this.maxIntSetEntries && this.integers.take(bytes, start, end)) {
@@ -184,14 +184,14 @@ export class MemberSet implements ValueType {
     }
   }
 
-  /** Removes what `random` just chose. */
+  /** Removes the member that `random` just chose. */
   removeChosen(): void {
     if (this.encoding === Encoding.HASHTABLE) this.#table.remove(this.body);
     else if (this.encoding === Encoding.INTSET) this.body = this.integers.removeAt(this.body, this.place);
     else this.body = this.packed.remove(this.body, this.packed.at(this.body, this.place));
   }
 
-  /** After a set lost most of its members at once: packs what is left of a table, if it fits. */
+  /** After a set lost most of its members at once: packs the rest of a table, if it fits. */
   repack(): void {
     if (this.encoding !== Encoding.HASHTABLE || this.length > this.maxPackedEntries) return;
     const { encoding, body } = this;

@@ -1,15 +1,15 @@
 /**
- * The sorted set: one packed block of pairs (LISTPACK) while it is small, else a dictionary of records, member and score,
- * with an ordered index over them (SKIPLIST, as Redis calls what it has there). This file owns the conversion, at Redis's
- * thresholds, and makes both look alike: elements have ranks, and every range, by rank, score or member, is a range of
- * ranks.
+ * The sorted set: one packed block of pairs (LISTPACK) while it is small, otherwise a dictionary of records, each a
+ * member and its score, with an ordered index over them (SKIPLIST, Redis's name of that encoding). This file owns the
+ * conversion, at Redis's thresholds, and gives both forms one interface: elements have ranks, and every range, by rank,
+ * score or member, is a range of ranks.
  *
  *     large body   +0 dictionary · +4 ordered index (0 once it is freed)
  *
- * One SortedSet serves all sorted sets of a store. `open` takes a set up; writes leave its encoding and body in the
+ * One SortedSet serves all sorted sets of a store. `open` takes up a set; writes leave its encoding and body in the
  * registers `encoding` and `body`, for the caller to store. The element read last is in `bytes`, `start`, `end` and
- * `score`, valid until the next write. The cursor and what `find` found are valid until the next write, too. An empty set
- * stands only between a write and the deletion of its key.
+ * `score`. These registers, the cursor and the result of `find` are valid until the next write. A set is empty only
+ * between a write and the deletion of its key.
  */
 import { invariant } from "../../core/assert.ts";
 import { NO_BYTES } from "../../core/bytes.ts";
@@ -39,7 +39,7 @@ const DICT = 0, INDEX = 1;
 const BODY_BYTES = 8;
 /** The most elements that one call of `readRun` reads. */
 const RUN_MAX = 64;
-/** With fewer members what belongs to a set is likely in the processor's cache. */
+/** A set with fewer members is likely in the processor's cache. */
 const LARGE = 1 << 12;
 /** Called with a member and its score; the bytes are valid during the call. */
 export type ScoreVisitor = (bytes: Uint8Array, start: number, end: number, score: number) => void;
@@ -67,7 +67,7 @@ export class SortedSet implements ValueType {
   readonly #dict: Dict;
   readonly #ordered: Ordered;
   readonly #pairs: ScoredPairs;
-  // What find found: a record or a position, and the hash of what it looked for.
+  // The result of find: a record or a position, and the hash of the member.
   #ref: RecordRef = NONE;
   #position = 0;
   #hash = 0;
@@ -97,8 +97,8 @@ export class SortedSet implements ValueType {
   }
 
   /**
-   * Takes up a new, empty set that will get about `count` elements, the first of them with `memberBytes`; `bytes` is what
-   * the entries of all take, as far as that is known.
+   * Takes up a new, empty set that will get about `count` elements, the first of them with `memberBytes`; `bytes` is
+   * the size of all entries, as far as it is known.
    */
   create(count: number, memberBytes: number, bytes = 0): void {
     if (count <= this.maxPackedEntries && memberBytes <= this.maxPackedValueBytes) {
@@ -138,7 +138,7 @@ export class SortedSet implements ValueType {
     return true;
   }
 
-  /** The rank of what `find` just found. */
+  /** The rank of the element that `find` just found. */
   foundRank(): number {
     if (this.encoding === Encoding.LISTPACK) return this.#pairs.rank;
     return this.#ordered.rankOf(this.#part(INDEX), this.#ref);
@@ -160,7 +160,7 @@ export class SortedSet implements ValueType {
     this.#ordered.insert(this.#part(INDEX), ref);
   }
 
-  /** Gives what `find` just found, `bytes[start, end)`, another score. Hot. */
+  /** Gives the element `bytes[start, end)` that `find` just found another score. Hot. */
   rescore(score: number, bytes: Uint8Array, start: number, end: number): void {
     if (this.encoding === Encoding.LISTPACK) {
       this.body = this.#pairs.remove(this.body, this.#position, 1);
@@ -170,7 +170,7 @@ export class SortedSet implements ValueType {
     }
   }
 
-  /** Removes what `find` just found. Hot. */
+  /** Removes the element that `find` just found. Hot. */
   remove(): void {
     if (this.encoding === Encoding.LISTPACK) {
       this.body = this.#pairs.remove(this.body, this.#position, 1);
@@ -204,9 +204,9 @@ export class SortedSet implements ValueType {
   }
 
   /**
-   * Drops the record under the cursor. Whoever takes elements from one end one by one waits for the record and for its slot
-   * in the dictionary each time; so those of several are loaded together, and their hashes kept. They are a guess at what
-   * comes next and may be wrong when it comes.
+   * Drops the record under the cursor. Pops of single elements from one end each wait for the record and for its slot
+   * in the dictionary. So this loads the records and slots of several elements together and keeps their hashes. They
+   * only predict the next pops, and may be wrong.
    */
   #removeSingle(back: boolean): void {
     const { ref } = this.#ordered;
@@ -219,7 +219,9 @@ export class SortedSet implements ValueType {
     this.#drop(ref, this.#hashes[this.#looked++]);
   }
 
-  /** Reads up to `count` refs from the cursor on, or back, as far as its leaf goes, with their hashes. Returns how many. */
+  /**
+   * Reads up to `count` refs from the cursor on, or back, as far as its leaf goes, with their hashes. Returns how many.
+   */
   #look(count: number, back: boolean): number {
     const dict = this.#dict, members = this.#part(DICT);
     const found = this.#ordered.readRefs(this.#refs, count, back);
@@ -247,8 +249,8 @@ export class SortedSet implements ValueType {
   }
 
   /**
-   * The number of elements whose member comes before `bytes[start, end)` (not behind it, if `after`), where all have one
-   * score. Puts the cursor behind them.
+   * The number of elements whose member comes before `bytes[start, end)` (not behind it, if `after`), where all have
+   * one score. Puts the cursor behind them.
    */
   rankOfMember(bytes: Uint8Array, start: number, end: number, after: boolean): number {
     if (this.encoding === Encoding.SKIPLIST) {
@@ -266,9 +268,9 @@ export class SortedSet implements ValueType {
   }
 
   /**
-   * Puts the cursor where a walk through the scores between two bounds begins, of which the lower one is the score below
-   * `low` (and `low` itself, if `afterLow`) and the upper one likewise; `back` walks from the upper to the lower one.
-   * Returns how many elements the walk meets, at most `most`. Hot.
+   * Puts the cursor where a walk through the scores between two bounds begins, of which the lower one is behind the
+   * scores below `low` (and `low` itself, if `afterLow`), and the upper one is so for its own pair; `back` walks from
+   * the upper to the lower one. Returns how many elements the walk meets, at most `most`. Hot.
    */
   walkScores(
     low: number,
@@ -292,7 +294,10 @@ export class SortedSet implements ValueType {
     return ordered.countTo(index, high, afterHigh, most);
   }
 
-  /** Moves the cursor from where a method that seeks has put it by so many elements, back if negative; they must be there. */
+  /**
+   * Moves the cursor from where a method that seeks has put it by so many elements, back if negative; they must be
+   * there.
+   */
   skip(by: number): void {
     if (this.encoding === Encoding.SKIPLIST) {
       this.#ordered.skip(this.#part(INDEX), by);
@@ -303,8 +308,9 @@ export class SortedSet implements ValueType {
   }
 
   /**
-   * Reads up to `count` elements of a large set from the cursor on, or back from it, into `chunks`, `starts` and `ends`,
-   * and moves the cursor behind them. Returns how many; 0 for a packed set, whose elements are read one by one. Hot.
+   * Reads up to `count` elements of a large set from the cursor on, or back from it, into `chunks`, `starts` and
+   * `ends`, and moves the cursor behind them. Returns how many; 0 for a packed set, whose elements are read one by one.
+   * Hot.
    */
   readRun(count: number, back: boolean): number {
     if (this.encoding === Encoding.LISTPACK) return 0;
@@ -346,7 +352,9 @@ export class SortedSet implements ValueType {
     }
   }
 
-  /** Visits up to `count` elements from the cursor on, or back from it, until `visit`, which must not write, says false. */
+  /**
+   * Visits up to `count` elements from the cursor on, or back from it, until `visit`, which must not write, says false.
+   */
   walk(
     count: number,
     back: boolean,
@@ -412,8 +420,8 @@ export class SortedSet implements ValueType {
   }
 
   /**
-   * Takes up a new set of the members that `fill` adds; where one comes again, `combine` makes one score of the one so far
-   * and the new one. The set is large, or, if `compact`, packed where the limits allow it.
+   * Takes up a new set of the members that `fill` adds; where one comes again, `combine` makes one score of the one so
+   * far and the new one. The set is large, or, if `compact`, packed where the limits allow it.
    */
   collect(
     compact: boolean,
@@ -601,7 +609,7 @@ export class SortedSet implements ValueType {
     this.open(Encoding.SKIPLIST, this.#createBody(members, index));
   }
 
-  /** Takes a record that leaves the ordered index out of the dictionary, and frees it. `hash` is what is likely its hash. */
+  /** Takes a record that leaves the ordered index out of the dictionary, and frees it. `hash` is likely its hash. */
   #drop(ref: RecordRef, hash: number): void {
     const dict = this.#dict, members = this.#part(DICT);
     const found = dict.locate(members, hash, ref) || dict.locate(members, dict.hashOf(ref), ref);

@@ -1,4 +1,6 @@
-/** The dictionary against a Map: growth, shrinking, SCAN's guarantees, uniform choice, and nothing lost in the arena. */
+/**
+ * The dictionary against a Map: growth, shrinking, SCAN's guarantees, uniform choice, and nothing lost in the arena.
+ */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { InvariantError } from "../../../src/core/assert.ts";
 import { SeededRandom } from "../../../src/core/random.ts";

@@ -1,5 +1,6 @@
 /**
- * The hash against a Map, over all four encodings and every way between them, with the clock held, under several limits.
+ * The hash against a Map, over all four encodings and every way between them, with the clock held, under several
+ * limits.
  */
 import { assert, assertEquals } from "@std/assert";
 import { fromLatin1, latin1 } from "../../../src/core/bytes.ts";
