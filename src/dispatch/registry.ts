@@ -25,6 +25,8 @@ export const Flag = {
   NO_MULTI: 1024,
   /** May change data though it does not say "write". */
   MAY_REPLICATE: 2048,
+  /** Is allowed in RESP2 to a session that has subscriptions. */
+  WHILE_SUBSCRIBED: 4096,
 } as const;
 
 const BITS: Partial<Record<CommandFlag, number>> = {
@@ -59,9 +61,10 @@ export class Command {
     let bits = spec.complexity === "O(1)" || spec.flags.includes("fast") ? Flag.BRIEF : 0;
     if (spec.growsWithReply === true) bits |= Flag.BY_REPLY;
     for (const flag of spec.flags) bits |= BITS[flag] ?? 0;
-    // A command that may wait is timed by itself.
-    if (spec.flags.includes("blocking")) bits &= ~Flag.BRIEF;
+    // A command that may wait, or that may send something to very many sessions, is timed by itself.
+    if (spec.flags.includes("blocking") || spec.flags.includes("pubsub")) bits &= ~Flag.BRIEF;
     if (spec.immediate) bits |= Flag.IMMEDIATE;
+    if (spec.whileSubscribed) bits |= Flag.WHILE_SUBSCRIBED;
     this.bits = bits;
     this.arity = spec.arity;
     this.element = spec.element ?? 0;

@@ -123,6 +123,8 @@ export interface CommandSpec {
   readonly types?: Readonly<Record<string, ValueType>>;
   /** Runs at once even while a transaction queues commands. */
   readonly immediate?: boolean;
+  /** May be run in RESP2 by a session that has subscriptions. */
+  readonly whileSubscribed?: boolean;
   /** For the server's own needs and tests: COMMAND DOCS says "syscmd". */
   readonly system?: boolean;
   readonly deprecated?: { readonly since: string; readonly replacedBy: string };
