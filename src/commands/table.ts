@@ -23,6 +23,8 @@ import { introspectCommands } from "./server/command.ts";
 import { memoryCommands } from "./server/memory.ts";
 import { persistenceCommands } from "./server/persistence.ts";
 import { serverCommands } from "./server/server.ts";
+import { publishCommands } from "./pubsub/publish.ts";
+import { subscribeCommands } from "./pubsub/subscribe.ts";
 import { setAlgebraCommands } from "./sets/algebra.ts";
 import { setCommands } from "./sets/sets.ts";
 import { snapshotCommands } from "./server/snapshot.ts";
@@ -52,6 +54,8 @@ export const commandTable: readonly CommandSpec[] = [
   ...setCommands,
   ...setAlgebraCommands,
   ...sortCommands,
+  ...publishCommands,
+  ...subscribeCommands,
   ...clientCommands,
   ...connectionCommands,
   ...debugCommands,

@@ -363,6 +363,12 @@ export class Executor implements CommandRunner {
     if ((bits & Flag.DENY_OOM) !== 0 && this.#maxmemory > 0 && !call.inUnit && !engine.makeRoom()) {
       return messages.outOfMemory;
     }
+    if (
+      call.session.kind === "pubsub" && (bits & Flag.WHILE_SUBSCRIBED) === 0 && !call.inUnit && call.reply.version === 2
+    ) {
+      return `ERR Can't execute '${command.fullName}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are ` +
+        "allowed in this context";
+    }
     return "";
   }
 }

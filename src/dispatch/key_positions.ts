@@ -11,7 +11,12 @@ import type { CommandSpec, KeyPosition, KeySpec } from "./spec.ts";
 
 /** Whether the command has keys at all. */
 export function hasKeys({ spec }: Command): boolean {
-  return spec.findKeys !== undefined || (spec.keys ?? []).length > 0;
+  return spec.findKeys !== undefined || (spec.keys ?? []).some(isKey);
+}
+
+/** Whether a specification speaks of keys: channels of shards have their places described likewise. */
+function isKey({ flags }: KeySpec): boolean {
+  return (flags & KeyFlag.NOT_KEY) === 0;
 }
 
 /**
@@ -22,6 +27,7 @@ export function keysOf({ spec }: Command, request: Request): KeyPosition[] | und
   if (spec.findKeys !== undefined) return spec.findKeys(request);
   const found: KeyPosition[] = [];
   for (const keySpec of spec.keys ?? []) {
+    if (!isKey(keySpec)) continue;
     const first = beginOf(keySpec, request);
     if (first === 0) continue;
     if (first === undefined || !addRange(keySpec, request, first, found)) return undefined;

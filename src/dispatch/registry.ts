@@ -30,6 +30,8 @@ export const Flag = {
   RUNS_QUEUE: 4096,
   /** Refused while data cannot be kept. */
   NEEDS_DISK: 8192,
+  /** Is allowed in RESP2 to a session that has subscriptions. */
+  WHILE_SUBSCRIBED: 16384,
 } as const;
 
 const BITS: Partial<Record<CommandFlag, number>> = {
@@ -65,11 +67,12 @@ export class Command {
     let bits = spec.complexity === "O(1)" || spec.flags.includes("fast") ? Flag.BRIEF : 0;
     if (spec.growsWithReply === true) bits |= Flag.BY_REPLY;
     for (const flag of spec.flags) bits |= BITS[flag] ?? 0;
-    // A command that may wait is timed by itself.
-    if (spec.flags.includes("blocking")) bits &= ~Flag.BRIEF;
+    // A command that may wait, or may send to very many sessions, is timed by itself.
+    if (spec.flags.includes("blocking") || spec.flags.includes("pubsub")) bits &= ~Flag.BRIEF;
     if (spec.needsDisk) bits |= Flag.NEEDS_DISK;
     if (spec.immediate) bits |= Flag.IMMEDIATE;
     if (spec.runsQueue) bits |= Flag.RUNS_QUEUE;
+    if (spec.whileSubscribed) bits |= Flag.WHILE_SUBSCRIBED;
     this.bits = bits;
     this.arity = spec.arity;
     this.reach = spec.reach ?? "named";

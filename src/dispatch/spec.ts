@@ -154,6 +154,8 @@ export interface CommandSpec {
   readonly immediate?: boolean;
   /** Runs what a transaction has queued: it needs the permissions of all of it, and a refusal discards the transaction. */
   readonly runsQueue?: boolean;
+  /** May be run in RESP2 by a session that has subscriptions. */
+  readonly whileSubscribed?: boolean;
   /** For the server's own needs and tests: COMMAND DOCS says "syscmd". */
   readonly system?: boolean;
   readonly deprecated?: { readonly since: string; readonly replacedBy: string };

@@ -16,9 +16,10 @@ const LIMIT_BYTES_MIN = 128 * 1024;
 
 /** Bytes that a session takes: its buffers and itself. */
 export function sessionBytes(session: Session, watches: Watches): number {
-  const { transaction, transport } = session;
+  const { subscriber, transaction, transport } = session;
   let bytes = SESSION_BYTES;
   if (transaction !== undefined) bytes += transaction.bytes;
+  if (subscriber !== undefined) bytes += subscriber.bytes;
   if (transport !== undefined) bytes += transport.queryOwnBytes() + transport.outputRoomBytes();
   if (watches.sessionCount > 0) bytes += watches.countOf(session) * WATCHED_KEY_BYTES;
   return bytes;

@@ -5,6 +5,7 @@
 import type { Reply } from "../resp/reply.ts";
 import { ExpiryMode } from "../store/keyspace.ts";
 import type { Transaction } from "./transaction.ts";
+import type { Subscriber } from "./subscriber.ts";
 import { DEFAULT_USER, type User } from "./user.ts";
 
 /** How a session reaches its client; a session without a socket has none. */
@@ -90,6 +91,8 @@ export class Session {
   noEvict = false;
   noTouch = false;
   monitoring = false;
+  /** Its subscriptions; undefined while it has none. */
+  subscriber: Subscriber | undefined;
   kind: ClientKind = "normal";
   /** A request since the last reply that was sent has changed something that is logged. */
   wrote = false;
@@ -131,8 +134,12 @@ export class Session {
       (this.#outbox ??= []).push(message);
       return;
     }
-    this.reply.raw(message, 0, message.length);
-    this.transport?.wake();
+    if (this.closing) return;
+    const { reply, transport } = this;
+    reply.raw(message, 0, message.length);
+    transport?.wake();
+    // Very many messages count against the limit at once, not only at the end of the turn.
+    if (!reply.single) transport?.checkOutput();
   }
 
   /** Whether pushes wait. Hot code asks before it calls `flushOutbox`. */

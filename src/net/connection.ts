@@ -200,7 +200,7 @@ export class Connection implements Transport, SocketOwner {
       this.#running = false;
       if (this.#closed) this.#dispose();
     }
-    this.wake();
+    if (this.#mustSend()) this.#server.turn.add(this);
   }
 
   /**
@@ -362,10 +362,13 @@ export class Connection implements Transport, SocketOwner {
   }
 
   wake(): void {
-    if (this.#queued || this.#closed) return;
-    if (this.#reply.pendingBytes === 0 && !this.session.closing) return;
-    this.#queued = true;
-    this.#server.turn.add(this);
+    if (this.#mustSend()) this.#server.turn.addLast(this);
+  }
+
+  /** Whether the turn must be told that there is something to send. It is told once. */
+  #mustSend(): boolean {
+    if (this.#queued || this.#closed || (this.#reply.pendingBytes === 0 && !this.session.closing)) return false;
+    return this.#queued = true;
   }
 
   close(afterReplies: boolean): void {

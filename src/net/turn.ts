@@ -64,6 +64,11 @@ export class Turn {
       connection.send();
       return;
     }
+    this.addLast(connection);
+  }
+
+  /** Likewise, but never before the turn ends: more messages may come for the same connection. */
+  addLast(connection: Connection): void {
     this.#waiting.push(connection);
     this.enter();
   }

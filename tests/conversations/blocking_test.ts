@@ -4,27 +4,11 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { Blocking } from "../../src/conversations/blocking.ts";
 import { TestServer, withServer } from "../helpers/server.ts";
-import { compare, Conversation } from "./conversation.ts";
+import { compareScripts } from "./compare_scripts.ts";
+import { Conversation } from "./conversation.ts";
 import { BLOCKING_SCRIPTS } from "./scripts.ts";
-import { peerTest, withPeers } from "./servers.ts";
 
-/** Ids of clients differ between the servers. */
-const noIds = (text: string) => text.replace(/\bid=\d+/g, "id=?");
-
-for (const program of ["redis-server", "valkey-server"]) {
-  peerTest(`clients that wait are served as ${program} serves them`, () =>
-    withPeers(async (ours, theirs) => {
-      for (const [name, steps] of Object.entries(BLOCKING_SCRIPTS)) {
-        try {
-          await compare(ours, theirs, steps, noIds);
-          for (const client of new Set(steps.map(([client]) => client))) await compare(ours, theirs, [[client]]);
-          await compare(ours, theirs, [["end", "FLUSHALL", "DBSIZE"], ["end"]]);
-        } catch (error) {
-          throw new Error(`${name}: ${(error as Error).message}`, { cause: error });
-        }
-      }
-    }, program), program);
-}
+compareScripts("clients that wait are served as by", BLOCKING_SCRIPTS);
 
 Deno.test("a wait ends by the clock, to the millisecond", () =>
   withServer(async (_, server) => {

@@ -3,6 +3,7 @@
  * as one pipeline. A step without commands ends the client's connection.
  */
 import type { Step } from "./conversation.ts";
+import { PUBSUB_SCRIPTS } from "./pubsub_scripts.ts";
 
 /** By what they are about. */
 export type Scripts = Readonly<Record<string, readonly Step[]>>;
@@ -158,6 +159,6 @@ export const BLOCKING_SCRIPTS: Scripts = {
 
 /** Every command of every script, as words. */
 export function scriptedCommands(): string[][] {
-  return [BLOCKING_SCRIPTS].flatMap((scripts) => Object.values(scripts).flat())
+  return [BLOCKING_SCRIPTS, PUBSUB_SCRIPTS].flatMap((scripts) => Object.values(scripts).flat())
     .flatMap(([, ...commands]) => commands.map((command) => command.split(" ")));
 }

@@ -2,6 +2,7 @@
  * Commands about the connection itself: greeting, authentication, database, end. What a client may ask about connections,
  * its own and others', is in client.ts.
  */
+import { NO_BYTES } from "../../core/bytes.ts";
 import { fail, messages, shownText } from "../../core/errors.ts";
 import { REDIS_VERSION } from "../../core/version.ts";
 import { DEFAULT_USER } from "../../engine/user.ts";
@@ -22,6 +23,7 @@ export const connectionCommands: readonly CommandSpec[] = [
     flags: ["fast"],
     tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
     needsDisk: true,
+    whileSubscribed: true,
     syntax: "[message]",
     handler: ping,
   },
@@ -78,6 +80,7 @@ export const connectionCommands: readonly CommandSpec[] = [
     arity: -1,
     flags: ALWAYS,
     immediate: true,
+    whileSubscribed: true,
     syntax: "",
     deprecated: { since: "7.2.0", replacedBy: "just closing the connection" },
     handler: quit,
@@ -91,6 +94,7 @@ export const connectionCommands: readonly CommandSpec[] = [
     arity: 1,
     flags: ALWAYS,
     immediate: true,
+    whileSubscribed: true,
     syntax: "",
     handler: reset,
   },
@@ -105,10 +109,19 @@ const HELLO_NEEDS_AUTH = "NOAUTH HELLO must be called with the client already au
 const INT_MIN = -(2 ** 31), INT_MAX = 2 ** 31 - 1;
 
 function ping(call: Call): void {
-  const { reply, request } = call;
+  const { reply, request, session } = call;
   if (request.argc > 2) call.failArity();
-  if (request.argc === 2) reply.bulk(request.bytes, request.start[1], request.end[1]);
-  else reply.simple("PONG");
+  const message = request.argc === 2 ? call.view(1) : undefined;
+  if (session.kind === "pubsub" && reply.version === 2) {
+    // Where every reply has the form of a message, this one has it too.
+    reply.array(2);
+    reply.bulkText("pong");
+    reply.bulk(message ?? NO_BYTES);
+  } else if (message !== undefined) {
+    reply.bulk(message);
+  } else {
+    reply.simple("PONG");
+  }
 }
 
 function select(call: Call): void {

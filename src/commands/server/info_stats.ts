@@ -2,6 +2,7 @@
  * The sections of INFO that measure: memory, work done, processor time, and what is counted per command, error and
  * database.
  */
+import { Subscriptions } from "../../conversations/subscriptions.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { memoryReport, ratio } from "./memory_report.ts";
 
@@ -91,6 +92,7 @@ export function statsFields({ engine, table }: Call): Field[] {
   const { rates, stats, store } = engine;
   let commandUs = 0;
   for (const { stats } of table.all()) commandUs += stats.usec;
+  const subscriptions = engine.part(Subscriptions);
   const kbps = (rate: { perSecond: number }) => (rate.perSecond / 1024).toFixed(2);
   return [
     ["total_connections_received", stats.connections],
@@ -122,9 +124,9 @@ export function statsFields({ engine, table }: Call): Field[] {
     ["current_eviction_exceeded_time", 0],
     ["keyspace_hits", store.hits],
     ["keyspace_misses", store.misses],
-    ["pubsub_channels", 0],
-    ["pubsub_patterns", 0],
-    ["pubsubshard_channels", 0],
+    ["pubsub_channels", subscriptions.count("channel")],
+    ["pubsub_patterns", subscriptions.count("pattern")],
+    ["pubsubshard_channels", subscriptions.count("shard")],
     ["latest_fork_usec", 0],
     ["total_forks", 0],
     ["migrate_cached_sockets", 0],

@@ -41,7 +41,7 @@ function flagsOf(session: Session, watches: Watches): string {
  * those of the request that the session is running.
  */
 export function clientLine(session: Session, watches: Watches, nowMs: number, argvBytes: number): string {
-  const { transport, reply } = session;
+  const { reply, subscriber, transport } = session;
   const query = transport?.queryBytes() ?? 0, room = transport?.queryRoomBytes() ?? 0;
   const chunkBytes = reply.length;
   const listBytes = Math.max(0, (transport?.outputBytes() ?? chunkBytes) - chunkBytes);
@@ -56,9 +56,9 @@ export function clientLine(session: Session, watches: Watches, nowMs: number, ar
     idle: seconds(session.lastActiveMs),
     flags: flagsOf(session, watches),
     db: session.db,
-    sub: 0,
-    psub: 0,
-    ssub: 0,
+    sub: subscriber?.count("channel") ?? 0,
+    psub: subscriber?.count("pattern") ?? 0,
+    ssub: subscriber?.count("shard") ?? 0,
     multi: session.transaction?.requests.length ?? -1,
     watch: watches.countOf(session),
     qbuf: query,

@@ -1,0 +1,133 @@
+/**
+ * SUBSCRIBE, UNSUBSCRIBE and their relatives for patterns and shard channels. Each name is confirmed by a message of its
+ * own with the number of subscriptions: those to channels and patterns together, or those to shard channels.
+ */
+import { fromLatin1, utf8 } from "../../core/bytes.ts";
+import { fail } from "../../core/errors.ts";
+import { Subscriptions } from "../../conversations/subscriptions.ts";
+import type { Call } from "../../dispatch/call.ts";
+import type { CommandFlag, CommandSpec } from "../../dispatch/spec.ts";
+import { keyRange } from "../../dispatch/spec.ts";
+import type { Session } from "../../engine/session.ts";
+import type { NameKind } from "../../engine/subscriber.ts";
+
+const FLAGS: readonly CommandFlag[] = ["pubsub", "noscript", "loading", "stale"];
+const SUBSCRIBING = { group: "pubsub", arity: -2, flags: ["denyoom", ...FLAGS], whileSubscribed: true } as const;
+const UNSUBSCRIBING = { group: "pubsub", arity: -1, flags: FLAGS, whileSubscribed: true } as const;
+const SHARD_CHANNELS = keyRange(1, -1, 1, "NOT_KEY");
+
+export const subscribeCommands: readonly CommandSpec[] = [
+  {
+    ...SUBSCRIBING,
+    name: "subscribe",
+    summary: "Subscribes to channels: what is published to them arrives as messages.",
+    since: "2.0.0",
+    complexity: "O(N) with N channels",
+    syntax: "channel [channel ...]",
+    handler: (call) => subscribe(call, "channel"),
+  },
+  {
+    ...UNSUBSCRIBING,
+    name: "unsubscribe",
+    summary: "Ends subscriptions to channels: to all of them if none is named.",
+    since: "2.0.0",
+    complexity: "O(N) with N channels",
+    syntax: "[channel [channel ...]]",
+    handler: (call) => unsubscribe(call, "channel"),
+  },
+  {
+    ...SUBSCRIBING,
+    name: "psubscribe",
+    summary: "Subscribes to all channels whose names match patterns.",
+    since: "2.0.0",
+    complexity: "O(N) with N patterns",
+    syntax: "pattern [pattern ...]",
+    handler: (call) => subscribe(call, "pattern"),
+  },
+  {
+    ...UNSUBSCRIBING,
+    name: "punsubscribe",
+    summary: "Ends subscriptions to patterns: to all of them if none is named.",
+    since: "2.0.0",
+    complexity: "O(N) with N patterns",
+    syntax: "[pattern [pattern ...]]",
+    handler: (call) => unsubscribe(call, "pattern"),
+  },
+  {
+    ...SUBSCRIBING,
+    name: "ssubscribe",
+    summary: "Subscribes to shard channels: what SPUBLISH sends to them arrives as messages.",
+    since: "7.0.0",
+    complexity: "O(N) with N shard channels",
+    keys: SHARD_CHANNELS,
+    syntax: "shardchannel [shardchannel ...]",
+    handler: (call) => subscribe(call, "shard"),
+  },
+  {
+    ...UNSUBSCRIBING,
+    name: "sunsubscribe",
+    summary: "Ends subscriptions to shard channels: to all of them if none is named.",
+    since: "7.0.0",
+    complexity: "O(N) with N shard channels",
+    keys: SHARD_CHANNELS,
+    syntax: "[shardchannel [shardchannel ...]]",
+    handler: (call) => unsubscribe(call, "shard"),
+  },
+];
+
+function subscribe(call: Call, kind: NameKind): void {
+  const { argc, command, engine, inUnit, session } = call;
+  // Within a transaction Redis lets a client subscribe, though not to shards.
+  if (session.transport === undefined || (inUnit && kind === "shard")) {
+    fail(`ERR ${command.fullName.toUpperCase()} isn't allowed for a DENY BLOCKING client`);
+  }
+  const subscriptions = engine.part(Subscriptions);
+  confirming(call, () => {
+    for (let i = 1; i < argc; i++) {
+      subscriptions.subscribe(session, kind, call.text(i));
+      confirm(call, kind, call.view(i));
+    }
+  });
+}
+
+function unsubscribe(call: Call, kind: NameKind): void {
+  const { argc, engine, session } = call;
+  const subscriptions = engine.part(Subscriptions);
+  confirming(call, () => {
+    for (let i = 1; i < argc; i++) {
+      subscriptions.unsubscribe(session, kind, call.text(i));
+      confirm(call, kind, call.view(i));
+    }
+    if (argc > 1) return;
+    const names = session.subscriber?.names(kind) ?? [];
+    for (const name of names) {
+      subscriptions.unsubscribe(session, kind, name);
+      confirm(call, kind, fromLatin1(name));
+    }
+    if (names.length === 0) confirm(call, kind, undefined);
+  });
+}
+
+/** Confirmations are messages, so that CLIENT REPLY does not silence them. */
+function confirming({ engine, reply, session }: Call, confirmAll: () => void): void {
+  const mark = reply.mark();
+  confirmAll();
+  if (session.replyMode === "on") return;
+  const messages = reply.copySince(mark);
+  reply.rewind(mark);
+  engine.push(session, messages);
+}
+
+function confirm({ command, reply, session }: Call, kind: NameKind, name: Uint8Array | undefined): void {
+  reply.push(3);
+  reply.bulk(utf8(command.fullName));
+  if (name === undefined) reply.null();
+  else reply.bulk(name);
+  reply.integer(countOf(session, kind));
+}
+
+/** The number of subscriptions that a confirmation tells. */
+function countOf({ subscriber }: Session, kind: NameKind): number {
+  if (subscriber === undefined) return 0;
+  return kind === "shard" ? subscriber.count("shard") : subscriber.count("channel") + subscriber.count("pattern");
+}

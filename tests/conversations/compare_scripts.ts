@@ -1,0 +1,27 @@
+/**
+ * Tests that hold each script with MemDB and with both released servers.
+ */
+import { compare } from "./conversation.ts";
+import type { Scripts } from "./scripts.ts";
+import { peerTest, withPeers } from "./servers.ts";
+
+/** Ids of clients differ between the servers. */
+const noIds = (text: string) => text.replace(/\bid=\d+/g, "id=?");
+
+/** One test for each released server; `name` is continued by the server's. */
+export function compareScripts(name: string, scripts: Scripts): void {
+  for (const program of ["redis-server", "valkey-server"]) {
+    peerTest(`${name} ${program}`, () =>
+      withPeers(async (ours, theirs) => {
+        for (const [title, steps] of Object.entries(scripts)) {
+          try {
+            await compare(ours, theirs, steps, noIds);
+            for (const client of new Set(steps.map(([client]) => client))) await compare(ours, theirs, [[client]]);
+            await compare(ours, theirs, [["end", "FLUSHALL", "DBSIZE"], ["end"]]);
+          } catch (error) {
+            throw new Error(`${title}: ${(error as Error).message}`, { cause: error });
+          }
+        }
+      }, program), program);
+  }
+}
