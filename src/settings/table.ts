@@ -210,7 +210,7 @@ export const sections = [
       "who may change dir and dbfilename by CONFIG SET",
       start,
     ),
-    idle("notify-keyspace-events", notifyClasses, "", "there is no publish and subscribe yet"),
+    idle("notify-keyspace-events", notifyClasses, "", "changes of keys are not published yet"),
     idle("tracking-table-max-keys", long, "1000000", "there is no client-side caching yet"),
     idle("busy-reply-threshold", long, "5000", "there are no scripts yet", { alias: "lua-time-limit" }),
     idle("sanitize-dump-payload", choice("no", "yes", "clients"), "no", "payloads are always decoded and checked"),
