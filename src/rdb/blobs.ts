@@ -41,7 +41,7 @@ export class Blob {
   bytes: Uint8Array = NO_BYTES;
   start = 0;
   end = 0;
-  /** Number of elements, of a zipmap keys and values; Infinity if the blob does not say. */
+  /** Number of elements, of a zipmap keys and values; Infinity if a listpack or ziplist does not say. */
   count = 0;
 
   #kind: BlobKind = "listpack";
@@ -80,6 +80,8 @@ export class Blob {
       if (!known || this.count * this.#unit !== end - this.#at) this.#fail();
     } else if (kind === "zipmap") {
       this.count = bytes[start] < LONG_LENGTH ? bytes[start] * 2 : Infinity;
+      // The encoding of a hash depends on the number of its fields, which is far below that of other uncounted blobs.
+      if (this.count === Infinity) this.count = this.#countAhead();
     } else {
       if (this.#view.getUint32(start, true) !== end - start) this.#fail();
       const count = this.#view.getUint16(this.#at - 2, true);
@@ -106,6 +108,16 @@ export class Blob {
     else if (this.#kind === "zipmap") this.#nextOfZipmap();
     else this.#nextOfIntset();
     return true;
+  }
+
+  /** The number of elements from here to the end. Throws RdbError. */
+  #countAhead(): number {
+    const at = this.#at;
+    let count = 0;
+    while (this.next()) count++;
+    this.#at = at;
+    this.#seen = 0;
+    return count;
   }
 
   /** Reads the next element, which must be there. */
