@@ -7,7 +7,7 @@
 export type NameKind = "channel" | "pattern" | "shard";
 
 /** Bytes that a subscription takes besides its name, roughly, in both directions together. */
-const SUBSCRIPTION_BYTES = 128;
+const SUBSCRIPTION_BYTES = 160;
 
 export class Subscriber {
   readonly #names = new Map<NameKind, Set<string>>();

@@ -348,8 +348,13 @@ export class Reply {
   raw(bytes: Uint8Array, start: number, end: number): void {
     if (end - start > WHOLE_BYTES_MAX) return this.#spread(bytes, start, end);
     this.#ensure(end - start);
-    this.chunk.set(bytes.subarray(start, end), this.length);
-    this.length += end - start;
+    const c = this.chunk;
+    if (end - start > 48) {
+      c.set(bytes.subarray(start, end), this.length);
+      this.length += end - start;
+    } else {
+      while (start < end) c[this.length++] = bytes[start++];
+    }
   }
 
   /** A mark, a safe integer and the line's end. */

@@ -52,4 +52,42 @@ same(replies?.[1999], [null, "999"]);
 const scanned = new Set<string>();
 for await (const keys of redis.scanStream({ match: "key:*", count: 100 })) for (const key of keys) scanned.add(key);
 same(scanned.size, 1000);
+
+const subscriber = redis.duplicate();
+const heard: unknown[][] = [];
+let wake = () => {};
+const hear = (...message: unknown[]) => {
+  heard.push(message);
+  wake();
+};
+for (const event of ["message", "pmessage", "smessage"]) subscriber.on(event, (...args) => hear(event, ...args));
+/** Resolves when so many messages have come since the last call, to these. */
+async function messages(count: number): Promise<unknown[][]> {
+  while (heard.length < count) await new Promise<void>((resolve) => wake = resolve);
+  return heard.splice(0);
+}
+same(await subscriber.subscribe("news", "sport"), 2);
+same(await subscriber.psubscribe("n*"), 3);
+same(await subscriber.ssubscribe("shard"), 1);
+const expected = [["message", "news", "hello"], ["pmessage", "n*", "news", "hello"], ["smessage", "shard", "part"]];
+same(await redis.publish("news", "hello"), 2);
+same(await redis.spublish("shard", "part"), 1);
+same(await messages(3), expected);
+same(await redis.pubsub("NUMSUB", "news", "none"), ["news", 1, "none", 0]);
+
+// After a lost connection the client subscribes again by itself.
+const again = new Promise((resolve) => subscriber.once("ready", resolve));
+same(await redis.client("KILL", "TYPE", "pubsub"), 1);
+await again;
+while (await redis.pubsub("NUMPAT") === 0 || String(await redis.pubsub("SHARDCHANNELS")) !== "shard") {
+  await new Promise((resolve) => setTimeout(resolve, 5));
+}
+same(await redis.publish("news", "hello"), 2);
+same(await redis.spublish("shard", "part"), 1);
+same(await messages(3), expected);
+same(await subscriber.unsubscribe(), 1);
+same(await subscriber.punsubscribe("n*"), 0);
+same(await subscriber.sunsubscribe("shard"), 0);
+same(await subscriber.get("greeting"), "héllo");
+await subscriber.quit();
 await redis.quit();

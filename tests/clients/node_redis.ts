@@ -50,4 +50,45 @@ same(values[999], "999");
 const scanned = new Set<string>();
 for await (const keys of client.scanIterator({ MATCH: "key:*", COUNT: 100 })) for (const key of keys) scanned.add(key);
 same(scanned.size, 1000);
+
+// The connection is lost on purpose: that alone is no failure.
+const subscriber = client.duplicate().on("error", () => {});
+await subscriber.connect();
+const heard: string[][] = [];
+let wake = () => {};
+const hear = (kind: string) => (message: string, channel: string) => {
+  heard.push([kind, channel, message]);
+  wake();
+};
+/** Resolves when so many messages have come since the last call, to these. */
+async function messages(count: number): Promise<string[][]> {
+  while (heard.length < count) await new Promise<void>((resolve) => wake = resolve);
+  return heard.splice(0);
+}
+await subscriber.subscribe(["news", "sport"], hear("channel"));
+await subscriber.pSubscribe("n*", hear("pattern"));
+await subscriber.sSubscribe("shard", hear("shard"));
+const expected = [["channel", "news", "hello"], ["pattern", "news", "hello"], ["shard", "shard", "part"]];
+same(await client.publish("news", "hello"), 2);
+same(await client.sPublish("shard", "part"), 1);
+same(await messages(3), expected);
+same({ ...await client.pubSubNumSub(["news", "none"]) }, { news: 1, none: 0 });
+
+// After a lost connection the client subscribes again by itself.
+const again = new Promise((resolve) => subscriber.once("ready", resolve));
+same(await client.sendCommand(["CLIENT", "KILL", "TYPE", "pubsub"]), 1);
+await again;
+while (await client.pubSubNumPat() === 0 || String(await client.pubSubShardChannels()) !== "shard") {
+  await new Promise((resolve) => setTimeout(resolve, 5));
+}
+same(await client.publish("news", "hello"), 2);
+same(await client.sPublish("shard", "part"), 1);
+same(await messages(3), expected);
+await subscriber.unsubscribe();
+await subscriber.pUnsubscribe("n*");
+await subscriber.sUnsubscribe("shard");
+same(await client.pubSubChannels(), []);
+// In RESP2 this client returns bytes once it has subscribed.
+same(String(await subscriber.get("count")), "41");
+await subscriber.close();
 await client.close();

@@ -63,6 +63,7 @@ export const publishCommands: readonly CommandSpec[] = [
         complexity: "O(1)",
         arity: 2,
         flags: ["loading", "stale"],
+        categories: ["-pubsub"],
         syntax: "",
         handler: subcommandHelp,
       },
