@@ -1,6 +1,6 @@
 /**
  * The program: finds the subcommand and hands the rest of the command line to it. Each subcommand is loaded only when it
- * runs. This file owns exit statuses and the text of `memdb help`; it refuses everything else.
+ * runs. This file owns exit statuses and the text of `memdb help`, and nothing else.
  */
 const HELP = `MemDB: an in-memory key-value server that speaks Redis's protocol
 
@@ -19,14 +19,19 @@ Examples:
 `;
 
 const SUBCOMMANDS = ["serve", "cli", "check-aof", "import", "export", "help", "version"];
+const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
+/** As sysexits.h has it: an internal fault. */
+const EXIT_SOFTWARE = 70;
 
 async function serve(args: readonly string[]): Promise<number> {
+  // First of all: a signal that comes while the rest is loaded must end the server in order too.
+  const { Signals } = await import("./src/server/signals.ts");
+  const signals = new Signals();
   const { parseServeOptions, systemSurroundings } = await import("./src/server/options.ts");
   const options = parseServeOptions(args, systemSurroundings());
-  for (const warning of options.warnings) console.error(`memdb: warning: ${warning}`);
   const { serve } = await import("./src/server/serve.ts");
-  return await serve(options);
+  return await serve(options, signals);
 }
 
 async function cli(args: readonly string[]): Promise<number> {
@@ -121,15 +126,28 @@ async function main(args: readonly string[]): Promise<number> {
   return await usageError(() => serve(serverArgs));
 }
 
-/** Turns a UsageError into one line on stderr and its exit status. */
+/** Turns a UsageError into a line on stderr for each problem, and its exit status. */
 async function usageError(run: () => Promise<number>): Promise<number> {
   try {
     return await run();
   } catch (error) {
     if (!(error instanceof Error) || error.name !== "UsageError") throw error;
-    console.error(`memdb: ${error.message}`);
+    for (const problem of error.message.split("\n")) console.error(`memdb: ${problem}`);
     return EXIT_USAGE;
   }
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+/** A line for an error that no subcommand has handled: an error of the system, or a fault of our own. */
+async function unhandled(error: unknown): Promise<number> {
+  const { isSystemError } = await import("./src/core/io_error.ts");
+  const message = error instanceof Error ? error.message : `${error}`;
+  if (isSystemError(error)) {
+    console.error(`memdb: ${message}`);
+    return EXIT_FAILURE;
+  }
+  const place = /\(?(?:file:\/\/)?[^\s()]*\/((?:src|main)[^\s()]*:\d+:\d+)\)?/.exec((error as Error)?.stack ?? "")?.[1];
+  console.error(`memdb: a fault of MemDB itself ended it: ${message}${place === undefined ? "" : ` (${place})`}`);
+  return EXIT_SOFTWARE;
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args).catch(unhandled));

@@ -102,7 +102,7 @@ function defaultOf({ defaultNote, initial }: Setting): string {
 
 /** Whether CONFIG SET changes it. */
 function changes({ change, guarded }: Setting): string {
-  if (change === "start") return "no";
+  if (change === "start" || change === "kept") return "no";
   return guarded ? "if enable-protected-configs allows it" : "yes";
 }
 

@@ -47,6 +47,17 @@ export interface ConnectionHost {
   evictClients(): void;
 }
 
+/** A fault of our own while a session's request ran; `cause` is what was thrown. */
+export class CommandFault extends Error {
+  override name = "CommandFault";
+  readonly session: Session;
+
+  constructor(session: Session, cause: unknown) {
+    super(cause instanceof Error ? cause.message : `${cause}`, { cause });
+    this.session = session;
+  }
+}
+
 export class Connection implements Transport, SocketOwner {
   readonly session: Session;
   readonly #server: ConnectionHost;
@@ -188,7 +199,7 @@ export class Connection implements Transport, SocketOwner {
     try {
       executor.run(this.#call, parser);
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
+      if (!(error instanceof ProtocolError)) throw new CommandFault(session, error);
       this.#reply.error(`ERR Protocol error: ${error.message}`);
       engine.stats.countError("ERR");
       session.closing = true;

@@ -1,10 +1,13 @@
 /**
  * The addresses that a server listens on, and how clients come in: through the poller where there is one, else through
- * Deno's listeners. Every client arrives as a socket.
+ * Deno's listeners. Every client arrives as a socket. The addresses follow the settings `bind` and `port` while the server
+ * runs.
  */
 import { dirname } from "node:path";
 import { ensureDir } from "@std/fs";
-import type { SettingValues } from "../settings/settings.ts";
+import { reasonOf } from "../core/io_error.ts";
+import { StartError } from "../core/start_error.ts";
+import { SettingError, type Settings } from "../settings/settings.ts";
 import type { Poller } from "./poller.ts";
 import { DenoSocket, type Socket } from "./socket.ts";
 
@@ -12,24 +15,44 @@ import { DenoSocket, type Socket } from "./socket.ts";
 const REST_MS = 10;
 /** That the file descriptors are used up is logged so often at most. */
 const LOG_EVERY_MS = 1000;
+/** Bytes of a Unix socket's path that fit into struct sockaddr_un. */
+const UNIX_PATH_BYTES_MAX = Deno.build.os === "linux" ? 107 : 103;
+/** The names of "all addresses of this machine". */
+const WILDCARDS: Readonly<Record<string, string>> = { "*": "0.0.0.0", "::*": "::" };
+
+/** Linux's numbers of errors; macOS and Windows have their own for some. */
+const EADDRNOTAVAIL = [99, 49, 10049];
+const EACCES = [13, 10013];
+/** The protocol does not exist here: EAFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EPFNOSUPPORT, ENOPROTOOPT. */
+const UNSUPPORTED = [97, 93, 94, 96, 92, 47, 43, 44, 46, 42, 10047, 10043, 10044, 10046, 10042];
 
 export interface Host {
-  readonly values: SettingValues;
+  readonly settings: Settings;
   readonly poller: Poller | undefined;
   /** A client came; `hostname` is its address, undefined over a Unix socket. */
   welcome(socket: Socket, hostname: string | undefined): void;
+  /** The port or the addresses have changed. */
+  moved(): void;
   warn(text: string): void;
   /** A client could not be let in: no file descriptor was left. */
   refused(): void;
   fatal(error: unknown): void;
 }
 
+/** A listener that is open. */
+interface Listening {
+  /** As the setting names the address, without "-". */
+  readonly hostname: string;
+  readonly address: Deno.NetAddr;
+  close(): void;
+}
+
 export class Listeners {
-  readonly addresses: Deno.Addr[] = [];
   /** The TCP port, the one that was picked for port 0; 0 without TCP. */
   port = 0;
   readonly #host: Host;
-  readonly #listeners: Deno.Listener[] = [];
+  #tcp: Listening[] = [];
+  #closeUnix = () => {};
   #unixPath = "";
   #closed = false;
   #loggedMs = -LOG_EVERY_MS;
@@ -38,24 +61,29 @@ export class Listeners {
     this.#host = host;
   }
 
-  /** Listens on every address of the settings. */
+  get addresses(): readonly Deno.Addr[] {
+    const unix: Deno.UnixAddr[] = this.#unixPath === "" ? [] : [{ transport: "unix", path: this.#unixPath }];
+    return [...this.#tcp.map(({ address }) => address), ...unix];
+  }
+
+  /** Listens on every address of the settings, and follows them. Throws StartError. */
   async open(): Promise<void> {
-    const { port, bind, unixsocket, unixsocketperm } = this.#host.values;
-    this.port = Math.max(0, port);
-    if (port >= 0) { for (const hostname of bind) this.#listen(hostname); }
-    if (unixsocket === "") return;
-    await ensureDir(dirname(unixsocket));
-    await Deno.remove(unixsocket).catch(() => {});
-    this.#listenUnix(unixsocket);
-    this.#unixPath = unixsocket;
-    if (unixsocketperm > 0) await Deno.chmod(unixsocket, unixsocketperm);
+    const { settings } = this.#host;
+    const { port, bind, unixsocket, unixsocketperm } = settings.values;
+    this.#listen(bind, port);
+    settings.onChange("port", (port, previous) => {
+      if (port === 0 && previous !== 0) throw new SettingError("port 0 picks a free port at the start only");
+      this.#move("Unable to listen on this port. Check server logs.");
+    });
+    settings.onChange("bind", () => this.#move("Failed to bind to specified addresses."));
+    if (unixsocket !== "") await this.#listenUnix(unixsocket, unixsocketperm);
   }
 
   /** No new clients from now on. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const listener of this.#listeners) listener.close();
-    this.#host.poller?.stopListening();
+    for (const listening of this.#tcp) listening.close();
+    this.#closeUnix();
     if (this.#unixPath !== "") await Deno.remove(this.#unixPath).catch(() => {});
   }
 
@@ -68,30 +96,121 @@ export class Listeners {
     this.#host.warn("Accepting client connection: accept: Too many open files");
   }
 
-  #listen(hostname: string): void {
-    const host = this.#host;
-    const keepAlive = () => host.values.tcpKeepalive > 0;
-    let address = host.poller?.listen(hostname, this.port, keepAlive, (socket, from) => host.welcome(socket, from));
-    if (address === undefined) {
-      const listener = Deno.listen({ hostname, port: this.port });
-      address = listener.addr as Deno.NetAddr;
-      void this.#accept(listener);
+  /** Listens where `bind` and `port` now say. If that fails everything stays as it was, and `failure` is the reply. */
+  #move(failure: string): void {
+    const { bind, port, unixsocket } = this.#host.settings.values;
+    if (bind.length === 0 && unixsocket === "") throw new SettingError("without an address no client can connect");
+    const wantedPort = port === 0 ? this.port : port;
+    const stays = ({ hostname, address }: Listening) =>
+      address.port === wantedPort && bind.some((word) => hostnameOf(word) === hostname);
+    const leaving = this.#tcp.filter((listening) => !stays(listening));
+    this.#tcp = this.#tcp.filter(stays);
+    let closed = false;
+    const close = () => {
+      if (!closed) { for (const listening of leaving) listening.close(); }
+      closed = true;
+    };
+    try {
+      // An address and "all addresses" exclude each other on one port: then the old ones must go first.
+      if (leaving.some(({ address, hostname }) => address.port === wantedPort && isAll(hostname)) || bind.some(isAll)) {
+        close();
+      }
+      this.#listen(bind, wantedPort);
+      close();
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      this.#host.warn(error.message);
+      if (!closed) this.#tcp.push(...leaving);
+      else this.#restore(leaving);
+      throw new SettingError(failure);
     }
-    this.port = address.port;
-    this.addresses.push(address);
+    this.#host.moved();
   }
 
-  #listenUnix(path: string): void {
-    const host = this.#host;
-    if (!host.poller?.listenUnix(path, (socket) => host.welcome(socket, undefined))) {
-      void this.#accept(Deno.listen({ transport: "unix", path }));
+  /** Listens again on addresses that were given up. Deno closes a listener a little later than it is told to. */
+  #restore(leaving: readonly Listening[]): void {
+    if (leaving.length === 0 || this.#closed) return;
+    try {
+      this.#listen(leaving.map(({ hostname }) => hostname), leaving[0].address.port);
+    } catch {
+      setTimeout(() => this.#restore(leaving), REST_MS);
     }
-    this.addresses.push({ transport: "unix", path });
+  }
+
+  /**
+   * Listens on the addresses of `bind` that are not listened on yet, all or none. An address with "-" may be missing on
+   * this machine, and a protocol that the machine does not have is left out, as in Redis. Throws StartError.
+   */
+  #listen(bind: readonly string[], port: number): void {
+    const before = this.#tcp;
+    const opened: Listening[] = [];
+    let picked = before.length > 0 ? before[0].address.port : port;
+    // Where "::" serves IPv4 too, it must come before "0.0.0.0", which then is served already.
+    const words = this.#host.poller === undefined
+      ? [...bind].sort((a, b) => Number(isV6All(b)) - Number(isV6All(a)))
+      : bind;
+    for (const word of words) {
+      const hostname = hostnameOf(word);
+      if ([...before, ...opened].some((listening) => listening.hostname === hostname)) continue;
+      try {
+        const listening = this.#open(hostname, picked);
+        opened.push(listening);
+        picked = listening.address.port;
+      } catch (error) {
+        const errno = errnoOf(error);
+        if (UNSUPPORTED.includes(errno) || (word.startsWith("-") && EADDRNOTAVAIL.includes(errno))) continue;
+        if (error instanceof Deno.errors.AddrInUse && hostname === "0.0.0.0" && opened.some(isV6Listening)) continue;
+        for (const listening of opened) listening.close();
+        throw new StartError(sentence(error, hostname, picked));
+      }
+    }
+    if (before.length + opened.length === 0 && bind.length > 0) {
+      throw new StartError(`Failed listening on port ${port} (tcp): this machine has none of the addresses of bind`);
+    }
+    this.#tcp = [...before, ...opened];
+    this.port = this.#tcp[0]?.address.port ?? 0;
+  }
+
+  #open(hostname: string, port: number): Listening {
+    const { poller, settings, welcome } = this.#host;
+    const keepAlive = () => settings.values.tcpKeepalive > 0;
+    const polled = poller?.listen(hostname, port, keepAlive, (socket, from) => welcome(socket, from));
+    if (polled !== undefined) return { hostname, ...polled };
+    const listener = Deno.listen({ hostname, port });
+    void this.#accept(listener);
+    return { hostname, address: listener.addr as Deno.NetAddr, close: () => listener.close() };
+  }
+
+  async #listenUnix(path: string, mode: number): Promise<void> {
+    const { poller, welcome } = this.#host;
+    const length = new TextEncoder().encode(path).length;
+    if (length > UNIX_PATH_BYTES_MAX) {
+      throw new StartError(
+        `The path of unixsocket has ${length} bytes and the system takes ${UNIX_PATH_BYTES_MAX}; choose a shorter one`,
+      );
+    }
+    try {
+      await ensureDir(dirname(path));
+      // A socket that a server left behind; anything else at this path is not ours to remove.
+      const there = await Deno.lstat(path).catch(() => undefined);
+      if (there?.isSocket) await Deno.remove(path);
+      const close = poller?.listenUnix(path, (socket) => welcome(socket, undefined));
+      if (close !== undefined) this.#closeUnix = close;
+      else {
+        const listener = Deno.listen({ transport: "unix", path });
+        void this.#accept(listener);
+        this.#closeUnix = () => listener.close();
+      }
+      this.#unixPath = path;
+      if (mode > 0) await Deno.chmod(path, mode);
+    } catch (error) {
+      const reason = error instanceof Deno.errors.AddrInUse ? "a file is there that is no socket" : reasonOf(error);
+      throw new StartError(`Failed opening the Unix socket ${path}: ${reason}; choose another path for unixsocket`);
+    }
   }
 
   async #accept(listener: Deno.Listener): Promise<void> {
-    const host = this.#host;
-    this.#listeners.push(listener);
+    const { settings, welcome, fatal, warn } = this.#host;
     while (!this.#closed) {
       try {
         const socket = await listener.accept();
@@ -100,15 +219,61 @@ export class Listeners {
           hostname = socket.remoteAddr.hostname;
           const tcp = socket as Deno.TcpConn;
           tcp.setNoDelay(true);
-          if (host.values.tcpKeepalive > 0) tcp.setKeepAlive(true);
+          if (settings.values.tcpKeepalive > 0) tcp.setKeepAlive(true);
         }
-        host.welcome(new DenoSocket(socket, (error) => host.fatal(error)), hostname);
+        welcome(new DenoSocket(socket, (error) => fatal(error)), hostname);
       } catch (error) {
         if (this.#closed || error instanceof Deno.errors.BadResource) return;
-        if (/too many open files/i.test((error as Error).message)) this.exhausted();
-        else host.warn(`Cannot accept a client: ${(error as Error).message}`);
+        if (/too many open files/i.test(reasonOf(error))) this.exhausted();
+        else warn(`Cannot accept a client: ${reasonOf(error)}`);
         await new Promise((resolve) => setTimeout(resolve, REST_MS));
       }
     }
+  }
+}
+
+/** The address of a word of `bind`, without the "-" and with "*" as the system writes it. */
+function hostnameOf(word: string): string {
+  const name = word.replace(/^-/, "");
+  return WILDCARDS[name] ?? name;
+}
+
+/** Whether a word of `bind` stands for all addresses of a protocol. */
+function isAll(word: string): boolean {
+  return Object.values(WILDCARDS).includes(hostnameOf(word));
+}
+
+function isV6All(word: string): boolean {
+  return hostnameOf(word) === "::";
+}
+
+function isV6Listening({ hostname }: Listening): boolean {
+  return hostname === "::";
+}
+
+/** The system's number of an error, 0 if it has none. */
+function errnoOf(error: unknown): number {
+  const { errno, message } = error as { errno?: number; message?: string };
+  return errno ?? Number(/\(os error (\d+)\)/.exec(message ?? "")?.[1] ?? 0);
+}
+
+function sentence(error: unknown, hostname: string, port: number): string {
+  const shown = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+  return `Failed listening on port ${port} (tcp): ${reason()}`;
+
+  function reason(): string {
+    const errno = errnoOf(error);
+    if (error instanceof Deno.errors.AddrInUse) {
+      return `port ${port} is in use. Stop what listens on ${shown}, or choose another with --port`;
+    }
+    if (EADDRNOTAVAIL.includes(errno)) {
+      return `this machine has no address ${hostname}. Correct bind, or write -${hostname} if it may be missing`;
+    }
+    if (EACCES.includes(errno) || error instanceof Deno.errors.PermissionDenied) {
+      return `the system does not allow this user to listen on ${shown}. Choose a port above 1023 with --port`;
+    }
+    // Deno has no number for a name that it cannot resolve.
+    if (errno === 0) return `'${hostname}' is no address and no host name that is known here. Correct bind`;
+    return `cannot listen on ${shown}: ${reasonOf(error)}`;
   }
 }

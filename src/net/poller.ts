@@ -110,15 +110,15 @@ export class Poller {
   }
 
   /**
-   * Listens on a literal address. Returns the address in use, or undefined if `hostname` is a name that only Deno can
-   * resolve. Throws as Deno.listen does.
+   * Listens on a literal address. Returns the address in use and the way to close it, or undefined if `hostname` is a name
+   * that only Deno can resolve. Throws as Deno.listen does, or an error with the system's `errno`.
    */
   listen(
     hostname: string,
     port: number,
     keepAlive: () => boolean,
     welcome: (socket: EpollSocket, hostname: string) => void,
-  ): Deno.NetAddr | undefined {
+  ): { address: Deno.NetAddr; close: () => void } | undefined {
     const address = os.socketAddress(hostname, port);
     if (address === undefined) return undefined;
     const socket = this.#bind(address, `${hostname}:${port}`);
@@ -132,16 +132,16 @@ export class Poller {
       const remote = os.readAddress(peer) ?? { hostname: "?", port: 0 };
       welcome(this.#client(client, addressText(remote), localText, false), remote.hostname);
     });
-    return { transport: "tcp", ...local };
+    return { address: { transport: "tcp", ...local }, close: () => this.#stopListening(socket) };
   }
 
-  /** Listens on a Unix socket. Returns false if its path is too long for the kernel. */
-  listenUnix(path: string, welcome: (socket: EpollSocket) => void): boolean {
+  /** Listens on a Unix socket. Returns the way to close it, or undefined if its path is too long for the kernel. */
+  listenUnix(path: string, welcome: (socket: EpollSocket) => void): (() => void) | undefined {
     const address = os.unixAddress(path);
-    if (address === undefined) return false;
+    if (address === undefined) return undefined;
     const socket = this.#bind(address, path);
     this.#listeners.set(socket, (client) => welcome(this.#client(client, `${path}:0`, `${path}:0`, true)));
-    return true;
+    return () => this.#stopListening(socket);
   }
 
   /** Serves until `stop`. Rejects only with faults of the server itself. */
@@ -149,10 +149,8 @@ export class Poller {
     return this.#running ??= this.#run();
   }
 
-  /** No new clients from now on. */
-  stopListening(): void {
-    for (const socket of this.#listeners.keys()) this.#libc.close(socket);
-    this.#listeners.clear();
+  #stopListening(socket: number): void {
+    if (this.#listeners.delete(socket)) this.#libc.close(socket);
   }
 
   /** Ends the loop; all sockets must be closed. */
@@ -268,13 +266,14 @@ export class Poller {
   #bind(address: Uint8Array<ArrayBuffer>, shown: string): number {
     const family = address[0];
     const socket = this.#libc.socket(family, os.SOCK_STREAM | os.SOCK_NONBLOCK | os.SOCK_CLOEXEC, 0);
+    if (socket < 0) throw cannotListen(shown, this.errno());
     if (family !== os.AF_UNIX) this.#option(socket, os.SOL_SOCKET, os.SO_REUSEADDR);
     if (family === os.AF_INET6) this.#option(socket, os.IPPROTO_IPV6, os.IPV6_V6ONLY);
     if (this.#libc.bind(socket, address, address.length) < 0 || this.#libc.listen(socket, 511) < 0) {
       const errno = this.errno();
       this.#libc.close(socket);
       if (errno === os.EADDRINUSE) throw new Deno.errors.AddrInUse(`${shown} is in use`);
-      throw Object.assign(new Error(`cannot listen on ${shown} (errno ${errno})`), { code: "EIO" });
+      throw cannotListen(shown, errno);
     }
     this.#control(os.EPOLL_CTL_ADD, socket, os.EPOLLIN);
     return socket;
@@ -328,6 +327,10 @@ export class Poller {
     this.#later.push(socket);
     if (this.#asleep) this.#awake();
   }
+}
+
+function cannotListen(shown: string, errno: number): Error {
+  return Object.assign(new Error(`cannot listen on ${shown} (errno ${errno})`), { code: "EIO", errno });
 }
 
 /** A socket of the kernel. */

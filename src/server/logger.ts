@@ -1,6 +1,9 @@
 /**
  * The server's log: lines on stderr or in a file, in Redis's format, from `loglevel` on.
  */
+import { resolve } from "node:path";
+import { reasonOf } from "../core/io_error.ts";
+import { StartError } from "../core/start_error.ts";
 import type { Settings } from "../settings/settings.ts";
 
 export type LogLevel = "debug" | "verbose" | "notice" | "warning";
@@ -15,11 +18,22 @@ export class Logger {
   readonly #settings: Settings;
   readonly #file: Deno.FsFile | undefined;
 
-  /** Opens the log file, if the settings name one. */
+  /** Opens the log file, if the settings name one. Throws StartError. */
   constructor(settings: Settings) {
     this.#settings = settings;
-    const { logfile } = settings.values;
-    if (logfile !== "") this.#file = Deno.openSync(logfile, { append: true, create: true });
+    const { dir, logfile } = settings.values;
+    if (logfile === "") return;
+    const path = resolve(dir, logfile);
+    try {
+      this.#file = Deno.openSync(path, { append: true, create: true });
+    } catch (error) {
+      throw new StartError(`cannot open the log file ${path}: ${reasonOf(error)}; choose another with --logfile`);
+    }
+  }
+
+  /** Whether the log goes to a file, so that stderr has nothing of it. */
+  get toFile(): boolean {
+    return this.#file !== undefined;
   }
 
   write(level: LogLevel, text: string): void {

@@ -1,18 +1,32 @@
 /**
  * From the command line, the environment and config files to the settings of a server: a flag wins over the environment,
  * that over the file, that over the default. It also settles the defaults that follow from other values (appendonly,
- * aofpath, restoredb, dir). It refuses to know any setting beyond those four, and to start or print anything.
+ * aofpath, restoredb, dir). Beyond those it knows no setting, and it neither starts nor prints anything.
  */
-import { basename, dirname, join, resolve } from "node:path";
-import { utf8 } from "../core/bytes.ts";
-import { globMatch } from "../core/glob.ts";
-import { nearest } from "../core/nearest.ts";
-import { findSetting, SettingError, type SettingName, settingNames, Settings } from "../settings/settings.ts";
-import { splitWords } from "../settings/config_file.ts";
-import { yesNo } from "../settings/kinds.ts";
-import type { Setting } from "../settings/table.ts";
+import { resolve } from "node:path";
+import {
+  findSetting,
+  SettingError,
+  type SettingName,
+  settingNames,
+  Settings,
+  UnsupportedValueError,
+} from "../settings/settings.ts";
+import {
+  ConfigFileReader,
+  type ConfiguredValue,
+  type ConfiguredValues,
+  Findings,
+  folderProblem,
+  readFlags,
+  readVariables,
+  type Surroundings,
+  variableOf,
+} from "./sources.ts";
 
-/** A command line, variable or file that cannot be used; `message` is one line for the user. */
+export type { Surroundings } from "./sources.ts";
+
+/** A command line, variable or file that cannot be used; `message` has one line for each problem. */
 export class UsageError extends Error {
   override name = "UsageError";
 }
@@ -22,56 +36,13 @@ export interface ServeOptions {
   readonly settings: Settings;
   /** Absolute path of the config file, the target of CONFIG REWRITE; empty if there is none, or it came by stdin. */
   readonly configFile: string;
-  /** What a flag, a variable or the file named, as opposed to defaults. */
+  /** The settings that a flag, a variable or the file named. */
   readonly given: ReadonlySet<SettingName>;
-  /** What looks like a mistake but does not stop the start, one line each. */
+  /** Likely mistakes and settings without effect, one line each. */
   readonly warnings: readonly string[];
 }
 
-/** What the options are read from, replaceable in tests. */
-export interface Surroundings {
-  readonly environment: Readonly<Record<string, string>>;
-  readonly folder: string;
-  /** The text of a file, "-" for standard input. Throws what Deno throws. */
-  readFile(path: string): string;
-  /** The names in a folder. Throws what Deno throws. */
-  readFolder(path: string): string[];
-  /** What stands at a path. */
-  kindOf(path: string): "file" | "folder" | undefined;
-}
-
-/** Words that somebody gave a setting, and what to call the place in an error. */
-interface ConfiguredValue {
-  readonly setting: Setting;
-  readonly words: string[];
-  readonly place: string;
-}
-
-/** The values of one source, by setting. */
-type ConfiguredValues = Map<Setting, ConfiguredValue>;
-
-const VARIABLE_PREFIX = "MEMDB_";
-const INCLUDE_DEPTH = 16;
-
-/** Lines of Redis's files that say nothing any more; Redis skips them too. */
-const DEPRECATED: ReadonlySet<string> = new Set([
-  "io-threads-do-reads",
-  "list-max-ziplist-entries",
-  "list-max-ziplist-value",
-  "lua-replicate-commands",
-]);
-
-/** Lines of Redis's files that are no settings, and why MemDB cannot follow them. */
-const UNSUPPORTED: Readonly<Record<string, string>> = {
-  loadmodule: "MemDB loads no modules",
-  "rename-command": "MemDB renames no commands",
-  user: "users come from requirepass alone",
-  sentinel: "MemDB is no sentinel",
-};
-
-const BOOL_WORDS: Readonly<Record<string, string>> = { true: "yes", "1": "yes", false: "no", "0": "no" };
-
-/** The operating system's surroundings. Of the environment, what the process may read. */
+/** The operating system's surroundings. Of the environment, the part that the process may read. */
 export function systemSurroundings(): Surroundings {
   return {
     environment: readEnvironment(),
@@ -81,9 +52,9 @@ export function systemSurroundings(): Surroundings {
     kindOf(path) {
       try {
         return Deno.statSync(path).isDirectory ? "folder" : "file";
-      } catch (error) {
-        if (error instanceof Deno.errors.NotFound) return undefined;
-        throw error;
+      } catch {
+        // Whatever cannot be looked at is reported when it is opened.
+        return undefined;
       }
     },
   };
@@ -110,204 +81,117 @@ function readStandardInput(): string {
   return text + decoder.decode();
 }
 
-/** The environment variable of a setting: MEMDB_APPENDFSYNC, dashes as underscores. */
-export function variableOf(name: string): string {
-  return VARIABLE_PREFIX + name.replaceAll("-", "_").toUpperCase();
-}
-
-/**
- * Reads `[config file] [flags]`. A value may follow its flag or stand behind "="; settings of many words take words up to
- * the next flag. Throws UsageError.
- */
+/** Reads `[config file] [flags]` and the environment. Throws UsageError with all problems. */
 export function parseServeOptions(args: readonly string[], surroundings: Surroundings): ServeOptions {
   const file = args.length > 0 && (args[0] === "-" || !args[0].startsWith("-")) ? args[0] : undefined;
-  const warnings: string[] = [];
-  const fromFlags = readFlags(file === undefined ? args : args.slice(1));
-  const fromVariables = readVariables(surroundings.environment, warnings);
-  const fromFile: ConfiguredValues = new Map();
-  if (file !== undefined) readConfigFile(file, [], fromFile, warnings, surroundings);
+  const findings = new Findings();
+  const fromFlags = readFlags(file === undefined ? args : args.slice(1), findings);
+  const fromVariables = readVariables(surroundings.environment, findings);
+  const reader = new ConfigFileReader(surroundings, findings);
+  if (file !== undefined) reader.read(file);
 
   const settings = new Settings();
   settings.initDefault("dir", [surroundings.folder]);
-  const sources = [fromFile, fromVariables, fromFlags];
-  const given = new Set(sources.flatMap((source) => [...source.keys()]));
-  for (const setting of given) {
+  const sources = [reader.values, fromVariables, fromFlags];
+  const winners: ConfiguredValues = new Map(sources.flatMap((source) => [...source]));
+  for (const setting of winners.keys()) {
     const configured = sources.map((source) => source.get(setting)).filter((value) => value !== undefined);
-    // What adds up, adds up over the sources too; of the rest only the winner has to be right.
-    for (const value of setting.kind.adds ? configured : configured.slice(-1)) apply(settings, value);
+    // A setting that adds up, adds up over the sources too; of the others only the winner has to be right.
+    for (const value of setting.kind.adds ? configured : configured.slice(-1)) apply(settings, value, findings);
   }
-  const names = new Set([...given].map((setting) => setting.name as SettingName));
-  settle(settings, names, surroundings);
+  const given = new Set([...winners.keys()].map((setting) => setting.name as SettingName));
+  settle(settings, winners, surroundings, findings);
+  if (findings.problems.size > 0) throw new UsageError([...findings.problems].join("\n"));
+  warnOfIdle(settings, winners, findings);
   return {
     settings,
     configFile: file === undefined || file === "-" ? "" : resolve(surroundings.folder, file),
-    given: names,
-    warnings,
+    given,
+    warnings: [...findings.warnings],
   };
 }
 
-function apply(settings: Settings, { setting, words, place }: ConfiguredValue): void {
+function apply(settings: Settings, value: ConfiguredValue, findings: Findings): void {
+  const { setting, words, place } = value;
   try {
     settings.init(setting.name as SettingName, words);
   } catch (error) {
     if (!(error instanceof SettingError)) throw error;
-    const value = setting.secret ? "" : ` '${words.join(" ")}'`;
-    throw new UsageError(`bad value${value} for ${place}: ${error.message}`);
+    findings.problems.add(
+      error instanceof UnsupportedValueError
+        ? `${place.where}${shown(value)} is not supported: ${error.message}; ${place.undo}`
+        : `${place.where}bad value${
+          setting.secret ? "" : ` '${words.map(oneLine).join(" ")}'`
+        } for ${place.name}: ${error.message}`,
+    );
+  }
+}
+
+/** A setting as the user wrote it, without a secret, and on one line. */
+function shown({ setting, words, place }: ConfiguredValue): string {
+  return [place.name, ...setting.secret ? [] : words.map(oneLine)].join(" ");
+}
+
+function oneLine(word: string): string {
+  // deno-lint-ignore no-control-regex
+  return word.replaceAll(/[\x00-\x1f\x7f]/g, "?");
+}
+
+/**
+ * Says which of the named settings have no effect: one line for each that has a value of its own, and a line for all that
+ * have the default, as in the files that Redis and Valkey ship.
+ */
+function warnOfIdle(settings: Settings, winners: ConfiguredValues, findings: Findings): void {
+  const idle = [...winners.values()].filter(({ setting }) => setting.idle !== undefined);
+  const isDefault = ({ setting }: ConfiguredValue) => settings.isDefault(setting);
+  for (const value of idle.filter((value) => !isDefault(value))) {
+    findings.warnings.add(`${value.place.where}${shown(value)} has no effect: ${value.setting.idle}`);
+  }
+  const names = idle.filter(isDefault).map(({ place }) => place.name);
+  if (names.length > 0) {
+    findings.warnings.add(`without effect, at their defaults (see memdb help settings): ${names.join(", ")}`);
   }
 }
 
 /**
- * Settles what follows from other values: aofpath becomes absolute and defaults to appendfilename in dir, appendonly to
+ * Settles the values that follow from others: aofpath becomes absolute and defaults to appendfilename in dir, appendonly to
  * whether aofpath was given, restoredb to whether there is a file. From then on dir must be a folder that exists.
  */
-function settle(settings: Settings, given: ReadonlySet<SettingName>, { kindOf }: Surroundings): void {
+function settle(
+  settings: Settings,
+  winners: ConfiguredValues,
+  surroundings: Surroundings,
+  { problems }: Findings,
+): void {
   const { values } = settings;
-  if (kindOf(values.dir) !== "folder") throw new UsageError(`dir '${values.dir}' is not a folder`);
+  const { kindOf } = surroundings;
+  const given = (name: SettingName) => winners.get(findSetting(name)!);
+  /** A problem of a setting, with its place if it was named. */
+  const complain = (name: SettingName, reason: string) => {
+    const place = given(name)?.place;
+    problems.add(`${place?.where ?? ""}${place?.name ?? name}: ${reason}`);
+  };
+  if (kindOf(values.dir) !== "folder") complain("dir", `'${values.dir}' is not a folder; create it first`);
   settings.onChange("dir", (path) => {
     const kind = kindOf(path);
     if (kind !== "folder") throw new SettingError(kind === "file" ? "Not a directory" : "No such file or directory");
   });
-  if (given.has("aofpath")) {
+  if (given("aofpath")) {
     settings.init("aofpath", [resolve(values.dir, values.aofpath)]);
-    if (!given.has("appendonly")) settings.init("appendonly", ["yes"]);
+    if (!given("appendonly")) settings.init("appendonly", ["yes"]);
   } else {
     settings.initDefault("aofpath", [resolve(values.dir, values.appendfilename)]);
   }
   const aof = kindOf(values.aofpath);
-  if (aof === "folder") throw new UsageError(`aofpath '${values.aofpath}' is a folder, not a file`);
-  if (given.has("restoredb")) return;
+  if (aof === "folder") complain("aofpath", `'${values.aofpath}' is a folder, not a file`);
   const { dir, dbfilename, appenddirname } = values;
   const redisFiles = kindOf(resolve(dir, dbfilename)) === "file" || kindOf(resolve(dir, appenddirname)) === "folder";
-  settings.initDefault("restoredb", [aof === "file" || redisFiles ? "yes" : "no"]);
-}
-
-/** Words as a setting takes them: true and 1 are yes, lists may be one word with blanks, addresses have commas too. */
-function normalized(setting: Setting, words: readonly string[]): string[] {
-  if (setting.kind === yesNo && words.length === 1) return [BOOL_WORDS[words[0].toLowerCase()] ?? words[0]];
-  if (!setting.kind.many) return [...words];
-  const separator = setting.name === "bind" ? /[\s,]+/ : /\s+/;
-  return words.flatMap((word) => word === "" ? [word] : word.split(separator).filter((part) => part !== ""));
-}
-
-function addConfiguredValue(
-  configured: ConfiguredValues,
-  setting: Setting,
-  words: readonly string[],
-  place: string,
-): void {
-  const before = configured.get(setting)?.words;
-  const now = normalized(setting, words);
-  const isNothing = (list: readonly string[]) => list.length === 1 && list[0] === "";
-  const adds = setting.kind.adds && before !== undefined && !isNothing(before) && !isNothing(now);
-  // Several --host flags name several addresses; in a file, as in Redis, the last line counts.
-  const addsFlag = setting.name === "bind" && before !== undefined && place.startsWith("--");
-  configured.set(setting, { setting, words: adds || addsFlag ? [...before, ...now] : now, place });
-}
-
-function readFlags(args: readonly string[]): ConfiguredValues {
-  const configured: ConfiguredValues = new Map();
-  for (let i = 0; i < args.length;) {
-    const arg = args[i++];
-    if (!arg.startsWith("-")) throw new UsageError(`unexpected argument '${arg}'`);
-    const [, name, , inline] = /^--?([^=]*)(=([^]*))?$/.exec(arg)!;
-    const setting = arg.startsWith("--") ? findSetting(name) ?? findSetting(name.replaceAll("_", "-")) : undefined;
-    if (setting === undefined) throw new UsageError(`unknown flag ${arg.split("=")[0]}${suggestion(name, "--")}`);
-    const words: string[] = [];
-    const isFlag = (arg: string | undefined) => arg === undefined || arg.startsWith("--");
-    if (inline !== undefined) {
-      words.push(inline);
-    } else if (setting.kind.many) {
-      while (!isFlag(args[i])) words.push(args[i++]);
-    } else if (!isFlag(args[i])) {
-      words.push(args[i++]);
-    } else if (setting.kind === yesNo) {
-      words.push("yes");
-    }
-    // Redis takes a bare `--save` too.
-    if (words.length === 0 && !setting.kind.adds) throw new UsageError(`--${name} needs a value: ${setting.kind.hint}`);
-    addConfiguredValue(configured, setting, words, `--${name}`);
+  if (!given("restoredb")) settings.initDefault("restoredb", [aof === "file" || redisFiles ? "yes" : "no"]);
+  if (values.logfile !== "") {
+    const problem = folderProblem(resolve(values.dir, values.logfile), surroundings);
+    if (problem !== undefined) complain("logfile", problem);
   }
-  return configured;
-}
-
-function readVariables(environment: Readonly<Record<string, string>>, warnings: string[]): ConfiguredValues {
-  const configured: ConfiguredValues = new Map();
-  const byVariable = new Map(settingNames().map((name) => [variableOf(name), name]));
-  for (const [variable, value] of Object.entries(environment)) {
-    if (!variable.startsWith(VARIABLE_PREFIX)) continue;
-    // Kubernetes describes a service named "memdb" to its neighbours by variables that look like ours.
-    const isServiceLink = /^MEMDB_(SERVICE_|PORT_\d)/.test(variable) || /^(tcp|udp):\/\//.test(value);
-    // MEMDB_TEST_… are the tests' own.
-    if (isServiceLink || variable.startsWith("MEMDB_TEST_")) continue;
-    const name = byVariable.get(variable);
-    if (name !== undefined) {
-      addConfiguredValue(configured, findSetting(name)!, [value], variable);
-    } else {
-      const meant = nearest(variable, [...byVariable.keys()]);
-      if (meant !== undefined) warnings.push(`environment variable ${variable} is not known; did you mean ${meant}?`);
-    }
+  if (values.bind.length === 0 && values.unixsocket === "") {
+    complain("bind", "without an address no client can connect; name one, or set unixsocket");
   }
-  return configured;
-}
-
-function readConfigFile(
-  path: string,
-  including: readonly string[],
-  configured: ConfiguredValues,
-  warnings: string[],
-  surroundings: Surroundings,
-): void {
-  if (including.length > INCLUDE_DEPTH) {
-    throw new UsageError(`config files include each other: ${including.join(", ")}`);
-  }
-  let text: string;
-  try {
-    text = surroundings.readFile(path === "-" ? path : resolve(surroundings.folder, path));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw new UsageError(`there is no config file '${path}'`);
-    throw new UsageError(`cannot read config file '${path}': ${(error as Error).message}`);
-  }
-  for (const [i, line] of text.replace(/^\uFEFF/, "").split("\n").map((line) => line.trim()).entries()) {
-    if (line === "" || line.startsWith("#")) continue;
-    const place = `${path === "-" ? "standard input" : path}, line ${i + 1}`;
-    const [option, ...words] = splitWords(line) ?? [];
-    if (option === undefined) throw new UsageError(`${place}: the quotes do not balance`);
-    const name = option.toLowerCase();
-    const setting = findSetting(name);
-    if (setting !== undefined) {
-      // A list may be empty; Redis takes a bare `save` too.
-      if (words.length === 0 && !setting.kind.many) {
-        throw new UsageError(`${place}: ${option} needs a value: ${setting.kind.hint}`);
-      }
-      addConfiguredValue(configured, setting, words, `${option} (${place})`);
-    } else if (name === "include") {
-      for (const included of words.flatMap((word) => expand(word, surroundings))) {
-        readConfigFile(included, [...including, path], configured, warnings, surroundings);
-      }
-    } else if (DEPRECATED.has(name)) {
-      warnings.push(`${place}: ${option} is deprecated and has no effect`);
-    } else if (Object.hasOwn(UNSUPPORTED, name)) {
-      throw new UsageError(`${place}: ${option} is not supported: ${UNSUPPORTED[name]}`);
-    } else {
-      throw new UsageError(`${place}: unknown setting '${option}'${suggestion(option, "")}`);
-    }
-  }
-}
-
-/** The files that an include names: a glob in the last part of a path stands for those that match, sorted, or none. */
-function expand(path: string, { folder, readFolder }: Surroundings): string[] {
-  const name = basename(path);
-  if (!/[*?[]/.test(name)) return [path];
-  const pattern = utf8(name);
-  const matches = (name: string) => {
-    const bytes = utf8(name);
-    return globMatch(pattern, 0, pattern.length, bytes, 0, bytes.length, false);
-  };
-  return readFolder(resolve(folder, dirname(path))).filter(matches).sort().map((name) => join(dirname(path), name));
-}
-
-function suggestion(name: string, prefix: string): string {
-  // One or two letters are near to anything short.
-  const meant = name.length < 3 ? undefined : nearest(name.toLowerCase(), settingNames());
-  return meant === undefined ? "; see memdb help serve" : `; did you mean ${prefix}${meant}?`;
 }

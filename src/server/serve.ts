@@ -1,18 +1,25 @@
 /**
- * The process around a server: banner, log, signals, exit status.
+ * The process around a server: log, signals, pid file, crash report, exit status.
  */
+import { resolve } from "node:path";
 import { AofError } from "../aof/replay.ts";
-import { MEMDB_VERSION } from "../core/version.ts";
+import { isSystemError, reasonOf } from "../core/io_error.ts";
+import { StartError } from "../core/start_error.ts";
+import { MEMDB_VERSION, REDIS_VERSION } from "../core/version.ts";
 import { saveAtEnd, savesAtEnd, snapshotPath } from "../rdb/save.ts";
 import type { Settings } from "../settings/settings.ts";
-import { Logger } from "./logger.ts";
 import { SeedError } from "../tools/seed_error.ts";
+import { crashReport } from "./crash_report.ts";
+import { Logger } from "./logger.ts";
 import { Server } from "./server.ts";
+import type { Signals, StopSignal } from "./signals.ts";
 
 export interface ServeOptions {
   settings: Settings;
   /** The config file that was read, for CONFIG REWRITE and INFO; empty if none. */
   configFile: string;
+  /** For the log. */
+  warnings: readonly string[];
 }
 
 const EXIT_FAILURE = 1;
@@ -20,57 +27,164 @@ const EXIT_FAILURE = 1;
 const EXIT_SOFTWARE = 70;
 
 /** Runs a server until a signal or SHUTDOWN stops it. Returns the exit status. */
-export async function serve(options: ServeOptions): Promise<number> {
-  const { settings } = options;
-  const logger = new Logger(settings);
-  // Listened to, a limit on the size of files makes writes fail, as a full disk does; otherwise it ends the process.
-  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGXFSZ", () => {});
-  const { promise: stopped, resolve: stop } = Promise.withResolvers<string>();
-  let server: Server;
+export async function serve(options: ServeOptions, signals: Signals): Promise<number> {
+  let logger: Logger;
   try {
-    server = await Server.start({
-      settings,
-      configFile: options.configFile,
-      log: (level, text) => logger.write(level, text),
-      onShutdown: () => stop("a client sent SHUTDOWN"),
-      onFatal: (error) => {
-        logger.write("warning", `Fatal: ${error instanceof Error ? error.stack : error}`);
-        Deno.exit(EXIT_SOFTWARE);
-      },
-    });
+    logger = new Logger(options.settings);
   } catch (error) {
-    logger.write("warning", startFailure(error, settings));
+    if (!(error instanceof StartError)) throw error;
+    console.error(`memdb: ${error.message}`);
     return EXIT_FAILURE;
   }
-  for (const signal of signals()) {
-    Deno.addSignalListener(signal, () => {
-      if (!savesAtEnd(server.engine) || saveAtEnd(server.engine)) stop(`${signal} arrived`);
-      else logger.write("warning", `${signal} arrived, but without its last snapshot the server does not stop`);
+  return await new ServerRun(options, logger).run(signals);
+}
+
+/** One run of a server as a process. */
+class ServerRun {
+  readonly #settings: Settings;
+  readonly #options: ServeOptions;
+  readonly #logger: Logger;
+  readonly #stopped = Promise.withResolvers<string>();
+  readonly #abort = new AbortController();
+  #server: Server | undefined;
+  #stopping = false;
+  /** The pid file that was written, empty if none. */
+  #pidFile = "";
+
+  constructor(options: ServeOptions, logger: Logger) {
+    this.#settings = options.settings;
+    this.#options = options;
+    this.#logger = logger;
+  }
+
+  async run(signals: Signals): Promise<number> {
+    const logger = this.#logger;
+    // Faults in timers and in promises that are not awaited come here.
+    globalThis.addEventListener("error", (event) => {
+      event.preventDefault();
+      this.#crash(event.error);
     });
+    globalThis.addEventListener("unhandledrejection", (event) => {
+      event.preventDefault();
+      this.#crash(event.reason);
+    });
+    const { port } = this.#settings.values;
+    logger.write(
+      "notice",
+      `MemDB ${MEMDB_VERSION} (compatible with Redis ${REDIS_VERSION}), port ${port}, PID: ${Deno.pid}`,
+    );
+    for (const warning of this.#options.warnings) logger.write("warning", warning);
+    signals.onStop((signal) => this.#signal(signal));
+    const status = await this.#start();
+    if (status !== undefined) return status;
+    const server = this.#server!;
+    for (const line of banner(server)) logger.write("notice", line);
+    logger.write("notice", `Stopping: ${await this.#stopped.promise}`);
+    await server.stop();
+    this.#removePidFile();
+    logger.write("notice", "MemDB is now ready to exit, bye bye...");
+    return 0;
   }
-  for (const line of banner(server)) logger.write("notice", line);
-  logger.write("notice", `Stopping: ${await stopped}`);
-  await server.stop();
-  logger.write("notice", "Stopped");
-  return 0;
+
+  /** Starts the server. Returns the exit status if that fails, or a signal comes before it has loaded. */
+  async #start(): Promise<number | undefined> {
+    const logger = this.#logger;
+    try {
+      this.#server = await Server.start({
+        settings: this.#settings,
+        configFile: this.#options.configFile,
+        log: (level, text) => logger.write(level, text),
+        signal: this.#abort.signal,
+        onListening: () => this.#writePidFile(),
+        onShutdown: () => this.#stop("a client sent SHUTDOWN"),
+        onFatal: (error) => this.#crash(error),
+      });
+      return undefined;
+    } catch (error) {
+      this.#removePidFile();
+      if (this.#abort.signal.aborted && error === this.#abort.signal.reason) {
+        logger.write("notice", `Stopped before the start: ${error}`);
+        return 0;
+      }
+      const reason = startFailure(error);
+      if (reason === undefined) this.#crash(error);
+      logger.write("warning", `Cannot start: ${reason}`);
+      if (logger.toFile) console.error(`memdb: cannot start: ${reason}`);
+      return EXIT_FAILURE;
+    }
+  }
+
+  #stop(reason: string): void {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.#stopped.resolve(reason);
+    this.#abort.abort(reason);
+  }
+
+  #signal(signal: StopSignal): void {
+    const logger = this.#logger;
+    if (this.#stopping) {
+      logger.write("warning", `Received ${signal} while stopping: exiting now`);
+      this.#removePidFile();
+      Deno.exit(EXIT_FAILURE);
+    }
+    logger.write("warning", `Received ${signal} scheduling shutdown...`);
+    if (this.#saveLast(signal)) this.#stop(`${signal} arrived`);
+  }
+
+  /** Writes the snapshot that the settings ask for at the end. False if that failed and the server must go on. */
+  #saveLast(signal: StopSignal): boolean {
+    const { shutdownOnSigint, shutdownOnSigterm } = this.#settings.values;
+    const words = signal === "SIGTERM" ? shutdownOnSigterm : shutdownOnSigint;
+    const engine = this.#server?.engine;
+    if (engine === undefined) return true;
+    const saves = words.includes("save") || (savesAtEnd(engine) && !words.includes("nosave"));
+    if (!saves || saveAtEnd(engine) || words.includes("force")) return true;
+    this.#logger.write("warning", `${signal} arrived, but without its last snapshot the server does not stop`);
+    return false;
+  }
+
+  /** Ends the process after a fault of our own: its state cannot be trusted any more. */
+  #crash(error: unknown): never {
+    const logger = this.#logger;
+    for (const line of crashReport(error, this.#server)) logger.write("warning", line);
+    const sentence =
+      "A fault of MemDB itself has ended the server. The report is in the log; please file it as an issue";
+    logger.write("warning", sentence);
+    if (logger.toFile) console.error(`memdb: ${sentence}`);
+    this.#removePidFile();
+    Deno.exit(EXIT_SOFTWARE);
+  }
+
+  /** Like Redis, the server runs without its pid file if that cannot be written. */
+  #writePidFile(): void {
+    const { dir, pidfile } = this.#settings.values;
+    if (pidfile === "") return;
+    const path = resolve(dir, pidfile);
+    try {
+      Deno.writeTextFileSync(path, `${Deno.pid}\n`);
+      this.#pidFile = path;
+    } catch (error) {
+      this.#logger.write("warning", `Failed to write PID file ${path}: ${reasonOf(error)}`);
+    }
+  }
+
+  #removePidFile(): void {
+    if (this.#pidFile === "") return;
+    try {
+      Deno.removeSync(this.#pidFile);
+    } catch { /* Someone has removed it. */ }
+    this.#pidFile = "";
+  }
 }
 
-function signals(): Deno.Signal[] {
-  return Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
-}
-
-function startFailure(error: unknown, settings: Settings): string {
-  if (error instanceof AofError || error instanceof SeedError) return `Cannot start: ${error.message}`;
-  if (error instanceof Deno.errors.AddrInUse) {
-    return `Cannot start: port ${settings.values.port} is in use. Stop what listens there, or choose another with --port`;
+/** Why the server cannot start, for the user; undefined for a fault of our own. */
+function startFailure(error: unknown): string | undefined {
+  if (error instanceof AofError || error instanceof SeedError || error instanceof StartError) return error.message;
+  if (error instanceof RangeError && /alloc|memory/i.test(error.message)) {
+    return `the system gives too little memory or address space (${error.message}). Raise the limits (ulimit -v, ulimit -m)`;
   }
-  if (
-    error instanceof Error && !("code" in error) &&
-    !(Object.values(Deno.errors) as unknown[]).includes(error.constructor)
-  ) {
-    return `Cannot start: ${error.stack}`;
-  }
-  return `Cannot start: ${error instanceof Error ? error.message : error}`;
+  return isSystemError(error) ? error.message : undefined;
 }
 
 function banner(server: Server): string[] {
@@ -79,10 +193,12 @@ function banner(server: Server): string[] {
     address.transport === "unix" ? (address as Deno.UnixAddr).path : netText(address as Deno.NetAddr)
   );
   const port = server.port === 6379 || server.port === 0 ? "" : ` -p ${server.port}`;
+  const transports = new Set(server.addresses.map(({ transport }) => transport));
   return [
-    `MemDB ${MEMDB_VERSION}, process ${Deno.pid}`,
     `Listening on ${where.join(", ")}`,
     `Persistence: ${persistenceText(server)}`,
+    // Tools wait for these lines, as Redis writes them.
+    ...[...transports].map((transport) => `Ready to accept connections ${transport}`),
     `${keys} keys. Connect with: memdb cli${port}, redis-cli${port}, or any Redis client`,
   ];
 }

@@ -1,23 +1,24 @@
 /**
- * The server: an engine with listeners, connections, timers and the append-only file. Nothing of the process belongs to it
- * (signals, exit status, terminal): an embedded server is the same class.
+ * The server: an engine with listeners, connections, timers and the append-only file. The process (signals, exit status,
+ * terminal) belongs to serve.ts: an embedded server is the same class.
  */
 import { type Clock, systemClock } from "../core/clock.ts";
 import { type Random, systemRandom } from "../core/random.ts";
 import type { Disk } from "../aof/disk.ts";
 import { AofManager } from "../aof/manager.ts";
-import { Notifications } from "../conversations/notifications.ts";
 import { Executor } from "../dispatch/executor.ts";
 import { commandTable } from "../commands/table.ts";
 import { Engine } from "../engine/engine.ts";
 import { ExpiryState, runExpiryCycle } from "../engine/expiry.ts";
 import type { Session } from "../engine/session.ts";
 import type { Settings } from "../settings/settings.ts";
+import { snapshotPath } from "../rdb/save.ts";
 import { saveWhenDue } from "../rdb/save_points.ts";
 import { Store } from "../store/store.ts";
 import { seed } from "../tools/seed.ts";
 import { createStore } from "../engine/create_store.ts";
 import { Connection, type ConnectionHost, type OutputLimit } from "../net/connection.ts";
+import { boundClients } from "../net/file_limit.ts";
 import { Listeners } from "../net/listeners.ts";
 import { Poller } from "../net/poller.ts";
 import type { Socket } from "../net/socket.ts";
@@ -31,8 +32,12 @@ export interface ServerOptions {
   /** The config file that was read; CONFIG REWRITE writes it. */
   configFile?: string;
   log?: Engine["log"];
-  /** Where the append-only file is kept; the real disk unless a test knows better. */
+  /** Where the append-only file is kept; the real disk unless a test brings its own. */
   disk?: Disk;
+  /** Aborts the start while it loads. */
+  signal?: AbortSignal;
+  /** Called when the server listens, before it loads. */
+  onListening?: () => void;
   /** Called when an invariant is broken: the server must not go on. */
   onFatal?: (error: unknown) => void;
   /** Called when a client sent SHUTDOWN. */
@@ -77,37 +82,56 @@ export class Server implements ConnectionHost {
     if (options.log !== undefined) this.engine.log = options.log;
     this.engine.shutdown = () => this.#options.onShutdown?.();
     this.executor = new Executor(this.engine, commandTable);
-    this.engine.part(Notifications);
     this.#aof = new AofManager(this.engine, this.executor, options.disk);
     this.turn = new Turn(this.engine, this.executor);
     if (settings.values.sockets === "auto") {
       this.#poller = Poller.open(this.turn, () => systemClock.monotonicUs(), () => this.#listeners.exhausted());
     }
     this.#listeners = new Listeners({
-      values: settings.values,
+      settings,
       poller: this.#poller,
       welcome: (socket, hostname) => this.#welcome(socket, hostname),
+      moved: () => this.engine.port = this.#listeners.port,
       warn: (text) => this.engine.log("warning", text),
       fatal: (error) => this.fatal(error),
       refused: () => void this.engine.stats.rejectedConnections++,
     });
   }
 
-  /** Listens, loads the append-only file and serves. Clients that come while it loads get -LOADING. */
+  /**
+   * Listens, loads the append-only file and serves. Clients that come while it loads get -LOADING. Rejects with the reason
+   * of `signal` when that aborts the start.
+   */
   static async start(options: ServerOptions): Promise<Server> {
     const server = new Server(options);
     try {
-      await server.#listeners.open();
-      server.engine.port = server.#listeners.port;
-      server.#poller?.run().catch((error) => server.fatal(error));
-      await server.#aof.open();
-      server.#seed();
+      await server.#open(options.signal);
     } catch (error) {
       await server.stop();
       throw error;
     }
     server.#startTimer();
     return server;
+  }
+
+  async #open(signal: AbortSignal | undefined): Promise<void> {
+    const { engine } = this;
+    signal?.throwIfAborted();
+    boundClients(engine.settings, (text) => engine.log("warning", text));
+    await this.#listeners.open();
+    engine.port = this.#listeners.port;
+    this.#poller?.run().catch((error) => this.fatal(error));
+    this.#options.onListening?.();
+    engine.log("notice", "Server initialized");
+    const startUs = engine.clock.monotonicUs();
+    await unlessAborted(this.#aof.open(), signal);
+    const { restored } = engine.persistence;
+    if (restored !== "") {
+      const seconds = (engine.clock.monotonicUs() - startUs) / 1e6;
+      const source = restored === snapshotPath(engine.settings.values) ? "disk" : "append only file";
+      engine.log("notice", `DB loaded from ${source}: ${seconds.toFixed(3)} seconds`);
+    }
+    this.#seed();
   }
 
   /** The addresses that are listened on, with the port that was picked for port 0. */
@@ -197,8 +221,13 @@ export class Server implements ConnectionHost {
   }
 
   #startTimer(): void {
-    const { hz } = this.engine.settings.values;
-    this.#timer = setInterval(() => this.#tick(hz), 1000 / hz);
+    const { settings } = this.engine;
+    const run = (hz: number) => {
+      clearInterval(this.#timer);
+      this.#timer = setInterval(() => this.#tick(hz), 1000 / hz);
+    };
+    run(settings.values.hz);
+    settings.onChange("hz", run);
     this.#expire();
   }
 
@@ -211,7 +240,7 @@ export class Server implements ConnectionHost {
     this.#expiryTimer = setTimeout(() => this.#expire(), waitMs);
   }
 
-  /** Runs hz times a second: what is left of eviction and freeing, the care of the file and of the connections. */
+  /** Runs hz times a second: the rest of eviction and freeing, the care of the file and of the connections. */
   #tick(hz: number): void {
     const { engine } = this;
     if (engine.cronPaused) return;
@@ -246,6 +275,20 @@ export class Server implements ConnectionHost {
       if (this.#reclaiming) setTimeout(slice);
     };
     slice();
+  }
+}
+
+/** Waits for `work`, but not beyond the moment when `signal` aborts: then it rejects with the signal's reason. */
+async function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return await work;
+  const { promise: aborted, reject } = Promise.withResolvers<void>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener("abort", abort);
+  try {
+    signal.throwIfAborted();
+    await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }
 

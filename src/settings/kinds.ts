@@ -1,7 +1,7 @@
 /**
- * The kinds of values a setting can have: how the text of a file, a flag or CONFIG SET becomes a value, what CONFIG GET
- * prints for it, and what CONFIG REWRITE writes. This file owns those rules, ranges and the error texts that come with
- * them, which are Redis's. It refuses to know any single setting; those stand in table.ts.
+ * The kinds of values a setting can have: how the text of a file, a flag or CONFIG SET becomes a value, and the texts of it
+ * that CONFIG GET prints and CONFIG REWRITE writes. This file owns those rules, the ranges and the error texts, which are
+ * Redis's. It does not know any single setting; those stand in table.ts and compatibility.ts.
  */
 import { resolve } from "node:path";
 import { quoteWord } from "./config_file.ts";
@@ -11,14 +11,14 @@ export class SettingError extends Error {
   override name = "SettingError";
 }
 
-/** A value and its canonical text: what CONFIG GET prints, exact even where a number cannot be. */
+/** A value and its canonical text, which CONFIG GET prints; the text is exact where a number is not. */
 export interface Reading<V> {
   readonly value: V;
   readonly text: string;
 }
 
 export interface Kind<V> {
-  /** What stands for the value in help texts. */
+  /** The placeholder of the value in help texts. */
   readonly hint: string;
   /** Takes any number of words (`save 900 1`); all other kinds take exactly one. */
   readonly many: boolean;
@@ -26,7 +26,7 @@ export interface Kind<V> {
   readonly adds?: true;
   /** Reads words. `before` is the reading in force, for kinds that change part of it. Throws SettingError. */
   read(words: readonly string[], before: Reading<V> | undefined): Reading<V>;
-  /** What a config file says behind the name, one string a line. */
+  /** The lines of a config file, each without the name in front. */
   lines(reading: Reading<V>): string[];
 }
 
@@ -60,7 +60,7 @@ function inRange(value: bigint, min: bigint, max: bigint): bigint {
   return value;
 }
 
-/** A whole number of Redis's strict form. `clamp` bounds what is in range further, without an error. */
+/** A whole number of Redis's strict form. `clamp` bounds a number in range further, without an error. */
 export function int(min: number, max: number | bigint, clamp?: readonly [number, number], hint = "N"): Kind<number> {
   return single(hint, (word) => {
     if (!/^(0|-?[1-9][0-9]*)$/.test(word)) fail("argument couldn't be parsed into an integer");
@@ -92,8 +92,8 @@ const UNITS: Readonly<Record<string, bigint>> = {
 };
 
 /**
- * Bytes from `100`, `100kb`, `1GB`, …: k, m and g count in thousands, kb, mb and gb in 1024. As Redis reads them: no digits
- * are zero, and what exceeds 64 bits stays within them. Undefined if it is no size.
+ * Bytes from `100`, `100kb`, `1GB`, …: k, m and g count in thousands, kb, mb and gb in 1024. As in Redis no digits are
+ * zero, and a product beyond 64 bits wraps around. Undefined if it is no size.
  */
 export function parseMemory(word: string): bigint | undefined {
   const match = /^([0-9]{0,127})([a-z]*)$/i.exec(word);
@@ -134,7 +134,7 @@ export const memoryOrPercent: Kind<number> = single("BYTES|PERCENT%", (word) => 
 });
 
 function pick(words: readonly string[], choices: readonly string[]): string[] {
-  const picked = words.map((word) => choices.find((choice) => choice === word.toLowerCase()));
+  const picked = words.map((word) => choices.find((choice) => choice.toLowerCase() === word.toLowerCase()));
   if (picked.length === 0 || picked.includes(undefined)) {
     fail(`argument(s) must be one of the following: ${choices.join(", ")}`);
   }
@@ -149,21 +149,54 @@ export function choice<const C extends string>(...choices: readonly C[]): Kind<C
   });
 }
 
-/** What a signal may ask of SHUTDOWN: words that add up. */
-export const shutdownWords: Kind<readonly string[]> = {
-  hint: "WORD ...",
+/** Some of several words, printed in the order of `choices`. `check` throws SettingError for words that exclude each other. */
+function wordSet(
+  choices: readonly string[],
+  check: (words: readonly string[]) => void = () => {},
+): Kind<readonly string[]> {
+  return {
+    hint: "WORD ...",
+    many: true,
+    read(words) {
+      const value = pick(words, choices);
+      check(value);
+      return { value, text: value.join(" ") };
+    },
+    lines: ({ text }) => [text],
+  };
+}
+
+/** Options of SHUTDOWN for a signal. */
+export const shutdownWords = wordSet(["default", "save", "nosave", "now", "force"], (words) => {
+  if (words.includes("save") && words.includes("nosave")) {
+    fail("shutdown options SAVE and NOSAVE can't be used simultaneously");
+  }
+});
+
+/** Which statistics a cluster's node keeps of each slot. */
+export const slotStatistics = wordSet(["no", "yes", "cpu", "net", "mem"]);
+
+/** Host and port of a primary; "no one", as none, is the same as no words. */
+export const primaryAddress: Kind<readonly string[]> = {
+  hint: "HOST PORT",
   many: true,
   read(words) {
-    const value = pick(words, ["default", "save", "nosave", "now", "force"]);
-    if (value.includes("save") && value.includes("nosave")) {
-      fail("shutdown options SAVE and NOSAVE can't be used simultaneously");
-    }
+    const text = words.join(" ");
+    const value = /^(no one)?$/i.test(text) ? [] : words;
     return { value, text: value.join(" ") };
   },
-  lines: ({ text }) => [text],
+  lines: ({ text }) => [text === "" ? "no one" : text],
 };
 
-/** Any text. `check` throws SettingError for what it does not like. */
+/** Any number of words. */
+export const anyWords: Kind<readonly string[]> = {
+  hint: "WORD ...",
+  many: true,
+  read: (words) => ({ value: words.filter((word) => word !== ""), text: words.join(" ") }),
+  lines: ({ text }) => [text === "" ? '""' : text],
+};
+
+/** Any text. `check` throws SettingError for a text that is not allowed. */
 export function text(hint = "TEXT", check?: (word: string) => void): Kind<string> {
   return single(hint, (word) => {
     check?.(word);
@@ -171,7 +204,7 @@ export function text(hint = "TEXT", check?: (word: string) => void): Kind<string
   }, (reading) => quoteWord(reading.text));
 }
 
-/** The path of a folder; a relative one starts from the folder before. Whether it exists is for a listener to say. */
+/** The path of a folder; a relative one starts from the folder before. A listener checks that it exists. */
 export const folder: Kind<string> = {
   hint: "PATH",
   many: false,
@@ -183,10 +216,10 @@ export const folder: Kind<string> = {
 };
 
 /** The name of a file or folder, without a path. */
-export function plainName(setting: string, what: "filename" | "dirname", mayBeEmpty: boolean): Kind<string> {
+export function plainName(setting: string, noun: "filename" | "dirname", mayBeEmpty: boolean): Kind<string> {
   return text("NAME", (word) => {
     if (word === "" && !mayBeEmpty) fail(`${setting} can't be empty`);
-    if (/[/\\]/.test(word)) fail(`${setting} can't be a path, just a ${what}`);
+    if (/[/\\]/.test(word)) fail(`${setting} can't be a path, just a ${noun}`);
   });
 }
 
@@ -340,16 +373,14 @@ export const NOTIFY_BITS = {
   t: 1 << 10,
   d: 1 << 13,
   n: 1 << 14,
-  o: 1 << 15,
-  c: 1 << 16,
   K: 1 << 0,
   E: 1 << 1,
   m: 1 << 11,
 } as const;
 
 const NOTIFY_LETTERS: readonly (readonly [string, number])[] = Object.entries(NOTIFY_BITS);
-/** "A" stands for the first ten letters; Redis prints it alone for them, and then leaves out "n", "o" and "c". */
-const NOTIFY_ALL_LETTERS = 10, NOTIFY_MORE_LETTERS = 3;
+/** "A" stands for the first ten letters; Redis prints it alone for them, and then leaves out "n". */
+const NOTIFY_ALL_LETTERS = 10;
 const NOTIFY_ALL = NOTIFY_LETTERS.slice(0, NOTIFY_ALL_LETTERS).reduce((bits, [, bit]) => bits | bit, 0);
 
 export const notifyClasses: Kind<number> = single("LETTERS", (word) => {
@@ -359,7 +390,13 @@ export const notifyClasses: Kind<number> = single("LETTERS", (word) => {
     value |= bits ?? fail("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
   }
   const all = (value & NOTIFY_ALL) === NOTIFY_ALL;
-  const listed = all ? NOTIFY_LETTERS.slice(NOTIFY_ALL_LETTERS + NOTIFY_MORE_LETTERS) : NOTIFY_LETTERS;
+  const listed = all ? NOTIFY_LETTERS.slice(NOTIFY_ALL_LETTERS + 1) : NOTIFY_LETTERS;
   const letters = listed.filter(([, bit]) => value & bit).map(([letter]) => letter).join("");
   return { value, text: (all ? "A" : "") + letters };
 }, ({ text }) => quoteWord(text));
+
+// Kinds that many settings share.
+export const whole = int(0, INT_MAX);
+export const long = int(0, LONG_MAX);
+export const bytes = memory(0, LONG_MAX);
+export const portNumber = int(0, 65535, undefined, "PORT");

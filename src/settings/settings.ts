@@ -1,6 +1,6 @@
 /**
- * The settings of one server: their values, who listens to them, and how they change together or not at all. It refuses
- * to know where values come from (flags, environment, files: server/options.ts) and what they do (whoever listens).
+ * The settings of one server: their values, their listeners, and changes of several settings together or not at all. It
+ * does not know where values come from (flags, environment, files: server/options.ts) nor what they do (listeners do).
  */
 import { globMatch } from "../core/glob.ts";
 import { utf8 } from "../core/bytes.ts";
@@ -18,15 +18,15 @@ import {
 export { SettingError } from "./kinds.ts";
 export type { SettingName, SettingValue, SettingValues } from "./table.ts";
 
-/** Told of a new value after all values of a change are in force. A SettingError from it takes the whole change back. */
+/** Called with a new value after all values of a change are in force. A SettingError from it undoes the whole change. */
 export type SettingListener<V> = (value: V, previous: V) => void;
 
 const byName: ReadonlyMap<string, Setting> = new Map(
   allSettings.flatMap((setting) => namesOf(setting).map((name) => [name, setting] as const)),
 );
 
-function namesOf(setting: Setting): string[] {
-  return setting.alias === undefined ? [setting.name] : [setting.name, setting.alias];
+function namesOf({ name, alias, valkeyName }: Setting): string[] {
+  return [name, alias, valkeyName].filter((name) => name !== undefined);
 }
 
 /** The setting of a name or alias, in any case; undefined if there is none. */
@@ -39,13 +39,16 @@ export function settingNames(): string[] {
   return [...byName.keys()];
 }
 
+/** A value that MemDB cannot honour; the message is the reason. */
+export class UnsupportedValueError extends SettingError {}
+
 /** A text as CONFIG SET takes it, as words. */
 function wordsOf(setting: Setting, text: string): string[] {
   if (!setting.kind.many) return [text];
   return text === "" ? [] : text.split(" ");
 }
 
-/** A change that cannot be made; nothing was changed. The message is what CONFIG SET answers, without the code ERR. */
+/** A change that cannot be made; nothing has changed. The message is the reply of CONFIG SET, without the code ERR. */
 export class SettingChangeError extends Error {
   override name = "SettingChangeError";
 
@@ -72,6 +75,8 @@ export class Settings {
   readonly #readings = new Map<Setting, Reading<unknown>>();
   readonly #initial = new Map<Setting, string>();
   readonly #listeners = new Map<Setting, SettingListener<unknown>[]>();
+  /** The idle settings of which CONFIG SET has said that they have no effect. */
+  readonly #announced = new Set<Setting>();
 
   constructor() {
     this.values = this.#values as unknown as SettingValues;
@@ -88,12 +93,13 @@ export class Settings {
     return setting && this.#readings.get(setting)!.text;
   }
 
-  /** Name and text of every setting, aliases included, whose name matches a glob in any case. */
+  /** Name and text of every setting that is not hidden, aliases included, whose name matches a glob in any case. */
   match(glob: string): [string, string][] {
     const pattern = utf8(glob);
     const found: [string, string][] = [];
     for (const [name, setting] of byName) {
-      if (setting.hidden && name !== glob.toLowerCase()) continue;
+      const isHidden = setting.hidden || name === setting.valkeyName;
+      if (isHidden && name !== glob.toLowerCase()) continue;
       const bytes = utf8(name);
       if (globMatch(pattern, 0, pattern.length, bytes, 0, bytes.length, true)) {
         found.push([name, this.#readings.get(setting)!.text]);
@@ -112,8 +118,8 @@ export class Settings {
   }
 
   /**
-   * init for a value that nobody asked for but that follows from others: it counts as the default, so that rewriting a
-   * file does not turn it into a value. Throws SettingError.
+   * init for a value that follows from other settings: it counts as the default, so that CONFIG REWRITE does not write it
+   * into the file. Throws SettingError.
    */
   initDefault(name: SettingName, words: readonly string[]): void {
     this.init(name, words);
@@ -126,10 +132,11 @@ export class Settings {
   }
 
   /**
-   * CONFIG SET: changes several settings together, or none. `local` says whether the client is on this machine, which
-   * guarded settings may depend on. Throws SettingChangeError.
+   * CONFIG SET: changes several settings together, or none. `local` says whether the client is on this machine, on which
+   * guarded settings may depend. Throws SettingChangeError. Returns one line for each setting that was set to a value other
+   * than its default for the first time and has no effect.
    */
-  change(pairs: readonly (readonly [string, string])[], local: boolean): void {
+  change(pairs: readonly (readonly [string, string])[], local: boolean): string[] {
     const changes: Change[] = [];
     const seen = new Set<string>();
     for (const [argument, text] of pairs) {
@@ -145,6 +152,19 @@ export class Settings {
       changes.push({ setting, name: argument.toLowerCase(), text });
     }
     this.#apply(changes);
+    return [...new Set(changes.map(({ setting }) => setting))].flatMap((setting) => this.#withoutEffect(setting));
+  }
+
+  /** The line that says that an idle setting has no effect, once, unless it has its default value. */
+  #withoutEffect(setting: Setting): string[] {
+    if (setting.idle === undefined || this.#announced.has(setting) || this.isDefault(setting)) return [];
+    this.#announced.add(setting);
+    return [`${setting.name} has no effect: ${setting.idle}`];
+  }
+
+  /** Whether a setting has its default value. */
+  isDefault(setting: Setting): boolean {
+    return this.#readings.get(setting)!.text === this.#initial.get(setting);
   }
 
   /** Calls `listener` whenever the value of a setting changed. Not called for the value at the start. */
@@ -154,12 +174,12 @@ export class Settings {
     this.#listeners.set(setting, [...listeners, listener as SettingListener<unknown>]);
   }
 
-  /** The text of a config file, changed so that it says what is in force, as CONFIG REWRITE does. */
+  /** The text of a config file with the values in force, for CONFIG REWRITE. */
   rewrite(fileText: string, all = false): string {
     const entries = allSettings.map((setting) => {
       const reading = this.#readings.get(setting)!;
-      const isDefault = reading.text === this.#initial.get(setting);
-      return { name: setting.name, lines: setting.kind.lines(reading), isDefault: isDefault && !all };
+      const isDefault = this.isDefault(setting) && !all;
+      return { name: setting.name, lines: setting.kind.lines(reading), isDefault };
     });
     return rewriteText(fileText, entries, (option) => findSetting(option)?.name);
   }
@@ -178,7 +198,7 @@ export class Settings {
     if (!setting.kind.many && words.length !== 1) throw new SettingError("wrong number of arguments");
     const reading = setting.kind.read(words, this.#readings.get(setting));
     if (setting.fixed !== undefined && reading.text !== this.#initial.get(setting)) {
-      throw new SettingError(setting.fixed);
+      throw new UnsupportedValueError(setting.fixed);
     }
     return reading;
   }
@@ -191,6 +211,7 @@ export class Settings {
       for (const { setting, name, text } of changes) {
         current = name;
         const reading = this.#read(setting, wordsOf(setting, text));
+        if (setting.awaited && reading.text !== this.#initial.get(setting)) throw new SettingError(setting.idle!);
         if (!before.has(setting)) before.set(setting, this.#readings.get(setting)!);
         this.#put(setting, reading);
       }
@@ -199,7 +220,7 @@ export class Settings {
         const reading = this.#readings.get(setting)!;
         if (reading.text === old.text) continue;
         const listeners = this.#listeners.get(setting) ?? [];
-        if (listeners.length === 0 && setting.change === "listener") {
+        if (setting.change === "kept" || (setting.change === "listener" && listeners.length === 0)) {
           throw new SettingError("can't be changed while this server runs");
         }
         told.push(setting);
@@ -213,8 +234,8 @@ export class Settings {
   }
 
   /**
-   * Puts the old values back and tells those who were told of the new ones, the one that refused included. Nobody can
-   * refuse to go back.
+   * Puts the old values back and calls the listeners that saw the new ones, the one that refused included. A listener
+   * cannot refuse to go back.
    */
   #restore(before: ReadonlyMap<Setting, Reading<unknown>>, told: readonly Setting[]): void {
     const failed = new Map(told.map((setting) => [setting, this.#readings.get(setting)!]));

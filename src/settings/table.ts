@@ -1,130 +1,46 @@
 /**
- * Every setting there is, one object each: name, kind, default, meaning, and how it may change. CONFIG, the flags, the
- * environment, config files, help and docs/settings.md are all derived from this. It refuses behaviour: settings.ts
- * holds values, and whoever acts on one listens there.
- *
- * Redis's names, ranges and texts throughout. A setting is in one of three states. Most do what they say. An `idle` one
- * tunes work that MemDB does not have: any value is kept and shown, and nothing was promised by it. A `fixed` one would
- * promise something that MemDB does not do: every value but the default is refused, with the reason.
+ * Every setting, one object each: name, kind, default, meaning, and how it may change. CONFIG, the flags, the environment,
+ * config files, help and the tables in the documentation are derived from it. Names, ranges and texts are Redis's. This
+ * file holds no behaviour: settings.ts holds the values, and the part of the server that acts on one listens there.
  */
+import { compatibilitySections } from "./compatibility.ts";
 import {
   addresses,
   bufferLimits,
+  bytes,
   choice,
   folder,
   int,
   INT_MAX,
   type Kind,
-  locale,
+  long,
   LONG_MAX,
   memory,
   memoryOrPercent,
   notifyClasses,
   octal,
-  oomAdjustments,
   percentiles,
   plainName,
+  portNumber,
   savePoints,
   shutdownWords,
   text,
   textOf,
-  titleTemplate,
   UINT_MAX,
   ULONG_MAX,
+  whole,
   yesNo,
 } from "./kinds.ts";
+import { fixed, hidden, idle, type Section, section, type Setting, setting, start } from "./setting.ts";
 
-export interface SettingTraits {
-  /** A second name that means the same: an older one, or a shorter. */
-  readonly alias?: string;
-  /**
-   * When it may change while the server runs: at any time unless given; "start" never; "listener" if some part of the
-   * server listens for it, because the value alone would change nothing.
-   */
-  readonly change?: "start" | "listener";
-  /** Changes only as enable-protected-configs allows. */
-  readonly guarded?: true;
-  /** Its value is not shown in logs, the slow log or MONITOR. */
-  readonly secret?: true;
-  /** Why it has no effect. */
-  readonly idle?: string;
-  /** Why no value but the default is accepted. */
-  readonly fixed?: string;
-  /** Only CONFIG GET with its full name shows it. */
-  readonly hidden?: true;
-  /** What help says of the default, where the text alone would mislead. */
-  readonly defaultNote?: string;
-}
-
-export interface Setting<N extends string = string, V = unknown> extends SettingTraits {
-  readonly name: N;
-  readonly kind: Kind<V>;
-  /** As in a config file; of a kind of many words the words with single spaces. */
-  readonly initial: string;
-  readonly meaning: string;
-}
-
-/** Settings that belong together in help. */
-export interface Section<S extends readonly Setting[] = readonly Setting[]> {
-  readonly title: string;
-  readonly settings: S;
-}
-
-function setting<const N extends string, V>(
-  name: N,
-  kind: Kind<V>,
-  initial: string,
-  meaning: string,
-  traits: SettingTraits = {},
-): Setting<N, V> {
-  return { name, kind, initial, meaning, ...traits };
-}
-
-function idle<const N extends string, V>(
-  name: N,
-  kind: Kind<V>,
-  initial: string,
-  reason: string,
-  traits: SettingTraits = {},
-): Setting<N, V> {
-  return { name, kind, initial, meaning: `no effect: ${reason}`, ...traits, idle: reason };
-}
-
-function fixed<const N extends string, V>(
-  name: N,
-  kind: Kind<V>,
-  initial: string,
-  reason: string,
-  traits: SettingTraits = {},
-): Setting<N, V> {
-  return { name, kind, initial, meaning: `${initial || '""'} only: ${reason}`, ...traits, fixed: reason };
-}
-
-function section<const S extends readonly Setting[]>(title: string, ...settings: S): Section<S> {
-  return { title, settings };
-}
+export type { Setting } from "./setting.ts";
 
 const path = textOf(/^[^]+$/, "a path can't be empty", "PATH");
-const hostname = textOf(/^[A-Za-z0-9.-]*$/, "Hostnames may only contain alphanumeric characters, hyphens or dots");
-const nodeName = textOf(/^[^!#$%&()*+:;<>?@[\]^{|}~]*$/, "Announced human node name contained invalid character");
-const whole = int(0, INT_MAX);
-const anyInt = int(-INT_MAX - 1, INT_MAX);
-const long = int(0, LONG_MAX);
-const bytes = memory(0, LONG_MAX);
-const portNumber = int(0, 65535, undefined, "PORT");
-const start = { change: "start" } as const;
 
-const NO_REPLICAS = "MemDB has no replicas";
-const NO_CLUSTER = "MemDB is a single node";
-const NO_TLS = "MemDB does not speak TLS; put a TLS proxy in front of it";
 const NO_STREAMS = "there are no streams yet";
-const NO_DEFRAG = "the allocator does not fragment in the way that this tunes";
-const NO_ACL_FILE = "users come from requirepass alone";
-const FREED_AT_ONCE = "memory is freed in bounded steps anyway";
-const ONE_THREAD = "commands and connections share one thread";
-const ONE_FILE = "the append-only file is one file of commands";
-const NO_PINNING = "threads are left to the operating system";
-const SERVICE_MANAGER = "run MemDB under a service manager, which does this";
+const anyInt = int(-INT_MAX - 1, INT_MAX);
+/** For MemDB's own settings: tools that set every setting that CONFIG GET shows to its value must not fail. */
+const own = { change: "kept" } as const;
 
 export const sections = [
   section(
@@ -144,7 +60,7 @@ export const sections = [
       choice("auto", "deno"),
       "auto",
       "auto asks the kernel itself on Linux, if FFI is permitted; deno uses Deno's sockets",
-      start,
+      own,
     ),
     setting("tcp-keepalive", whole, "300", "let the system probe silent connections; 0 is never"),
     setting(
@@ -162,13 +78,13 @@ export const sections = [
       change: "listener",
       defaultNote: "no; yes when aofpath is given",
     }),
-    setting("aofpath", path, "appendonly.aof", "path of the append-only file; missing folders are made", start),
+    setting("aofpath", path, "appendonly.aof", "path of the append-only file; missing folders are made", own),
     setting("restoredb", yesNo, "yes", "load the append-only file at start; without appendonly it is only read", {
-      ...start,
+      ...own,
       defaultNote: "yes when the file exists",
     }),
     setting("seed", text("PATH"), "", "file of commands or JSON that fills the database at start if it is empty", {
-      ...start,
+      ...own,
       defaultNote: "none",
     }),
     setting(
@@ -205,10 +121,8 @@ export const sections = [
       "folder in dir that Redis's append-only files are loaded from",
       start,
     ),
-    setting("key-load-delay", anyInt, "0", "microseconds that loading a key takes longer, for tests", { hidden: true }),
-    setting("rdb-key-save-delay", anyInt, "0", "microseconds that saving a key takes longer, for tests", {
-      hidden: true,
-    }),
+    setting("key-load-delay", anyInt, "0", "microseconds that loading a key takes longer, for tests", hidden),
+    setting("rdb-key-save-delay", anyInt, "0", "microseconds that saving a key takes longer, for tests", hidden),
     fixed("aof-timestamp-enabled", yesNo, "no", "the append-only file holds no timestamps"),
   ),
   section(
@@ -226,6 +140,7 @@ export const sections = [
       "who may change dir and dbfilename by CONFIG SET",
       start,
     ),
+    idle("notify-keyspace-events", notifyClasses, "", "there is no publish and subscribe yet", { awaited: true }),
     idle("tracking-table-max-keys", long, "1000000", "there is no client-side caching yet"),
     idle("busy-reply-threshold", long, "5000", "there are no scripts yet", { alias: "lua-time-limit" }),
     idle("sanitize-dump-payload", choice("no", "yes", "clients"), "no", "payloads are always decoded and checked"),
@@ -264,7 +179,7 @@ export const sections = [
       yesNo,
       "yes",
       "SCAN and RANDOMKEY within a transaction remove the expired keys that they meet",
-      { hidden: true },
+      hidden,
     ),
     setting("active-expire-effort", int(1, 10), "1", "share of time spent on that, from 1 to 10"),
     setting("hz", int(0, INT_MAX, [1, 500]), "10", "rounds of background work per second"),
@@ -284,11 +199,13 @@ export const sections = [
       int(-1, LONG_MAX),
       "10000",
       "microseconds that make a command slow; -1 is never",
+      { valkeyName: "commandlog-execution-slower-than" },
     ),
-    setting("slowlog-max-len", long, "128", "slow commands remembered"),
+    setting("slowlog-max-len", long, "128", "slow commands remembered", {
+      valkeyName: "commandlog-slow-execution-max-len",
+    }),
     setting("latency-tracking", yesNo, "yes", "keep the latency of each command"),
     setting("latency-tracking-info-percentiles", percentiles, "50 99 99.9", "percentiles shown by INFO latencystats"),
-    setting("notify-keyspace-events", notifyClasses, "", "classes of keyspace events that are published"),
     idle("latency-monitor-threshold", long, "0", "there is no latency monitor yet"),
   ),
   section(
@@ -322,135 +239,15 @@ export const sections = [
     idle("stream-node-max-entries", long, "100", NO_STREAMS),
   ),
   section(
-    "Kept for tools that read or write them",
-    fixed("daemonize", yesNo, "no", "MemDB stays in the foreground; use a service manager or a shell's &", start),
-    fixed("supervised", choice("upstart", "systemd", "auto", "no"), "no", "MemDB notifies no supervisor", start),
-    fixed("pidfile", text("PATH"), "", SERVICE_MANAGER, start),
-    fixed("syslog-enabled", yesNo, "no", "log to a file or stderr", start),
-    idle("syslog-ident", text(), "redis", "there is no syslog", start),
-    idle(
-      "syslog-facility",
-      choice("user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"),
-      "local0",
-      "there is no syslog",
-      start,
-    ),
-    fixed("oom-score-adj", choice("no", "yes", "relative", "absolute"), "no", SERVICE_MANAGER),
-    idle("oom-score-adj-values", oomAdjustments, "0 200 800", "oom-score-adj is off"),
-    idle("disable-thp", yesNo, "yes", "MemDB does not fork", start),
-    idle("set-proc-title", yesNo, "yes", "the process keeps its title", start),
-    idle("proc-title-template", titleTemplate, "{title} {listen-addr} {server-mode}", "the process keeps its title"),
-    idle("always-show-logo", yesNo, "no", "there is no logo", start),
-    idle("locale-collate", locale, "", "text is compared by bytes"),
-    idle("crash-log-enabled", yesNo, "yes", "a failed assertion is always reported"),
-    idle("crash-memcheck-enabled", yesNo, "yes", "there is no memory check"),
-    idle("hide-user-data-from-log", yesNo, "no", "the log never shows it"),
-    idle("ignore-warnings", text(), "", "no warning stops the start"),
-    fixed("enable-module-command", choice("no", "yes", "local"), "no", "MemDB loads no modules", start),
-    fixed("bind-source-addr", text("ADDRESS"), "", NO_REPLICAS),
-    fixed("socket-mark-id", int(0, UINT_MAX), "0", "sockets are not marked", start),
-    idle("tcp-backlog", whole, "511", "the system's own backlog is used", start),
-    idle("max-new-connections-per-cycle", int(1, 1000), "10", "connections are accepted as they come"),
-    idle("max-new-tls-connections-per-cycle", int(1, 1000), "1", NO_TLS),
-    idle("io-threads", int(1, 128), "1", ONE_THREAD, start),
-    idle("server-cpulist", text(), "", NO_PINNING, { ...start, alias: "server_cpulist" }),
-    idle("bio-cpulist", text(), "", NO_PINNING, { ...start, alias: "bio_cpulist" }),
-    idle("aof-rewrite-cpulist", text(), "", NO_PINNING, { ...start, alias: "aof_rewrite_cpulist" }),
-    idle("bgsave-cpulist", text(), "", NO_PINNING, { ...start, alias: "bgsave_cpulist" }),
-    fixed("shutdown-on-sigint", shutdownWords, "default", "a signal always stops the server in order"),
-    fixed("shutdown-on-sigterm", shutdownWords, "default", "a signal always stops the server in order"),
-    idle("shutdown-timeout", whole, "10", NO_REPLICAS),
-    idle("list-compress-depth", whole, "0", "lists are not compressed"),
-    idle("activerehashing", yesNo, "yes", "tables grow step by step anyway"),
-    idle("lazyfree-lazy-eviction", yesNo, "no", FREED_AT_ONCE),
-    idle("lazyfree-lazy-expire", yesNo, "no", FREED_AT_ONCE),
-    idle("lazyfree-lazy-server-del", yesNo, "no", FREED_AT_ONCE),
-    idle("lazyfree-lazy-user-del", yesNo, "no", FREED_AT_ONCE),
-    idle("lazyfree-lazy-user-flush", yesNo, "no", FREED_AT_ONCE),
-    fixed("activedefrag", yesNo, "no", NO_DEFRAG),
-    idle("active-defrag-cycle-min", int(1, 99), "1", NO_DEFRAG),
-    idle("active-defrag-cycle-max", int(1, 99), "25", NO_DEFRAG),
-    idle("active-defrag-ignore-bytes", memory(1, LONG_MAX), "100mb", NO_DEFRAG),
-    idle("active-defrag-max-scan-fields", int(1, LONG_MAX), "1000", NO_DEFRAG),
-    idle("active-defrag-threshold-lower", int(0, 1000), "10", NO_DEFRAG),
-    idle("active-defrag-threshold-upper", int(0, 1000), "100", NO_DEFRAG),
-    idle("jemalloc-bg-thread", yesNo, "yes", "there is no jemalloc"),
-    fixed("aclfile", text("PATH"), "", NO_ACL_FILE, start),
-    fixed("acl-pubsub-default", choice("allchannels", "resetchannels"), "resetchannels", NO_ACL_FILE),
-    idle("acllog-max-len", long, "128", NO_ACL_FILE),
-    idle("aof-use-rdb-preamble", yesNo, "yes", ONE_FILE),
-    idle("aof-rewrite-incremental-fsync", yesNo, "yes", "a rewrite syncs as it goes anyway"),
-    idle("rdb-save-incremental-fsync", yesNo, "yes", "a snapshot is synced when it is whole"),
-    idle("rdb-del-sync-files", yesNo, "no", NO_REPLICAS),
+    "Process",
+    setting("pidfile", text("PATH"), "", "file that holds the process's number while the server runs", {
+      ...start,
+      defaultNote: "none",
+    }),
+    setting("shutdown-on-sigint", shutdownWords, "default", "options of SHUTDOWN that SIGINT implies"),
+    setting("shutdown-on-sigterm", shutdownWords, "default", "options of SHUTDOWN that SIGTERM implies"),
   ),
-  section(
-    "Kept for tools that read or write them: replication, cluster, TLS",
-    fixed("replicaof", text(), "", NO_REPLICAS, { ...start, alias: "slaveof" }),
-    fixed("masterauth", text(), "", NO_REPLICAS, { secret: true }),
-    fixed("masteruser", text(), "", NO_REPLICAS, { secret: true }),
-    fixed("min-replicas-to-write", whole, "0", NO_REPLICAS, { alias: "min-slaves-to-write" }),
-    idle("min-replicas-max-lag", whole, "10", NO_REPLICAS, { alias: "min-slaves-max-lag" }),
-    idle("repl-backlog-size", memory(1, LONG_MAX, 16384), "1mb", NO_REPLICAS),
-    idle("repl-backlog-ttl", long, "3600", NO_REPLICAS),
-    idle("repl-disable-tcp-nodelay", yesNo, "no", NO_REPLICAS),
-    idle("repl-diskless-load", choice("disabled", "on-empty-db", "swapdb"), "disabled", NO_REPLICAS),
-    idle("repl-diskless-sync", yesNo, "yes", NO_REPLICAS),
-    idle("repl-diskless-sync-delay", whole, "5", NO_REPLICAS),
-    idle("repl-diskless-sync-max-replicas", whole, "0", NO_REPLICAS),
-    idle("repl-ping-replica-period", int(1, INT_MAX), "10", NO_REPLICAS, { alias: "repl-ping-slave-period" }),
-    idle("repl-timeout", int(1, INT_MAX), "60", NO_REPLICAS),
-    idle("replica-announce-ip", text(), "", NO_REPLICAS, { alias: "slave-announce-ip" }),
-    idle("replica-announce-port", portNumber, "0", NO_REPLICAS, { alias: "slave-announce-port" }),
-    idle("replica-announced", yesNo, "yes", NO_REPLICAS),
-    idle("replica-full-sync-buffer-limit", bytes, "0", NO_REPLICAS),
-    idle("replica-ignore-disk-write-errors", yesNo, "no", NO_REPLICAS),
-    idle("replica-ignore-maxmemory", yesNo, "yes", NO_REPLICAS, { alias: "slave-ignore-maxmemory" }),
-    idle("replica-lazy-flush", yesNo, "no", NO_REPLICAS, { alias: "slave-lazy-flush" }),
-    idle("replica-priority", whole, "100", NO_REPLICAS, { alias: "slave-priority" }),
-    idle("replica-read-only", yesNo, "yes", NO_REPLICAS, { alias: "slave-read-only" }),
-    idle("replica-serve-stale-data", yesNo, "yes", NO_REPLICAS, { alias: "slave-serve-stale-data" }),
-    idle("propagation-error-behavior", choice("ignore", "panic", "panic-on-replicas"), "ignore", NO_REPLICAS),
-    fixed("cluster-enabled", yesNo, "no", NO_CLUSTER, start),
-    idle("cluster-allow-pubsubshard-when-down", yesNo, "yes", NO_CLUSTER),
-    idle("cluster-allow-reads-when-down", yesNo, "no", NO_CLUSTER),
-    idle("cluster-allow-replica-migration", yesNo, "yes", NO_CLUSTER),
-    idle("cluster-announce-bus-port", portNumber, "0", NO_CLUSTER),
-    idle("cluster-announce-hostname", hostname, "", NO_CLUSTER),
-    idle("cluster-announce-human-nodename", nodeName, "", NO_CLUSTER),
-    idle("cluster-announce-ip", text(), "", NO_CLUSTER),
-    idle("cluster-announce-port", portNumber, "0", NO_CLUSTER),
-    idle("cluster-announce-tls-port", portNumber, "0", NO_CLUSTER),
-    idle("cluster-compatibility-sample-ratio", int(0, 100), "0", NO_CLUSTER),
-    idle("cluster-config-file", text(), "nodes.conf", NO_CLUSTER, start),
-    idle("cluster-link-sendbuf-limit", memory(0, ULONG_MAX), "0", NO_CLUSTER),
-    idle("cluster-migration-barrier", whole, "1", NO_CLUSTER),
-    idle("cluster-node-timeout", long, "15000", NO_CLUSTER),
-    idle("cluster-port", portNumber, "0", NO_CLUSTER, start),
-    idle("cluster-preferred-endpoint-type", choice("ip", "hostname", "unknown-endpoint"), "ip", NO_CLUSTER),
-    idle("cluster-replica-no-failover", yesNo, "no", NO_CLUSTER, { alias: "cluster-slave-no-failover" }),
-    idle("cluster-replica-validity-factor", whole, "10", NO_CLUSTER, { alias: "cluster-slave-validity-factor" }),
-    idle("cluster-require-full-coverage", yesNo, "yes", NO_CLUSTER),
-    fixed("tls-port", portNumber, "0", NO_TLS),
-    fixed("tls-cluster", yesNo, "no", NO_TLS),
-    fixed("tls-replication", yesNo, "no", NO_TLS),
-    idle("tls-auth-clients", choice("no", "yes", "optional"), "yes", NO_TLS),
-    idle("tls-ca-cert-dir", text("PATH"), "", NO_TLS),
-    idle("tls-ca-cert-file", text("PATH"), "", NO_TLS),
-    idle("tls-cert-file", text("PATH"), "", NO_TLS),
-    idle("tls-ciphers", text(), "", NO_TLS),
-    idle("tls-ciphersuites", text(), "", NO_TLS),
-    idle("tls-client-cert-file", text("PATH"), "", NO_TLS),
-    idle("tls-client-key-file", text("PATH"), "", NO_TLS),
-    idle("tls-client-key-file-pass", text(), "", NO_TLS, { secret: true }),
-    idle("tls-dh-params-file", text("PATH"), "", NO_TLS),
-    idle("tls-key-file", text("PATH"), "", NO_TLS),
-    idle("tls-key-file-pass", text(), "", NO_TLS, { secret: true }),
-    idle("tls-prefer-server-ciphers", yesNo, "no", NO_TLS),
-    idle("tls-protocols", text(), "", NO_TLS),
-    idle("tls-session-cache-size", whole, "20480", NO_TLS),
-    idle("tls-session-cache-timeout", whole, "300", NO_TLS),
-    idle("tls-session-caching", yesNo, "yes", NO_TLS),
-  ),
+  ...compatibilitySections,
 ] as const satisfies readonly Section[];
 
 /** The settings as one union, which the types of names and values are made from. */

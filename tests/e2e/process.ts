@@ -90,21 +90,23 @@ export class ServerProcess implements AsyncDisposable {
     this.#reading = this.#read();
   }
 
-  /** Starts a server on a free port. Throws what it said when it does not come up. */
+  /**
+   * Starts a server on a free port and waits until its log matches `until`, which is when it serves unless given. `limit`
+   * are arguments for bash's ulimit. Throws the log when the server does not come up.
+   */
   static async start(
     args: readonly string[],
-    options: { cwd?: string; env?: Record<string, string> } = {},
+    options: { cwd?: string; env?: Record<string, string>; until?: RegExp; limit?: string } = {},
   ): Promise<ServerProcess> {
-    const [program, ...first] = commandLine();
-    const child = new Deno.Command(program, {
-      args: [...first, "serve", ...args, "--port", "0"],
-      stdin: "null",
-      stdout: "null",
-      stderr: "piped",
-      ...options,
-    }).spawn();
+    const { until = /Connect with/, limit, ...place } = options;
+    const words = [...commandLine(), "serve", ...args, "--port", "0"];
+    const [program, ...rest] = limit === undefined
+      ? words
+      : ["bash", "-c", `ulimit ${limit}; exec "$@"`, "-", ...words];
+    const child = new Deno.Command(program, { args: rest, stdin: "null", stdout: "null", stderr: "piped", ...place })
+      .spawn();
     const server = new ServerProcess(child);
-    await server.logged(/Connect with/);
+    await server.logged(until);
     server.port = Number(/Listening on \S*?:(\d+)/.exec(server.log)?.[1] ?? 0);
     return server;
   }
@@ -145,6 +147,11 @@ export class ServerProcess implements AsyncDisposable {
     } finally {
       client.close();
     }
+  }
+
+  /** Sends a signal. */
+  signal(signal: Deno.Signal): void {
+    this.#child.kill(signal);
   }
 
   /** Sends a signal and waits for the end. Returns the exit status, 128 and more for a signal. */

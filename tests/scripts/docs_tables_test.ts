@@ -20,7 +20,7 @@ Deno.test("the list of commands has every command", () => {
 });
 
 Deno.test("the page of settings has every setting once, with its second name", () => {
-  const heads = textOf("docs/settings.md").matchAll(/^\| `([a-z_-]+)`(?:, `([a-z_-]+)`)? \|/gm);
+  const heads = textOf("docs/settings.md").matchAll(/^\| `([a-z0-9_-]+)`(?:, `([a-z0-9_-]+)`)? \|/gm);
   const listed = [...heads].map(([, name, alias]) => alias === undefined ? name : `${name} ${alias}`);
   const expected = allSettings.map(({ name, alias }) => alias === undefined ? name : `${name} ${alias}`);
   assertEquals(listed.toSorted(), expected.toSorted());

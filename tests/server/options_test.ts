@@ -2,28 +2,8 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { parseServeOptions, type ServeOptions, type Surroundings, UsageError } from "../../src/server/options.ts";
 import { serveHelp } from "../../src/server/flags_help.ts";
 import { allSettings } from "../../src/settings/table.ts";
-import { basename, dirname, resolve } from "node:path";
-
-const FOLDER = resolve("/srv");
-
-/** A machine that has these files, by path relative to its folder. */
-function machine(files: Readonly<Record<string, string>> = {}, environment: Record<string, string> = {}): Surroundings {
-  const byPath = new Map(
-    Object.entries(files).map(([path, text]) => [path === "-" ? path : resolve(FOLDER, path), text]),
-  );
-  return {
-    environment,
-    folder: FOLDER,
-    readFile(path) {
-      const text = byPath.get(path);
-      if (text === undefined) throw new Deno.errors.NotFound(path);
-      return text;
-    },
-    readFolder: (folder) => [...byPath.keys()].filter((path) => dirname(path) === folder).map((path) => basename(path)),
-    kindOf: (path) =>
-      byPath.has(path) ? "file" : [FOLDER, resolve(FOLDER, "data")].includes(path) ? "folder" : undefined,
-  };
-}
+import { resolve } from "node:path";
+import { FOLDER, machine } from "./machine.ts";
 
 function parse(args: string, surroundings: Surroundings = machine()): ServeOptions {
   return parseServeOptions(args.match(/"[^"]*"|\S+/g)?.map((arg) => arg.replaceAll('"', "")) ?? [], surroundings);
@@ -143,7 +123,7 @@ Deno.test("a file has comments, quotes, repeated lines and includes", () => {
   const { requirepass, hz, timeout, bind, clientOutputBufferLimit } = settings.values;
   assertEquals([requirepass, hz, timeout, bind.join(" ")], ["a b", 11, 2, "127.0.0.1 -::1"]);
   assertEquals([clientOutputBufferLimit.normal.hard, clientOutputBufferLimit.pubsub.hard], [1, 2]);
-  assertEquals(warnings, ["conf.d/2.conf, line 2: io-threads-do-reads is deprecated and has no effect"]);
+  assertEquals(warnings, ["conf.d/2.conf, line 2: io-threads-do-reads has no effect: it is deprecated"]);
 });
 
 Deno.test("a dash reads the file from standard input", () => {
@@ -160,12 +140,12 @@ Deno.test("a bad command line gets one clear line", () => {
   assertEquals(complaint("--port"), "--port needs a value: PORT");
   assertEquals(complaint("--port 1 2"), "unexpected argument '2'");
   assertEquals(complaint("--appendonly maybe"), "bad value 'maybe' for --appendonly: argument must be 'yes' or 'no'");
-  assertEquals(complaint("--dir nowhere"), `dir '${resolve(FOLDER, "nowhere")}' is not a folder`);
-  assertEquals(complaint("--aofpath data"), `aofpath '${resolve(FOLDER, "data")}' is a folder, not a file`);
+  assertEquals(complaint("--dir nowhere"), `--dir: '${resolve(FOLDER, "nowhere")}' is not a folder; create it first`);
+  assertEquals(complaint("--aofpath data"), `--aofpath: '${resolve(FOLDER, "data")}' is a folder, not a file`);
   assertEquals(complaint("none.conf"), "there is no config file 'none.conf'");
   assertEquals(
     complaint("memdb.conf", file("\nhz x\n")),
-    "bad value 'x' for hz (memdb.conf, line 2): argument couldn't be parsed into an integer",
+    "memdb.conf, line 2: bad value 'x' for hz: argument couldn't be parsed into an integer",
   );
   assertEquals(complaint("memdb.conf", file('hz "1\n')), "memdb.conf, line 1: the quotes do not balance");
   assertEquals(complaint("memdb.conf", file("hz\n")), "memdb.conf, line 1: hz needs a value: N");
@@ -175,14 +155,70 @@ Deno.test("a bad command line gets one clear line", () => {
   );
   assertEquals(
     complaint("memdb.conf", file("loadmodule x.so\n")),
-    "memdb.conf, line 1: loadmodule is not supported: MemDB loads no modules",
+    "memdb.conf, line 1: loadmodule is not supported: MemDB loads no modules; remove the line",
   );
   assertStringIncludes(complaint("memdb.conf", file("include memdb.conf\n")), "include each other");
   assertEquals(
     complaint("", machine({}, { MEMDB_PORT: "x" })),
     "bad value 'x' for MEMDB_PORT: argument couldn't be parsed into an integer",
   );
-  assertStringIncludes(complaint("--daemonize"), "bad value 'yes' for --daemonize: MemDB stays in the foreground");
+  assertEquals(
+    complaint("--tls-port 6380"),
+    "--tls-port 6380 is not supported: MemDB does not speak TLS; put a TLS proxy in front of it; leave the flag out",
+  );
+  assertEquals(
+    complaint("", machine({}, { MEMDB_CLUSTER_ENABLED: "yes" })),
+    "MEMDB_CLUSTER_ENABLED yes is not supported: MemDB is a single node; unset the variable",
+  );
+});
+
+Deno.test("all that is wrong is told at once, over flags, variables and files", () => {
+  const surroundings = machine({ "memdb.conf": "hz x\nfoo 1\ninclude none.conf\n" }, { MEMDB_TIMEOUT: "soon" });
+  assertEquals(complaint("memdb.conf --prot 1 --port", surroundings).split("\n"), [
+    "unknown flag --prot; did you mean --port?",
+    "--port needs a value: PORT",
+    "memdb.conf, line 2: unknown setting 'foo'; see memdb help serve",
+    "memdb.conf, line 3: there is no config file 'none.conf'; create it, or remove the line",
+    "memdb.conf, line 1: bad value 'x' for hz: argument couldn't be parsed into an integer",
+    "bad value 'soon' for MEMDB_TIMEOUT: argument couldn't be parsed into an integer",
+  ]);
+});
+
+Deno.test("an address must be left, and the log must have a folder", () => {
+  assertEquals(
+    complaint("memdb.conf", machine({ "memdb.conf": 'port 1\nbind ""\n' })),
+    "memdb.conf, line 2: bind: without an address no client can connect; name one, or set unixsocket",
+  );
+  assertEquals(values('--unixsocket /run/memdb.sock --bind ""').bind, []);
+  assertEquals(
+    complaint("memdb.conf", machine({ "memdb.conf": "logfile no/such/folder/memdb.log\n" })),
+    `memdb.conf, line 1: logfile: there is no folder '${resolve(FOLDER, "no/such/folder")}'; create it first`,
+  );
+  assertEquals(values("--logfile data/memdb.log").logfile, "data/memdb.log");
+  assertStringIncludes(complaint("--logfile data"), "is a folder, not a file");
+});
+
+Deno.test("an include has wildcards in any part of its path, and leaves out hidden files", () => {
+  const files = {
+    "memdb.conf": "include conf.d/*/[ab].conf\ninclude none/*.conf\n",
+    "conf.d/2/a.conf": "hz 12\n",
+    "conf.d/1/b.conf": "hz 11\ntimeout 1\n",
+    "conf.d/1/c.conf": "nonsense\n",
+    "conf.d/.hidden/a.conf": "nonsense\n",
+  };
+  const { hz, timeout } = values("memdb.conf", machine(files));
+  assertEquals([hz, timeout], [12, 1]);
+  assertEquals(
+    complaint("memdb.conf", machine({ "memdb.conf": "include a.conf b.conf\n" })),
+    "memdb.conf, line 1: include takes one path; put a path with blanks into quotes",
+  );
+});
+
+Deno.test("a value from a file cannot break a message into lines", () => {
+  assertEquals(
+    complaint("memdb.conf", machine({ "memdb.conf": 'hz "1\\n2"\n' })),
+    "memdb.conf, line 1: bad value '1?2' for hz: argument couldn't be parsed into an integer",
+  );
 });
 
 Deno.test("the environment is searched for mistakes, but not for what Kubernetes puts there", () => {

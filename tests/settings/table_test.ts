@@ -3,8 +3,8 @@ import { assertEquals } from "@std/assert";
 import { allSettings, camelCase } from "../../src/settings/table.ts";
 
 const SOURCES = new URL("../../src/", import.meta.url);
-/** These two files know every name. */
-const TABLE = /\/settings\/(table|kinds)\.ts$/;
+/** These files hold the table and know every name. */
+const TABLE = /\/settings\/(table|compatibility|kinds)\.ts$/;
 
 function* sources(folder: URL): Generator<URL> {
   for (const { name, isDirectory } of Deno.readDirSync(folder)) {

@@ -1,6 +1,6 @@
 /**
  * CONFIG: reads and changes the settings of the running server, resets its statistics and rewrites its config file. The
- * settings themselves, their rules and error texts belong to engine/settings; this file owns the commands and their replies.
+ * settings with their rules and error texts belong to src/settings; this file owns the commands and their replies.
  */
 import { fromUtf8, latin1, utf8 } from "../../core/bytes.ts";
 import { fail, messages } from "../../core/errors.ts";
@@ -122,7 +122,7 @@ function configSet(call: Call): void {
     pairs.push([name, settingText(call, i + 1)]);
   }
   try {
-    call.engine.settings.change(pairs, call.session.local);
+    for (const line of call.engine.settings.change(pairs, call.session.local)) call.engine.log("warning", line);
   } catch (error) {
     if (!(error instanceof SettingChangeError)) throw error;
     fail("ERR " + latin1(utf8(error.message)));

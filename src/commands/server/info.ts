@@ -73,9 +73,17 @@ function sectionsAsked(call: Call): readonly Section[] {
 }
 
 function info(call: Call): void {
-  const texts = sectionsAsked(call).map(({ title, fields }) => {
+  call.reply.verbatim("txt", infoText(call, sectionsAsked(call)));
+}
+
+/** The text of sections, all that are shown by default unless given. */
+export function infoText(
+  call: Call,
+  sections: readonly Section[] = SECTIONS.filter(({ onRequest }) => !onRequest),
+): string {
+  const texts = sections.map(({ title, fields }) => {
     const lines = fields(call).map(([name, value]) => `${name}:${value}\r\n`);
     return `# ${title}\r\n${lines.join("")}`;
   });
-  call.reply.verbatim("txt", texts.join("\r\n"));
+  return texts.join("\r\n");
 }

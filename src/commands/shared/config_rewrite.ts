@@ -1,4 +1,5 @@
-/** Writes the settings that are in force into the config file, for CONFIG REWRITE and DEBUG. It owns no command. */
+/** Writes the settings in force into the config file, for CONFIG REWRITE and DEBUG. It owns no command. */
+import { reasonOf } from "../../core/io_error.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { readIfThere, replaceFile } from "../../settings/config_file.ts";
 
@@ -9,8 +10,7 @@ export function rewriteConfigFile({ engine }: Call, all: boolean): string {
   try {
     replaceFile(configFile, settings.rewrite(readIfThere(configFile) ?? "", all));
   } catch (error) {
-    // Deno says "Permission denied (os error 13): open '…'"; Redis, and so clients, know the first part.
-    const reason = error instanceof Error ? error.message.replace(/ \(os error [^]*/, "") : `${error}`;
+    const reason = reasonOf(error);
     engine.log("warning", `CONFIG REWRITE failed: ${configFile}: ${reason}`);
     return reason;
   }
