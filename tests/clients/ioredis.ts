@@ -77,7 +77,7 @@ same(await redis.pubsub("NUMSUB", "news", "none"), ["news", 1, "none", 0]);
 
 // After a lost connection the client subscribes again by itself.
 const again = new Promise((resolve) => subscriber.once("ready", resolve));
-same(await redis.client("KILL", "TYPE", "pubsub"), 1);
+same(await redis.call("CLIENT", "KILL", "TYPE", "pubsub"), 1);
 await again;
 while (await redis.pubsub("NUMPAT") === 0 || String(await redis.pubsub("SHARDCHANNELS")) !== "shard") {
   await new Promise((resolve) => setTimeout(resolve, 5));
