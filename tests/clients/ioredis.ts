@@ -79,7 +79,7 @@ same(await redis.pubsub("NUMSUB", "news", "none"), ["news", 1, "none", 0]);
 const again = new Promise((resolve) => subscriber.once("ready", resolve));
 same(await redis.call("CLIENT", "KILL", "TYPE", "pubsub"), 1);
 await again;
-while (await redis.pubsub("NUMPAT") === 0 || String(await redis.pubsub("SHARDCHANNELS")) !== "shard") {
+while (String(await redis.pubsub("NUMPAT")) === "0" || String(await redis.pubsub("SHARDCHANNELS")) !== "shard") {
   await new Promise((resolve) => setTimeout(resolve, 5));
 }
 same(await redis.publish("news", "hello"), 2);
