@@ -5,7 +5,7 @@
 import { fromLatin1 } from "../core/bytes.ts";
 import { writeDecimal } from "../core/numbers.ts";
 import type { CommandWriter } from "../store/store.ts";
-import type { AofFile } from "./file.ts";
+import type { EffectWriter } from "./effect_writer.ts";
 import type { Deadline } from "../store/deadline.ts";
 
 const SET = fromLatin1("*3\r\n$3\r\nSET\r\n"), SET_UNTIL = fromLatin1("*5\r\n$3\r\nSET\r\n");
@@ -15,7 +15,7 @@ const ARGUMENTS_AT_ONCE = 2048;
 const BYTES_AT_ONCE = 256 * 1024;
 
 export class Emitter implements CommandWriter {
-  readonly #file: AofFile;
+  readonly #effects: EffectWriter;
   #db = 0;
   #key: Uint8Array = new Uint8Array(0);
   /** The arguments of the command that is being written. */
@@ -29,8 +29,8 @@ export class Emitter implements CommandWriter {
   #bytes = 0;
   #factor = 1;
 
-  constructor(file: AofFile) {
-    this.#file = file;
+  constructor(effects: EffectWriter) {
+    this.#effects = effects;
   }
 
   /** Begins with a key; the key is copied. `factor` times the usual amount may be written. */
@@ -66,7 +66,7 @@ export class Emitter implements CommandWriter {
       this.#raw(PXAT, 0, PXAT.length);
       this.text(String(deadline));
     }
-    this.#file.append(db, this.#body, 0, this.#length);
+    this.#effects.append(db, this.#body, 0, this.#length);
     this.#argc = this.#length = 0;
   }
 
@@ -110,8 +110,8 @@ export class Emitter implements CommandWriter {
     const at = writeDecimal(header, 1, this.#argc);
     header[at] = 13;
     header[at + 1] = 10;
-    this.#file.append(this.#db, header, 0, at + 2);
-    this.#file.append(this.#db, this.#body, 0, this.#length);
+    this.#effects.append(this.#db, header, 0, at + 2);
+    this.#effects.append(this.#db, this.#body, 0, this.#length);
     this.#arguments += this.#argc;
     this.#bytes += this.#length;
     this.#argc = this.#length = 0;

@@ -3,7 +3,6 @@
  * write with a checksum, and after a failure goes on exactly where the file ends. The caller decides what follows from a
  * failure.
  */
-import { fromLatin1 } from "../core/bytes.ts";
 import { Checksum } from "./checksum.ts";
 import type { DiskFile } from "./disk.ts";
 
@@ -23,8 +22,6 @@ export class AofFile {
   /** Bytes of the buffer that a seal covers already, because an earlier write failed. */
   #sealed = 0;
   readonly #checksum: Checksum;
-  /** The database that the file's reader has selected, -1 before the first SELECT. */
-  #db = -1;
   #syncing: Promise<void> | undefined;
   #writing: Promise<void> | undefined;
   /** The buffer that the last `writeLater` has finished with. */
@@ -55,9 +52,8 @@ export class AofFile {
     this.#seal(true);
   }
 
-  /** Adds `bytes[start, end)`, one command or a part of one, that is to be run in database `db`. Hot. */
-  append(db: number, bytes: Uint8Array, start: number, end: number): void {
-    if (db !== this.#db) this.#select(db);
+  /** Adds `bytes[start, end)`, one command or a part of one. Hot. */
+  append(bytes: Uint8Array, start: number, end: number): void {
     const size = end - start;
     if (this.#length + size > this.#buffer.length) this.#grow(size);
     const to = this.#buffer;
@@ -138,11 +134,6 @@ export class AofFile {
     if (this.broken) throw new Error("a sync of the file failed before");
   }
 
-  /** The next command is preceded by a SELECT. */
-  forgetDb(): void {
-    this.#db = -1;
-  }
-
   /** Empties the file and what waits for it. */
   async clear(): Promise<void> {
     await Promise.allSettled([this.#writing, this.#syncing]);
@@ -153,7 +144,6 @@ export class AofFile {
       this.#sealed =
         0;
     this.#checksum.begin(0);
-    this.#db = -1;
   }
 
   /** Closes the file when writes and syncs have ended. */
@@ -195,13 +185,6 @@ export class AofFile {
     this.#buffer.set(line, this.#length);
     this.#length += line.length;
     this.#sealed = this.#length;
-  }
-
-  #select(db: number): void {
-    this.#db = db;
-    const digits = String(db);
-    const select = fromLatin1(`*2\r\n$6\r\nSELECT\r\n$${digits.length}\r\n${digits}\r\n`);
-    this.append(db, select, 0, select.length);
   }
 
   #grow(bytes: number): void {

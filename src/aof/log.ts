@@ -13,6 +13,7 @@ import { asideName } from "../core/aside.ts";
 import { reasonOf } from "../core/io_error.ts";
 import type { Engine } from "../engine/engine.ts";
 import { type Disk, identityOf, isTaken } from "./disk.ts";
+import { EffectWriter } from "./effect_writer.ts";
 import { AofFile } from "./file.ts";
 
 /** Above this the buffer is written at once, in the middle of a turn. */
@@ -25,8 +26,10 @@ export class AofLog implements EffectListener, Durability {
   readonly #engine: Engine;
   readonly #disk: Disk;
   #file: AofFile;
+  #effects: EffectWriter;
   /** The rewritten file, from when it is whole until it has taken over. */
   #next: AofFile | undefined;
+  #nextEffects: EffectWriter | undefined;
   /** The rewritten file has the name already. */
   #renamed = false;
   #nextError = "";
@@ -46,6 +49,7 @@ export class AofLog implements EffectListener, Durability {
     this.#engine = engine;
     this.#disk = disk;
     this.#file = file;
+    this.#effects = new EffectWriter(file);
     this.path = path;
     this.#lastSecondUs = engine.clock.monotonicUs();
     const { persistence } = engine;
@@ -65,8 +69,8 @@ export class AofLog implements EffectListener, Durability {
   }
 
   effect(db: number, bytes: Uint8Array, start: number, end: number): void {
-    this.#file.append(db, bytes, start, end);
-    if (this.#next !== undefined) this.#next.append(db, bytes, start, end);
+    this.#effects.append(db, bytes, start, end);
+    if (this.#next !== undefined) this.#nextEffects!.append(db, bytes, start, end);
     if (this.#file.pendingBytes > BUFFER_BYTES_MAX && this.#writeError === "") this.write();
   }
 
@@ -246,8 +250,8 @@ export class AofLog implements EffectListener, Durability {
   async replaceBy(next: AofFile, from: string, moveAside: boolean): Promise<void> {
     if (this.#prepare !== undefined) throw new Error(this.#writeError);
     if (this.#file.pendingBytes > 0) this.write();
-    next.forgetDb();
-    this.#file.forgetDb();
+    const nextEffects = this.#nextEffects = new EffectWriter(next);
+    this.#effects = new EffectWriter(this.#file);
     this.#nextError = "";
     this.#next = next;
     try {
@@ -277,6 +281,7 @@ export class AofLog implements EffectListener, Durability {
     } finally {
       const old = this.#file;
       this.#file = next;
+      this.#effects = nextEffects;
       this.#next = undefined;
       this.#renamed = false;
       if (next.pendingBytes === 0) this.#writeError = "";

@@ -316,7 +316,6 @@ export class AofManager {
       const log = new AofLog(this.#engine, this.#disk, path, file);
       effects.unlisten(listener);
       effects.listen(log);
-      file.forgetDb();
       this.#use(log);
     }
     try {

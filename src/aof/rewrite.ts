@@ -26,6 +26,7 @@ import { hashBytes } from "../core/hash_function.ts";
 import { type Keyspace, NEVER, Type } from "../store/keyspace.ts";
 import { KeyWalk } from "../store/walk.ts";
 import { Emitter } from "./emitter.ts";
+import { EffectWriter } from "./effect_writer.ts";
 import type { AofFile } from "./file.ts";
 import type { RecordRef } from "../store/memory/arena.ts";
 
@@ -59,7 +60,7 @@ export class Rewrite implements EffectListener {
   keysWritten = 0;
   readonly #engine: Engine;
   readonly #table: CommandTable;
-  readonly #file: AofFile;
+  readonly #effects: EffectWriter;
   readonly #emitter: Emitter;
   readonly #walk: KeyWalk;
   readonly #late = new Map<string, Late>();
@@ -69,8 +70,8 @@ export class Rewrite implements EffectListener {
   constructor(engine: Engine, table: CommandTable, file: AofFile) {
     this.#engine = engine;
     this.#table = table;
-    this.#file = file;
-    this.#emitter = new Emitter(file);
+    this.#effects = new EffectWriter(file);
+    this.#emitter = new Emitter(this.#effects);
     this.#walk = new KeyWalk(engine.store, (db, ref) => this.#writeRecord(db, ref));
   }
 
@@ -185,7 +186,7 @@ export class Rewrite implements EffectListener {
   effect(db: number, bytes: Uint8Array, start: number, end: number): void {
     if (this.stale) return;
     if (this.done) {
-      this.#file.append(db, bytes, start, end);
+      this.#effects.append(db, bytes, start, end);
       return;
     }
     const request = readEffect(this.#request, bytes, start, end);
@@ -302,7 +303,7 @@ export class Rewrite implements EffectListener {
   }
 
   #append(db: number, request: Request): void {
-    this.#file.append(db, request.bytes, request.rawStart, request.rawEnd);
+    this.#effects.append(db, request.bytes, request.rawStart, request.rawEnd);
   }
 
   /** Whether the walk has passed a key's place in hash space. */
