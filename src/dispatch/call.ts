@@ -180,8 +180,12 @@ export class Call {
   peek(i: number): RecordRef {
     const { bytes, start, end } = this.request;
     const ref = this.db.find(bytes, start[i], end[i], this.hash(i));
-    if (ref === 0) this.store.misses++;
-    else this.store.hits++;
+    if (ref !== 0) {
+      this.store.hits++;
+    } else {
+      this.store.misses++;
+      this.store.observer?.missed?.(this.db, bytes, start[i], end[i]);
+    }
     return ref;
   }
 
@@ -246,6 +250,21 @@ export class Call {
     if (!listeners.hearKeys) return;
     const { bytes, start, end } = this.request;
     listeners.announced(db, kind, event, bytes, start[i], end[i]);
+  }
+
+  /** The type of key argument i that is about to be overwritten; -1 if it is missing, or nobody listens to keys. */
+  typeBefore(i: number, db: Keyspace = this.db): number {
+    if (!this.engine.listeners.hearKeys) return -1;
+    const { bytes, start, end } = this.request;
+    const ref = db.find(bytes, start[i], end[i]);
+    return ref === 0 ? -1 : db.typeOf(ref);
+  }
+
+  /** Announces that key argument i, of type `before`, was overwritten by a value of another or the same type. */
+  overwrote(i: number, before: number, type: number, db: Keyspace = this.db): void {
+    if (before < 0) return;
+    this.announced(Notify.OVERWRITTEN, "overwritten", i, db);
+    if (before !== type) this.announced(Notify.TYPE_CHANGED, "type_changed", i, db);
   }
 
   #report(db: Keyspace, kind: NotifyClass, event: string, bytes: Uint8Array, start: number, end: number): void {

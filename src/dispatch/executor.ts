@@ -31,6 +31,9 @@ const UNTIMED = -1;
 /** A command whose time grows with its reply is brief up to this length: some ten microseconds. */
 const BRIEF_REPLY_BYTES = 16 * 1024;
 
+/** Unsent bytes after which the limit of output is checked with every request. */
+const LONG_REPLY_BYTES = 64 * 1024;
+
 export class Executor implements CommandRunner {
   readonly table: CommandTable;
   /** How many requests `run` has run, those of all sessions. */
@@ -101,16 +104,16 @@ export class Executor implements CommandRunner {
           break;
         }
         requests[k].shrink();
-        // Long replies count against the limit at once, not only at the end of the pipeline.
-        if (!call.reply.single) session.transport?.checkOutput();
+        // Long replies count against the limit at once, not only at the end of the batch.
+        if (call.reply.pendingBytes > LONG_REPLY_BYTES) session.transport?.checkOutput();
       }
       if (count === 0) {
         if (!parser.next()) return;
         this.requestCount++;
         this.execute(call, parser.request);
-        if (!call.reply.single) session.transport?.checkOutput();
         if (session.suspension !== undefined) this.#takeBack(session, parser, parser.request, undefined);
       }
+      if (!call.reply.single) session.transport?.checkOutput();
     }
   }
 

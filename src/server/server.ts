@@ -6,6 +6,7 @@ import { type Clock, systemClock } from "../core/clock.ts";
 import { type Random, systemRandom } from "../core/random.ts";
 import type { Disk } from "../aof/disk.ts";
 import { AofManager } from "../aof/manager.ts";
+import { Notifications } from "../conversations/notifications.ts";
 import { Executor } from "../dispatch/executor.ts";
 import { commandTable } from "../commands/table.ts";
 import { Engine } from "../engine/engine.ts";
@@ -82,6 +83,7 @@ export class Server implements ConnectionHost {
     if (options.log !== undefined) this.engine.log = options.log;
     this.engine.shutdown = () => this.#options.onShutdown?.();
     this.executor = new Executor(this.engine, commandTable);
+    this.engine.part(Notifications);
     this.#aof = new AofManager(this.engine, this.executor, options.disk);
     this.turn = new Turn(this.engine, this.executor);
     if (settings.values.sockets === "auto") {

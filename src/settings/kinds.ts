@@ -373,14 +373,16 @@ export const NOTIFY_BITS = {
   t: 1 << 10,
   d: 1 << 13,
   n: 1 << 14,
+  o: 1 << 15,
+  c: 1 << 16,
   K: 1 << 0,
   E: 1 << 1,
   m: 1 << 11,
 } as const;
 
 const NOTIFY_LETTERS: readonly (readonly [string, number])[] = Object.entries(NOTIFY_BITS);
-/** "A" stands for the first ten letters; Redis prints it alone for them, and then leaves out "n". */
-const NOTIFY_ALL_LETTERS = 10;
+/** "A" stands for the first ten letters; Redis prints it alone for them, and then leaves out "n", "o" and "c". */
+const NOTIFY_ALL_LETTERS = 10, NOTIFY_MORE_LETTERS = 3;
 const NOTIFY_ALL = NOTIFY_LETTERS.slice(0, NOTIFY_ALL_LETTERS).reduce((bits, [, bit]) => bits | bit, 0);
 
 export const notifyClasses: Kind<number> = single("LETTERS", (word) => {
@@ -390,7 +392,7 @@ export const notifyClasses: Kind<number> = single("LETTERS", (word) => {
     value |= bits ?? fail("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
   }
   const all = (value & NOTIFY_ALL) === NOTIFY_ALL;
-  const listed = all ? NOTIFY_LETTERS.slice(NOTIFY_ALL_LETTERS + 1) : NOTIFY_LETTERS;
+  const listed = all ? NOTIFY_LETTERS.slice(NOTIFY_ALL_LETTERS + NOTIFY_MORE_LETTERS) : NOTIFY_LETTERS;
   const letters = listed.filter(([, bit]) => value & bit).map(([letter]) => letter).join("");
   return { value, text: (all ? "A" : "") + letters };
 }, ({ text }) => quoteWord(text));

@@ -140,7 +140,6 @@ export const sections = [
       "who may change dir and dbfilename by CONFIG SET",
       start,
     ),
-    idle("notify-keyspace-events", notifyClasses, "", "there is no publish and subscribe yet", { awaited: true }),
     idle("tracking-table-max-keys", long, "1000000", "there is no client-side caching yet"),
     idle("busy-reply-threshold", long, "5000", "there are no scripts yet", { alias: "lua-time-limit" }),
     idle("sanitize-dump-payload", choice("no", "yes", "clients"), "no", "payloads are always decoded and checked"),
@@ -206,6 +205,7 @@ export const sections = [
     }),
     setting("latency-tracking", yesNo, "yes", "keep the latency of each command"),
     setting("latency-tracking-info-percentiles", percentiles, "50 99 99.9", "percentiles shown by INFO latencystats"),
+    setting("notify-keyspace-events", notifyClasses, "", "classes of keyspace events that are published"),
     idle("latency-monitor-threshold", long, "0", "there is no latency monitor yet"),
   ),
   section(

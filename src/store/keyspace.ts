@@ -90,7 +90,7 @@ export type ExpiryMode = typeof ExpiryMode[keyof typeof ExpiryMode];
 export interface KeyspaceObserver {
   /** A key was added that was missing. */
   created?(db: Keyspace, bytes: Uint8Array, start: number, end: number, type: number): void;
-  /** The value of a key was replaced by one of another type. */
+  /** The value of a key was replaced: by `put`, whatever its type was, and otherwise by one of another type. */
   replaced?(db: Keyspace, bytes: Uint8Array, start: number, end: number, type: number, oldType: number): void;
   /** A key was deleted, for any reason. */
   removed?(db: Keyspace, bytes: Uint8Array, start: number, end: number, type: number): void;
@@ -358,6 +358,25 @@ export class Keyspace {
     dict.insert(this.keys, hash, ref);
     this.store.observer?.created?.(this, bytes, start, end, type);
     return ref;
+  }
+
+  /**
+   * Gives a key a value with a body that the caller made, whatever the key held. Returns the type that it held, -1 if the
+   * key is new.
+   */
+  put(bytes: Uint8Array, start: number, end: number, type: number, encoding: number, body: BodyRef): number {
+    const old = this.find(bytes, start, end);
+    const oldType = old === 0 ? -1 : this.typeOf(old);
+    const { store } = this, { observer } = store;
+    // To those who listen the key neither goes nor comes.
+    if (old !== 0) {
+      store.observer = undefined;
+      this.unlink(old);
+    }
+    this.add(bytes, start, end, type, encoding, body);
+    store.observer = observer;
+    if (old !== 0) observer?.replaced?.(this, bytes, start, end, type, oldType);
+    return oldType;
   }
 
   bodyOf(ref: RecordRef): BodyRef {

@@ -9,8 +9,8 @@ import { peerTest, withPeers } from "./servers.ts";
 const noIds = (text: string) => text.replace(/\bid=\d+/g, "id=?");
 
 /** One test for each released server; `name` is continued by the server's. */
-export function compareScripts(name: string, scripts: Scripts): void {
-  for (const program of ["redis-server", "valkey-server"]) {
+export function compareScripts(name: string, scripts: Scripts, programs = ["redis-server", "valkey-server"]): void {
+  for (const program of programs) {
     peerTest(`${name} ${program}`, () =>
       withPeers(async (ours, theirs) => {
         for (const [title, steps] of Object.entries(scripts)) {

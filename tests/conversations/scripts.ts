@@ -157,8 +157,140 @@ export const BLOCKING_SCRIPTS: Scripts = {
   ],
 };
 
+const ALL_EVENTS = "CONFIG SET notify-keyspace-events KEAmnoc";
+
+/** What a subscriber of all channels hears of each kind of event. */
+export const NOTIFICATION_SCRIPTS: Scripts = {
+  "strings and keys": [
+    ["x", ALL_EVENTS],
+    ["s", "PSUBSCRIBE *"],
+    [
+      "x",
+      "SET a 1",
+      "SET a 2",
+      "GET none",
+      "INCR a",
+      "APPEND a x",
+      "SETRANGE a 0 y",
+      "GETDEL a",
+      "MSET a 1 b 2",
+      "MSETNX c 3",
+    ],
+    ["x", "SET a 1 EX 100", "GETEX a PERSIST", "EXPIRE a 100", "PERSIST a", "PEXPIREAT a 1", "SETNX a 1", "GETSET a 2"],
+    [
+      "x",
+      "RENAME a b",
+      "COPY b c",
+      "COPY b c REPLACE",
+      "MOVE b 1",
+      "DEL c",
+      "UNLINK c",
+      "SETBIT k 1 1",
+      "BITOP NOT k2 k",
+    ],
+    [
+      "x",
+      "BITOP NOT k2 k",
+      "PFADD p a b",
+      "PFMERGE q p",
+      "BITFIELD k SET u8 0 1",
+      "TYPE none",
+      "EXISTS none",
+      "TTL none",
+    ],
+  ],
+  "collections": [
+    ["x", ALL_EVENTS],
+    ["s", "PSUBSCRIBE *"],
+    [
+      "x",
+      "RPUSH l 3 1 2",
+      "LPUSH l 0",
+      "LSET l 0 9",
+      "LINSERT l BEFORE 9 8",
+      "LTRIM l 0 3",
+      "LREM l 0 8",
+      "LPOP l",
+      "RPOP l",
+    ],
+    [
+      "x",
+      "SORT l STORE m",
+      "SORT l STORE m",
+      "LMOVE l m LEFT RIGHT",
+      "RPOPLPUSH m n",
+      "LMPOP 1 m LEFT COUNT 9",
+      "SET n v",
+      "DEL n",
+    ],
+    [
+      "x",
+      "SADD s a b",
+      "SADD t b",
+      "SREM s a",
+      "SMOVE s t b",
+      "SINTERSTORE d t t",
+      "SUNIONSTORE d t",
+      "SDIFFSTORE d t t",
+      "SPOP t",
+    ],
+    [
+      "x",
+      "HSET h f 1",
+      "HINCRBY h f 2",
+      "HINCRBYFLOAT h f 1",
+      "HSETNX h g 1",
+      "HPEXPIRE h 100000 FIELDS 1 f",
+      "HPERSIST h FIELDS 1 f",
+    ],
+    [
+      "x",
+      "HDEL h f g",
+      "ZADD z 1 a",
+      "ZINCRBY z 1 a",
+      "ZUNIONSTORE y 1 z",
+      "ZUNIONSTORE y 1 z",
+      "ZPOPMIN z",
+      "ZREM y a",
+      "ZADD y 1 a",
+    ],
+    [
+      "x",
+      "ZREMRANGEBYSCORE y 0 9",
+      "GEOADD g 13 38 p",
+      "GEOSEARCHSTORE y g FROMLONLAT 13 38 BYRADIUS 10 km",
+      "SET y v",
+    ],
+    ["x", "MULTI", "RPUSH l 1", "LPOP l", "EXEC", "FLUSHALL"],
+  ],
+  "those who wait": [
+    ["x", ALL_EVENTS],
+    ["s", "PSUBSCRIBE __key*"],
+    ["a", "BLPOP l 0"],
+    ["x", "RPUSH l 1"],
+    ["a", "BLMOVE l m LEFT LEFT 0"],
+    ["x", "RPUSH l 1"],
+    ["a", "BZPOPMIN z 0"],
+    ["x", "ZADD z 1 a"],
+  ],
+  "only what the setting names": [
+    ["x", "CONFIG SET notify-keyspace-events Kl"],
+    ["s", "PSUBSCRIBE *"],
+    ["x", "SET a 1", "RPUSH l 1", "CONFIG SET notify-keyspace-events E$", "RPUSH l 1", "SET a 1"],
+    ["x", "CONFIG SET notify-keyspace-events A", "SET a 1", "CONFIG GET notify-keyspace-events"],
+    ["x", "CONFIG SET notify-keyspace-events KEAnocm", "CONFIG GET notify-keyspace-events"],
+    [
+      "x",
+      "CONFIG SET notify-keyspace-events q",
+      "CONFIG SET notify-keyspace-events noK",
+      "CONFIG GET notify-keyspace-events",
+    ],
+    ["x", "CONFIG SET notify-keyspace-events", "SET a 1"],
+  ],
+};
+
 /** Every command of every script, as words. */
 export function scriptedCommands(): string[][] {
-  return [BLOCKING_SCRIPTS, PUBSUB_SCRIPTS].flatMap((scripts) => Object.values(scripts).flat())
+  return [BLOCKING_SCRIPTS, NOTIFICATION_SCRIPTS, PUBSUB_SCRIPTS].flatMap((scripts) => Object.values(scripts).flat())
     .flatMap(([, ...commands]) => commands.map((command) => command.split(" ")));
 }

@@ -258,9 +258,10 @@ function operate(call: Call): void {
   }
   const { bytes, start, end } = call.request;
   if (length > 0) {
-    const result = combine(length, operands);
+    const result = combine(length, operands), before = call.typeBefore(2);
     const ref = db.setString(bytes, start[2], end[2], result, 0, length, NEVER);
     db.setEncoding(ref, Encoding.RAW);
+    call.overwrote(2, before, Type.STRING);
     call.changed(Notify.STRING, "set", 2);
   } else if (db.remove(bytes, start[2], end[2])) {
     call.changed(Notify.GENERIC, "del", 2);

@@ -215,7 +215,8 @@ function reset(call: Call): void {
   const { engine, reply, session } = call;
   engine.listeners.sessionReset(session);
   session.transaction = undefined;
-  session.replyMode = "on";
+  // CLIENT REPLY SKIP drops the reply of this command too.
+  if (session.replyMode === "off") session.replyMode = "on";
   session.noEvict = session.noTouch = false;
   session.name = "";
   session.user = DEFAULT_USER;

@@ -92,6 +92,7 @@ function restore(call: Call): void {
   const payload = call.view(3), { skipChecksum } = call.engine.knobs;
   if (!isSound(payload, skipChecksum)) fail(WRONG_CHECKSUM);
   const value = restoreValue(store, payload) ?? fail(BAD_FORMAT);
+  const before = old === 0 ? -1 : db.typeOf(old);
   if (old !== 0) db.unlink(old);
   const deadline = ttl === 0n
     ? NEVER
@@ -110,6 +111,7 @@ function restore(call: Call): void {
     log(call, deadline, skipChecksum ? withoutChecksum(payload) : payload, options);
   }
   call.changed(Notify.GENERIC, "restore", 1);
+  if (before >= 0) call.overwrote(1, before, call.typeBefore(1));
 }
 
 function attach(

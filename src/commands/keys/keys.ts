@@ -361,11 +361,13 @@ function rename(call: Call, onlyIfFree: boolean): void {
   if (same || (onlyIfFree && call.lookupWrite(2) !== 0)) {
     return onlyIfFree ? reply.integer(0) : reply.ok();
   }
+  const before = call.typeBefore(2), type = db.typeOf(ref);
   const moved = db.moveTo(ref, db, call.bytes, call.start(2), call.end(2));
   call.store.renewClock(moved);
   holdEncoding(db, moved);
   call.changed(Notify.GENERIC, "rename_from", 1);
   call.changed(Notify.GENERIC, "rename_to", 2, 0);
+  call.overwrote(2, before, type);
   if (onlyIfFree) reply.integer(1);
   else reply.ok();
 }
@@ -401,13 +403,14 @@ function copy(call: Call): void {
   const ref = call.lookup(1);
   if (ref === 0) return reply.integer(0);
   const { bytes } = call, start = call.start(2), end = call.end(2);
-  const old = to.lookupWrite(bytes, start, end);
+  const old = to.lookupWrite(bytes, start, end), before = old === 0 ? -1 : to.typeOf(old);
   if (old !== 0) {
     if (!replace) return reply.integer(0);
     to.unlink(old);
   }
   holdEncoding(to, call.db.copyTo(ref, to, bytes, start, end));
   call.changedKey(to, Notify.GENERIC, "copy_to", bytes, start, end);
+  call.overwrote(2, before, call.db.typeOf(ref), to);
   reply.integer(1);
 }
 

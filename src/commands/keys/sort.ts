@@ -15,6 +15,7 @@ import type { Request } from "../../resp/request.ts";
 import { type Keyspace, Type } from "../../store/keyspace.ts";
 import type { List } from "../../store/values/list.ts";
 import type { Call } from "../../dispatch/call.ts";
+import { storeValue } from "../shared/store_value.ts";
 import { keyFlags } from "../../dispatch/key_flags.ts";
 import { type CommandSpec, keyAt, type KeyPosition, type KeySpec } from "../../dispatch/spec.ts";
 import type { RecordRef } from "../../store/memory/arena.ts";
@@ -334,7 +335,6 @@ function scoreOf(bytes: Uint8Array, start: number, end: number): number {
 /** Replaces a key by the list of what the elements lead to, and replies with its length. */
 function store(call: Call, options: Options, elements: ByteStrings, order: Int32Array): void {
   const { db } = call;
-  const { bytes, start, end } = call.request;
   const key = options.store;
   const list = call.store.valueType(Type.LIST) as List;
   list.createLong();
@@ -346,15 +346,8 @@ function store(call: Call, options: Options, elements: ByteStrings, order: Int32
       else list.pushTail(NO_BYTES, 0, 0);
     }
   });
-  const existed = db.remove(bytes, start[key], end[key]);
   const { length } = list;
-  if (length > 0) {
-    list.settle();
-    db.add(bytes, start[key], end[key], Type.LIST, list.encoding, list.body);
-    call.changed(Notify.LIST, "sortstore", key, length);
-  } else {
-    call.store.freeBody(Type.LIST, list.encoding, list.body);
-    if (existed) call.changed(Notify.GENERIC, "del", key);
-  }
-  call.reply.integer(length);
+  if (length > 0) list.settle();
+  const value = { type: Type.LIST, encoding: list.encoding, body: list.body, length };
+  storeValue(call, key, value, Notify.LIST, "sortstore", length);
 }

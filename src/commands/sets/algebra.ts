@@ -12,6 +12,7 @@ import { Encoding, Type } from "../../store/keyspace.ts";
 import { MemberBatch } from "../../store/values/member_batch.ts";
 import type { MemberSet } from "../../store/values/set.ts";
 import type { Call } from "../../dispatch/call.ts";
+import { storeValue } from "../shared/store_value.ts";
 import { replyMembers, setsOf } from "./set_call.ts";
 import { type CommandSpec, keyAt, keyCount, keyRange } from "../../dispatch/spec.ts";
 import { type BodyRef, NONE } from "../../store/memory/arena.ts";
@@ -317,16 +318,6 @@ function replyResult(call: Call): void {
 
 /** Puts the set at hand in the place of key argument 1, or deletes that if the set is empty, and replies with its length. */
 function storeResult(call: Call, event: string): void {
-  const { db, store } = call;
-  const { bytes, start, end } = call.request;
   const { encoding, body, length } = setsOf(call);
-  const existed = db.remove(bytes, start[1], end[1]);
-  if (length > 0) {
-    db.add(bytes, start[1], end[1], Type.SET, encoding, body);
-    call.changed(Notify.SET, event, 1);
-  } else {
-    store.freeBody(Type.SET, encoding, body);
-    if (existed) call.changed(Notify.GENERIC, "del", 1);
-  }
-  call.reply.integer(length);
+  storeValue(call, 1, { type: Type.SET, encoding, body, length }, Notify.SET, event);
 }

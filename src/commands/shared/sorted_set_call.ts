@@ -9,6 +9,7 @@ import { Notify } from "../../engine/listeners.ts";
 import { Type } from "../../store/keyspace.ts";
 import type { SortedSet } from "../../store/values/sorted_set.ts";
 import type { Call } from "../../dispatch/call.ts";
+import { storeValue } from "./store_value.ts";
 import type { RecordRef } from "../../store/memory/arena.ts";
 
 const NUL = 0, OPEN = 40, PLUS = 43, MINUS = 45, CLOSED = 91;
@@ -59,17 +60,8 @@ export function keepRemoved(
 
 /** Makes the set at hand the value of key argument i, which counts as `count` changes. An empty one deletes the key. */
 export function storeSet(call: Call, i: number, set: SortedSet, event: string, count = 1): void {
-  const { bytes, start, end } = call.request;
   const { encoding, body, length } = set;
-  const existed = call.db.remove(bytes, start[i], end[i]);
-  if (length > 0) {
-    call.db.add(bytes, start[i], end[i], Type.ZSET, encoding, body);
-    call.changed(Notify.ZSET, event, i, count);
-  } else {
-    call.store.freeBody(Type.ZSET, encoding, body);
-    if (existed) call.changed(Notify.GENERIC, "del", i);
-  }
-  call.reply.integer(length);
+  storeValue(call, i, { type: Type.ZSET, encoding, body, length }, Notify.ZSET, event, count);
 }
 
 /** Whether the bound in argument i leaves its own score out. Hot. */

@@ -193,8 +193,9 @@ function prefetch(call: Call, from: number, step: number): number {
 
 /** Sets key argument i to value argument v. */
 function assign(call: Call, i: number, v: number, deadline: Deadline): void {
-  const { bytes, start, end } = call.request;
+  const { bytes, start, end } = call.request, before = call.typeBefore(i);
   call.db.setString(bytes, start[i], end[i], bytes, start[v], end[v], deadline, call.hash(i));
+  call.overwrote(i, before, Type.STRING);
   call.changed(Notify.STRING, "set", i);
 }
 
@@ -323,7 +324,9 @@ function mset(call: Call): void {
   for (let from = 1; from < argc; from += 2 * PREFETCH_MAX) {
     const n = prefetch(call, from, 2);
     for (let k = 0, i = from; k < n; k++, i += 2) {
+      const before = call.typeBefore(i);
       db.setString(bytes, start[i], end[i], bytes, start[i + 1], end[i + 1], NEVER, hashes[k]);
+      call.overwrote(i, before, Type.STRING);
       call.changed(Notify.STRING, "set", i);
     }
   }

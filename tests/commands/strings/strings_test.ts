@@ -389,7 +389,7 @@ Deno.test("the log gets outcomes: no relative time, no sum, nothing of what was 
       ["APPEND a 1", ["APPEND a 1"]],
       ["SETRANGE a 1 1", ["SETRANGE a 1 1"]],
       ["SET far v PXAT 9223372036854775807", ["SET far v PXAT 9223372036854775807"]],
-      ["GETEX far PXAT 9223372036854775807", ["PEXPIREAT far 9223372036854775000"]],
+      ["GETEX far PXAT 9223372036854775807", ["PEXPIREAT far 9223372036854775807"]],
     ];
     const logged = recordEffects(server.server.engine);
     for (const [line, expected] of steps) {
