@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { TestServer } from "../helpers/server.ts";
-import { missing, testUnless } from "../helpers/programs.ts";
-import { clientCommand, run, startRedis } from "./helpers.ts";
+import { testUnless } from "../helpers/programs.ts";
+import { clientCommand, run } from "./helpers.ts";
 import { hasTerminal, Terminal } from "./terminal.ts";
 
 const text = await Deno.readTextFile(new URL("../../docs/tutorial.md", import.meta.url));
@@ -25,14 +25,13 @@ Deno.test("the tutorial's session prints what the page shows", async () => {
   assertEquals(out.trimEnd().split("\n"), lines.filter((line) => !prompt.test(line)));
 });
 
-const reason = missing(["redis-server"]) ?? (hasTerminal() ? undefined : "no util-linux script on the PATH");
+const reason = hasTerminal() ? undefined : "no util-linux script on the PATH";
 
 testUnless(
   reason,
   "the tutorial's two terminals show what the page shows",
   async () => {
-    // The page is right for every server that has publish and subscribe.
-    await using server = await startRedis();
+    await using server = await TestServer.start();
     const start = () =>
       new Terminal(Deno.execPath(), [...client, "-p", String(server.port)], { MEMDB_HISTFILE: "/dev/null" });
     await using first = start();
