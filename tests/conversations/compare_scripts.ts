@@ -17,7 +17,7 @@ export function compareScripts(name: string, scripts: Scripts, programs = ["redi
           try {
             await compare(ours, theirs, steps, noIds);
             for (const client of new Set(steps.map(([client]) => client))) await compare(ours, theirs, [[client]]);
-            await compare(ours, theirs, [["end", "FLUSHALL", "DBSIZE"], ["end"]]);
+            await compare(ours, theirs, [["end", "FLUSHALL ASYNC", "DBSIZE"], ["end"]]);
           } catch (error) {
             throw new Error(`${title}: ${(error as Error).message}`, { cause: error });
           }

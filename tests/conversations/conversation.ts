@@ -77,7 +77,11 @@ export class Conversation {
 
   async #connect(): Promise<Listener> {
     const address = this.#address;
-    return new Listener("path" in address ? await Deno.connect(address) : await Deno.connect(address));
+    if ("path" in address) return new Listener(await Deno.connect(address));
+    const socket = await Deno.connect(address);
+    // A request that follows one without a reply must not wait until the system has acknowledged that one.
+    socket.setNoDelay(true);
+    return new Listener(socket);
   }
 
   /** Connects a client under a name. Clients that `say` names first are connected by it. */
