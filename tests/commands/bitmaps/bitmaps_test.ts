@@ -1,4 +1,4 @@
-/** The bit commands over the wire: by themselves, and the same commands to Redis. */
+/** The bit commands over the wire: on MemDB alone, and compared with Redis. */
 import { assertEquals } from "@std/assert";
 import { bitfieldCommands } from "../../../src/commands/bitmaps/bitfields.ts";
 import { bitmapCommands } from "../../../src/commands/bitmaps/bitmaps.ts";
@@ -43,7 +43,7 @@ Deno.test("what changes a bit is logged and announced, and nothing else is", () 
     ]);
   }));
 
-/** BITOP as a model: a bit of the result from the bits of the operands. */
+/** A model of BITOP: computes a bit of the result from the bits of the operands. */
 const OPERATIONS: Record<string, (bits: boolean[]) => boolean> = {
   AND: (bits) => bits.every(Boolean),
   OR: (bits) => bits.some(Boolean),

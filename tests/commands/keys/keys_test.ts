@@ -1,4 +1,4 @@
-/** The commands on keys over the wire: by themselves, and the same commands to Redis. */
+/** The commands on keys over the wire: on MemDB alone, and compared with Redis. */
 import { decode } from "../../helpers/decode.ts";
 import { assertEquals } from "@std/assert";
 import type { TestClient } from "../../helpers/client.ts";
@@ -14,7 +14,7 @@ function bulks(reply: string): string[] {
   return [...reply.matchAll(/\$\d+\r\n([^\r]*)\r\n/g)].map((match) => match[1]);
 }
 
-/** One whole walk by SCAN; `between` runs after each call. */
+/** One complete iteration by SCAN; `between` runs after each call. */
 async function scanAll(client: TestClient, options: string, between = () => Promise.resolve()): Promise<string[]> {
   const found: string[] = [];
   let cursor = "0";

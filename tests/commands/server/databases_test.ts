@@ -1,4 +1,4 @@
-/** The commands on whole databases over the wire: by themselves, and the same commands to Redis. */
+/** The commands on whole databases over the wire: on MemDB alone, and compared with Redis. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { recordEffects } from "../../helpers/effects.ts";
 import { differential } from "../../helpers/redis.ts";

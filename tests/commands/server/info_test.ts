@@ -1,4 +1,4 @@
-/** INFO: its sections and the fields that tools read. */
+/** INFO: its sections, and the fields that tools read. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { MEMDB_VERSION, REDIS_VERSION } from "../../../src/core/version.ts";
 import { humanBytes } from "../../../src/commands/server/info_stats.ts";
@@ -21,8 +21,8 @@ async function info(client: TestClient, ...sections: string[]): Promise<Record<s
 }
 
 /**
- * Fields that Redis has and MemDB leaves out, because they speak of what it does not have or cannot count: Redis's C
- * library, compiler, event loop, reply buffers and threads.
+ * Fields of Redis that MemDB leaves out, because they describe parts that it does not have or cannot measure: Redis's
+ * C library, compiler, event loop, reply buffers and threads.
  */
 const LEFT_OUT = new Set([
   "atomicvar_api",

@@ -1,4 +1,4 @@
-/** Transactions over the wire: by themselves, and the same commands to Redis. */
+/** Transactions over the wire: on MemDB alone, and compared with Redis. */
 import { assert, assertEquals } from "@std/assert";
 import { transactionCommands } from "../../../src/commands/transactions/transactions.ts";
 import { recordEffects } from "../../helpers/effects.ts";
@@ -96,7 +96,7 @@ differential("transactions reply as in Redis", async (pair) => {
   }
 });
 
-/** What another client does between WATCH a and EXEC, and whether that is a change of `a`. */
+/** Commands of another client between WATCH a and EXEC, and whether each counts as a change of `a`. */
 const CHANGES: readonly (readonly [string[], boolean])[] = [
   [["SET a 1"], true],
   [["SET b 1"], false],
