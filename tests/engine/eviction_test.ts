@@ -1,4 +1,4 @@
-/** Eviction: what goes when memory is short, under each policy. */
+/** Eviction: which keys are removed when memory is short, under each policy. */
 import { assert, assertEquals } from "@std/assert";
 import { type Clock, ManualClock } from "../../src/core/clock.ts";
 import type { Engine } from "../../src/engine/engine.ts";
@@ -17,7 +17,10 @@ interface Filled {
   clock: ManualClock;
 }
 
-/** An engine with keys whose use `use` decides: key i is set at second i / 100. `deadline` gives some a deadline. */
+/**
+ * An engine with keys whose use is defined by `use`: key i is set at second i / 100. `deadline` gives some keys a
+ * deadline.
+ */
 function fill(policy: string, deadline: (i: number) => number): Filled {
   const clock = new ManualClock(START_MS);
   const engine = createEngine(clock, { "maxmemory-policy": policy, "lfu-log-factor": "0" });
@@ -31,7 +34,7 @@ function fill(policy: string, deadline: (i: number) => number): Filled {
   return { engine, clock };
 }
 
-/** Evicts about half of the data, as many calls as it takes; says which keys are left. */
+/** Evicts about half of the data, with as many calls as needed; returns which keys are left. */
 function evictHalf(engine: Engine): boolean[] {
   const { store, settings } = engine;
   settings.set("maxmemory", String(Math.floor(store.arena.usedBytes / 2)));
@@ -40,7 +43,7 @@ function evictHalf(engine: Engine): boolean[] {
   return Array.from({ length: KEYS }, (_, i) => findKey(store.databases[i % 2], `key:${i}`) !== 0);
 }
 
-/** Share of the keys in [from, to) that are left. */
+/** Fraction of the keys in [from, to) that are left. */
 function shareLeft(left: readonly boolean[], from: number, to: number): number {
   return left.slice(from, to).filter(Boolean).length / (to - from);
 }
@@ -55,7 +58,7 @@ Deno.test("allkeys-lru evicts what has not been used for long", () => {
 Deno.test("a key that is used after it was sampled is not evicted for its past", () => {
   const { engine, clock } = fill("allkeys-lru", () => NEVER);
   const { store } = engine;
-  // The pool holds old keys after this.
+  // After this the pool holds old keys.
   engine.settings.set("maxmemory", String(store.arena.usedBytes - 4000));
   assert(engine.makeRoom());
   clock.advance(60_000);

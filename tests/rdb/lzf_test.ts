@@ -4,7 +4,7 @@ import { compress, decompress, isPossibleLength } from "../../src/rdb/lzf.ts";
 import { oneIn, property, randomBytes } from "../helpers/property.ts";
 import type { SeededRandom } from "../../src/core/random.ts";
 
-/** Bytes with repetitions near and far, of few values or many. */
+/** Bytes with near and far repetitions, with few or many different values. */
 function compressible(random: SeededRandom): Uint8Array {
   const values = 1 + random.below(oneIn(random, 3) ? 256 : 4);
   const bytes = randomBytes(random, random.below(20_000)).map((byte) => byte % values);

@@ -1,4 +1,4 @@
-/** Memory for replies: what the pools keep, and what goes back to the system. */
+/** Memory for replies: what the pools retain, and what they return to the system. */
 import { assertEquals, assertThrows } from "@std/assert";
 import {
   CHUNK_BYTES,
@@ -9,7 +9,7 @@ import {
   trimChunks,
 } from "../../src/resp/chunks.ts";
 
-/** The pools of all larger sizes are empty after this. */
+/** After this the pools of all larger sizes are empty. */
 function emptyPools(): void {
   for (let i = 0; i < 40; i++) trimChunks();
 }

@@ -8,7 +8,7 @@ const bytes = (text: string) => Uint8Array.from(text, (char) => char.charCodeAt(
 const string = (text: string): Reply => ({ type: "string", bytes: bytes(text) });
 const integer = (value: number): Reply => ({ type: "integer", value: BigInt(value) });
 
-/** Everything that comes out when the chunks go in one after the other. */
+/** All decoded values when the chunks are fed one after the other. */
 function decode(chunks: readonly Uint8Array[]): Reply[] {
   const decoder = new ReplyDecoder();
   const replies: Reply[] = [];

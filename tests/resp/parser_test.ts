@@ -8,7 +8,7 @@ import { property } from "../helpers/property.ts";
 
 const bytes = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0));
 
-/** Puts bytes into a parser in pieces that end at `cuts`, and collects the requests, some of them parsed `ahead`. */
+/** Feeds bytes to a parser in pieces that end at `cuts`, and collects the requests, some of them parsed `ahead`. */
 function feed(parser: RequestParser, data: Uint8Array, cuts: readonly number[], ahead: Request[] = []): string[][] {
   const requests: string[][] = [];
   let at = 0;

@@ -4,7 +4,7 @@ import { quoteWord, splitWords } from "../../src/settings/config_file.ts";
 import { NOTIFY_BITS } from "../../src/settings/kinds.ts";
 import { allSettings, camelCase } from "../../src/settings/table.ts";
 
-/** What CONFIG SET would answer, or the text in force afterwards. */
+/** The error reply of CONFIG SET, or the new text of the setting. */
 function change(settings: Settings, name: string, text: string, local = true): string {
   try {
     settings.change([[name, text]], local);

@@ -1,4 +1,7 @@
-/** The packed block against an array of strings: every encoding, both directions, and the bytes of Redis's listpack. */
+/**
+ * The packed block compared with an array of strings: every encoding, both directions, and the bytes of Redis's
+ * listpack.
+ */
 import { assertEquals } from "@std/assert";
 import { fromLatin1, latin1 } from "../../../src/core/bytes.ts";
 import { Arena, type BodyRef } from "../../../src/store/memory/arena.ts";

@@ -1,4 +1,4 @@
-/** The set against a Set of strings, over every encoding and across every conversion. */
+/** The set compared with a Set of strings, in every encoding and across every conversion. */
 import { assert, assertEquals } from "@std/assert";
 import { fromLatin1, latin1, utf8 } from "../../../src/core/bytes.ts";
 import { SeededRandom } from "../../../src/core/random.ts";
@@ -15,7 +15,7 @@ function setUp(): { store: Store; sets: MemberSet } {
   return { store, sets };
 }
 
-/** Puts the set at hand back into its record, and checks it, and everything else, against the model. */
+/** Stores the open set back into its record, and checks it, and everything else, against the model. */
 function checkAll(store: Store, sets: MemberSet, ref: RecordRef, model: Set<string>): void {
   const [db] = store.databases;
   const { encoding, body } = sets;
