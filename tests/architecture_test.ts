@@ -131,7 +131,7 @@ Deno.test("libraries come by the names that deno.json maps, and from the runtime
   assertEquals(wrong, []);
 });
 
-Deno.test("every file says at its head what it owns", () => {
+Deno.test("every file states its responsibility at its head", () => {
   assertEquals(all.filter(({ text }) => !/^\/\*\*\s+\S/.test(text)).map(({ path }) => path), []);
 });
 

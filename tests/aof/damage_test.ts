@@ -59,7 +59,7 @@ Deno.test("a file cut anywhere loads up to the last whole group", async () => {
   }
 });
 
-Deno.test("any flipped bit in what was synced is found, and the file refused", async () => {
+Deno.test("any flipped bit in synced data is found, and the file refused", async () => {
   const file = sealedFile(ASSORTED, true);
   const last = file.groupEnds.length - 2;
   for (let bit = 0; bit < file.bytes.length * 8; bit++) {
@@ -77,7 +77,7 @@ Deno.test("any flipped bit in what was synced is found, and the file refused", a
   }
 });
 
-Deno.test("any flipped bit in what was never synced costs what follows and nothing else", async () => {
+Deno.test("any flipped bit in data never synced costs only the data after it", async () => {
   const file = sealedFile(ASSORTED, false);
   for (let bit = 0; bit < file.bytes.length * 8; bit++) {
     const damaged = file.bytes.slice();
@@ -142,7 +142,7 @@ function damage(random: SeededRandom, whole: Uint8Array): Uint8Array {
   return bytes;
 }
 
-Deno.test("whatever a disk does to a file, nothing but its right beginning is loaded", async () => {
+Deno.test("after any damage by a disk, only an intact prefix of the file is loaded", async () => {
   await property(300, async (random) => {
     const file = sealedFile(randomGroups(random), random.below(2) === 0);
     const damaged = damage(random, file.bytes);
@@ -347,7 +347,7 @@ Deno.test("random damage gives the state of a prefix, or a refusal that names th
   });
 });
 
-Deno.test("what may be dropped depends on the policy under which it was written", async () => {
+Deno.test("the policy under which data was written decides whether it may be dropped", async () => {
   for (const [policy, middle] of [["always", true], ["everysec", false], ["no", true]] as const) {
     const folder = await Deno.makeTempDir();
     const path = `${folder}/db.aof`;

@@ -135,7 +135,7 @@ function change(node: Node, random: SeededRandom): void {
   }
 }
 
-Deno.test("a rewritten file holds what the store holds, whatever happens meanwhile", async () => {
+Deno.test("a rewritten file holds the data of the store, whatever commands run meanwhile", async () => {
   await property(2, async (random, seed) => {
     const source = await Node.start(new SimulatedDisk(new Seeded(seed)), {
       appendonly: "no",

@@ -92,7 +92,7 @@ for (const source of SERVERS) {
     }));
 }
 
-Deno.test("when the folder has changed since it was loaded, nobody can say which is newer", () =>
+Deno.test("when the folder has changed since it was loaded, the start is refused, because either may be newer", () =>
   inFolder("servers/redis-8.6", ["appendonlydir"], async (folder) => {
     await withServer(folder, { appendonly: "yes" }, async (client) => void await client.run("SET a 1"));
     const increment = `${folder}/appendonlydir/appendonly.aof.2.incr.aof`;

@@ -9,7 +9,7 @@ const covers = (area: Area, hash: number) => area.ranges().filter(({ from, to })
 const share = (area: Area) =>
   area.ranges().reduce((sum, { from, to }) => sum + (from < 2 ** 52 ? to - from : 0), 0) / 2 ** 52;
 
-Deno.test("a circle has what is near, and a box what is beside", () => {
+Deno.test("a circle contains places by distance, and a box by width and height", () => {
   const circle = Area.circle(15, 37, 200_000), box = Area.box(15, 37, 400_000, 400_000);
   assertEquals(Math.round(circle.distanceTo(15.087269, 37.502669)), 56441);
   assertEquals(circle.distanceTo(17, 38.7), NaN);

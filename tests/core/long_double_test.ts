@@ -60,7 +60,7 @@ Deno.test("the largest numbers keep their 4933 digits, and overflow is not finit
   assertEquals(sum("inf", "-inf"), "not finite");
 });
 
-Deno.test("what Redis does not take for a float is none", () => {
+Deno.test("a text that Redis refuses as a float is refused", () => {
   const texts = ["", " 1", "1 ", "1e", "1e+", ".", "+", "nan", "nan(1)", "infin", "0x", "0x.p1", "0x1p", "1_0", "1,5"];
   texts.push(
     "5\0",

@@ -172,7 +172,7 @@ Deno.test("plain decimals of any length are read as the nearest double", () =>
     }
   }));
 
-Deno.test("what is no number, or beyond doubles, is no float", () => {
+Deno.test("a text that is no number, or beyond doubles, is no float", () => {
   const texts = ["", " 1", "1 ", "1e", "1e+", ".", "-", "nan", "infin", "0x", "0x.p1", "0x1p", "1_0", "1,5", "1\0"];
   texts.push("1e400", "-1e400", "1e-400", "0x1p-1075", "0x1p1024", "0x1p99999999999", "1e99999999999", "--1", "1.2.3");
   for (const text of texts) assertEquals(within(parseDouble, text), undefined, text);

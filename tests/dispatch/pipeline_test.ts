@@ -72,7 +72,7 @@ function filling(): string[][] {
   return fill;
 }
 
-Deno.test("a pipeline replies what its commands reply one by one", async () => {
+Deno.test("a pipeline gives the same replies as its commands one by one", async () => {
   await property(2, async (random) => {
     const seed = random.below(2 ** 31);
     await withServer(async (one) => {

@@ -221,7 +221,7 @@ Deno.test(`${subject} says what is wrong with a request and closes`, async () =>
   assertEquals(await server.command("PING"), "+PONG\r\n");
 });
 
-Deno.test(`${subject} allocates nothing for what a client only announces`, async () => {
+Deno.test(`${subject} allocates nothing for a length that a client only announces`, async () => {
   await using server = await ServerProcess.start([]);
   const witness = await server.connect();
   const before = await info(witness, "memory", "used_memory_rss");

@@ -61,7 +61,7 @@ testWith(
   },
 );
 
-unixTest(`${subject} writes its file anew when somebody removed it`, async () => {
+unixTest(`${subject} writes its file again after it was removed`, async () => {
   await using folder = new Folder();
   const flags = ["--aofpath", folder.file("db.aof")];
   await using server = await ServerProcess.start(flags);

@@ -137,7 +137,7 @@ Deno.test("a client that does not read is held back, then served in order to the
     assertEquals(engine.clientMemory.outputBytes, 0);
   }));
 
-Deno.test("a reply that exceeds the output limit ends the client at once, and what made it", () =>
+Deno.test("a reply that exceeds the output limit ends the client and the running command at once", () =>
   withServer(async (control, server) => {
     const { engine } = server.server;
     await control.command("CONFIG", "SET", "client-output-buffer-limit", "normal 1mb 0 0");

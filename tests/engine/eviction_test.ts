@@ -48,7 +48,7 @@ function shareLeft(left: readonly boolean[], from: number, to: number): number {
   return left.slice(from, to).filter(Boolean).length / (to - from);
 }
 
-Deno.test("allkeys-lru evicts what has not been used for long", () => {
+Deno.test("allkeys-lru evicts the keys unused for the longest time", () => {
   const { engine } = fill("allkeys-lru", () => NEVER);
   const left = evictHalf(engine);
   assert(shareLeft(left, 0, KEYS / 4) < 0.1);
@@ -74,7 +74,7 @@ Deno.test("a key that is used after it was sampled is not evicted for its past",
   assert(shareLeft(left, KEYS / 4, KEYS / 2) < 0.1);
 });
 
-Deno.test("allkeys-lfu evicts what is used seldom", () => {
+Deno.test("allkeys-lfu evicts the keys that are used least often", () => {
   const { engine } = fill("allkeys-lfu", () => NEVER);
   const { store } = engine;
   for (let i = 0; i < KEYS; i += 4) {
@@ -87,7 +87,7 @@ Deno.test("allkeys-lfu evicts what is used seldom", () => {
   assert(shareLeft(seldom, 0, seldom.length) < 0.5);
 });
 
-Deno.test("volatile-ttl evicts what would expire soonest", () => {
+Deno.test("volatile-ttl evicts the keys that expire soonest", () => {
   const { engine } = fill("volatile-ttl", (i) => START_MS + 1e9 + ((i * 7919) % KEYS) * 1000);
   const left = evictHalf(engine);
   const byDeadline = Array.from({ length: KEYS }, (_, i) => i).sort((a, b) => (a * 7919) % KEYS - (b * 7919) % KEYS);
@@ -245,7 +245,7 @@ Deno.test("a command that needs memory is refused when there is none, one that g
     assertEquals(await client.run("SET b 1"), "+OK\r\n");
   }, { settings: { databases: "1" } }));
 
-Deno.test("a cache over the wire stays within its memory and keeps what is used", () =>
+Deno.test("a cache over the wire stays within its memory and keeps the keys in use", () =>
   withServer(async (client, { server }) => {
     const limit = server.engine.store.arena.usedBytes + 300_000;
     await client.command("CONFIG", "SET", "maxmemory", limit, "maxmemory-policy", "allkeys-lfu");

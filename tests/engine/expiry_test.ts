@@ -171,7 +171,7 @@ Deno.test("the cycle rests while it is switched off and while a file loads", () 
   assertEquals(passive.store.databases[0].size, 1);
 });
 
-Deno.test("what the cycle deletes is logged as deleted and announced as expired", () => {
+Deno.test("a key that the cycle deletes is logged as deleted and announced as expired", () => {
   const engine = createEngine(new ManualClock(START_MS));
   setString(engine.store.databases[3], "a", "v", START_MS - 1);
   const logged = recordEffects(engine), events = recordEvents(engine);

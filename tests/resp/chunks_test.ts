@@ -24,7 +24,7 @@ Deno.test("a chunk has the smallest size that is enough", () => {
   assertThrows(() => takeChunk(CHUNK_BYTES_MAX + 1), RangeError);
 });
 
-Deno.test("pools are bounded, and what they do not take loses its memory at once", () => {
+Deno.test("pools are bounded, and chunks that they do not take are released at once", () => {
   emptyPools();
   const before = pooledBytes();
   const chunks = Array.from({ length: 100 }, () => takeChunk(CHUNK_BYTES_MAX));

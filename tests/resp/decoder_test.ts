@@ -97,7 +97,7 @@ Deno.test("an announced length reserves no memory", () => {
   assertEquals(decoder.next(), undefined);
 });
 
-Deno.test("what is not RESP is a protocol error that names it", () => {
+Deno.test("bytes that are not RESP are a protocol error that names them", () => {
   const wrong: [string, string][] = [
     ["x\r\n", 'Protocol error, got "x" as reply type byte'],
     ["\x01", 'Protocol error, got "\\x01" as reply type byte'],

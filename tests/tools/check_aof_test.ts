@@ -130,7 +130,7 @@ Deno.test("--truncate-to takes a time where the file has timestamps", async () =
   assertStringIncludes(text, "holds no timestamps");
 });
 
-Deno.test("--reseal accepts what was changed by hand", async () => {
+Deno.test("--reseal accepts a file edited by hand", async () => {
   using folder = new Folder();
   const edited = concatBytes([commands("SET first 0"), flipped(SEALED.groupEnds[1] + 52)]);
   folder.write(edited);

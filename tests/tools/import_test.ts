@@ -76,7 +76,7 @@ Deno.test("a snapshot of Valkey 9 is taken, its stream named and counted", () =>
     });
   }));
 
-Deno.test("a log with scripts is refused for what it is, not as damaged", () =>
+Deno.test("a log with scripts is refused as such, not as damaged", () =>
   inFolder(async (folder) => {
     const [status, line] = await importFrom(fixture("aof-with-eval.aof"), folder);
     assertEquals(status, "1");

@@ -64,7 +64,7 @@ Deno.test("RESP is read, an append-only file with its checksums too", async () =
   await refused(resp.replace("$1\r\na", "$1\r\nab"), "byte 14: argument 1 is longer or shorter than announced");
 });
 
-Deno.test("JSON makes strings and lists of what stands there", () =>
+Deno.test("JSON values become strings and lists", () =>
   seeded(
     `{
   "name": "Ada \\u00e9\\n", "n": 10, "float": 1.50, "big": 123456789012345678901234567890, "on": true, "off": false,

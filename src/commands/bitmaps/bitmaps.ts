@@ -18,7 +18,7 @@ const notTakesOne = "ERR BITOP NOT must be called with a single source key.";
 export const bitmapCommands: readonly CommandSpec[] = [
   {
     name: "setbit",
-    summary: "Sets or clears a bit of a string, which grows to hold it, and returns what the bit was.",
+    summary: "Sets or clears a bit of a string, which grows to hold it, and returns the old bit.",
     since: "2.2.0",
     group: "bitmap",
     complexity: "O(1)",

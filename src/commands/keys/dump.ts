@@ -38,7 +38,7 @@ export const dumpCommands: readonly CommandSpec[] = [
   {
     ...RESTORE,
     name: "restore",
-    summary: "Creates a key from what DUMP returned.",
+    summary: "Creates a key from a payload that DUMP returned.",
     since: "2.6.0",
     flags: ["write", "denyoom"],
   },

@@ -129,7 +129,7 @@ export const keyCommands: readonly CommandSpec[] = [
   },
   {
     name: "rename",
-    summary: "Gives a key another name, replacing what is there.",
+    summary: "Gives a key another name, replacing any key of that name.",
     since: "1.0.0",
     group: "generic",
     complexity: "O(1)",

@@ -76,7 +76,7 @@ export const listEndCommands: readonly CommandSpec[] = [
   },
   {
     name: "lpop",
-    summary: "Removes the first element of a list, or several, and returns what it removed.",
+    summary: "Removes the first element of a list, or several, and returns the removed elements.",
     since: "1.0.0",
     group: "list",
     complexity: "O(N) for N elements returned",
@@ -89,7 +89,7 @@ export const listEndCommands: readonly CommandSpec[] = [
   },
   {
     name: "rpop",
-    summary: "Removes the last element of a list, or several, and returns what it removed.",
+    summary: "Removes the last element of a list, or several, and returns the removed elements.",
     since: "1.0.0",
     group: "list",
     complexity: "O(N) for N elements returned",

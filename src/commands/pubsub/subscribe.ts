@@ -20,7 +20,7 @@ export const subscribeCommands: readonly CommandSpec[] = [
   {
     ...SUBSCRIBING,
     name: "subscribe",
-    summary: "Subscribes to channels: what is published to them arrives as messages.",
+    summary: "Subscribes to channels and receives the messages published to them.",
     since: "2.0.0",
     complexity: "O(N) with N channels",
     syntax: "channel [channel ...]",
@@ -56,7 +56,7 @@ export const subscribeCommands: readonly CommandSpec[] = [
   {
     ...SUBSCRIBING,
     name: "ssubscribe",
-    summary: "Subscribes to shard channels: what SPUBLISH sends to them arrives as messages.",
+    summary: "Subscribes to shard channels and receives the messages that SPUBLISH sends to them.",
     since: "7.0.0",
     complexity: "O(N) with N shard channels",
     keys: SHARD_CHANNELS,

@@ -66,7 +66,7 @@ export const introspectCommands: readonly CommandSpec[] = [{
     {
       ...COMMON,
       name: "getkeysandflags",
-      summary: "Returns the keys of a full command and what it does with them.",
+      summary: "Returns the keys of a full command and how it accesses them.",
       since: "7.0.0",
       complexity: "O(N) where N is the number of arguments of the command",
       arity: -3,

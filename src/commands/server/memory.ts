@@ -45,7 +45,7 @@ export const memoryCommands: readonly CommandSpec[] = [{
     {
       ...COMMON,
       name: "purge",
-      summary: "Frees at once what deleted values still hold.",
+      summary: "Frees the memory of deleted values at once.",
       complexity: "O(N) where N is the number of blocks that wait to be freed",
       tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
       handler: purge,

@@ -119,7 +119,7 @@ export const setCommands: readonly CommandSpec[] = [
   },
   {
     name: "spop",
-    summary: "Removes a member at random, or several, and returns what it removed.",
+    summary: "Removes a member at random, or several, and returns the removed members.",
     since: "1.0.0",
     group: "set",
     complexity: "O(1) for each member returned",

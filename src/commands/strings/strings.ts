@@ -37,7 +37,7 @@ export const stringCommands: readonly CommandSpec[] = [
   },
   {
     name: "set",
-    summary: "Sets a key to a string, whatever it held before; on a condition and with an expire time if asked to.",
+    summary: "Sets a key to a string, replacing any old value; optionally on a condition and with an expire time.",
     since: "1.0.0",
     group: "string",
     complexity: "O(1)",

@@ -21,7 +21,7 @@ Deno.test("bits are set, counted and found", () =>
     assertEquals(await client.run("STRLEN b"), ":13\r\n");
   }));
 
-Deno.test("what changes a bit is logged and announced, and nothing else is", () =>
+Deno.test("only commands that change a bit are logged and announced", () =>
   withServer(async (client, { server }) => {
     const logged = recordEffects(server.engine), events = recordEvents(server.engine);
     const lines = [

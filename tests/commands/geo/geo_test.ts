@@ -49,7 +49,7 @@ Deno.test("places on the edges of the map are found from both sides", () =>
     assertEquals(all.toSorted(), ["a", "b", "c", "d", "e", "f"]);
   }));
 
-Deno.test("what is logged is the scores, and what changed nothing is not logged", () =>
+Deno.test("the log contains the scores, and no command without a change", () =>
   withServer(async (client, { server }) => {
     const logged: string[] = [];
     server.engine.effects.listen({

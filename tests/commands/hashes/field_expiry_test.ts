@@ -126,7 +126,7 @@ inBothEncodings("deadlines of fields go with the hash, wherever it goes", async 
   await client.run("FLUSHALL");
 });
 
-Deno.test("relative times are logged as what they meant, and the past as a deletion", () =>
+Deno.test("relative times are logged as absolute ones, and past times as a deletion", () =>
   withServer(async (client, { server }) => {
     const logged = recordEffects(server.engine);
     for (

@@ -34,7 +34,7 @@ Deno.test("values of any length are kept in every encoding", () =>
     assertEquals(await client.run("DEL h c"), ":2\r\n");
   }));
 
-Deno.test("what is logged is the request, but the sum of HINCRBYFLOAT; what changed nothing is not logged", () =>
+Deno.test("the log contains the request, the sum for HINCRBYFLOAT, and no command without a change", () =>
   withServer(async (client, { server }) => {
     const logged = recordEffects(server.engine);
     for (

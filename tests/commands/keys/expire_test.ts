@@ -173,7 +173,7 @@ Deno.test("deadlines are announced by Redis's names", () =>
     assertEquals(events, ["0: g expire a", "0: g persist a", "0: g del a", "0: g expire b", "0: x expired b"]);
   }, PASSIVE));
 
-Deno.test("while a file loads, a deadline in the past is kept: the file says itself what was deleted", () =>
+Deno.test("while a file loads, a deadline in the past is kept, because the file contains the deletions", () =>
   withServer(async (client, { server }) => {
     await client.run("MSET a 1 b 2");
     const release = server.engine.holdExpiry(ExpiryMode.KEEP);

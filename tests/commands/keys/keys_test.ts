@@ -162,7 +162,7 @@ Deno.test("renaming, copying and moving carry the deadline along", () =>
     assertEquals(await client.run("PTTL c"), ":-1\r\n");
   }));
 
-Deno.test("what changes keys is logged as it came, what changes nothing is not", () =>
+Deno.test("commands that change keys are logged as received, others are not", () =>
   withServer(async (client, { clock, server }) => {
     await client.run("MSET a 1 b 2 c 3 d 4");
     await client.run("SET old 1 PX 10");

@@ -40,7 +40,7 @@ Deno.test("an element moves between lists, and round within one", () =>
     assertEquals(await client.run("LMOVE b a LEFT LEFT"), `$100000\r\n${large}\r\n`);
   }));
 
-Deno.test("LMPOP is logged as the pop that it was, and what changed nothing is not logged", () =>
+Deno.test("LMPOP is logged as the resulting pop, and commands without a change are not logged", () =>
   withServer(async (client, { server }) => {
     const logged: string[] = [];
     server.engine.effects.listen({

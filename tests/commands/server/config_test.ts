@@ -50,14 +50,14 @@ Deno.test("CONFIG SET takes text in UTF-8, and says so in errors", () =>
     );
   }));
 
-Deno.test("CONFIG RESETSTAT forgets what INFO counts", () =>
+Deno.test("CONFIG RESETSTAT resets the counters of INFO", () =>
   withServer(async (client, { server }) => {
     await client.run("CONFIG GET timeout");
     assertEquals(await client.run("CONFIG RESETSTAT"), "+OK\r\n");
     assertEquals(server.executor.table.named("config|get")!.stats.calls, 0);
   }));
 
-Deno.test("CONFIG RESETSTAT forgets what expired, keys as well as fields of hashes", () =>
+Deno.test("CONFIG RESETSTAT resets the counters of expired keys and hash fields", () =>
   withServer(async (client, { clock }) => {
     await client.run("SET key value PX 1");
     await client.run("HSET hash short 1 long 2");

@@ -20,7 +20,7 @@ Deno.test("FLUSHDB empties one database, FLUSHALL all", () =>
     assertEquals(await client.run("TTL a"), ":-1\r\n");
   }));
 
-Deno.test("what a flushed database held is freed in slices", () =>
+Deno.test("the memory of a flushed database is freed in slices", () =>
   withServer(async (client, { server }) => {
     const { store } = server.engine;
     for (let i = 0; i < 30_000; i += 1000) {

@@ -68,7 +68,7 @@ redisTest("the fields of a file that is appended to are Redis's", () =>
     });
   }));
 
-Deno.test("INFO tells what clients look for", () =>
+Deno.test("INFO has the fields that clients read", () =>
   withServer(async (client, server) => {
     await client.run("SELECT 2");
     await client.run("SET a b");
@@ -155,7 +155,7 @@ Deno.test("bytes are shown to people as Redis shows them", () => {
   ]);
 });
 
-Deno.test("what the expiry cycle removes counts as active, and what a command finds does not", () =>
+Deno.test("keys removed by the expiry cycle count as active, and those found by a command do not", () =>
   withServer(async (client, { clock, server: { engine } }) => {
     const counts = async () => {
       const { Stats } = await info(client, "stats");
@@ -207,7 +207,7 @@ Deno.test("the peak of memory has a time", () =>
     assertEquals(Memory.used_memory_peak_time, String(TEST_START_MS / 1000 + 5));
   }));
 
-Deno.test("CLIENT INFO tells what a client has sent, received and run", () =>
+Deno.test("CLIENT INFO counts the bytes sent and received and the commands of a client", () =>
   withServer(async (client) => {
     await client.run("PING");
     await client.run("NOTHING");

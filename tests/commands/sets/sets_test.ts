@@ -52,7 +52,7 @@ Deno.test("members are there once, and integers come in order", () =>
     assertEquals(await client.run("EXISTS s"), ":0\r\n");
   }));
 
-Deno.test("what was chosen at random is logged as what it was", () =>
+Deno.test("random choices are logged as their results", () =>
   withServer(async (client, { server }) => {
     const logged = recordEffects(server.engine);
     await client.run("SADD s a b c d e");
@@ -85,7 +85,7 @@ Deno.test("a large SPOP is logged in pieces that make one unit", () =>
     assertEquals(await client.run("SCARD s"), ":500\r\n");
   }));
 
-Deno.test("what changes nothing is not logged, and the rest is logged as it came", () =>
+Deno.test("commands without a change are not logged, and others are logged as received", () =>
   withServer(async (client, { server }) => {
     await client.run("SADD a 1 2 3");
     await client.run("SADD b 2 3 4");
@@ -157,7 +157,7 @@ Deno.test("SPOP and SRANDMEMBER choose every member alike", () =>
     }
   }));
 
-Deno.test("SSCAN meets what stays, while the set grows and shrinks", () =>
+Deno.test("SSCAN visits every member that stays, while the set grows and shrinks", () =>
   withServer(async (client) => {
     const staying = numbered(500, "s"), coming = numbered(5000, "c");
     await addMany(client, "s", staying);

@@ -22,7 +22,7 @@ Deno.test("elements come back in the order of their scores, then of their member
     assertEquals(words(await client.run("ZPOPMAX z 2")), ["9", "10", "b", "2"]);
   }));
 
-Deno.test("what is logged is the outcome, and what changed nothing is not logged", () =>
+Deno.test("the log contains the result of a command, and no command without a change", () =>
   withServer(async (client, { server }) => {
     const logged: string[] = [];
     server.engine.effects.listen({

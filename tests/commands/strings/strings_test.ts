@@ -48,7 +48,7 @@ Deno.test("SET replaces whatever a key held, and its deadline", () =>
     ]);
   }));
 
-Deno.test("SET takes its options in any order and case, and refuses what contradicts", () =>
+Deno.test("SET takes its options in any order and case, and refuses contradictions", () =>
   withServer(async (client) => {
     await script(client, [
       ["SET k v XX", NULL],
@@ -326,7 +326,7 @@ Deno.test("no string grows beyond proto-max-bulk-len", () =>
     ]);
   }, { settings: { "proto-max-bulk-len": "1mb" } }));
 
-Deno.test("LCS finds what Redis finds, in all its forms", () =>
+Deno.test("LCS gives the same replies as Redis, with all options", () =>
   withServer(async (client) => {
     await client.run("MSET a ohmytext b mynewtext long 0");
     await client.command("SETRANGE", "long", 600_000, "x");
@@ -355,7 +355,7 @@ Deno.test("LCS finds what Redis finds, in all its forms", () =>
     assertEquals(await client.run("LCS a b IDX"), `%2\r\n${matches}`);
   }));
 
-Deno.test("the log gets outcomes: no relative time, no sum, nothing of what was only asked", () =>
+Deno.test("the log contains results: absolute times, no additions, no options that only affect the reply", () =>
   withServer(async (client, server) => {
     const at = (ms: number) => TEST_START_MS + ms;
     const steps: [string, string[]][] = [

@@ -166,7 +166,7 @@ Deno.test("a key that passes its deadline has changed, but not if it had passed 
   });
 });
 
-Deno.test("a transaction is logged as one unit, and only what changed something", async () => {
+Deno.test("a transaction is logged as one unit with the commands that changed data", async () => {
   await withServer(async (client, server) => {
     const logged = recordEffects(server.server.engine);
     for (const line of ["MULTI", "GET a", "SET a 1", "SELECT 1", "INCR b", "LPUSH b x", "EXEC"]) await client.run(line);

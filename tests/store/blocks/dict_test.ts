@@ -220,7 +220,7 @@ Deno.test("a scan of a dictionary at rest visits every record exactly once", () 
   }
 });
 
-Deno.test("a scan visits what is there from the first call to the last, through growth and shrinking", async () => {
+Deno.test("a scan visits every key that stays from the first call to the last, through growth and shrinking", async () => {
   await property(12, (random) => {
     const subject = new Subject();
     const stable = new Set<string>();

@@ -84,7 +84,7 @@ function assertWalks(
   }
 }
 
-Deno.test("the index does what a sorted array does, however it grows and shrinks", () =>
+Deno.test("the index behaves like a sorted array, while it grows and shrinks", () =>
   property(6, (random) => {
     const records = new Records();
     const ordered = new Ordered(records.arena);

@@ -46,7 +46,7 @@ function randomMember(random: SeededRandom, range: number): string {
   return String(i).padEnd(length, "x");
 }
 
-Deno.test("a table holds what a set holds, while it grows and shrinks", () =>
+Deno.test("a table behaves like a set, while it grows and shrinks", () =>
   property(30, (random) => {
     const arena = new Arena(), tables = new PageTable(arena, false);
     const table = tables.create();
@@ -299,7 +299,7 @@ function randomValue(random: SeededRandom): string {
   return String.fromCharCode(97 + random.below(26)).repeat(oneIn(random, 100) ? 70_000 : length);
 }
 
-Deno.test("a table of pairs holds what a Map holds, whatever lies in pages and whatever outside", () =>
+Deno.test("a table of pairs behaves like a Map, with values in pages and outside", () =>
   property(30, (random) => {
     const pairs = new Pairs();
     const range = pick(random, [1, 30, 1000]);
@@ -346,7 +346,7 @@ Deno.test("values that are overwritten by others of any length leave no room beh
     assert(pairs.tables.sizeBytes(pairs.table, 0) < bytes * 2.2);
   }));
 
-Deno.test("approaching changes nothing, whatever is there and whatever not", () => {
+Deno.test("prefetching changes nothing, for present and missing keys", () => {
   const random = new SeededRandom(3);
   const pairs = new Pairs();
   const hashes = new Int32Array(16);

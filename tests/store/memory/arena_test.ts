@@ -38,7 +38,7 @@ function randomSize(random: SeededRandom): number {
   return oneIn(random, 4) ? pick(random, EDGES) : random.below(3 << 20);
 }
 
-Deno.test("a block of every size holds what is asked for, and all of them come back", () => {
+Deno.test("a block of every size holds the requested bytes, and all blocks are released", () => {
   const arena = new Arena();
   const sizes = [...EDGES];
   for (let size = 0; size <= 70000; size += size < 300 ? 1 : 61) sizes.push(size);

@@ -224,7 +224,7 @@ for (
     9000,
   ]]
 ) {
-  Deno.test(`a list with the limit ${limit} stays what an array is, whatever is done to it`, () => {
+  Deno.test(`a list with the limit ${limit} equals an array after random operations`, () => {
     return property(3, (random) => randomRun(random, limit, steps, largest));
   });
 }

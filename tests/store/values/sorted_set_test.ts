@@ -79,7 +79,7 @@ function randomMember(random: SeededRandom): string {
 }
 
 for (const limit of [0, 20, 128]) {
-  Deno.test(`a set with up to ${limit} packed elements does what a map does`, () =>
+  Deno.test(`a set with up to ${limit} packed elements behaves like a map`, () =>
     property(3, (random) => {
       const fixture = new Fixture(random);
       const { store } = fixture;
@@ -152,7 +152,7 @@ for (const limit of [0, 20, 128]) {
     }));
 }
 
-Deno.test("elements leave a large set at either end in order, whatever comes and goes meanwhile", () =>
+Deno.test("elements leave a large set at either end in order, while others are added and removed", () =>
   property(2, (random) => {
     const fixture = new Fixture(random);
     const { set, store } = fixture;
@@ -199,7 +199,7 @@ Deno.test("elements leave a large set at either end in order, whatever comes and
     }
   }));
 
-Deno.test("what is collected in any order comes out in order, packed only where it may be", () =>
+Deno.test("elements collected in any order are sorted, and packed only where allowed", () =>
   property(10, (random) => {
     const fixture = new Fixture(random);
     const { set, store, db } = fixture;
