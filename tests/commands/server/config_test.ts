@@ -113,7 +113,7 @@ Deno.test("CONFIG SET hz changes how often the work in the background runs", () 
     assertEquals(periods, [2]);
   }));
 
-Deno.test("CONFIG REWRITE writes what is in force, and needs a file", () =>
+Deno.test("CONFIG REWRITE writes the current settings, and needs a file", () =>
   withServer(async (client, { server }) => {
     assertEquals(await client.run("CONFIG REWRITE"), "-ERR The server is running without a config file\r\n");
     const folder = await Deno.makeTempDir();
