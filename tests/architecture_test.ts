@@ -1,6 +1,6 @@
 /**
- * The shape of the house: imports go one way, families of commands do not know each other, files stay small and say at
- * their head what they own.
+ * The architecture: imports go downwards only, families of commands do not import each other, files stay small, and
+ * the head of each file states its responsibility.
  */
 import { assertEquals } from "@std/assert";
 import { posix } from "node:path";
@@ -36,7 +36,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: ["core", "resp", "dispatch", "commands"],
 };
 
-/** Lines of a file without comments and empty ones. */
+/** Lines of code in a file, without comments and empty lines. */
 const LINES_MAX = 600;
 
 const root = new URL("../", import.meta.url);
@@ -45,7 +45,7 @@ interface Source {
   /** Relative to the root: "src/core/bytes.ts". */
   readonly path: string;
   readonly text: string;
-  /** What it imports, statically or not, relative to the root where it is a file of ours. */
+  /** The imports of a file, static and dynamic; those of the project's files relative to the root. */
   readonly imports: readonly string[];
 }
 
@@ -69,7 +69,7 @@ function read(path: string): Source {
 
 const all = [...sources("src/"), read("main.ts"), read("mod.ts")];
 
-/** The layer of a file below src/: "core"; empty for others. */
+/** The layer of a file below src/, for example "core"; empty for other files. */
 function layerOf(path: string): string {
   return /^src\/([^/]+)\//.exec(path)?.[1] ?? "";
 }
@@ -102,7 +102,7 @@ Deno.test("modules do not import each other in circles", () => {
   for (const { path } of all) visit(path, []);
 });
 
-/** What a file needs when it runs: imports that are not of types alone. */
+/** The imports that a file needs at run time, without those of types only. */
 function valueImports(source: Source | undefined): string[] {
   if (source === undefined) return [];
   const types = new Set(
@@ -131,7 +131,7 @@ Deno.test("libraries come by the names that deno.json maps, and from the runtime
   assertEquals(wrong, []);
 });
 
-Deno.test("every file says at its head what it owns", () => {
+Deno.test("every file states its responsibility at its head", () => {
   assertEquals(all.filter(({ text }) => !/^\/\*\*\s+\S/.test(text)).map(({ path }) => path), []);
 });
 

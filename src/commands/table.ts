@@ -1,5 +1,5 @@
 /**
- * The array of all commands. A family is one file with one table; this file puts them together.
+ * The table of all commands, composed of the tables of the families.
  */
 import { bitfieldCommands } from "./bitmaps/bitfields.ts";
 import { bitmapCommands } from "./bitmaps/bitmaps.ts";

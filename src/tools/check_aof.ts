@@ -1,7 +1,7 @@
 /**
- * `memdb check-aof`: tells what is in an append-only file, whether it is whole, and where it is damaged; on request cuts it
- * or seals it again, after a copy of it was made. It understands Redis's files too. It refuses to touch a file that a
- * server has open.
+ * `memdb check-aof`: reports the contents of an append-only file, whether it is intact, and where it is damaged. On
+ * request it truncates the file or seals it again, after making a copy. It reads Redis's files too. It never changes a
+ * file that a server has open.
  */
 import { asideName } from "../core/aside.ts";
 import type { Executor } from "../dispatch/executor.ts";
@@ -33,11 +33,11 @@ Exit status: 0 the file is whole, or is now; 1 it is damaged; 2 it could not be 
 
 const EXIT_DAMAGED = 1, EXIT_FAILURE = 2;
 const PIECE_BYTES = 1024 * 1024;
-/** A file that is sealed again gets a seal about so often. */
+/** Approximate bytes between two seals when a file is sealed again. */
 const GROUP_BYTES = 64 * 1024;
 
 export interface CheckSurroundings {
-  /** An empty engine to load the data into. */
+  /** An empty engine that loads the data. */
   createEngine(): { engine: Engine; executor: Executor };
   out(line: string): void;
   error(line: string): void;
@@ -136,7 +136,7 @@ class Check {
   readonly #path: string;
   readonly #options: CheckOptions;
   readonly #surroundings: CheckSurroundings;
-  /** Only the last file of a folder may end in a torn command, and only it may be changed. */
+  /** Only the last file of a folder may end in a truncated command, and only the last file may be changed. */
   readonly #isLast: boolean;
   readonly #engine: Engine;
   readonly #executor: Executor;
@@ -187,7 +187,10 @@ class Check {
     }
   }
 
-  /** Reads the snapshot that Redis may write before the commands. Returns its size in bytes, -1 if it is damaged. */
+  /**
+   * Reads the snapshot that Redis may write at the beginning of the file. Returns its size in bytes, -1 if it is
+   * damaged.
+   */
   #snapshot(): number {
     const head = new Uint8Array(HEAD_BYTES);
     const count = this.#file.readSync(head) ?? 0;
@@ -233,7 +236,7 @@ class Check {
     );
   }
 
-  /** Runs the commands and counts the keys that result. */
+  /** Runs the commands and counts the resulting keys. */
   async #load(verdict: Verdict): Promise<void> {
     const bar = new Bar("Loading", verdict.wholeBytes);
     const { persistence, store } = this.#engine;
@@ -300,7 +303,7 @@ class Check {
     return 0;
   }
 
-  /** Copies the file and shortens it. A group that loses its seal, from `unsealedFrom` on, gets a new one. */
+  /** Copies the file and truncates it. A group that loses its seal, from `unsealedFrom` on, gets a new one. */
   #cut(offset: number, unsealedFrom: number | undefined): void {
     this.#copy();
     const file = this.#file;
@@ -403,7 +406,7 @@ function number(value: number): string {
 const BAR_EVERY_MS = 100;
 const BAR_WIDTH = 30;
 
-/** How far it is: a bar on a terminal, nothing elsewhere. */
+/** Shows the progress: a bar on a terminal, nothing elsewhere. */
 class Bar {
   readonly #what: string;
   readonly #total: number;

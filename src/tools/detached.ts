@@ -1,5 +1,6 @@
 /**
- * An engine without a server, with the default settings unless told, for the subcommands that work on files.
+ * An engine without a server, with the default settings unless others are given, for the subcommands that work on
+ * files.
  */
 import { systemClock } from "../core/clock.ts";
 import { systemRandom } from "../core/random.ts";

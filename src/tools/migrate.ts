@@ -1,6 +1,6 @@
 /**
- * `memdb import` and `memdb export`: data from other servers' files into an append-only file, and from an append-only file
- * into files that other servers start from. Sources are never changed, and no file is overwritten.
+ * `memdb import` and `memdb export`: import converts files of other servers into an append-only file, export converts
+ * an append-only file into files that other servers load. Sources are never changed, and no file is overwritten.
  */
 import { dirname, resolve } from "node:path";
 import { ensureDir } from "@std/fs";
@@ -79,7 +79,7 @@ export function runExport(args: readonly string[], surroundings: MigrateSurround
 }
 
 interface Arguments {
-  /** Words that are no flags, and values of flags by their names. */
+  /** Positional arguments, and the values of flags by name. */
   readonly words: readonly string[];
   readonly flags: ReadonlyMap<string, string>;
 }
@@ -137,7 +137,7 @@ async function importFrom({ words, flags }: Arguments, surroundings: MigrateSurr
   surroundings.out(`Start with: memdb --aofpath ${target}`);
 }
 
-/** The number of things that were left out, by kind; "" if there are none. */
+/** The number of skipped items of each kind; "" if nothing was skipped. */
 function leftOut(loaded: readonly Loaded[], expired: number): string {
   const snapshots = loaded.map(({ snapshot }) => snapshot).filter((snapshot) => snapshot !== undefined);
   const unsupported = snapshots.reduce((sum, { skippedCount }) => sum + skippedCount, 0);
@@ -180,7 +180,7 @@ async function exportTo({ words, flags }: Arguments, surroundings: MigrateSurrou
   surroundings.out(`Start with: redis-server --appendonly yes --dir ${target}`);
 }
 
-/** Loads a file, or the parts in a folder, into an engine of its own. Keys keep the clocks that the files have. */
+/** Loads a file, or the parts in a folder, into a separate engine. Keys keep the access clocks in the files. */
 async function load(
   source: string,
   flags: Arguments["flags"],

@@ -1,8 +1,8 @@
 /**
- * Seeds: a file of commands or of JSON that fills an empty database at start. All of it or nothing: it is tried on an
- * engine of its own first, and is one unit in the append-only file. The first byte tells the format: `*` is
- * RESP, an append-only file for example; `{` is JSON (seed_json.ts); anything else is commands as one types them, one to a
- * line, `#` before a remark.
+ * Seeds: a file of commands or of JSON that fills an empty database at start. Loading is atomic: the seed first runs
+ * on a separate engine, and is one unit in the append-only file. The first byte determines the format: `*` is RESP,
+ * for example an append-only file; `{` is JSON (seed_json.ts); anything else is commands as typed in a terminal, one
+ * per line, with comments that begin with `#`.
  */
 import { latin1 } from "../core/bytes.ts";
 import { Call } from "../dispatch/call.ts";
@@ -21,10 +21,12 @@ import { commandsOfJson, type SeedCommand } from "./seed_json.ts";
 import { createStore } from "../engine/create_store.ts";
 
 const LF = 10, CR = 13, SPACE = 32, HASH = 35, STAR = 42, BRACKET = 91, BRACE = 123;
-/** Commands with one of these flags change the server itself or wait for other clients; a seed may not hold them. */
+/**
+ * Commands with one of these flags change the server itself or wait for other clients; a seed must not contain them.
+ */
 const FORBIDDEN: readonly CommandFlag[] = ["admin", "pubsub", "blocking"];
 
-/** Fills the engine from a file. Returns the number of commands. Throws SeedError, and the engine is as it was. */
+/** Fills the engine from a file. Returns the number of commands. Throws SeedError and leaves the engine unchanged. */
 export function seed(engine: Engine, executor: Executor, path: string): number {
   let bytes: Uint8Array;
   try {
@@ -49,7 +51,7 @@ export function seed(engine: Engine, executor: Executor, path: string): number {
   }
 }
 
-/** An empty engine that a seed can be tried on. */
+/** An empty engine for the trial run of a seed. */
 function trialOf({ settings, clock, random }: Engine): Engine {
   const trial = new Settings();
   const { databases, protoMaxBulkLen, maxmemory } = settings.values;

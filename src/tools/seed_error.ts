@@ -1,7 +1,7 @@
-/** A seed that cannot be used; `message` is one line for the user. */
+/** An invalid seed; `message` is one line for the user. */
 export class SeedError extends Error {
   override name = "SeedError";
-  /** The line where it is wrong, 0 if no line is. */
+  /** The line of the error, 0 if it belongs to no line. */
   readonly line: number;
 
   constructor(message: string, line: number) {

@@ -21,7 +21,7 @@ export interface SeedCommand {
   readonly args: readonly Uint8Array[];
 }
 
-/** A value with the line where it begins. Scalars keep their text; null is one that has none. */
+/** A value with the line where it begins. Scalars keep their text; null has none. */
 type Node =
   & { readonly line: number }
   & (
@@ -31,7 +31,7 @@ type Node =
     | { readonly kind: "object"; readonly members: Map<string, Node> }
   );
 
-/** The commands that make what the JSON text describes. Throws SeedError. */
+/** The commands that create the data in the JSON text. Throws SeedError. */
 export function commandsOfJson(text: string): SeedCommand[] {
   const root = new JsonParser(text).parse();
   if (root.kind !== "object") throw new SeedError("an object of keys is needed", root.line);
@@ -118,7 +118,7 @@ const SPACE = /[ \t\n\r]*/y;
 const STRING = /"(?:[ !#-[\]-\uffff]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const WORD = /true|false|null/y;
-/** Deeper is no seed. */
+/** Maximum depth of nesting. */
 const DEPTH_MAX = 100;
 
 class JsonParser {
@@ -205,7 +205,7 @@ class JsonParser {
     return match[0];
   }
 
-  /** The line at the current place, counted on from where it was asked for last. */
+  /** The line of the current position, counted on from the position of the previous call. */
   #here(): number {
     for (; this.#lineAt < this.#at; this.#lineAt++) {
       if (this.#text[this.#lineAt] === "\n") this.#line++;

@@ -4,7 +4,7 @@ import { TEST_START_MS, withServer } from "../helpers/server.ts";
 
 const HOUR_MS = 3_600_000;
 
-Deno.test("a clock that steps, before or after a new start, takes nothing but what its deadline says", async () => {
+Deno.test("a clock that steps, before or after a restart, removes only keys whose deadline is past", async () => {
   const folder = await Deno.makeTempDir();
   const settings = { appendonly: "yes", aofpath: `${folder}/db.aof` };
   await withServer(async (client, { clock }) => {
@@ -29,7 +29,7 @@ Deno.test("a clock that steps, before or after a new start, takes nothing but wh
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("once a second is syncing by a clock that nobody sets", async () => {
+Deno.test("the sync of every second uses a monotonic clock", async () => {
   const folder = await Deno.makeTempDir();
   await withServer(async (client, { clock, server }) => {
     const { persistence } = server.engine;

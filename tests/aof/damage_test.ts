@@ -25,7 +25,7 @@ function judge(bytes: Uint8Array): Promise<Verdict> {
   });
 }
 
-/** Checks that what would be loaded is the beginning of the file as it was, up to the end of a group. */
+/** Checks that the loaded part is a prefix of the original file, up to the end of a group. */
 function assertPrefix(verdict: Verdict, damaged: Uint8Array, { bytes, groupEnds }: SealedFile): void {
   const { wholeBytes } = verdict;
   assert(groupEnds.includes(wholeBytes), `byte ${wholeBytes} is no group's end`);
@@ -51,7 +51,7 @@ Deno.test("a file cut anywhere loads up to the last whole group", async () => {
     for (let length = 0; length < file.bytes.length; length++) {
       const cut = file.bytes.subarray(0, length);
       const verdict = await judge(cut);
-      // Before the first seal is whole nobody can know that the file has any: whole commands count.
+      // Before the first complete seal it is unknown whether the file has any, so whole commands count.
       if (length < file.groupEnds[1]) continue;
       assertEquals(verdict.wholeBytes, file.groupEnds.findLast((end) => end <= length), `cut at ${length}`);
       if (verdict.wholeBytes < length) assertEquals(verdict.damage?.middle, false, `cut at ${length}`);
@@ -59,7 +59,7 @@ Deno.test("a file cut anywhere loads up to the last whole group", async () => {
   }
 });
 
-Deno.test("any flipped bit in what was synced is found, and the file refused", async () => {
+Deno.test("any flipped bit in synced data is found, and the file refused", async () => {
   const file = sealedFile(ASSORTED, true);
   const last = file.groupEnds.length - 2;
   for (let bit = 0; bit < file.bytes.length * 8; bit++) {
@@ -77,7 +77,7 @@ Deno.test("any flipped bit in what was synced is found, and the file refused", a
   }
 });
 
-Deno.test("any flipped bit in what was never synced costs what follows and nothing else", async () => {
+Deno.test("any flipped bit in data never synced costs only the data after it", async () => {
   const file = sealedFile(ASSORTED, false);
   for (let bit = 0; bit < file.bytes.length * 8; bit++) {
     const damaged = file.bytes.slice();
@@ -111,7 +111,7 @@ function randomGroups(random: SeededRandom): Uint8Array[] {
   );
 }
 
-/** What disks do: bits flip, sectors read as zeros or as something else, blocks move, the end is missing. */
+/** Damage as disks cause it: flipped bits, sectors that read as zeros or garbage, moved blocks, a missing end. */
 function damage(random: SeededRandom, whole: Uint8Array): Uint8Array {
   let bytes = whole.slice();
   const sector = 1 << (4 + random.below(6));
@@ -142,7 +142,7 @@ function damage(random: SeededRandom, whole: Uint8Array): Uint8Array {
   return bytes;
 }
 
-Deno.test("whatever a disk does to a file, nothing but its right beginning is loaded", async () => {
+Deno.test("after any damage by a disk, only an intact prefix of the file is loaded", async () => {
   await property(300, async (random) => {
     const file = sealedFile(randomGroups(random), random.below(2) === 0);
     const damaged = damage(random, file.bytes);
@@ -160,7 +160,7 @@ Deno.test("a file without seals loads up to where it was cut", async () => {
   const looksWhole = latin1(bytes).indexOf("PING");
   for (let length = 0; length < bytes.length; length++) {
     const verdict = await judge(bytes.subarray(0, length));
-    // A value that itself looks like commands makes the cut suspicious: asking is right.
+    // A value that looks like commands makes the cut suspicious, so asking the user is right.
     if (verdict.damage?.middle) assert(length > looksWhole && length < looksWhole + 40, `cut at ${length}`);
     assert(verdict.wholeBytes <= length);
     assertEquals((await judge(bytes.subarray(0, verdict.wholeBytes))).damage, undefined);
@@ -237,7 +237,7 @@ Deno.test("values larger than a piece of the file are verified too", async () =>
   assertEquals([damage!.offset, damage!.middle, damage!.command], [file.groupEnds[1], true, "SET big …"]);
 });
 
-/** An engine that loads a file of these bytes, what it logged, and the folder, which goes with the test. */
+/** An engine that loads a file of these bytes, its log, and the folder, which is deleted after the test. */
 async function load(
   bytes: Uint8Array,
   body: (
@@ -284,7 +284,7 @@ Deno.test("a damaged tail is dropped, kept beside the file, and told", async () 
     assertStringIncludes(text, `The last ${cut.length - kept} bytes, from byte ${kept} on, are left out`);
     const copy = [...Deno.readDirSync(folder)].map(({ name }) => name).find((name) => name.includes("dropped"))!;
     assertEquals(await Deno.readFile(`${folder}/${copy}`), cut.slice(kept));
-    // What is appended then goes on with the checksum.
+    // Commands appended afterwards continue the checksum.
     const now = await Deno.readFile(path);
     const verdict = await judge(now);
     assertEquals([verdict.damage, verdict.seals, verdict.wholeBytes], [undefined, 3, now.length]);
@@ -347,11 +347,11 @@ Deno.test("random damage gives the state of a prefix, or a refusal that names th
   });
 });
 
-Deno.test("what may be dropped depends on the policy under which it was written", async () => {
+Deno.test("the policy under which data was written decides whether it may be dropped", async () => {
   for (const [policy, middle] of [["always", true], ["everysec", false], ["no", true]] as const) {
     const folder = await Deno.makeTempDir();
     const path = `${folder}/db.aof`;
-    // The clock stands still, so nothing is synced once a second.
+    // The clock stands still, so the sync of every second does not happen.
     await withServer(async (client) => {
       for (const key of ["first", "second", "third"]) await client.run(`SET ${key} value`);
     }, { settings: { appendonly: "yes", aofpath: path, appendfsync: policy } });

@@ -1,25 +1,25 @@
 /**
- * Append-only files for tests: made of commands in memory, read from memory.
+ * Append-only files for tests: built from commands in memory, and read from memory.
  */
 import { Checksum } from "../../src/aof/checksum.ts";
 import type { SeekableSource } from "../../src/aof/verify.ts";
 import { type Argument, encodeRequest } from "../helpers/client.ts";
 import { concatBytes } from "../helpers/wire.ts";
 
-/** Commands as words between spaces, in RESP. */
+/** Encodes commands, given as words between spaces, in RESP. */
 export function commands(...lines: string[]): Uint8Array {
   return concatBytes(lines.map((line) => encodeRequest(line.split(" "))));
 }
 
 export interface SealedFile {
   readonly bytes: Uint8Array;
-  /** Where a group of commands ends, behind its seal; the first is 0. */
+  /** The ends of the groups of commands, after their seals; the first is 0. */
   readonly groupEnds: number[];
 }
 
 /**
- * A file of groups, each sealed as the server does it. With `synced` every group but the last had been synced when the next
- * was written; otherwise none ever was.
+ * A file of groups, each sealed as the server seals it. With `synced` each group had been synced before the next was
+ * written; otherwise no group was ever synced.
  */
 export function sealedFile(groups: readonly Uint8Array[], synced: boolean): SealedFile {
   const checksum = new Checksum();
@@ -59,7 +59,7 @@ export class MemorySource implements SeekableSource {
   }
 }
 
-/** One group of everything that a file can hold, and then some. */
+/** One group with every kind of content that a file can have. */
 export const ASSORTED: readonly Uint8Array[] = [
   commands("SELECT 0", "SET a 1"),
   commands("RPUSH list x y z", "LPUSH list w"),

@@ -5,7 +5,7 @@ import { TestServer } from "../helpers/server.ts";
 import { concatBytes } from "../helpers/wire.ts";
 import { Node } from "./node.ts";
 
-/** Lets time pass until something is so. */
+/** Advances the clock until the condition holds. */
 async function until(node: Node, condition: () => boolean): Promise<void> {
   for (let tries = 0; !condition(); tries++) {
     assert(tries < 2000, `still not so: ${node.engine.persistence.failure} ${node.logged.at(-1)}`);
@@ -29,7 +29,7 @@ Deno.test("a full disk refuses writes and nothing else, and room heals it", asyn
     while (acknowledged < 20 && await push()) acknowledged++;
     faults.capacityBytes = full.usedBytes + 100;
     while (await push()) acknowledged++;
-    // The push ran before the disk was found full: everybody sees it, and its client was told so.
+    // The push ran before the full disk was noticed: every client sees it, and its client received the error.
     assertMatch(
       node.refusal,
       /^UNSAVED The commands .* have run, but their changes are only in memory .*No space left/,
@@ -37,7 +37,7 @@ Deno.test("a full disk refuses writes and nothing else, and room heals it", asyn
     assertEquals(node.run("LLEN", "list"), `:${acknowledged + 1}\r\n`);
     assertMatch(node.engine.persistence.failure, /^MISCONF Errors writing to the AOF file: No space left/);
     assertMatch(node.engine.persistence.failure, /\(\/data\/a\.aof\)$/);
-    // What is refused has not run.
+    // A refused command has not run.
     assertMatch(node.run("SET", "key", 1), /^-MISCONF Errors writing to the AOF file: No space left/);
     assertMatch(node.run("PING"), /^-MISCONF Errors writing to the AOF file: No space left/);
     assertEquals(node.run("GET", "key"), "$-1\r\n");
@@ -76,7 +76,7 @@ Deno.test("writes are refused while another file has the name, until the file is
     await until(node, () => node.engine.persistence.failure !== "");
     assertMatch(node.run("SET", "key", 2), /^-MISCONF .*the path leads to another file.*BGREWRITEAOF/);
     assertMatch(node.run("INFO", "persistence"), /aof_last_write_error:the path leads to another file/);
-    // Time alone leaves the other file where it is.
+    // The passing of time alone does not remove the other file.
     for (let i = 0; i < 50; i++) {
       node.clock.advance(1000);
       node.manager.tick();

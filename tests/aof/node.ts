@@ -1,6 +1,6 @@
 /**
- * A server without sockets, for histories by the thousand: engine, executor, manager and turns, on a disk of the test's
- * choice, with a clock that only moves when it is looked at or told to.
+ * A server without sockets, for thousands of histories: engine, executor, manager and turns, on a disk chosen by the
+ * test, with a clock that only moves when it is read or set.
  */
 import { AofManager } from "../../src/aof/manager.ts";
 import type { Disk } from "../../src/aof/disk.ts";
@@ -17,7 +17,7 @@ import { Turn } from "../../src/net/turn.ts";
 import type { Connection } from "../../src/net/connection.ts";
 import { createEngine } from "../helpers/engine.ts";
 
-/** Every look at it takes some time, so that work in slices of time ends after so many steps. */
+/** Each reading advances the clock, so that work in time slices ends after a fixed number of steps. */
 export class SteppingClock implements Clock {
   ms = Date.UTC(2026, 0, 1);
   #us = 0;
@@ -40,7 +40,7 @@ export class SteppingClock implements Clock {
     this.#us += ms * 1000;
   }
 
-  /** Nothing here waits for a time. */
+  /** Nothing here waits for a timer. */
   schedule(): () => void {
     return () => {};
   }
@@ -54,7 +54,7 @@ export function requestOf(words: readonly (string | number | Uint8Array)[]): Req
 }
 
 export class Node {
-  /** Two servers must not share their chances, or the one would put members just where the other had them. */
+  /** Two servers must not use the same random numbers, or one would store members exactly where the other had them. */
   static #seed = 1;
   readonly engine: Engine;
   readonly executor: Executor;
@@ -62,9 +62,9 @@ export class Node {
   readonly turn: Turn;
   readonly clock: SteppingClock;
   readonly #call: Call;
-  /** What the engine logged. */
+  /** The log of the engine. */
   readonly logged: string[] = [];
-  /** The reply that took the place of those of the last turn that was not acknowledged. */
+  /** The reply that replaced the replies of the last turn that was not acknowledged. */
   refusal = "";
 
   private constructor(disk: Disk, options: Record<string, string>, clock: SteppingClock) {
@@ -77,7 +77,7 @@ export class Node {
     this.#call = new Call(this.engine, new Session(1, new Reply(), clock.nowMs()), this.executor);
   }
 
-  /** Loads what is on the disk, and goes on with it. */
+  /** Loads the files on the disk, and continues with them. */
   static async start(
     disk: Disk,
     options: Record<string, string> = {},
@@ -88,7 +88,7 @@ export class Node {
     return node;
   }
 
-  /** Runs one command outside of a turn; returns the reply. */
+  /** Runs one command outside a turn; returns the reply. */
   run(...words: (string | number | Uint8Array)[]): string {
     const { reply } = this.#call;
     this.executor.execute(this.#call, requestOf(words));

@@ -9,7 +9,7 @@ const KEYS = 7;
 /** The longest time between two ticks, in ms. */
 const TICK_MS = 120;
 
-/** What is there when everything stops at some moment, and what had been promised by then. */
+/** A possible state of the disk at the moment of the failure, and the acknowledged units at that moment. */
 interface Stop {
   readonly disk: SimulatedDisk;
   readonly power: boolean;
@@ -18,7 +18,7 @@ interface Stop {
 
 const STOPS_MAX = 6;
 
-/** Unit number n: a transaction, so that half of one shows. */
+/** Unit number n: a transaction, so that a partial unit is detected. */
 function write(node: Node, n: number): void {
   node.unit(() => {
     node.run("RPUSH", "order", n);
@@ -27,7 +27,10 @@ function write(node: Node, n: number): void {
   });
 }
 
-/** Checks that a store holds what the first units of a history make, all of them whole. Returns how many. */
+/**
+ * Checks that a store contains exactly the results of the first units of a history, all complete. Returns their
+ * number.
+ */
 function unitsIn(node: Node, seeded: boolean): number {
   const count = Number(node.run("LLEN", "order").slice(1));
   const order = node.run("LRANGE", "order", 0, -1).split("\r\n").filter((_, i) => i > 0 && i % 2 === 0);
@@ -45,7 +48,7 @@ function unitsIn(node: Node, seeded: boolean): number {
   return count;
 }
 
-/** Runs one history until the power fails, and checks what is there when it returns. */
+/** Runs one history until the power fails, and checks the data after the restart. */
 async function history(random: SeededRandom, faults: DiskFaults): Promise<void> {
   const policy = pick(random, ["always", "always", "everysec", "no"]);
   const options = { appendfsync: policy, "auto-aof-rewrite-min-size": "4096" };
@@ -64,7 +67,7 @@ async function history(random: SeededRandom, faults: DiskFaults): Promise<void> 
   const acknowledgedMs: number[] = [];
   const stops: Stop[] = [];
   const stop = (power: boolean) => {
-    // The second of `everysec`, the tick that notices its end, and the sync that then begins.
+    // The second of `everysec`, the tick that notices its end, and the sync that follows.
     const safeMs = clock.ms - 1000 - TICK_MS - disk.longestSyncMs;
     const promised = !power || policy === "always"
       ? acknowledgedMs.length
@@ -97,14 +100,14 @@ async function history(random: SeededRandom, faults: DiskFaults): Promise<void> 
     try {
       next = await Node.start(disk, options, clock);
     } catch (error) {
-      // Where nobody syncs, holes may be anywhere. To say so is all that can be done.
+      // Without syncs, holes may be anywhere. The server can only report them.
       if (policy === "no" && power && error instanceof AofError) continue;
       throw error;
     }
     const kept = unitsIn(next, policy !== "no" || !power);
     assert(kept <= written, "something was never written");
     assert(kept >= promised, `${promised} units were promised under ${policy}, ${kept} are there (power ${power})`);
-    // It must be possible to go on with the file, and to stop again.
+    // The server must be able to continue with the file, and to stop again.
     assert(await next.inTurn(() => write(next, kept)), "the file cannot be written");
     const again = await Node.start(disk.afterCrash(), options, clock);
     assertEquals(unitsIn(again, false), kept + 1);
@@ -115,7 +118,7 @@ async function history(random: SeededRandom, faults: DiskFaults): Promise<void> 
 }
 
 async function histories(count: number, random: SeededRandom, faults: DiskFaults): Promise<void> {
-  // Side by side, because each mostly waits.
+  // In parallel, because each mostly waits.
   await Promise.all(Array.from({ length: count }, () => history(new SeededRandom(random.below(2 ** 31)), faults)));
 }
 

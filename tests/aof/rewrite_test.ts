@@ -11,7 +11,7 @@ import { SimulatedDisk } from "../helpers/simulated_disk.ts";
 import { Node } from "./node.ts";
 import type { RecordRef } from "../../src/store/memory/arena.ts";
 
-/** All keys with their deadlines and the digests of what they hold. */
+/** All keys with their deadlines and the digests of their values. */
 function contents(store: Store): Set<string> {
   const lines = new Set<string>();
   for (const db of store.databases) {
@@ -28,7 +28,7 @@ function contents(store: Store): Set<string> {
 
 const KEYS = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
 
-/** Fills several databases with small values of all types, and some that are written in many pieces. */
+/** Fills several databases with small values of all types, and with values that are written in many pieces. */
 function fill(node: Node, random: SeededRandom): void {
   for (const db of [0, 1]) {
     node.run("SELECT", db);
@@ -63,7 +63,7 @@ function numbers(count: number): number[] {
   return Array.from({ length: count }, (_, i) => i);
 }
 
-/** One random command, of a kind that may meet the rewrite anywhere. */
+/** One random command, of a kind that may be logged at any point of the rewrite. */
 function change(node: Node, random: SeededRandom): void {
   const n = () => random.below(5000);
   const key = (type: string) =>
@@ -135,7 +135,7 @@ function change(node: Node, random: SeededRandom): void {
   }
 }
 
-Deno.test("a rewritten file holds what the store holds, whatever happens meanwhile", async () => {
+Deno.test("a rewritten file holds the data of the store, whatever commands run meanwhile", async () => {
   await property(2, async (random, seed) => {
     const source = await Node.start(new SimulatedDisk(new Seeded(seed)), {
       appendonly: "no",

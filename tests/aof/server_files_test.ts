@@ -1,6 +1,6 @@
 /**
- * Starting in a folder with the files of other servers: they are loaded as their servers would load them, and none that
- * was not loaded is overwritten. The files were really written by those servers (tests/fixtures).
+ * Starting in a folder with the files of other servers: they are loaded as their own servers load them, and no file is
+ * overwritten unless it was loaded. Those servers wrote the files themselves (tests/fixtures).
  */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ManualClock } from "../../src/core/clock.ts";
@@ -49,7 +49,7 @@ function names(folder: string): string[] {
   return [...Deno.readDirSync(folder)].map(({ name }) => name.replace(/\d{4}-\d\d-\d\dT.*$/, "TIME")).sort();
 }
 
-/** The data must be what the server's own digest says. */
+/** The data must match the digest computed by the original server. */
 async function assertData(client: TestClient, source: string, digest: string): Promise<void> {
   const hasFieldDeadlines = source !== "valkey-8.1";
   if (hasFieldDeadlines) assertEquals(await client.run("HPEXPIRETIME h FIELDS 2 f1 f2"), FIELD_DEADLINE);
@@ -92,7 +92,7 @@ for (const source of SERVERS) {
     }));
 }
 
-Deno.test("when the folder has changed since it was loaded, nobody can say which is newer", () =>
+Deno.test("when the folder has changed since it was loaded, the start is refused, because either may be newer", () =>
   inFolder("servers/redis-8.6", ["appendonlydir"], async (folder) => {
     await withServer(folder, { appendonly: "yes" }, async (client) => void await client.run("SET a 1"));
     const increment = `${folder}/appendonlydir/appendonly.aof.2.incr.aof`;

@@ -3,7 +3,7 @@ import { SeededRandom } from "../../src/core/random.ts";
 import { type DiskFaults, SimulatedDisk } from "../helpers/simulated_disk.ts";
 import { Node } from "./node.ts";
 
-/** Lets time pass until something is so. */
+/** Advances the clock until the condition holds. */
 async function until(node: Node, condition: () => boolean): Promise<void> {
   for (let tries = 0; !condition(); tries++) {
     assert(tries < 1000, `still not so: ${node.engine.persistence.failure}`);

@@ -1,8 +1,8 @@
-/** What taking and freeing a thousand blocks costs among a million others, in an order that no cache foresees. */
+/** The time to allocate and free a thousand blocks among a million others, in an order that defeats the caches. */
 import { Arena } from "../../src/store/memory/arena.ts";
 
 const BLOCKS = 1_000_000, LARGE_BLOCKS = 4000, ROUNDS = 1000;
-/** A step that comes by every block before it comes to one again. */
+/** A step that visits every block once before it repeats one. */
 const STEP = 514_229;
 
 const arena = new Arena();

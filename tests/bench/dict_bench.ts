@@ -1,6 +1,6 @@
 /**
- * What finding, inserting and removing cost in the dictionary, among a million keys of 16 bytes. Keys are taken in an order
- * that no cache foresees.
+ * The time to find, insert and remove in the dictionary, among a million keys of 16 bytes, in an order that defeats
+ * the caches.
  */
 import { Arena } from "../../src/store/memory/arena.ts";
 import { Dict } from "../../src/store/blocks/dict.ts";
@@ -9,7 +9,7 @@ import { createRecord } from "../../src/store/blocks/record.ts";
 
 const KEYS = 1_000_000;
 const KEY_BYTES = 16;
-/** A step that comes by every key before it comes to one again. */
+/** A step that visits every key once before it repeats one. */
 const STEP = 514_229;
 
 const arena = new Arena();
@@ -25,7 +25,7 @@ function nameKey(n: number): void {
   }
 }
 
-/** The record of key `n`, or 0; the dictionary then knows its place. */
+/** The record of key `n`, or 0; afterwards the dictionary holds its position. */
 function find(n: number): number {
   nameKey(n);
   return dict.find(head, key, 0, KEY_BYTES, hashBytes(key, 0, KEY_BYTES));

@@ -1,5 +1,5 @@
 /**
- * What a request costs in the parser alone: one batch as a socket would bring it.
+ * The time to parse a request, in batches as a socket delivers them.
  */
 import { encodeRequest } from "../helpers/client.ts";
 import { concatBytes } from "../helpers/wire.ts";

@@ -1,5 +1,5 @@
 /**
- * What replies cost in the writer alone, a batch at a time as a turn of the event loop sends it.
+ * The time to write replies, in batches as a turn of the event loop sends them.
  */
 import { releaseChunk } from "../../src/resp/chunks.ts";
 import { Reply } from "../../src/resp/reply.ts";

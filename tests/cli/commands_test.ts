@@ -106,7 +106,7 @@ Deno.test("arguments that are not UTF-8 arrive as they are, and are refused wher
   const linux = Deno.build.os === "linux";
   await using server = startFakeServer();
   const words = ["set", "\xff\xc3\xa9", "", "\xfe\xc3"];
-  /** Runs a program with arguments of any bytes, which only a shell can hand over. */
+  /** Runs a program with arguments of arbitrary bytes, which only a shell can pass. */
   const runBytes = (program: readonly string[]) => {
     const octal = (char: string) => "\\" + char.charCodeAt(0).toString(8).padStart(3, "0");
     const quoted = [...program, "-p", String(server.port), ...words].map((word) =>
@@ -162,7 +162,7 @@ Deno.test("MONITOR and SUBSCRIBE from the arguments stream until the server goes
     await using server = startFakeServer();
     const running = runClient(["-p", String(server.port), command!, ...(command === "subscribe" ? ["ch"] : [])]);
     while (server.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
-    // The replies stand in the same write as the answer, so they are on their way before the end.
+    // The server writes these replies together with the answer, so they arrive before the end of the connection.
     await new Promise((resolve) => setTimeout(resolve, 20));
     server.hangUp();
     assertEquals(await running, { code: 1, out: out!, err: "Error: Server closed the connection\n" });

@@ -32,7 +32,7 @@ differential("random replies of every type are printed as redis-cli prints them"
   });
 });
 
-/** Of all types but those that redis-cli cannot read: bulk errors, attributes, big numbers, and pushes. */
+/** Replies of all types except those that redis-cli cannot read: bulk errors, attributes, big numbers, and pushes. */
 function randomReply(random: SeededRandom, depth: number): string {
   const child = () => randomReply(random, depth - 1);
   const many = (times: number, make: () => string) => Array.from({ length: times }, make).join("");
@@ -221,7 +221,7 @@ differential("messages are printed alike, one JSON document for each", async () 
   ].flatMap((words) => [["-2", ...words], ["-3", ...words]]);
   const redis = await startRedis();
   const admin = async (...args: string[]) => (await run("redis-cli", ["-p", String(redis.port), ...args])).out;
-  // Both programs get the end of the connection when the server ends.
+  // Both programs see the end of the connection when the server ends.
   const outcomes = cases.map((words) => {
     const args = ["-p", String(redis.port), ...words];
     return Promise.all([run("redis-cli", args), runClient(args)]);

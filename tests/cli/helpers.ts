@@ -1,5 +1,5 @@
 /**
- * For tests of the client: a server whose replies the test chooses, and the client in a process of its own.
+ * For tests of the client: a server whose replies the test defines, and the client in a separate process.
  */
 
 /** Bytes of a string of characters below 256. */
@@ -7,10 +7,10 @@ export function bytes(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }
 
-/** Gives RESP for a request; undefined closes the connection. State is one object for each connection. */
+/** Returns RESP for a request; undefined closes the connection. Each connection has one state object. */
 export type Responder = (args: string[], state: Map<string, string>) => string | undefined;
 
-/** `R <resp>` replies these very bytes; GET and SET work; AUTH wants "secret"; other commands are errors. */
+/** `R <resp>` replies with exactly these bytes; GET and SET work; AUTH expects "secret"; other commands are errors. */
 export const plainResponder: Responder = (args, state) => {
   const bulk = (text: string | undefined) => text === undefined ? "$-1\r\n" : `$${text.length}\r\n${text}\r\n`;
   switch (args[0]!.toUpperCase()) {
@@ -58,9 +58,9 @@ export interface FakeServer extends AsyncDisposable {
   readonly port: number;
   /** Every request, in order. */
   readonly requests: string[][];
-  /** Sends RESP to every connection, unasked. */
+  /** Sends RESP to every connection without a request. */
   send(resp: string): void;
-  /** Closes all connections; the next ones are welcome. */
+  /** Closes all connections; new ones are accepted. */
   hangUp(): void;
 }
 
@@ -134,7 +134,7 @@ export interface Outcome {
   readonly err: string;
 }
 
-/** Runs a program to its end; output as byte strings. */
+/** Runs a program until it ends; output as byte strings. */
 export async function run(
   program: string,
   args: readonly string[],
@@ -177,7 +177,7 @@ export function runClient(
 ): Promise<Outcome> {
   return run(Deno.execPath(), [...clientCommand, ...args], more);
 }
-/** A redis-server on a free port that keeps nothing. */
+/** A redis-server on a free port without persistence. */
 export async function startRedis(): Promise<AsyncDisposable & { port: number }> {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;

@@ -14,7 +14,7 @@ interface Scene {
   readonly historyFile: string;
 }
 
-/** A session on a terminal, connected to a fake server, its history in a file of its own. */
+/** A session on a terminal, connected to a fake server, with a separate history file. */
 function interactive(name: string, body: (scene: Scene) => Promise<void>, history = ""): void {
   testUnless(noTerminal, name, async () => {
     const folder = await Deno.makeTempDir();
@@ -60,7 +60,7 @@ interactive("replies are printed for people, also of lines that are pasted at on
   ]);
 });
 
-/** The session's requests, without the client's own for COMMAND DOCS, which arrives at any time. */
+/** The session's requests, without the client's own COMMAND DOCS, which arrives at any time. */
 function typed(server: { requests: string[][] }): string[][] {
   return server.requests.filter(([name]) => name !== "COMMAND");
 }
@@ -176,7 +176,7 @@ interactive("a subscription reads messages until a key is pressed", async ({ ter
   await terminal.type(ctrl("U") + "ping" + enter);
   await terminal.until("the reply", (screen) => screen.rows.includes('1) "pong"'));
   await terminal.untilLast(reading);
-  // An empty line goes back to reading; lines that are pasted run before that.
+  // An empty line returns to reading; lines pasted before it run first.
   await terminal.type(enter);
   await terminal.until("the prompt", (screen) => screen.rows.at(-2) === `${prompt}(subscribed mode)>`);
   await terminal.untilLast(reading);

@@ -1,10 +1,11 @@
 /**
- * A pseudo-terminal for tests: util-linux's `script` makes it (every Debian has it), and a small screen follows what is
- * drawn. The screen knows the escape sequences that our client sends and refuses others; it never scrolls.
+ * A pseudo-terminal for tests: util-linux's `script`, part of every Debian, creates it, and a small screen model
+ * follows the output. The screen knows the escape sequences that the client sends and refuses others; it never
+ * scrolls.
  */
 import { bytes } from "./helpers.ts";
 
-/** Whether there is a `script` that can run a command on a terminal of its own. */
+/** Whether this machine has a `script` that can run a command on a new terminal. */
 export function hasTerminal(): boolean {
   try {
     const { stdout } = new Deno.Command("script", { args: ["--version"], stdout: "piped", stderr: "null" })
@@ -17,7 +18,7 @@ export function hasTerminal(): boolean {
 
 export const columns = 80;
 
-/** The rows of text that a terminal shows; `grey` holds the text that was last drawn in grey. */
+/** The rows of text on a terminal; `grey` holds the text last printed in grey. */
 export class Screen {
   #rows: string[][] = [[]];
   #row = 0;
@@ -151,7 +152,7 @@ export class Terminal implements AsyncDisposable {
     await this.#input.write(bytes(keys));
   }
 
-  /** Waits until the screen is as described, at most ten seconds. */
+  /** Waits until the screen satisfies the condition, at most ten seconds. */
   async until(what: string, condition: (screen: Screen) => boolean): Promise<void> {
     const deadline = Date.now() + 10_000;
     while (!condition(this.screen)) {

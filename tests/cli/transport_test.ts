@@ -3,7 +3,7 @@ import { runClient } from "./helpers.ts";
 
 const folder = new URL("./tls/", import.meta.url).pathname;
 
-/** A TLS server that answers every request with PONG. Its certificate, which signs itself, names "memdb.test". */
+/** A TLS server that answers every request with PONG. Its self-signed certificate names "memdb.test". */
 function startTlsServer(): AsyncDisposable & { port: number } {
   const listener = Deno.listenTls({
     hostname: "127.0.0.1",

@@ -8,7 +8,7 @@ const text = await Deno.readTextFile(new URL("../../docs/tutorial.md", import.me
 const [session, conversation] = text.split("\n## Publish and subscribe");
 const prompt = /^127\.0\.0\.1:6379(?:\(TX\)|\(subscribed mode\))?> /;
 
-/** The lines of the blocks that show a terminal. */
+/** The lines of the code blocks that show a terminal session. */
 function shownLines(part: string): string[] {
   return [...part.matchAll(/```console\n(.*?)```/gs)].flatMap(([, block]) => block!.split("\n").slice(0, -1));
 }

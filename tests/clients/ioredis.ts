@@ -1,6 +1,6 @@
 /**
- * ioredis against a server, as a program of its own: the packages of clients are no dependency of MemDB, whose users would
- * have to download them. Arguments: the port, and the protocol: default, 2 or 3. Exits with 0 when every reply is right.
+ * ioredis against a server, in a separate program: clients are no dependency of MemDB, because its users would have to
+ * download them. Arguments: the port, and the protocol: default, 2 or 3. Exits with 0 if every reply is right.
  */
 import { deepStrictEqual as same } from "node:assert";
 import { Buffer } from "node:buffer";

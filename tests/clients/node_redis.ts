@@ -1,6 +1,6 @@
 /**
- * The npm package `redis` against a server, as a program of its own (see ioredis.ts). Arguments: the port, and the protocol:
- * default, 2 or 3. Exits with 0 when every reply is right.
+ * The npm package `redis` against a server, in a separate program (see ioredis.ts). Arguments: the port, and the
+ * protocol: default, 2 or 3. Exits with 0 if every reply is right.
  */
 import { deepStrictEqual as same } from "node:assert";
 import process from "node:process";

@@ -1,4 +1,4 @@
-/** The differences to Redis that docs/compatibility.md lists as decided, each with the value chosen. */
+/** The differences to Redis that docs/compatibility.md lists as decided, each tested with its chosen behavior. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { decode } from "../helpers/decode.ts";
 import { withServer } from "../helpers/server.ts";

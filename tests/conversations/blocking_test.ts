@@ -1,5 +1,5 @@
 /**
- * Clients that wait for keys: word for word as a released server serves them, and by the held clock.
+ * Clients that wait for keys: compared word for word with a released server, and with the clock held.
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { Blocking } from "../../src/conversations/blocking.ts";

@@ -1,11 +1,11 @@
 /**
- * Tests that hold each script with MemDB and with both released servers.
+ * Tests that run each script on MemDB and on both released servers.
  */
 import { compare } from "./conversation.ts";
 import type { Scripts } from "./scripts.ts";
 import { peerTest, withPeers } from "./servers.ts";
 
-/** Ids of clients differ between the servers. */
+/** Client ids differ between the servers. */
 const noIds = (text: string) => text.replace(/\bid=\d+/g, "id=?");
 
 /** One test for each released server; `name` is continued by the server's. */

@@ -1,18 +1,18 @@
 /**
- * Conversations: several clients of one server that take turns in a fixed order. After each step the harness waits until
- * the server has done all that the step led to, and collects what each client has received. So the same conversation with
- * two servers can be compared byte for byte, pushes and late replies included.
+ * Conversations: several clients of one server that take turns in a fixed order. After each step the harness waits
+ * until the server has finished all resulting work, and collects the bytes received by each client. So the same
+ * conversation with two servers can be compared byte for byte, pushes and late replies included.
  */
 import { assertEquals } from "@std/assert";
 import { type Argument, encodeRequest, latin1 } from "../helpers/client.ts";
 import { concatBytes } from "../helpers/wire.ts";
 
-/** A client whose socket is always being read. */
+/** A client that reads its socket continuously. */
 class Listener {
   readonly #socket: Deno.Conn;
   #received: Uint8Array[] = [];
   closed = false;
-  /** How often something was read. */
+  /** Number of reads that returned data. */
   readCount = 0;
 
   constructor(socket: Deno.Conn) {
@@ -41,7 +41,7 @@ class Listener {
     }
   }
 
-  /** All that has arrived since the last call, as latin1 text. */
+  /** All bytes received since the last call, as latin1 text. */
   take(): string {
     const text = latin1(concatBytes(this.#received));
     this.#received = [];
@@ -52,18 +52,18 @@ class Listener {
     try {
       this.#socket.close();
     } catch {
-      // It was closed already.
+      // The connection is already closed.
     }
   }
 }
 
-/** One step: a client and the command that it sends, as words; several commands of one client go as one pipeline. */
+/** One step: a client and its command, as words; several commands of one client are sent as one pipeline. */
 export type Step = readonly [client: string, ...commands: string[]];
 
 const PING = encodeRequest(["PING"]);
-/** Loops between the server and this process that a step may take to settle. */
+/** Maximum number of round trips between the server and this process until a step settles. */
 const SETTLING_ROUNDS = 3;
-/** Turns of this process's event loop without news after which all is quiet. */
+/** Turns of this process's event loop without new data after which the conversation counts as quiet. */
 const QUIET_TASKS = 5;
 
 export class Conversation {
@@ -84,7 +84,7 @@ export class Conversation {
     return new Listener(socket);
   }
 
-  /** Connects a client under a name. Clients that `say` names first are connected by it. */
+  /** Connects a client under a name. `say` connects the other clients at their first use. */
   async join(name: string): Promise<void> {
     const client = await this.#connect();
     this.#clients.set(name, client);
@@ -92,7 +92,7 @@ export class Conversation {
     while (client.take() === "" && !client.closed) await nextTask();
   }
 
-  /** Sends commands, waits until all is quiet, and returns what each client received: `{ a: "+OK\r\n" }`. */
+  /** Sends commands, waits until all is quiet, and returns the bytes received by each client: `{ a: "+OK\r\n" }`. */
   async say(client: string, ...commands: (string | readonly Argument[])[]): Promise<Record<string, string>> {
     const requests = commands.map((command) =>
       encodeRequest(typeof command === "string" ? command.split(" ") : command)
@@ -100,21 +100,23 @@ export class Conversation {
     return await this.sendRaw(client, concatBytes(requests));
   }
 
-  /** `say` with bytes as they are. */
+  /** `say` with raw bytes. */
   async sendRaw(client: string, bytes: Uint8Array): Promise<Record<string, string>> {
     if (!this.#clients.has(client)) await this.join(client);
     await this.#clients.get(client)!.send(bytes);
     return await this.settle();
   }
 
-  /** Ends a client's connection without a word. */
+  /** Closes a client's connection without a command. */
   async leave(client: string): Promise<Record<string, string>> {
     this.#clients.get(client)?.close();
     this.#clients.delete(client);
     return await this.settle();
   }
 
-  /** Waits until the server has answered another client several times, and returns what all clients received. */
+  /**
+   * Waits until the server has answered another client several times, and returns the bytes received by all clients.
+   */
   async settle(): Promise<Record<string, string>> {
     this.#control ??= await this.#connect();
     for (let round = 0; round < SETTLING_ROUNDS; round++) {
@@ -153,10 +155,10 @@ function nextTask(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }
 
-/** Parts of replies that differ between servers and runs: ids of clients, addresses, times. */
+/** Parts of replies that differ between servers and runs: client ids, addresses, times. */
 export type Mask = (text: string) => string;
 
-/** Runs the same steps with two servers, and compares all that every client receives. */
+/** Runs the same steps on two servers, and compares all bytes that every client receives. */
 export async function compare(
   ours: Conversation,
   theirs: Conversation,
@@ -171,7 +173,7 @@ export async function compare(
     const [actual, expected] = await Promise.all(
       [ours, theirs].map((each) => quit ? each.leave(client) : each.say(client, ...commands)),
     );
-    // Servers introduce themselves with names and versions of their own.
+    // Each server's greeting has its own name and version.
     if (commands.every((command) => command.startsWith("HELLO")) && !quit) continue;
     assertEquals(masked(actual, mask), masked(expected, mask), `after ${JSON.stringify(said)}`);
   }

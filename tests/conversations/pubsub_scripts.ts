@@ -1,6 +1,6 @@
 /**
- * Conversations about publish and subscribe. Where a client has several subscriptions that match, or ends several at once,
- * the released servers order the messages by chance: the scripts keep to one.
+ * Conversations about publish and subscribe. If a client has several matching subscriptions, or ends several at once,
+ * the released servers send the messages in random order, so the scripts use only one.
  */
 import type { Scripts } from "./scripts.ts";
 

@@ -1,11 +1,11 @@
 /**
- * Conversations that MemDB and the released servers must hold alike, step by step: a client, and the commands that it sends
- * as one pipeline. A step without commands ends the client's connection.
+ * Conversations in which MemDB and the released servers must agree, step by step. A step is a client and the commands
+ * that it sends as one pipeline. A step without commands closes the client's connection.
  */
 import type { Step } from "./conversation.ts";
 import { PUBSUB_SCRIPTS } from "./pubsub_scripts.ts";
 
-/** By what they are about. */
+/** Grouped by topic. */
 export type Scripts = Readonly<Record<string, readonly Step[]>>;
 
 export const BLOCKING_SCRIPTS: Scripts = {

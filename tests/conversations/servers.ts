@@ -1,5 +1,5 @@
 /**
- * The servers that conversations are compared on: MemDB in this process, and a released server as a process of its own.
+ * The servers of the conversations: MemDB in this process, and a released server as a separate process.
  */
 import { systemClock } from "../../src/core/clock.ts";
 import { Server } from "../../src/server/server.ts";
@@ -55,7 +55,7 @@ async function waitFor(path: string): Promise<void> {
   }
 }
 
-/** A test that needs a released server. */
+/** Defines a test that needs a released server. */
 export function peerTest(name: string, body: () => Promise<void>, program = "redis-server"): void {
   testWith([program], name, body);
 }

@@ -4,7 +4,10 @@ import type { SeededRandom } from "../../src/core/random.ts";
 import { ByteStrings } from "../../src/core/byte_strings.ts";
 import { oneIn, pick, property } from "../helpers/property.ts";
 
-/** Strings that begin alike, end early, or go on with zeros: what keys of a few bytes do not tell apart. */
+/**
+ * Strings with common prefixes, prefixes of each other, or trailing zeros: numeric keys of a few bytes cannot
+ * distinguish them.
+ */
 function randomText(random: SeededRandom, common: Uint8Array): Uint8Array {
   const length = random.below(pick(random, [3, 9, 20, 60]));
   const letters = pick(random, [[0], [0, 1], [97, 98], [0, 97, 255]]);

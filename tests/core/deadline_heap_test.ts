@@ -1,4 +1,4 @@
-/** The heap of deadlines against a plain set. */
+/** The heap of deadlines compared with a plain set. */
 import { assertEquals } from "@std/assert";
 import { DeadlineHeap, type Timed } from "../../src/core/deadline_heap.ts";
 import { property } from "../helpers/property.ts";

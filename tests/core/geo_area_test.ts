@@ -1,15 +1,15 @@
-/** Areas: what is inside, and that the ranges cover it without covering much else. */
+/** Areas: which places are inside, and that the score ranges cover the area with little surplus. */
 import { assertEquals } from "@std/assert";
 import { Area } from "../../src/core/geo_area.ts";
 import { geohashOf, LATITUDE_MAX, latitudeOf, longitudeOf } from "../../src/core/geohash.ts";
 import { oneIn, pick, property } from "../helpers/property.ts";
 
 const covers = (area: Area, hash: number) => area.ranges().filter(({ from, to }) => from <= hash && hash < to).length;
-/** The part of the map that the ranges of an area take. */
+/** The fraction of the map that the ranges of an area cover. */
 const share = (area: Area) =>
   area.ranges().reduce((sum, { from, to }) => sum + (from < 2 ** 52 ? to - from : 0), 0) / 2 ** 52;
 
-Deno.test("a circle has what is near, and a box what is beside", () => {
+Deno.test("a circle contains places by distance, and a box by width and height", () => {
   const circle = Area.circle(15, 37, 200_000), box = Area.box(15, 37, 400_000, 400_000);
   assertEquals(Math.round(circle.distanceTo(15.087269, 37.502669)), 56441);
   assertEquals(circle.distanceTo(17, 38.7), NaN);
@@ -31,7 +31,7 @@ Deno.test("every place of an area is in exactly one of its ranges", () =>
         : Area.box(longitude, latitude, metres(), metres());
       let inside = 0;
       for (let k = 0; k < 300 && inside < 20; k++) {
-        // Places near the middle of the area, ever farther away.
+        // Places near the center of the area, at growing distances.
         const spread = 180 / 2 ** (k % 30);
         const x = (((longitude + unit() * spread + 180) % 360) + 360) % 360 - 180;
         const y = Math.max(-LATITUDE_MAX, Math.min(LATITUDE_MAX, latitude + unit() * spread));

@@ -1,4 +1,7 @@
-/** Geohashes as numbers and as text, and distances. Figures come from Redis and from the definition of the text. */
+/**
+ * Geohashes as numbers and as text, and distances. The expected values come from Redis and from the definition of the
+ * text.
+ */
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import {
   distanceM,
@@ -13,10 +16,10 @@ import {
 import type { SeededRandom } from "../../src/core/random.ts";
 import { property } from "../helpers/property.ts";
 
-/** A coordinate that is on no border between two cells. */
+/** A coordinate that does not lie on a border between two cells. */
 const within = (random: SeededRandom, max: number) => ((random.below(500_000_000) + 0.3) / 250_000_000 - 1) * max;
 
-/** The number by its definition: halve the range, latitude and longitude in turn, the longitude first. */
+/** The number by its definition: halve the ranges of longitude and latitude alternately, longitude first. */
 function slowGeohash(longitude: number, latitude: number, bits: number, latitudeMax: number): bigint {
   const ranges = [[-LONGITUDE_MAX, LONGITUDE_MAX], [-latitudeMax, latitudeMax]];
   let hash = 0n;
@@ -83,7 +86,7 @@ Deno.test("distances are those of a sphere", () => {
   assertAlmostEquals(distanceM(0, 30, 180, -30), Math.PI * EARTH_RADIUS_M, 1e-6);
   assertAlmostEquals(distanceM(7, 0, 7, 90), Math.PI / 2 * EARTH_RADIUS_M, 1e-6);
   assertAlmostEquals(distanceM(179, 0, -179, 0), Math.PI / 90 * EARTH_RADIUS_M, 1e-6);
-  // Antipodes whose haversine rounds to more than 1 have a distance, too.
+  // Antipodes whose haversine is rounded to more than 1 have a distance, too.
   for (let i = 0; i < 1000; i++) {
     const longitude = i * 0.18, latitude = i * 0.08;
     assertEquals(Number.isNaN(distanceM(longitude, latitude, longitude - 180, -latitude)), false);

@@ -9,7 +9,7 @@ function matches(pattern: string, text: string, nocase = false): boolean {
   return globMatch(p, 2, p.length - 2, t, 2, t.length - 2, nocase);
 }
 
-/** The rules once more, as plainly as they can be said: tries every way a star can be filled. */
+/** The rules in their simplest form: tries every possible length of each star. */
 function model(pattern: number[], text: number[]): boolean {
   if (pattern.length === 0 || text.length === 0) return pattern.length === 0 && text.length === 0;
   const [c, ...rest] = pattern;

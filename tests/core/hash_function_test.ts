@@ -1,4 +1,7 @@
-/** The hash function: odd, the same wherever the bytes lie, spread evenly, and keyed by the process. */
+/**
+ * The hash function: its result is odd, independent of the position of the bytes, evenly distributed, and keyed per
+ * process.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { hashBytes } from "../../src/core/hash_function.ts";
 import { hashBytes as hashElsewhere } from "../../src/core/hash_function.ts?elsewhere";

@@ -1,4 +1,4 @@
-/** Sums of long doubles. What stands here as expected was computed with C's long double on x86-64. */
+/** Sums of long doubles. The expected values were computed with C's long double on x86-64. */
 import { assertEquals } from "@std/assert";
 import { fromLatin1 } from "../../src/core/bytes.ts";
 import {
@@ -36,7 +36,7 @@ Deno.test("sums have the digits of a long double", () => {
     ["0", "1.000000000000000005", "1"],
     ["100000000000000000000", "-1e-18", "100000000000000000000"],
     ["0", "12345678901234567890123", "12345678901234567889920"],
-    // One above 2^64 is a tie, which goes to the even neighbour; three above goes up.
+    // 2^64 + 1 is a tie, which rounds to the even neighbour; 2^64 + 3 rounds up.
     ["18446744073709551616", "1", "18446744073709551616"],
     ["18446744073709551616", "3", "18446744073709551620"],
     ["18446744073709551615", "0.5", "18446744073709551616"],
@@ -60,7 +60,7 @@ Deno.test("the largest numbers keep their 4933 digits, and overflow is not finit
   assertEquals(sum("inf", "-inf"), "not finite");
 });
 
-Deno.test("what Redis does not take for a float is none", () => {
+Deno.test("a text that Redis refuses as a float is refused", () => {
   const texts = ["", " 1", "1 ", "1e", "1e+", ".", "+", "nan", "nan(1)", "infin", "0x", "0x.p1", "0x1p", "1_0", "1,5"];
   texts.push(
     "5\0",

@@ -1,4 +1,4 @@
-/** Numbers as Redis reads and prints them. The expected values come from its server. */
+/** Numbers as Redis parses and prints them. The expected values come from its server. */
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { fromLatin1, latin1 } from "../../src/core/bytes.ts";
 import {
@@ -79,7 +79,7 @@ Deno.test("doubles are printed as Redis prints them", () => {
     [1.5e-7, "1.5e-7"],
     [1234567.891, "1234567.891"],
     [0.12345678901234568, "0.12345678901234568"],
-    // Whole numbers: with all digits to 2^62, then with few and at most seven zeros.
+    // Whole numbers: up to 2^62 with all digits, above with few digits and at most seven zeros.
     [1e15, "1000000000000000"],
     [1e18, "1000000000000000000"],
     [2 ** 62, "4611686018427387904"],
@@ -92,7 +92,7 @@ Deno.test("doubles are printed as Redis prints them", () => {
     [1.7976931348623157e308, "1.7976931348623157e+308"],
     [5e-324, "5e-324"],
     [2.2250738585072014e-308, "2.2250738585072014e-308"],
-    // Digits that are not the shortest, or not the nearest.
+    // Grisu2 does not always find the shortest or the nearest digits.
     [5e22, "49999999999999996000000"],
     [1e23, "99999999999999990000000"],
     [-8.4e22, "-83999999999999990000000"],
@@ -172,7 +172,7 @@ Deno.test("plain decimals of any length are read as the nearest double", () =>
     }
   }));
 
-Deno.test("what is no number, or beyond doubles, is no float", () => {
+Deno.test("a text that is no number, or beyond doubles, is no float", () => {
   const texts = ["", " 1", "1 ", "1e", "1e+", ".", "-", "nan", "infin", "0x", "0x.p1", "0x1p", "1_0", "1,5", "1\0"];
   texts.push("1e400", "-1e400", "1e-400", "0x1p-1075", "0x1p1024", "0x1p99999999999", "1e99999999999", "--1", "1.2.3");
   for (const text of texts) assertEquals(within(parseDouble, text), undefined, text);

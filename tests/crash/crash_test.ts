@@ -1,5 +1,5 @@
 /**
- * The crash harness for everyday: few cycles, whose seed is another one each time.
+ * The crash harness in the regular test run: few cycles, with a new seed each time.
  */
 import { assertGreater } from "@std/assert";
 import { property } from "../helpers/property.ts";

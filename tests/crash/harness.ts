@@ -1,8 +1,8 @@
 /**
- * Cycles of a server that dies: it is started as a process on the file that the one before left, asked for everything
- * that was acknowledged, driven by several clients, and killed with SIGKILL at a random moment: under load, during a
- * rewrite, while it starts. What a single client's keys must be is in writer.ts; what holds for the keys that all share
- * is here. A seed repeats what is sent and planned, not the moment at which the machine comes to it.
+ * Cycles of a server that crashes. Each cycle starts the server as a process on the file of the previous cycle, checks
+ * all acknowledged data, loads the server with several clients, and kills it with SIGKILL at a random moment: under
+ * load, during a rewrite, or while it starts. writer.ts checks the keys of a single client; this file checks the keys
+ * that all clients share. A seed repeats the commands and the plan, not the exact moment of the kill.
  */
 import type { TestClient } from "../helpers/client.ts";
 import { decode } from "../helpers/decode.ts";
@@ -20,17 +20,17 @@ const TOKEN_NAMES = Array.from({ length: TOKENS }, (_, i) => `token ${i}`).toSor
 export interface CrashOptions {
   cycles: number;
   seed: number;
-  /** Told about every cycle when it is over. */
+  /** Called after every cycle. */
   progress?: (line: string) => void;
 }
 
-/** What the cycles met with. */
+/** Counts of the situations that the cycles met. */
 export interface CrashCounts {
-  /** Operations that were acknowledged. */
+  /** Acknowledged operations. */
   acknowledged: number;
-  /** Operations that were sent, not acknowledged, and are there all the same. */
+  /** Operations that were sent and not acknowledged, but survived. */
   unacknowledged: number;
-  /** Kills that left the unfinished file of a rewrite. */
+  /** Kills that left an unfinished file of a rewrite. */
   amidRewrite: number;
   /** Kills before the server was ready. */
   amidStart: number;
@@ -39,8 +39,8 @@ export interface CrashCounts {
 }
 
 /**
- * Runs the cycles, and a last start. Throws an error that names the seed and the cycle, after which the file is kept for
- * whoever looks into it; otherwise nothing is left behind.
+ * Runs the cycles, and a last start. Throws an error that names the seed and the cycle; the file is then kept for
+ * analysis. Without an error no file is left behind.
  */
 export async function crash(options: CrashOptions): Promise<CrashCounts> {
   const harness = new Harness(options);
@@ -66,16 +66,16 @@ export async function crash(options: CrashOptions): Promise<CrashCounts> {
 class Harness {
   readonly folder = new Folder();
   readonly counts: CrashCounts = { acknowledged: 0, unacknowledged: 0, amidRewrite: 0, amidStart: 0, tails: 0 };
-  /** Where the harness is, for messages. */
+  /** The current cycle and phase, for messages. */
   place = "";
   readonly #random: SeededRandom;
   readonly #writers = Array.from({ length: CLIENTS }, (_, id) => new Writer(id));
   readonly #progress: (line: string) => void;
   #killedAt = 0;
-  /** How long the last start took, and the last rewrite: kills are spread over that. */
+  /** Durations of the last start and the last rewrite: the moments of kills are spread over them. */
   #startMs = 500;
   #rewriteMs = 100;
-  /** The shared keys when the server had started last. */
+  /** The shared keys after the last start of the server. */
   #group: string | null = null;
   #count = 0;
 
@@ -95,7 +95,7 @@ class Harness {
       await using server = await ServerProcess.start(this.#flags(policy));
       this.#startMs = performance.now() - starting;
       if (/left out/.test(server.log)) this.counts.tails++;
-      // A server that hangs must not hang the test: without it, every wait for a reply ends.
+      // A server that hangs must not hang the test: once it is killed, every wait for a reply ends.
       const hung = setTimeout(() => server.stop("SIGKILL").catch(() => {}), HUNG_MS);
       try {
         const client = await server.connect();
@@ -132,7 +132,7 @@ class Harness {
     try {
       child.kill("SIGKILL");
     } catch {
-      // It has ended by itself: the next start will tell why.
+      // The server has ended by itself: the next start will report the reason.
     }
     await child.status;
     this.counts.amidStart++;
@@ -152,7 +152,7 @@ class Harness {
     await this.#rewritten(client);
   }
 
-  /** Waits until no rewrite runs, and remembers how long that took. */
+  /** Waits until no rewrite runs, and remembers the duration. */
   async #rewritten(client: TestClient): Promise<void> {
     const begun = performance.now();
     while (/aof_rewrite_in_progress:1/.test(await client.command("INFO", "persistence"))) await pause(2);
@@ -172,7 +172,7 @@ class Harness {
     if (rewriting) {
       const reply = await client.command("BGREWRITEAOF");
       if (!/rewriting started|already in progress/.test(reply)) violated = new Violation(`BGREWRITEAOF: ${reply}`);
-      // In the midst of it, or when the new file has just taken the name and is what the next start reads.
+      // In the middle of the rewrite, or right after the new file has taken the name that the next start reads.
       if (this.#random.below(2) === 0) await pause(this.#random.below(Math.ceil(this.#rewriteMs)));
       else {
         await this.#rewritten(client);
@@ -188,7 +188,7 @@ class Harness {
     }
   }
 
-  /** Compares what is there with what every client knows, and begins anew from there. Throws Violation. */
+  /** Compares the server's data with the knowledge of all clients, and makes it the new base. Throws Violation. */
   async #check(client: TestClient): Promise<void> {
     let least = this.#count, most = this.#count;
     const last = new Set<string>();
@@ -228,7 +228,9 @@ class Harness {
   }
 }
 
-/** What a client's first `count` operations gave the shared group last; undefined when they did not touch it. */
+/**
+ * The last value that a client's first `count` operations gave the shared group; undefined if they did not change it.
+ */
 function lastOfGroup({ sent }: Writer, count: number): string | undefined {
   return sent.slice(0, count).flatMap(({ commands }) => commands).findLast(([, key]) => key === SHARED_GROUP[0])?.[2];
 }

@@ -1,16 +1,19 @@
 /**
- * What one client's keys must be after each of its operations: the few commands that the clients of the crash tests
- * send, on plain maps, and the reply to expect. The kind of a key is in its name. Keys that all clients share are none
- * of its business, and it knows nothing of files and processes.
+ * The model of one client's keys after each of its operations: the few commands that the clients of the crash tests
+ * send, on plain maps, and the expected replies. The name of a key contains its kind. The model does not contain the
+ * keys that all clients share, and does not depend on files and processes.
  */
 import type { TestClient } from "../helpers/client.ts";
 import { decode, type Value } from "../helpers/decode.ts";
 
-/** How many small strings a client has: what makes a rewrite take its time. */
+/** Number of small strings of a client; they make a rewrite take long. */
 export const FILLERS = 8000;
-/** How many elements the big hash and the big list of a client have. */
+/** Number of elements in the big hash and the big list of a client. */
 export const BIG = 2000;
-/** How far the clocks of the two processes, and the moment a turn of the server began, may be apart, in milliseconds. */
+/**
+ * Tolerance in milliseconds between the clocks of the two processes, including the time since a turn of the server
+ * began.
+ */
 const SLACK_MS = 1000;
 const READ_AT_ONCE = 1000;
 
@@ -18,21 +21,21 @@ type Content = string | string[] | Set<string> | Map<string, string>;
 
 interface Entry {
   content: Content;
-  /** The earliest and latest point in time at which the key goes; absent when it stays. */
+  /** The earliest and latest time at which the key expires; absent if it has no deadline. */
   deadline?: readonly [number, number];
 }
 
 /** A client's keys as the server has them: value as text (`render`), and the deadline, -1 for none. */
 export interface Actual {
   readonly values: ReadonlyMap<string, { text: string; deadline: number; members?: ReadonlySet<string> }>;
-  /** Point in time before the first key was read. */
+  /** Time before the first key was read. */
   readonly at: number;
 }
 
-/** What settles the outcome of a command that is left to chance. */
+/** Knowledge that determines the result of a command with a random choice. */
 export type Known = { reply: Value } | { actual: Actual };
 
-/** An outcome that cannot have happened. */
+/** A result that cannot have happened. */
 export class Impossible extends Error {}
 
 const SMALL = ["count", "text", "lease", "hash", "zset", "pool"];
@@ -53,13 +56,13 @@ export class Model {
     return copy;
   }
 
-  /** Every key that this client may ever have; those that change most come first. */
+  /** Every key that this client can create; the keys that change most come first. */
   *keys(): Generator<string> {
     for (const name of [...SMALL, ...FEW, ...LARGE]) yield `${this.id}:${name}`;
     for (let i = 0; i < FILLERS; i++) yield `${this.id}:fill:${i}`;
   }
 
-  /** The first key in which the model differs from the server, with both sides. Undefined if none does. */
+  /** The first key whose value differs between model and server, with both values. Undefined if all are equal. */
   difference(actual: Actual): string | undefined {
     for (const key of this.keys()) {
       const entry = this.#entries.get(key);
@@ -80,8 +83,8 @@ export class Model {
   }
 
   /**
-   * Does one command, sent and executed between two points in time. Returns the reply it must have, undefined where any
-   * will do. Throws Impossible when what is known cannot have come of it.
+   * Executes one command that was sent and executed between two points in time. Returns the expected reply, undefined
+   * if every reply is right. Throws Impossible if the known data contradicts the command.
    */
   apply(command: readonly string[], known: Known, from: number, to: number): Value | undefined {
     const [name, key, ...args] = command;
@@ -215,7 +218,7 @@ export class Model {
     }
   }
 
-  /** Members leave the pool: those in the reply, or any that the server does not have any more. Nothing brings one back. */
+  /** Removes members from the pool: those in the reply, or any that the server no longer has. Members never return. */
   #pop(key: string, count: number, known: Known): Value | undefined {
     const set = this.#set(key);
     const size = Math.min(count, set.size);
@@ -287,14 +290,14 @@ export async function readActual(client: TestClient, model: Model): Promise<Actu
 
 const encoder = new TextEncoder();
 
-/** Requests of ASCII text, at once: the clients shall be faster than the server. */
+/** Encodes requests of ASCII text in one pass, because the clients must be faster than the server. */
 export function encode(requests: readonly (readonly string[])[]): Uint8Array {
   const text = (args: readonly string[]) =>
     `*${args.length}\r\n` + args.map((a) => `$${a.length}\r\n${a}\r\n`).join("");
   return encoder.encode(requests.map(text).join(""));
 }
 
-/** As `decode`, but fast for long arrays of texts; none of the texts here has a line break. */
+/** The same as `decode`, but fast for long arrays of texts; no text here contains a line break. */
 function valueOf(reply: string): Value {
   if (!reply.startsWith("*")) return decode(reply);
   const lines = reply.split("\r\n"), items: (string | null)[] = [];
@@ -320,7 +323,7 @@ function contentOf(key: string, value: Value): Content {
   return pairs;
 }
 
-/** One text for each value, whatever the order in which its members come. */
+/** One text for each value, independent of the order of its members. */
 function render(content: Content): string {
   if (typeof content === "string") return content;
   if (Array.isArray(content)) return content.join(" ");

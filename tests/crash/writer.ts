@@ -1,7 +1,7 @@
 /**
- * A client of the crash tests: sends random operations in pipelines until the server is gone, remembers what it sent and
- * what was acknowledged, and says afterwards which beginnings of what it sent explain what the server has. An operation
- * is a command, or several in a transaction. It does not start or kill anything.
+ * A client of the crash tests: sends random operations in pipelines until the server is gone, remembers the sent and
+ * the acknowledged operations, and then determines which prefixes of the sent operations explain the server's data. An
+ * operation is a command, or several in a transaction. It does not start or kill the server.
  */
 import type { TestClient } from "../helpers/client.ts";
 import { decode, type Value } from "../helpers/decode.ts";
@@ -19,11 +19,11 @@ const MOST_IN_A_TRANSACTION = 4;
 
 export interface Operation {
   readonly commands: readonly (readonly string[])[];
-  /** Point in time before it was sent. */
+  /** Time before the operation was sent. */
   readonly at: number;
 }
 
-/** Something that must never be. */
+/** A state or reply that must never occur. */
 export class Violation extends Error {}
 
 export class Writer {
@@ -31,16 +31,16 @@ export class Writer {
   #number = 0;
   /** Whether the server has transactions; without them every operation is one command. */
   transactions = false;
-  /** What was sent since the server started, in order. */
+  /** Operations sent since the server started, in order. */
   readonly sent: Operation[] = [];
-  /** How many of these were acknowledged. */
+  /** Number of acknowledged operations. */
   acknowledged = 0;
 
   constructor(readonly id: number) {
     this.#model = new Model(id);
   }
 
-  /** Gives all keys that others are beside their first value, and waits until that is acknowledged. */
+  /** Creates the many small strings and the big collections, and waits for the acknowledgement. */
   async fill(client: TestClient, random: SeededRandom): Promise<void> {
     const commands: string[][] = [];
     const many = (count: number, each: (i: number) => string[]) =>
@@ -55,7 +55,7 @@ export class Writer {
     await this.#receive(client, operations);
   }
 
-  /** Sends operations until the connection breaks. Throws Violation for a reply that is not the right one. */
+  /** Sends operations until the connection breaks. Throws Violation for a wrong reply. */
   async drive(client: TestClient, random: SeededRandom): Promise<void> {
     try {
       let before: Operation[] = [];
@@ -71,8 +71,8 @@ export class Writer {
   }
 
   /**
-   * How many operations, at least those that were acknowledged, explain the values that this client's keys have now:
-   * every number that does. Throws Violation if there is none.
+   * Every number of operations, at least the acknowledged ones, that explains the current values of this client's
+   * keys. Throws Violation if there is none.
    */
   async explain(client: TestClient, killedAt: number): Promise<number[]> {
     const actual = await readActual(client, this.#model);
@@ -106,7 +106,7 @@ export class Writer {
     return fitting;
   }
 
-  /** Begins to count anew. */
+  /** Starts counting anew. */
   forget(): void {
     this.sent.length = 0;
     this.acknowledged = 0;

@@ -1,7 +1,7 @@
 /**
- * When two replies to the same command are the same. Byte for byte, but where Redis itself would not reply the same twice:
- * there the kind of the reply counts, its elements without their order, or numbers that are near each other. An error is
- * always compared whole.
+ * Decides when two replies to the same command are equivalent. Replies are compared byte for byte, except where Redis
+ * itself would not reply the same twice: there only the kind of the reply counts, or its elements in any order, or
+ * numbers within a tolerance. Errors are always compared completely.
  */
 import type { CommandSpec } from "../../src/dispatch/spec.ts";
 import { commandTable } from "../../src/commands/table.ts";
@@ -9,7 +9,7 @@ import { replyEnd } from "../helpers/wire.ts";
 
 type Comparison = "exact" | "unordered" | "near" | "kind";
 
-/** Beyond what the tips of the commands say. */
+/** Exceptions beyond those in the commands' tips. */
 const COMPARISONS: Readonly<Record<string, Comparison>> = {
   ttl: "near",
   pttl: "near",
@@ -30,15 +30,15 @@ const COMPARISONS: Readonly<Record<string, Comparison>> = {
   hvals: "unordered",
   "client|id": "kind",
   "config|get": "unordered",
-  // Words of its own.
+  // The text is the server's own.
   "command|docs": "kind",
   "command|list": "unordered",
-  // What a value takes depends on the allocator.
+  // The memory of a value depends on the allocator.
   "memory|usage": "kind",
   lolwut: "kind",
 };
 
-/** Numbers that follow from the clock may differ by so much: 2 s in ms. */
+/** Tolerance of numbers that depend on the clock: 2 s in ms. */
 const NEAR = 2000;
 
 const byName = new Map<string, CommandSpec>();
@@ -47,7 +47,7 @@ for (const spec of commandTable) {
   for (const sub of spec.subcommands ?? []) byName.set(`${spec.name}|${sub.name}`, sub);
 }
 
-/** The name of the command that the words call: "get", "client|list". */
+/** The name of the command in a request: "get", "client|list". */
 export function commandName(words: readonly string[]): string {
   const name = (words[0] ?? "").toLowerCase();
   const sub = `${name}|${(words[1] ?? "").toLowerCase()}`;
@@ -58,19 +58,19 @@ function has(words: readonly string[], token: string): boolean {
   return words.some((word) => word.toUpperCase() === token);
 }
 
-/** Elements that SORT finds of equal weight come in the order of Redis's hash table, hence its special case. */
+/** SORT returns elements of equal weight in the order of Redis's hash table, hence this special case. */
 function comparisonOf(words: readonly string[]): Comparison {
   const name = commandName(words);
   const tips = byName.get(name)?.tips ?? [];
   if (name.startsWith("sort") && has(words, "BY")) return has(words, "LIMIT") ? "kind" : "unordered";
   if (name in COMPARISONS) return COMPARISONS[name];
-  // HELP replies sentences.
+  // The lines of HELP are the server's own.
   if (name.endsWith("|help")) return "kind";
   if (tips.includes("nondeterministic_output")) return "kind";
   return tips.includes("nondeterministic_output_order") ? "unordered" : "exact";
 }
 
-/** Whether two replies, as RESP text, are as good as the same for the command of these words. */
+/** Whether two replies, as RESP text, are equivalent for the command in these words. */
 export function sameReplies(words: readonly string[], one: string, other: string): boolean {
   if (one === other) return true;
   if (one[0] !== other[0] || one[0] === "-" || one[0] === "!") return false;
@@ -78,7 +78,7 @@ export function sameReplies(words: readonly string[], one: string, other: string
     case "exact":
       return false;
     case "kind":
-      // A null is a reply of its own.
+      // A null has a separate type of reply.
       return one.startsWith("$-1") === other.startsWith("$-1") && one.startsWith("*-1") === other.startsWith("*-1");
     case "unordered":
       return elements(one).join("") === elements(other).join("");
@@ -90,7 +90,7 @@ export function sameReplies(words: readonly string[], one: string, other: string
   }
 }
 
-/** Whether two replies to EXEC are as good as the same, given the words of what was queued. */
+/** Whether two replies to EXEC are equivalent, given the words of the queued commands. */
 export function sameUnits(queued: readonly (readonly string[])[], one: string, other: string): boolean {
   if (one === other) return true;
   const ours = unitOf(one), theirs = unitOf(other);
@@ -98,7 +98,7 @@ export function sameUnits(queued: readonly (readonly string[])[], one: string, o
     queued.every((words, i) => sameReplies(words, ours[i], theirs[i]));
 }
 
-/** The replies in the array of an EXEC; of what is no array, none. */
+/** The replies in the array of an EXEC; empty if the reply is not an array. */
 function unitOf(reply: string): string[] {
   if (reply[0] !== "*" || reply.startsWith("*-1")) return [];
   const bytes = Uint8Array.from(reply, (c) => c.charCodeAt(0));

@@ -1,6 +1,6 @@
 /**
- * Runs commands on both servers from an empty database, finds the first reply that differs, and shortens the run to the
- * commands that it takes.
+ * Runs commands on both servers from an empty database, finds the first reply that differs, and reduces the run to the
+ * commands that are needed for the difference.
  */
 import { quote } from "../../src/cli/quoting.ts";
 import { encodeRequest } from "../helpers/client.ts";
@@ -10,15 +10,15 @@ import type { Servers } from "./servers.ts";
 export type Protocol = 2 | 3;
 
 export interface Difference {
-  /** The shortest run found, the command that differs last. */
+  /** The shortest run found; its last command has the different replies. */
   readonly commands: readonly string[][];
   readonly memdb: string;
   readonly redis: string;
 }
 
-/** Both are brought to this state before each run. */
+/** Commands that bring both servers to the same state before each run. */
 const PROLOGUE = [["RESET"], ["FLUSHALL"]];
-/** What is compared behind each run: all data. */
+/** Commands compared after each run: all data. */
 const EPILOGUE = [["SELECT", "0"], ["DBSIZE"], ["DEBUG", "DIGEST"]];
 
 interface Found {
@@ -41,7 +41,7 @@ async function run(servers: Servers, protocol: Protocol, commands: readonly stri
   }
 }
 
-/** The first difference when the commands run on both servers, undefined if there is none. */
+/** The first difference between the two servers for these commands, undefined if there is none. */
 export async function duel(
   servers: Servers,
   protocol: Protocol,
@@ -50,7 +50,7 @@ export async function duel(
   const all = [...commands, ...EPILOGUE];
   const first = await run(servers, protocol, all);
   if (first === undefined) return undefined;
-  // Once more, in case that the clock ticked between the two.
+  // Repeated once, because the clock may have ticked between the two servers.
   let found = await run(servers, protocol, all);
   if (found === undefined) return undefined;
   let shortest = all.slice(0, found.index + 1);
@@ -67,7 +67,7 @@ export async function duel(
   return { commands: shortest, memdb: found.memdb, redis: found.redis };
 }
 
-/** A difference as text: the commands as redis-cli takes them, and the two replies. */
+/** A difference as text: the commands in redis-cli's notation, and the two replies. */
 export function describe({ commands, memdb, redis }: Difference, protocol: Protocol): string {
   const lines = commands.map((words) =>
     "  " + words.map((word) => /^[\w:*.-]+$/.test(word) ? word : quote(word)).join(" ")

@@ -1,6 +1,6 @@
 /**
- * Random commands, derived from the table: for each command its syntax gives well-formed calls, with the values of
- * values.ts. A part of the calls is then damaged: words left out, doubled, exchanged, replaced.
+ * Random commands, generated from the table: the syntax of each command gives well-formed calls, with the values of
+ * values.ts. Some of the calls are then damaged: words are removed, doubled, swapped, replaced.
  */
 import type { CommandSpec } from "../../src/dispatch/spec.ts";
 import { type Argument, argumentsOf } from "../../src/dispatch/syntax.ts";
@@ -9,7 +9,7 @@ import type { SeededRandom } from "../../src/core/random.ts";
 import { oneIn, pick } from "../helpers/property.ts";
 import { key, STRINGS, value } from "./values.ts";
 
-/** Commands that end, change or observe the connection or the server rather than data, or wait. */
+/** Commands that block, or that end, change or observe the connection or the server instead of working on data. */
 const LEFT_OUT = new RegExp(
   "^(shutdown|monitor|quit|hello|auth|reset|info|time|debug|config|slowlog|latency|memory|lolwut|role|acl|spop|" +
     "client\\|(kill|reply|pause|unpause|unblock|tracking|no-evict|no-touch|setname|setinfo)|bgsave|save|bgrewriteaof|" +
@@ -33,7 +33,7 @@ function candidatesOf(spec: CommandSpec, parent?: CommandSpec): Candidate[] {
 }
 
 const candidates = commandTable.flatMap((spec) => candidatesOf(spec));
-/** What random commands call: "get", "client|list". */
+/** The names of the random commands: "get", "client|list". */
 export const generatedNames: ReadonlySet<string> = new Set(candidates.map(({ words }) => words.join("|")));
 const groups = [...new Set(candidates.map(({ spec }) => spec.group))];
 const writers = candidates.filter(({ spec }) => spec.flags.includes("write") && !/^(flush|del|unlink)/.test(spec.name));
@@ -57,7 +57,7 @@ function write(random: SeededRandom, spec: CommandSpec, args: readonly Argument[
   }
 }
 
-/** Damages a call. Numbers that could become deadlines stay where they are. */
+/** Damages a call. Numbers that could become deadlines keep their positions. */
 function damage(random: SeededRandom, spec: CommandSpec, words: string[]): void {
   const at = 1 + random.below(Math.max(1, words.length - 1));
   switch (random.below(7)) {
@@ -86,9 +86,9 @@ function damage(random: SeededRandom, spec: CommandSpec, words: string[]): void 
 }
 
 /**
- * Whether Redis's own reply can't be predicted or is a fault that MemDB does not repeat: SORT BY … STORE keeps equal
- * weights in the order of Redis's hash table, LSET cuts its index to 32 bits, and the distances that geo searches store
- * depend on the C library in their last bit.
+ * Whether Redis's reply is not predictable or has a fault that MemDB does not repeat: SORT BY … STORE keeps equal
+ * weights in the order of Redis's hash table, LSET truncates its index to 32 bits, and the last bit of the distances
+ * that geo searches store depends on the C library.
  */
 function isUnpredictable(words: readonly string[]): boolean {
   const has = (token: string) => words.some((word) => word.toUpperCase() === token);
@@ -97,7 +97,7 @@ function isUnpredictable(words: readonly string[]): boolean {
     has("STOREDIST");
 }
 
-/** One command at random, of some of the commands. */
+/** A random command out of some of the commands. */
 function randomCommand(random: SeededRandom, some: readonly Candidate[]): string[] {
   for (;;) {
     const words = anyCommand(random, pick(random, some));
@@ -106,7 +106,7 @@ function randomCommand(random: SeededRandom, some: readonly Candidate[]): string
 }
 
 function anyCommand(random: SeededRandom, candidate: Candidate): string[] {
-  // What empties the database leaves the others little to do.
+  // Commands that empty the database are rare, because the others need data.
   if (candidate.spec.name.startsWith("flush") && !oneIn(random, 10)) candidate = pick(random, writers);
   const { spec, args } = candidate;
   const words = [...candidate.words];
@@ -116,7 +116,7 @@ function anyCommand(random: SeededRandom, candidate: Candidate): string[] {
   return words;
 }
 
-/** `count` commands at random, half of them of one group, so that they meet each other. */
+/** `count` random commands, half of them of one group, so that they work on the same keys. */
 export function randomCommands(random: SeededRandom, count: number): string[][] {
   const group = pick(random, groups);
   const theme = candidates.filter(({ spec }) => spec.group === group);
@@ -126,13 +126,13 @@ export function randomCommands(random: SeededRandom, count: number): string[][] 
   });
 }
 
-/** Puts a command between a WATCH of its keys and a transaction, which tells whether it counted as a change of them. */
+/** Puts a command between a WATCH of its keys and a transaction, whose reply shows whether the command changed them. */
 function watched(words: string[]): string[][] {
   const keys = [...new Set(words.slice(1).filter((word) => /^\w{3}:/.test(word)))];
   return keys.length === 0 ? [words] : [["WATCH", ...keys], words, ["MULTI"], ["PING"], ["EXEC"]];
 }
 
-/** randomCommands, each between a WATCH and a transaction where it names keys. */
+/** randomCommands, each between a WATCH and a transaction if it names keys. */
 export function watchedCommands(random: SeededRandom, count: number): string[][] {
   return randomCommands(random, count).flatMap(watched);
 }

@@ -1,6 +1,6 @@
 /**
- * `deno task test:differential [--minutes N] [--seed S] [--commands N]`: random commands to MemDB and to Redis for as long
- * as wished. Prints every difference that it has not printed before, and exits with 1 if there was one.
+ * `deno task test:differential [--minutes N] [--seed S] [--commands N]`: sends random commands to MemDB and to Redis
+ * for the given time. Prints every new difference, and exits with 1 if there was one.
  */
 import { parseArgs } from "@std/cli";
 import { SeededRandom } from "../../src/core/random.ts";
@@ -29,7 +29,7 @@ function commandsOf(seed: number): string[][] {
   return (seed % 3 === 0 ? watchedCommands : randomCommands)(new SeededRandom(seed), count);
 }
 
-/** Runs the commands of the current seed on both. */
+/** Runs the commands of the current seed on both servers. */
 async function round(servers: Servers): Promise<void> {
   const protocol = protocolOf(seed);
   const difference = await duel(servers, protocol, commandsOf(seed));
@@ -50,7 +50,7 @@ while (Date.now() < until) {
   try {
     for (; Date.now() < until; seed++) await round(servers);
   } catch (error) {
-    // One of the two has ended. The next commands get new ones.
+    // One of the two servers has ended. The next commands get new servers.
     const protocol = protocolOf(seed);
     const commands = commandsOf(seed);
     console.log(`seed ${seed}: ${error}\n${describe({ commands, memdb: "", redis: "" }, protocol)}\n`);

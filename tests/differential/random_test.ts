@@ -1,5 +1,5 @@
 /**
- * Random commands to MemDB and to Redis, for some seconds. `deno task test:differential` goes on for as long as one likes.
+ * Random commands on MemDB and on Redis, for some seconds. `deno task test:differential` runs the same for any time.
  */
 import { SeededRandom } from "../../src/core/random.ts";
 import { testUnless } from "../helpers/programs.ts";

@@ -1,15 +1,15 @@
 /**
- * The scripts in scripts/: one command a line as typed in redis-cli. A line that begins with # is a comment.
+ * The scripts in scripts/: one command per line in redis-cli's notation. A line that begins with # is a comment.
  */
 import { splitArguments } from "../../src/cli/quoting.ts";
 
 export interface Script {
   readonly name: string;
-  /** Each as words of bytes in latin1. */
+  /** Each command is a list of words, bytes as latin1. */
   readonly commands: readonly string[][];
 }
 
-/** Reads all scripts. Throws an error for quotes that do not balance. */
+/** Reads all scripts. Throws an error for unbalanced quotes. */
 export function readScripts(): Script[] {
   const folder = new URL("scripts/", import.meta.url);
   const names = [...Deno.readDirSync(folder)].map(({ name }) => name).toSorted();

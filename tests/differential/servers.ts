@@ -1,6 +1,7 @@
 /**
- * The two servers that the differential tests compare: MemDB in this process and a redis-server of its own, or those at the
- * addresses in DIFFERENTIAL_MEMDB and DIFFERENTIAL_REDIS. Both have the same small limits, so that no test needs much memory.
+ * The two servers of the differential tests: MemDB in this process and a separate redis-server, or those at the
+ * addresses in DIFFERENTIAL_MEMDB and DIFFERENTIAL_REDIS. Both have the same small limits, so that no test needs much
+ * memory.
  */
 import { systemClock } from "../../src/core/clock.ts";
 import { type SettingName, Settings } from "../../src/settings/settings.ts";
@@ -11,7 +12,7 @@ import { missing } from "../helpers/programs.ts";
 const memdbAddress = Deno.env.get("DIFFERENTIAL_MEMDB");
 const redisAddress = Deno.env.get("DIFFERENTIAL_REDIS");
 
-/** Why there is no Redis to compare with; undefined if there is one. */
+/** The reason why there is no Redis to compare with; undefined if there is one. */
 export const noRedis = redisAddress === undefined ? missing(["redis-server"]) : undefined;
 
 const SETTINGS: Readonly<Record<string, string>> = {
@@ -39,13 +40,13 @@ export class Servers implements AsyncDisposable {
     const [memdb, server] = memdbAddress === undefined ? await startMemdb() : [await connect(memdbAddress)];
     const [redis, child] = redisAddress === undefined ? await startRedis() : [await connect(redisAddress)];
     for (const [name, value] of Object.entries(SETTINGS)) {
-      // What cannot be set while a server runs was given at its start.
+      // Settings that cannot change at run time were given at the start.
       for (const client of [memdb, redis]) await client.command("CONFIG", "SET", name, value);
     }
     return new Servers(memdb, redis, server, child);
   }
 
-  /** Sends requests to both and returns their replies, as RESP text. */
+  /** Sends requests to both servers and returns their replies, as RESP text. */
   async replies(requests: readonly Uint8Array[]): Promise<[string[], string[]]> {
     const all = new Uint8Array(await new Blob(requests as Uint8Array<ArrayBuffer>[]).arrayBuffer());
     return await Promise.all([exchange(this.memdb, all, requests.length), exchange(this.redis, all, requests.length)]);
@@ -78,7 +79,7 @@ async function startMemdb(): Promise<[TestClient, Server]> {
 }
 
 async function startRedis(): Promise<[TestClient, Deno.ChildProcess]> {
-  // Nobody else takes a port that was free a moment ago but by accident; then redis-server ends and the tests say so.
+  // Another process takes the free port only by accident; then redis-server ends and the tests report it.
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();

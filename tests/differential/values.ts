@@ -1,6 +1,7 @@
 /**
- * The values of random commands, from pools that lie where commands change their mind: empty, negative, just beyond a limit,
- * no number, binary; for geo sets, places near each other, at the edges of the map and beyond them.
+ * The values of random commands, from pools around the limits where commands change their behavior: empty, negative,
+ * just beyond a limit, not a number, binary; for geo sets, places near each other, at the edges of the map and beyond
+ * them.
  */
 import type { CommandSpec } from "../../src/dispatch/spec.ts";
 import type { Argument } from "../../src/dispatch/syntax.ts";
@@ -19,14 +20,17 @@ const INTEGERS = [
   "0", "1", "2", "3", "5", "-1", "-2", "-100", "100", "10000", "2147483648", "4294967296", "9223372036854775807",
   "9223372036854775808", "-9223372036854775808", "-9223372036854775809", "", "a", "1.5", " 1", "+1", "007", "1e2",
 ];
-/** Without -0: whether Redis keeps its sign depends on what happened to the set before. */
+/** Without -0: whether Redis keeps its sign depends on the history of the set. */
 // deno-fmt-ignore
 const DOUBLES = [
   "0", "1", "-1", "1.5", "3.0e3", "inf", "-inf", "+inf", "nan", "1e400", "(1", "", "x", " 2", "1e-5",
   "123456789.123456789",
 ];
 const PATTERNS = ["*", "a*", "?", "[a-c]*", "", "*b", "[^a]", "\\*", "str:*"];
-/** Deadlines lie behind or far ahead: what expires meanwhile would expire on the two servers at two moments. */
+/**
+ * Deadlines are past or far ahead: a key that expired during the test would expire at different moments on the two
+ * servers.
+ */
 // deno-fmt-ignore
 const SECONDS = [
   "0", "-1", "1000", "100000", "99999999999", "9223372036854775807", "-9223372036854775808", "abc", "", "1.5",
@@ -39,7 +43,10 @@ const MILLISECONDS = [
 const FAR_S = "4102444800", FAR_MS = "4102444800000";
 const UNIX_SECONDS = ["0", "-1", "1", FAR_S, "99999999999999", "9223372036854775807", "abc", ""];
 const UNIX_MILLISECONDS = ["0", "-1", "1", FAR_MS, "9223372036854775807", "abc", ""];
-/** Where geo sets have members. Redis misses some at the edges of the map, far in the north, and in very large areas. */
+/**
+ * Places of the members of geo sets. Redis misses some members at the edges of the map, far in the north, and in very
+ * large areas.
+ */
 // deno-fmt-ignore
 const LONGITUDES = [
   "13.361389", "15.087269", "12.496366", "13.4", "2.3522219", "0", "-0.1276474", "1e-5", "100", "-170", "180.5", "-181",
@@ -50,22 +57,22 @@ const LATITUDES = [
 ];
 const PLACES = ["Palermo", "Catania", "Rome", "Paris", "London", "Suva", "a", ""];
 const SIZES = ["0", "1", "0.001", "10.5", "200", "500", "900.5", "20000", "1e5"];
-/** Names and offsets of BITFIELD's integers. */
+/** Types and offsets of BITFIELD's integers. */
 const INTEGER_TYPES = ["u1", "u8", "i8", "i16", "u31", "i64", "u63", "u64", "i65", "u0", "i0", "x8", "8", ""];
 const BIT_OFFSETS = ["0", "1", "7", "8", "100", "1000", "#0", "#1", "#20", "-1", "#-1", "#", "a", "4294967296"];
-/** Only those that mean the same whatever the scores: by member, Redis orders sets of one score alone. */
+/** Only bounds that mean the same for all scores: Redis orders by member only in sets of one score. */
 const MEMBER_BOUNDS = ["-", "+", "-a", "+a", "a", "", "1"];
-/** Counts of elements of what follows. */
+/** Counts of the elements that follow. */
 const SMALL = ["1", "2", "3", "0", "-1", "x"];
 
-/** A key: mostly of the command's group, so that there is something of its type. */
+/** A key, mostly of the command's group, so that it likely has the right type. */
 export function key(random: SeededRandom, spec: CommandSpec): string {
   const groups = ["string", "list", "hash", "set", "sorted-set", "generic"];
   const group = oneIn(random, 5) ? pick(random, groups) : spec.group === "generic" ? pick(random, groups) : spec.group;
   return oneIn(random, 60) ? "" : `${group.slice(0, 3)}:${pick(random, [...KEYS])}`;
 }
 
-/** What an argument's name says better than its type does; nothing for most, and now and then for all. */
+/** A value chosen by the argument's name instead of its type; undefined for most names, and sometimes for all. */
 function valueByName(random: SeededRandom, spec: CommandSpec, name: string): string | undefined {
   if (oneIn(random, 8)) return undefined;
   switch (name) {
@@ -107,7 +114,7 @@ export function value(random: SeededRandom, spec: CommandSpec, { name, type, tok
     case "double":
       return pick(random, DOUBLES);
     case "unix-time":
-      // A string that is set with a deadline in the past stays until somebody comes by.
+      // A string set with a past deadline stays until it is accessed.
       if (spec.group === "string") return pick(random, ["0", "-1", "abc", /milli/.test(name) ? FAR_MS : FAR_S]);
       return pick(random, /milli/.test(name) ? UNIX_MILLISECONDS : UNIX_SECONDS);
     case "pattern":

@@ -1,4 +1,4 @@
-/** How the executor times commands, with a clock that moves on only when it is read. */
+/** How the executor times commands, with a clock that advances only when it is read. */
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import type { Clock } from "../../src/core/clock.ts";
 import { utf8 } from "../../src/core/bytes.ts";
@@ -34,7 +34,7 @@ Deno.test("a range is timed with those before it while replies are short, and by
   const executor = new Executor(engine, commandTable);
   const session = new Session(1, new Reply(), 0), call = new Call(engine, session, executor);
   const parser = new RequestParser();
-  /** Runs requests as one batch; returns how often the clock was read. */
+  /** Runs requests as one batch; returns the number of clock readings. */
   const run = (...requests: string[]) => {
     const bytes = utf8(requests.map((request) => `${request}\r\n`).join(""));
     for (let at = 0; at < bytes.length;) {
@@ -55,7 +55,7 @@ Deno.test("a range is timed with those before it while replies are short, and by
   assertEquals(range.stats.calls, 3);
   assertAlmostEquals(range.stats.usec, STEP_US);
   assertEquals(engine.slowlog.entries.length, 0);
-  // The run begins and ends with a look at the clock, and the one behind the long reply begins anew.
+  // The batch reads the clock at its begin and end, and again after the long reply.
   assertEquals(run("ZRANGE z 0 1", "ZRANGE z 0 -1", "ZRANGE z 0 1"), 4);
   assertEquals(range.stats.calls, 6);
   assertAlmostEquals(range.stats.usec, 3 * STEP_US);

@@ -1,6 +1,6 @@
 /**
- * Pipelines: their requests are parsed ahead, and keys and elements looked for together. Nothing but speed may depend on
- * it, so that the same commands one by one reply the same.
+ * Pipelines: the server parses requests ahead, and prefetches keys and elements together. This must affect speed only,
+ * so the same commands sent one by one give the same replies.
  */
 import { assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../src/core/random.ts";
@@ -10,13 +10,13 @@ import { withServer } from "../helpers/server.ts";
 import { concatBytes } from "../helpers/wire.ts";
 
 const KEYS = ["set", "hash", "zset", "string", "{long}a-key-of-more-than-eight-bytes"];
-/** Above what a collection must have before its elements are looked for together. */
+/** A size at which the elements of a collection are prefetched. */
 const LARGE = 5000;
 const RUN_MAX = 20;
 
 const element = (random: SeededRandom) => `element:${random.below(LARGE * 2)}`;
 
-/** Commands, many of them in runs that name the same key. */
+/** Random commands, many of them in runs on the same key. */
 function commands(random: SeededRandom, count: number): string[][] {
   const made: string[][] = [];
   while (made.length < count) {
@@ -60,7 +60,7 @@ const MAKERS: readonly ((random: SeededRandom, key: string) => string[])[] = [
   () => ["nonsense"],
 ];
 
-/** Fills the collections, so that they are large. */
+/** Fills the collections to a large size. */
 function filling(): string[][] {
   const fill: string[][] = [];
   for (let i = 0; i < LARGE; i += 100) {
@@ -72,13 +72,13 @@ function filling(): string[][] {
   return fill;
 }
 
-Deno.test("a pipeline replies what its commands reply one by one", async () => {
+Deno.test("a pipeline gives the same replies as its commands one by one", async () => {
   await property(2, async (random) => {
     const seed = random.below(2 ** 31);
     await withServer(async (one) => {
       await withServer(async (many) => {
         for (let round = 0; round < 4; round++) {
-          // What was deleted, or is of another type by now, comes back in one round or another.
+          // Recreates keys that were deleted or changed their type, within some rounds.
           const batch = [...(round % 2 === 0 ? filling() : []), ...commands(random, 300)];
           const expected: string[] = [], actual: string[] = [];
           for (const args of batch) expected.push(await one.command(...args));

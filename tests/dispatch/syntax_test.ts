@@ -1,4 +1,4 @@
-/** The notation of arguments, read into the tree of COMMAND DOCS. */
+/** The notation of arguments, parsed into the tree of COMMAND DOCS. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { type Argument, argumentsOf, SyntaxNotationError } from "../../src/dispatch/syntax.ts";
 import { commandTable } from "../../src/commands/table.ts";

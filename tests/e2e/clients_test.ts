@@ -1,5 +1,5 @@
 /**
- * Programs that were written for Redis, unchanged and with their defaults.
+ * Programs written for Redis, unmodified and with their defaults.
  */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { commandTable } from "../../src/commands/table.ts";

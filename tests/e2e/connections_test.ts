@@ -1,5 +1,5 @@
 /**
- * Clients that behave badly, or in great numbers.
+ * Clients that violate the protocol, and large numbers of clients.
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { encodeRequest, TestClient } from "../helpers/client.ts";
@@ -35,7 +35,7 @@ Deno.test(`${subject} takes requests that are split at any byte`, async () => {
   const replies = "+OK\r\n+OK\r\n$4\r\n\r\n\r\n\r\n$3\r\na b\r\n";
   for (let split = 1; split < requests.length; split++) {
     await client.send(requests.slice(0, split));
-    // An answer on another connection: the server has seen what came before it.
+    // A reply on another connection proves that the server has processed the earlier bytes.
     await server.command("PING");
     await client.send(requests.slice(split));
     let text = "";
@@ -62,7 +62,7 @@ Deno.test(`${subject} cuts off a reader at its output limit, and others do not n
     try {
       for (let i = 0; i < 500 && writable; i++) await slow.send("GET big\r\n");
     } catch {
-      // Cut off, as it should be.
+      // The server has closed the connection, as expected.
     }
   })();
   let slowestMs = 0;
@@ -77,7 +77,7 @@ Deno.test(`${subject} cuts off a reader at its output limit, and others do not n
   assertMatch(server.log, /unread replies exceed client-output-buffer-limit/);
 });
 
-/** Bytes that clients may hold although they do not read: the shared allowance, and for each a reply and its bound. */
+/** Bytes that clients which do not read may hold: the shared allowance, and for each client a reply and its limit. */
 const bytesAhead = (clients: number, replyBytes: number) => 32 * MIB + clients * (replyBytes + MIB);
 
 Deno.test(`${subject} produces little ahead of clients that do not read, and returns the memory when they leave`, async () => {
@@ -85,13 +85,13 @@ Deno.test(`${subject} produces little ahead of clients that do not read, and ret
   const witness = await server.connect();
   const length = 4 * MIB, slow = 10, replies = 20;
   await witness.command("SET", "long", "x".repeat(length));
-  // What the server needs for one such reply is no part of the comparison.
+  // The memory to build one such reply is not part of the comparison.
   await witness.send("GET long\r\n".repeat(3));
   await witness.skip(3 * (length + 12));
   const before = await info(witness, "memory", "used_memory_rss");
   const clients = await Promise.all(Array.from({ length: slow }, () => server.connect()));
   for (const client of clients) await client.send("GET long\r\n".repeat(replies));
-  // Every client is served, though none of them reads.
+  // Every client is served, although none of them reads.
   const calls = async () => Number(/cmdstat_get:calls=(\d+)/.exec(await witness.command("INFO", "commandstats"))?.[1]);
   while (await calls() < 3 + slow) await witness.command("PING");
   for (let i = 0; i < 50; i++) {
@@ -107,7 +107,7 @@ Deno.test(`${subject} produces little ahead of clients that do not read, and ret
   reader.close();
   while (await info(witness, "clients", "connected_clients") > 1) await witness.command("PING");
   assertEquals(await info(witness, "memory", "mem_clients_normal") < MIB, true);
-  // The pools give back half of what is idle every second.
+  // Every second the pools release half of their idle memory.
   let grown = Infinity;
   for (let i = 0; i < 100 && grown > 16 * MIB; i++) {
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -172,7 +172,7 @@ Deno.test(`${subject} keeps few replies for who has not given the password`, asy
     try {
       while (!cut) await stranger.send(flood);
     } catch {
-      // Cut off, as it should be.
+      // The server has closed the connection, as expected.
     }
   })();
   const owner = await server.connect();
@@ -194,7 +194,7 @@ Deno.test(`${subject} runs no request that is longer than its limit, however it 
       for (let at = 0; at < request.length; at += chunkBytes) await client.send(request.subarray(at, at + chunkBytes));
       assertEquals(await client.drain(), "");
     } catch {
-      // Cut off while it still sends.
+      // The server closes the connection while the client still sends.
     }
     assertEquals(await info(owner, "stats", "client_query_buffer_limit_disconnections"), before + 1);
     assertEquals(await owner.command("EXISTS", "key"), ":0\r\n");
@@ -221,7 +221,7 @@ Deno.test(`${subject} says what is wrong with a request and closes`, async () =>
   assertEquals(await server.command("PING"), "+PONG\r\n");
 });
 
-Deno.test(`${subject} allocates nothing for what a client only announces`, async () => {
+Deno.test(`${subject} allocates nothing for a length that a client only announces`, async () => {
   await using server = await ServerProcess.start([]);
   const witness = await server.connect();
   const before = await info(witness, "memory", "used_memory_rss");
@@ -237,8 +237,8 @@ Deno.test(`${subject} allocates nothing for what a client only announces`, async
 
 const IDLE_CLIENTS = 10_000;
 /**
- * Resident bytes of an idle client above which something has gone wrong. Deno's own sockets, which serve elsewhere than on
- * Linux, have 7 KiB before anything is added.
+ * Resident bytes per idle client above which the test fails. Deno's own sockets, which the server uses on systems
+ * other than Linux, take 7 KiB each.
  */
 const IDLE_BYTES_MAX = Deno.build.os === "linux" ? 8 * 1024 : 16 * 1024;
 
@@ -253,7 +253,7 @@ Deno.test(`${subject} keeps 10,000 idle clients, and serves them all`, async () 
       clients.push(...await Promise.all(Array.from({ length: 100 }, () => TestClient.connect(server.port))));
     }
   } catch (error) {
-    // The system grants fewer open files: the figure is the same for fewer clients.
+    // The system allows fewer open files; the figure per client is the same with fewer clients.
     if (clients.length < 100) throw error;
   }
   try {

@@ -1,5 +1,5 @@
 /**
- * What happens to the file while the server runs, and what the server makes of it.
+ * Damage to the file while the server runs, and the server's reaction.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { TestClient } from "../helpers/client.ts";
@@ -8,7 +8,7 @@ import { Folder, run, ServerProcess, subject, unixTest } from "./process.ts";
 
 const TIMEOUT_MS = 20_000;
 
-/** Repeats a command until its reply is as wanted. */
+/** Repeats a command until it gets the wanted reply. */
 async function until(client: TestClient, command: string, wanted: RegExp): Promise<void> {
   const endMs = performance.now() + TIMEOUT_MS;
   for (;;) {
@@ -19,7 +19,7 @@ async function until(client: TestClient, command: string, wanted: RegExp): Promi
   }
 }
 
-/** Kills the server and compares what a new one has with the writes that the first acknowledged. */
+/** Kills the server and checks that a new one has all writes that the first acknowledged. */
 async function assertKept(first: ServerProcess, flags: string[], acknowledged: Map<string, string>): Promise<void> {
   await first.stop("SIGKILL");
   await using second = await ServerProcess.start(flags);
@@ -61,7 +61,7 @@ testWith(
   },
 );
 
-unixTest(`${subject} writes its file anew when somebody removed it`, async () => {
+unixTest(`${subject} writes its file again after it was removed`, async () => {
   await using folder = new Folder();
   const flags = ["--aofpath", folder.file("db.aof")];
   await using server = await ServerProcess.start(flags);

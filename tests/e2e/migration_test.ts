@@ -1,6 +1,6 @@
 /**
- * Moving between MemDB and Redis, by files: what a real redis-server wrote is read here, what is written here a real
- * redis-server starts from and redis-check-rdb accepts, and nothing is lost on the way.
+ * Moving data between MemDB and Redis by files: MemDB reads files written by a real redis-server, a real redis-server
+ * loads files written by MemDB, redis-check-rdb accepts them, and no data is lost.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { runExport, runImport } from "../../src/tools/migrate.ts";
@@ -11,7 +11,7 @@ import { ManualClock } from "../../src/core/clock.ts";
 
 const START_TRIES = 500;
 
-/** Runs `body` with the redis-server of a release that works in a folder and has loaded what it found there. */
+/** Runs `body` with the redis-server of a release that works in a folder and has loaded the files there. */
 async function withRedisIn<T>(
   release: Release,
   folder: string,
@@ -54,7 +54,7 @@ function pause(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 10));
 }
 
-/** Runs `body` with a folder of its own. */
+/** Runs `body` with a temporary folder. */
 async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
@@ -64,7 +64,7 @@ async function inFolder(body: (folder: string) => Promise<void>): Promise<void> 
   }
 }
 
-/** Runs a MemDB on an append-only file with a real clock's time. */
+/** Runs a MemDB with a real clock on an append-only file. */
 async function withMemdb<T>(aofpath: string, body: (client: TestClient) => Promise<T>): Promise<T> {
   const settings = { aofpath, appendonly: "yes", restoredb: "yes" };
   await using server = await TestServer.start({ settings, clock: new ManualClock(Date.now()) });
@@ -120,7 +120,7 @@ async function fill(client: TestClient): Promise<void> {
   }
 }
 
-/** What must be the same on both sides. */
+/** The data that must be equal on both sides. */
 async function stateOf(client: TestClient): Promise<string[]> {
   const state = [await client.run("DEBUG DIGEST")];
   for (const args of population()) {
@@ -135,7 +135,7 @@ async function stateOf(client: TestClient): Promise<string[]> {
   return state;
 }
 
-/** Runs memdb import or export, which must end well. Returns what it said on stderr. */
+/** Runs memdb import or export, which must succeed. Returns its output on stderr. */
 async function migrate(run: typeof runImport, args: string[]): Promise<string[]> {
   const errors: string[] = [];
   const status = await run(args, { out: () => {}, error: (line) => errors.push(line) });
@@ -143,7 +143,7 @@ async function migrate(run: typeof runImport, args: string[]): Promise<string[]>
   return errors;
 }
 
-/** Has redis-check-rdb look at a file. */
+/** Checks a file with redis-check-rdb. */
 async function checkRdb(release: Release, path: string): Promise<void> {
   const { success, stdout } = await new Deno.Command(release.command("redis-check-rdb"), { args: [path] }).output();
   assert(success, new TextDecoder().decode(stdout));
@@ -165,7 +165,7 @@ for (const settings of [[], ["--rdbcompression", "no"], ["--rdbchecksum", "no"]]
           assertEquals(await stateOf(memdb), expected);
           await memdb.run("SET added later");
         });
-        // The file goes on behind the snapshot.
+        // The append-only file continues after the snapshot.
         await withMemdb(target, async (memdb) => assertEquals(await memdb.run("GET added"), "$5\r\nlater\r\n"));
       }),
   );

@@ -1,5 +1,5 @@
 /**
- * What is left after the process ends, in whatever way, and what the file is to Redis's own programs.
+ * The data left after the process ends in each possible way, and how Redis's own programs read the file.
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { TestClient } from "../helpers/client.ts";
@@ -10,12 +10,12 @@ const SET_A = "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n";
 const SET_B = "*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$1\r\n2\r\n";
 const SELECT = "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n";
 
-/** The digest of all data that a server has. */
+/** The digest of all data of a server. */
 function digest(server: { command(...args: string[]): Promise<string> }): Promise<string> {
   return server.command("DEBUG", "DIGEST");
 }
 
-/** Some of everything that there is, with deadlines far away. */
+/** Data of every kind, with deadlines far in the future. */
 async function fill(client: TestClient): Promise<void> {
   const commands = [
     ["SET", "text", "caf\xc3\xa9 \r\n\x00\xff"],
@@ -101,7 +101,7 @@ unixTest(`${subject} starts from a redis-server's files in --dir, and says so`, 
     await server.stop();
   }
   {
-    // With a save point the end of the server is written down.
+    // With a save point the server writes a snapshot at its end.
     await using server = await ServerProcess.start(["--dir", folder.path, "--save", "3600 1"]);
     assertEquals(await server.command("GET", "s"), "$5\r\nhello\r\n");
     assertMatch(server.log, /Persistence: snapshots go to \S+\/dump\.rdb/);
@@ -221,7 +221,8 @@ testWithReleases("Redis reads what MemDB wrote, and MemDB what Redis wrote", asy
   assertEquals(checked.code, 0, checked.stdout + checked.stderr);
   assertMatch(checked.stdout, /is valid/);
 
-  // A plain file of that name is Redis's old form: it loads it and makes a folder of its new form.
+  // Redis treats a plain file of that name as its old format: it loads the file and creates a folder in the new
+  // format.
   {
     await using redis = await RedisProcess.start(release, folder.path);
     assertEquals(await digest(redis), before);

@@ -1,6 +1,6 @@
 /**
- * MemDB as a process of its own, in an empty folder: from source, or the executable that E2E_BINARY names. Nothing here
- * knows the code; what is tested is what a user would see.
+ * MemDB as a separate process in an empty folder: from source, or the executable that E2E_BINARY names. This file does
+ * not import the server's code; the tests check what a user sees.
  */
 import { TestClient } from "../helpers/client.ts";
 import { testUnless } from "../helpers/programs.ts";
@@ -10,10 +10,10 @@ const root = new URL("../../", import.meta.url);
 const START_TIMEOUT_MS = 20_000;
 const isWindows = Deno.build.os === "windows";
 
-/** What the tests run, for their names. */
+/** The program under test, for the names of tests. */
 export const subject = binary === "" ? "memdb" : "the executable";
 
-/** Program and first arguments of MemDB's command line; `set` is the permission set that the task of that name has. */
+/** Program and first arguments of MemDB's command line; `set` is the permission set of the task of that name. */
 export function commandLine(set: "serve" | "cli" = "serve"): [string, ...string[]] {
   if (binary !== "") return [binary];
   const path = (name: string) => decodeURI(new URL(name, root).pathname).replace(/^\/(?=[A-Z]:)/, "");
@@ -26,7 +26,7 @@ export interface Finished {
   stderr: string;
 }
 
-/** Runs a program to its end, with `input` on its standard input. */
+/** Runs a program until it ends, with `input` on its standard input. */
 export async function run(
   program: string,
   args: readonly string[],
@@ -49,22 +49,22 @@ export async function run(
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-/** Runs `memdb …` to its end. */
+/** Runs `memdb …` until it ends. */
 export function memdb(args: readonly string[], options: Parameters<typeof run>[2] = {}): Promise<Finished> {
   const [program, ...first] = commandLine(args[0] === "cli" ? "cli" : "serve");
   return run(program, [...first, ...args], options);
 }
 
-/** A test that needs the signals and files of Unix. */
+/** Defines a test that needs the signals and files of Unix. */
 export function unixTest(name: string, fn: () => Promise<void>): void {
   testUnless(isWindows ? "not on Windows" : undefined, name, fn);
 }
 
-/** A temporary folder that goes away with the scope. */
+/** A temporary folder that is deleted at the end of the scope. */
 export class Folder implements AsyncDisposable {
   readonly path = Deno.makeTempDirSync({ prefix: "memdb-" });
 
-  /** The path of a file in it. */
+  /** The path of a file in the folder. */
   file(name: string): string {
     return `${this.path}/${name}`;
   }
@@ -74,14 +74,14 @@ export class Folder implements AsyncDisposable {
   }
 }
 
-/** A running server. Killed, if it still runs, with the scope. */
+/** A running server. It is killed, if it still runs, at the end of the scope. */
 export class ServerProcess implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #clients: TestClient[] = [];
   readonly #reading: Promise<void>;
   readonly #grown: (() => void)[] = [];
   #ended = false;
-  /** Everything that the server wrote. */
+  /** All output of the server. */
   log = "";
   port = 0;
 
@@ -115,7 +115,7 @@ export class ServerProcess implements AsyncDisposable {
     return this.#child.pid;
   }
 
-  /** Waits until the log has a line that matches. Throws the log when the process ends or takes too long instead. */
+  /** Waits until the log has a matching line. Throws the log if the process ends or takes too long. */
   async logged(pattern: RegExp): Promise<void> {
     let late = false;
     const timer = setTimeout(() => {
@@ -132,14 +132,14 @@ export class ServerProcess implements AsyncDisposable {
     }
   }
 
-  /** A new connection; closed with the server. */
+  /** A new connection, closed together with the server. */
   async connect(): Promise<TestClient> {
     const client = await TestClient.connect(this.port);
     this.#clients.push(client);
     return client;
   }
 
-  /** Sends one command on a connection of its own. */
+  /** Sends one command on a separate connection. */
   async command(...args: Parameters<TestClient["command"]>): Promise<string> {
     const client = await TestClient.connect(this.port);
     try {
@@ -172,7 +172,7 @@ export class ServerProcess implements AsyncDisposable {
     try {
       this.#child.kill("SIGKILL");
     } catch {
-      // It has ended.
+      // The process has ended.
     }
     await this.ended();
   }

@@ -1,5 +1,5 @@
 /**
- * Starting and stopping: what a user sees on the terminal and in the exit status.
+ * Starting and stopping: the output on the terminal and the exit status.
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { TestClient } from "../helpers/client.ts";
@@ -209,7 +209,7 @@ Deno.test(`${subject} does not start on a port that is taken, with status 1 and 
 unixTest(`${subject} serves a Unix socket and several addresses`, async () => {
   await using folder = new Folder();
   const path = folder.file("memdb.sock");
-  // Only Linux has more than one address of its own without being told.
+  // Only Linux has more than one loopback address without configuration.
   const second = Deno.build.os === "linux" ? "127.0.0.2" : "127.0.0.1";
   const hosts = second === "127.0.0.1" ? [] : ["--host", "127.0.0.1", "--host", second];
   await using server = await ServerProcess.start(["--unixsocket", path, ...hosts]);

@@ -1,4 +1,7 @@
-/** Memory of clients: what counts, against maxmemory and maxmemory-clients, and who goes first. */
+/**
+ * Memory of clients: which memory counts towards maxmemory and maxmemory-clients, and which client is disconnected
+ * first.
+ */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { encodeRequest, type TestClient } from "../helpers/client.ts";
 import { type TestServer, withServer } from "../helpers/server.ts";
@@ -9,7 +12,7 @@ function field(text: string, name: string): number {
   return Number(new RegExp(`\\b${name}[:=](\\d+)`).exec(text)?.[1]);
 }
 
-/** A named client that has sent the first `bytes` of a request and not the rest. */
+/** A named client that has sent only the first `bytes` of a request. */
 async function halfSent(server: TestServer, control: TestClient, name: string, bytes: number): Promise<TestClient> {
   const client = await server.connect();
   await client.command("CLIENT", "SETNAME", name);
@@ -107,7 +110,7 @@ Deno.test("queued commands and watched keys count as memory of their client", ()
     await control.command("SET", "k", "x".repeat(50_000));
     assert(own() - before >= 50_000);
     await control.run("DISCARD");
-    // The chunk of the last reply may still be on its way.
+    // The chunk of the last reply may not have been sent yet.
     assert(Math.abs(own() - before) < 20_000);
   }));
 
@@ -134,7 +137,7 @@ Deno.test("a client that does not read is held back, then served in order to the
     assertEquals(engine.clientMemory.outputBytes, 0);
   }));
 
-Deno.test("a reply that exceeds the output limit ends the client at once, and what made it", () =>
+Deno.test("a reply that exceeds the output limit ends the client and the running command at once", () =>
   withServer(async (control, server) => {
     const { engine } = server.server;
     await control.command("CONFIG", "SET", "client-output-buffer-limit", "normal 1mb 0 0");

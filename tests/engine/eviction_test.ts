@@ -1,4 +1,4 @@
-/** Eviction: what goes when memory is short, under each policy. */
+/** Eviction: which keys are removed when memory is short, under each policy. */
 import { assert, assertEquals } from "@std/assert";
 import { type Clock, ManualClock } from "../../src/core/clock.ts";
 import type { Engine } from "../../src/engine/engine.ts";
@@ -17,7 +17,10 @@ interface Filled {
   clock: ManualClock;
 }
 
-/** An engine with keys whose use `use` decides: key i is set at second i / 100. `deadline` gives some a deadline. */
+/**
+ * An engine with keys whose use is defined by `use`: key i is set at second i / 100. `deadline` gives some keys a
+ * deadline.
+ */
 function fill(policy: string, deadline: (i: number) => number): Filled {
   const clock = new ManualClock(START_MS);
   const engine = createEngine(clock, { "maxmemory-policy": policy, "lfu-log-factor": "0" });
@@ -31,7 +34,7 @@ function fill(policy: string, deadline: (i: number) => number): Filled {
   return { engine, clock };
 }
 
-/** Evicts about half of the data, as many calls as it takes; says which keys are left. */
+/** Evicts about half of the data, with as many calls as needed; returns which keys are left. */
 function evictHalf(engine: Engine): boolean[] {
   const { store, settings } = engine;
   settings.set("maxmemory", String(Math.floor(store.arena.usedBytes / 2)));
@@ -40,12 +43,12 @@ function evictHalf(engine: Engine): boolean[] {
   return Array.from({ length: KEYS }, (_, i) => findKey(store.databases[i % 2], `key:${i}`) !== 0);
 }
 
-/** Share of the keys in [from, to) that are left. */
+/** Fraction of the keys in [from, to) that are left. */
 function shareLeft(left: readonly boolean[], from: number, to: number): number {
   return left.slice(from, to).filter(Boolean).length / (to - from);
 }
 
-Deno.test("allkeys-lru evicts what has not been used for long", () => {
+Deno.test("allkeys-lru evicts the keys unused for the longest time", () => {
   const { engine } = fill("allkeys-lru", () => NEVER);
   const left = evictHalf(engine);
   assert(shareLeft(left, 0, KEYS / 4) < 0.1);
@@ -55,7 +58,7 @@ Deno.test("allkeys-lru evicts what has not been used for long", () => {
 Deno.test("a key that is used after it was sampled is not evicted for its past", () => {
   const { engine, clock } = fill("allkeys-lru", () => NEVER);
   const { store } = engine;
-  // The pool holds old keys after this.
+  // After this the pool holds old keys.
   engine.settings.set("maxmemory", String(store.arena.usedBytes - 4000));
   assert(engine.makeRoom());
   clock.advance(60_000);
@@ -71,7 +74,7 @@ Deno.test("a key that is used after it was sampled is not evicted for its past",
   assert(shareLeft(left, KEYS / 4, KEYS / 2) < 0.1);
 });
 
-Deno.test("allkeys-lfu evicts what is used seldom", () => {
+Deno.test("allkeys-lfu evicts the keys that are used least often", () => {
   const { engine } = fill("allkeys-lfu", () => NEVER);
   const { store } = engine;
   for (let i = 0; i < KEYS; i += 4) {
@@ -84,7 +87,7 @@ Deno.test("allkeys-lfu evicts what is used seldom", () => {
   assert(shareLeft(seldom, 0, seldom.length) < 0.5);
 });
 
-Deno.test("volatile-ttl evicts what would expire soonest", () => {
+Deno.test("volatile-ttl evicts the keys that expire soonest", () => {
   const { engine } = fill("volatile-ttl", (i) => START_MS + 1e9 + ((i * 7919) % KEYS) * 1000);
   const left = evictHalf(engine);
   const byDeadline = Array.from({ length: KEYS }, (_, i) => i).sort((a, b) => (a * 7919) % KEYS - (b * 7919) % KEYS);
@@ -242,7 +245,7 @@ Deno.test("a command that needs memory is refused when there is none, one that g
     assertEquals(await client.run("SET b 1"), "+OK\r\n");
   }, { settings: { databases: "1" } }));
 
-Deno.test("a cache over the wire stays within its memory and keeps what is used", () =>
+Deno.test("a cache over the wire stays within its memory and keeps the keys in use", () =>
   withServer(async (client, { server }) => {
     const limit = server.engine.store.arena.usedBytes + 300_000;
     await client.command("CONFIG", "SET", "maxmemory", limit, "maxmemory-policy", "allkeys-lfu");

@@ -1,4 +1,4 @@
-/** The active expiry cycle, with a clock that is moved in steps. */
+/** The active expiry cycle, with a clock that moves in steps. */
 import { assert, assertEquals } from "@std/assert";
 import { type Clock, ManualClock } from "../../src/core/clock.ts";
 import type { Engine } from "../../src/engine/engine.ts";
@@ -11,7 +11,7 @@ import { property } from "../helpers/property.ts";
 const START_MS = Date.UTC(2026, 0, 1);
 const TICK_MS = 100;
 
-/** A clock whose durations grow by a step with each look at it. */
+/** A clock whose durations grow by one step with each reading. */
 class TickingClock implements Clock {
   #us = 0;
   readonly #stepUs: number;
@@ -42,7 +42,7 @@ function expiredShare(engine: Engine): number {
   return expired / Math.max(1, db.expiresSize);
 }
 
-/** Counts the records that the cycle looks at, and says which dictionaries it walks. */
+/** Counts the records that the cycle visits, and collects the dictionaries that it walks. */
 function watchScans(engine: Engine): { visits: number; dicts: Set<number> } {
   const { dict } = engine.store;
   const seen = { visits: 0, dicts: new Set<number>() };
@@ -68,7 +68,7 @@ Deno.test("the share of expired keys stays below a few per cent while keys come 
     for (let tick = 0; tick < 600; tick++) {
       clock.advance(TICK_MS);
       engine.store.setTime(clock.nowMs());
-      // 2000 keys a second, which live up to 20 seconds.
+      // 2000 new keys per second, with a time to live of up to 20 seconds.
       for (let i = 0; i < 200; i++) setString(db, `key:${born++}`, "v", clock.nowMs() + 1 + random.below(20_000));
       runExpiryCycle(engine, state);
       if (tick < 200) continue;
@@ -118,11 +118,11 @@ Deno.test("a round ends when its time is used up, and the next follows soon", ()
   }
   const state = new ExpiryState();
   const waitMs = runExpiryCycle(engine, state);
-  // Five looks at the clock use the stretch of 5 ms up: 64 keys each, and some that share their homes.
+  // Five readings of the clock use up the slice of 5 ms: 64 keys each, and some more that share their home slots.
   assert(engine.store.expired >= 300 && engine.store.expired < 1000, `${engine.store.expired}`);
   assertEquals(engine.stats.expireCycleStopped, 1);
   assert(waitMs > 5 && waitMs < 30, `${waitMs}`);
-  // The next databases have their turn although the first is not done.
+  // The next databases get their turn although the first is not finished.
   runExpiryCycle(engine, state);
   runExpiryCycle(engine, state);
   for (const db of engine.store.databases.slice(0, 3)) assert(db.size < 5000);
@@ -171,7 +171,7 @@ Deno.test("the cycle rests while it is switched off and while a file loads", () 
   assertEquals(passive.store.databases[0].size, 1);
 });
 
-Deno.test("what the cycle deletes is logged as deleted and announced as expired", () => {
+Deno.test("a key that the cycle deletes is logged as deleted and announced as expired", () => {
   const engine = createEngine(new ManualClock(START_MS));
   setString(engine.store.databases[3], "a", "v", START_MS - 1);
   const logged = recordEffects(engine), events = recordEvents(engine);

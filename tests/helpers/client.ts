@@ -1,5 +1,5 @@
 /**
- * A client for tests. It keeps replies as the bytes they came in, so that tests compare what was really sent.
+ * A client for tests. It keeps replies as the received bytes, so that tests compare exactly the bytes sent.
  */
 import { concatBytes, replyEnd } from "./wire.ts";
 
@@ -7,7 +7,7 @@ export type Argument = string | number | Uint8Array;
 
 const encoder = new TextEncoder();
 
-/** A request in RESP; text is latin1, one byte a character. */
+/** A request in RESP; text is latin1, one byte per character. */
 export function encodeRequest(args: readonly Argument[]): Uint8Array {
   const parts: Uint8Array[] = [encoder.encode(`*${args.length}\r\n`)];
   for (const arg of args) {
@@ -31,7 +31,7 @@ export class TestClient {
     return new TestClient(socket);
   }
 
-  /** Sends bytes as they are. */
+  /** Sends bytes unchanged. */
   async send(bytes: Uint8Array | string): Promise<void> {
     const data = typeof bytes === "string" ? Uint8Array.from(bytes, (c) => c.charCodeAt(0)) : bytes;
     for (let at = 0; at < data.length;) at += await this.#socket.write(data.subarray(at));
@@ -59,12 +59,12 @@ export class TestClient {
     return await this.receive();
   }
 
-  /** Sends a command typed as words between spaces; no quoting. */
+  /** Sends a command given as words between spaces; there is no quoting. */
   run(line: string): Promise<string> {
     return this.command(...line.split(" "));
   }
 
-  /** Reads until the server closes; returns what came before, as latin1 text. */
+  /** Reads until the server closes the connection; returns the bytes read, as latin1 text. */
   async drain(): Promise<string> {
     let text = latin1(this.#buffer);
     this.#buffer = new Uint8Array(0);
@@ -79,7 +79,7 @@ export class TestClient {
     return text;
   }
 
-  /** Reads `count` bytes and forgets them, or fewer if the server closes before. Returns how many. */
+  /** Reads and discards `count` bytes, or fewer if the server closes the connection first. Returns their number. */
   async skip(count: number): Promise<number> {
     let read = Math.min(count, this.#buffer.length);
     this.#buffer = this.#buffer.subarray(read);
@@ -92,7 +92,7 @@ export class TestClient {
     return read;
   }
 
-  /** Says that nothing more will be sent; replies can still be read. */
+  /** Closes the sending direction; replies can still be read. */
   async closeWrite(): Promise<void> {
     await (this.#socket as Deno.TcpConn).closeWrite();
   }
@@ -101,7 +101,7 @@ export class TestClient {
     try {
       this.#socket.close();
     } catch {
-      // Closed already.
+      // The connection is already closed.
     }
   }
 }

@@ -1,5 +1,6 @@
 /**
- * Replies as plain values, for tests that compare their meaning: maps become objects, sets arrays, errors text.
+ * Replies as plain values, for tests that compare their meaning: maps become objects, sets become arrays, errors
+ * become text.
  */
 import { type Reply, ReplyDecoder } from "../../src/resp/decoder.ts";
 import { latin1 } from "../../src/core/bytes.ts";

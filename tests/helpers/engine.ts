@@ -1,5 +1,5 @@
 /**
- * An engine without a server, for tests of what runs between commands.
+ * An engine without a server, for tests of the work between commands.
  */
 import type { Clock } from "../../src/core/clock.ts";
 import { utf8 } from "../../src/core/bytes.ts";
@@ -23,7 +23,7 @@ export function setString(db: Keyspace, name: string, value: string, deadline = 
   return db.setString(key, 0, key.length, text, 0, text.length, deadline);
 }
 
-/** The record of a key, 0 if it is missing; its clock stays. */
+/** The record of a key, 0 if it is missing; the lookup does not update the key's clock. */
 export function findKey(db: Keyspace, name: string): RecordRef {
   const key = utf8(name);
   return db.find(key, 0, key.length);

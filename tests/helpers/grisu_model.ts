@@ -1,6 +1,6 @@
 /**
- * Doubles as text, written for plainness: Grisu2 with BigInt, and strings. The model for tests of what the server does in
- * numbers of two words.
+ * Doubles as text, in the simplest form: Grisu2 with BigInt and strings. It is the model for tests of the server's
+ * implementation, which computes with pairs of 32-bit numbers.
  */
 
 const HIDDEN_BIT = 1n << 52n;
@@ -10,7 +10,7 @@ const EXPONENT_MIN = -1074;
 
 /** Powers of ten from 10^-348 in steps of 8, each rounded to 64 bits. */
 const POWER_FIRST = -348, POWER_STEP = 8, POWER_COUNT = 87;
-/** Times a power, the upper boundary gets an exponent in this range: its whole part fits in 32 bits. */
+/** Multiplied by a power, the upper boundary gets an exponent in this range: its integer part fits in 32 bits. */
 const SCALED_MIN = -60, SCALED_MAX = -32;
 const LOG10_OF_2 = Math.log10(2);
 
@@ -47,8 +47,8 @@ function grisuDigits(value: number): { digits: string; power: number } {
 }
 
 /**
- * Digits of `high`, the fewest that stay within `width` of it, then lowered towards the number itself, which is `distance`
- * below `high`. All three count 2^-one.
+ * The shortest digits of `high` that stay within `width` of it, then lowered towards the number itself, which is
+ * `distance` below `high`. The unit of all three is 2^-one.
  */
 function generate(
   high: bigint,
@@ -123,7 +123,7 @@ function calculatePower(ten: number): Power {
   return { fraction: ((1n << shift) + factor / 2n) / factor, exponent: -(length + 63) };
 }
 
-/** A double in few digits that read back the same. */
+/** A double in few digits that parse to the same double. */
 export function shortestText(value: number): string {
   const sign = value < 0 ? "-" : "";
   const { digits, power: zeros } = grisuDigits(Math.abs(value));

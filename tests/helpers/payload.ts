@@ -1,5 +1,5 @@
 /**
- * Payloads of DUMP in tests: taking them out of replies, and giving them a checksum after a change.
+ * Payloads of DUMP in tests: extracting them from replies, and updating the checksum after a change.
  */
 import { Crc64 } from "../../src/rdb/crc64.ts";
 import { fromLatin1 } from "../../src/core/bytes.ts";
@@ -20,7 +20,7 @@ export function payloadOf(bytes: readonly number[], version = 10): Uint8Array {
   return payload;
 }
 
-/** What a payload says without version and checksum. */
+/** The body of a payload, without version and checksum. */
 export function bodyOf(payload: Uint8Array): Uint8Array {
   return payload.subarray(0, payload.length - 10);
 }

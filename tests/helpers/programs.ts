@@ -1,15 +1,15 @@
 /**
- * The programs that tests need beside MemDB. A test without its programs is ignored, and its name says what is missing.
- * The full check takes an ignored test for a failed one.
+ * The external programs that tests need. A test whose programs are missing is ignored, and its name says which are
+ * missing. The full check treats an ignored test as failed.
  */
 import { REDIS_VERSION } from "../../src/core/version.ts";
 
-/** Major and minor: a release of Redis changes replies, its patches do not. */
+/** Major and minor version: replies change between releases of Redis, not between patches. */
 const ORACLE = REDIS_VERSION.slice(0, REDIS_VERSION.lastIndexOf("."));
-/** The folder with an older redis-server and its tools, for files that move between releases. */
+/** The folder with an older redis-server and its tools, for moving files between releases. */
 const STABLE_PEERS = Deno.env.get("MEMDB_STABLE_PEERS");
 
-/** What a program prints as its version, undefined if it cannot be run. */
+/** The version that a program prints, undefined if it cannot be run. */
 function versionOf(program: string): string | undefined {
   try {
     const args = ["--version"];
@@ -25,7 +25,7 @@ export function isInstalled(program: string): boolean {
   return versionOf(program) !== undefined;
 }
 
-/** Why a test cannot use a program; undefined if it can. */
+/** The reason why a test cannot use a program; undefined if it can. */
 function problemOf(program: string): string | undefined {
   const version = versionOf(program);
   if (version === undefined) return `no ${program} on the PATH`;
@@ -35,18 +35,18 @@ function problemOf(program: string): string | undefined {
   }
 }
 
-/** Why a test cannot use these programs; undefined if it can. */
+/** The reason why a test cannot use these programs; undefined if it can. */
 export function missing(programs: readonly string[]): string | undefined {
   const problems = programs.map(problemOf).filter((problem) => problem !== undefined);
   return problems.length === 0 ? undefined : problems.join(", ");
 }
 
-/** A test that is ignored if there is a reason. */
+/** A test that is ignored if a reason is given. */
 export function testUnless(reason: string | undefined, name: string, fn: () => void | Promise<void>): void {
   Deno.test({ name: reason === undefined ? name : `${name} (skipped: ${reason})`, ignore: reason !== undefined, fn });
 }
 
-/** A test that needs programs of the PATH. */
+/** A test that needs programs on the PATH. */
 export function testWith(programs: readonly string[], name: string, fn: () => void | Promise<void>): void {
   testUnless(missing(programs), name, fn);
 }
@@ -54,11 +54,11 @@ export function testWith(programs: readonly string[], name: string, fn: () => vo
 /** The programs of one release of Redis. */
 export interface Release {
   readonly title: string;
-  /** The command of a program: "redis-server". */
+  /** The path or name of a program: "redis-server". */
   command(program: string): string;
 }
 
-/** A test with the newest Redis, of the PATH, and one with the older Redis in the folder MEMDB_STABLE_PEERS. */
+/** Defines a test with the newest Redis, on the PATH, and one with the older Redis in the folder MEMDB_STABLE_PEERS. */
 export function testWithReleases(name: string, fn: (release: Release) => Promise<void>): void {
   const newest: Release = { title: "the newest Redis", command: (program) => program };
   const older: Release = { title: "an older Redis", command: (program) => `${STABLE_PEERS}/${program}` };

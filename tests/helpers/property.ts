@@ -42,7 +42,7 @@ export async function property(
   }
 }
 
-/** One of the elements, at random. */
+/** A random element. */
 export function pick<T>(random: SeededRandom, from: readonly T[]): T {
   return from[random.below(from.length)];
 }

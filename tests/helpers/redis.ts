@@ -1,6 +1,6 @@
 /**
- * Differential tests: the same commands to MemDB and to a redis-server of their own, on a socket in a temporary folder.
- * Without a redis-server on the PATH these tests say that they were skipped.
+ * Differential tests: send the same commands to MemDB and to a separate redis-server, on a socket in a temporary
+ * folder. Without a redis-server on the PATH these tests are ignored and say so.
  */
 import { assertEquals } from "@std/assert";
 import { type Argument, TestClient } from "./client.ts";
@@ -27,7 +27,7 @@ export class Pair {
     return actual;
   }
 
-  /** `same` for commands typed as words between spaces, one to a line. */
+  /** `same` for commands given as words between spaces, one per line. */
   async sameLines(lines: string): Promise<void> {
     for (const line of lines.split("\n").map((line) => line.trim()).filter((line) => line !== "")) {
       await this.same(...line.split(" ").map((word) => word === '""' ? "" : word));
@@ -35,7 +35,7 @@ export class Pair {
   }
 }
 
-/** Runs `body` with a redis-server that keeps nothing and has the given settings. */
+/** Runs `body` with a redis-server that persists nothing and has the given settings. */
 export async function withRedis(
   body: (redis: TestClient) => Promise<void>,
   settings: Record<string, string> = {},
@@ -67,12 +67,12 @@ async function connect(path: string): Promise<Deno.Conn> {
   }
 }
 
-/** A test of its name that needs a redis-server. */
+/** Defines a test that needs a redis-server. */
 export function redisTest(name: string, body: () => Promise<void>): void {
   testWith([PROGRAM], name, body);
 }
 
-/** A test with both servers, which have the given settings; checks the whole store at the end. */
+/** Defines a test with both servers under the given settings; checks the whole store at the end. */
 export function differential(
   name: string,
   body: (pair: Pair, server: TestServer) => Promise<void>,

@@ -1,7 +1,7 @@
 /**
- * The check that nothing is forgotten in the log: it records the effects of a server, replays them in a second engine, and
- * compares the data of both, deadlines included. A handler that changes data and logs nothing, or something else, fails the
- * test that runs it.
+ * The check that the log is complete: it records the effects of a server, replays them in a second engine, and
+ * compares the data of both, deadlines included. A handler that changes data without logging exactly that change fails
+ * the test that runs it.
  */
 import { assertEquals } from "@std/assert";
 import { Call } from "../../src/dispatch/call.ts";
@@ -27,18 +27,18 @@ import { digestOfValue } from "../../src/commands/debug/digest.ts";
 import { latin1 } from "./client.ts";
 import type { RecordRef } from "../../src/store/memory/arena.ts";
 
-/** Effects beyond these are not recorded, and the comparison is left out: such tests are about volume. */
+/** Limit of recorded effects. Beyond it the comparison is skipped: such tests are about volume. */
 const RECORDED_BYTES_MAX = 16 * 1024 * 1024;
 
 export class EffectRecorder implements EffectListener {
   readonly #engine: Engine;
   readonly #specs: readonly CommandSpec[];
-  /** The data at the beginning. */
+  /** The data at the start of the recording. */
   readonly #base: Uint8Array;
   readonly #effects: { db: number; bytes: Uint8Array }[] = [];
   #bytes = 0;
 
-  /** Begins to record. */
+  /** Starts recording. */
   constructor(engine: Engine, specs: readonly CommandSpec[]) {
     this.#engine = engine;
     this.#specs = specs;
@@ -52,7 +52,7 @@ export class EffectRecorder implements EffectListener {
     if (this.#bytes <= RECORDED_BYTES_MAX) this.#effects.push({ db, bytes: bytes.slice(start, end) });
   }
 
-  /** Replays all effects, and compares. */
+  /** Replays all effects, and compares the data. */
   check(): void {
     if (this.#bytes > RECORDED_BYTES_MAX) return;
     const { store, clock } = this.#engine;
@@ -68,14 +68,14 @@ export class EffectRecorder implements EffectListener {
     const parser = new RequestParser();
     let selected = -1;
     for (const { db, bytes } of this.#effects) {
-      // As a command, because within MULTI it must be queued like the others.
+      // Sent as a command, because within MULTI it must be queued like the others.
       if (db !== selected) executor.execute(call, Request.of([utf8("SELECT"), utf8(String(db))]));
       selected = db;
       parser.borrow(bytes, bytes.length);
       if (!parser.next()) throw new Error(`an effect is not a whole command: ${JSON.stringify(latin1(bytes))}`);
       const errors = call.reply.errors;
       executor.execute(call, parser.request);
-      // Going on takes the request for done.
+      // Resuming the parser treats the request as done.
       parser.next();
       parser.giveBack();
       const { lastError } = call.reply;
@@ -88,7 +88,7 @@ export class EffectRecorder implements EffectListener {
   }
 }
 
-/** All data of an engine, a line a key: database, name, digest, deadlines. */
+/** All data of an engine, one line per key: database, name, digest, deadlines. */
 function contents({ store }: Engine): string[] {
   const lines: string[] = [];
   for (const db of store.databases) {

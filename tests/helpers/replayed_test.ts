@@ -1,5 +1,5 @@
 /**
- * The check of the log itself: it passes for handlers that log what they do, and fails for those that forget to.
+ * Tests of the log check itself: it passes for handlers that log their changes, and fails for handlers that do not.
  */
 import { assertThrows } from "@std/assert";
 import { ManualClock } from "../../src/core/clock.ts";
@@ -17,7 +17,7 @@ import { EffectRecorder } from "./replayed.ts";
 
 const START_MS = Date.UTC(2026, 0, 1);
 
-/** Runs lines of words on a new engine, among them the command `test key`, and checks the log at the end. */
+/** Runs lines of words on a new engine, which has a command `test key`, and checks the log at the end. */
 function check(handler: Handler, ...lines: string[]): void {
   const spec: CommandSpec = {
     name: "test",

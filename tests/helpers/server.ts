@@ -1,5 +1,5 @@
 /**
- * Servers for tests: in this process, on a free port, with a clock that stands still until it is moved.
+ * Servers for tests: in this process, on a free port, with a clock that the test moves.
  */
 import { ManualClock } from "../../src/core/clock.ts";
 import { SeededRandom } from "../../src/core/random.ts";
@@ -16,14 +16,14 @@ export interface TestServerOptions {
   clock?: ManualClock;
   seed?: number;
   /**
-   * Why the effects of the test cannot be replayed: because it loads data by hand, for example. Without a reason they are
-   * replayed at its end into a second engine, and the data of both are compared.
+   * The reason why the effects of the test cannot be replayed, for example because it loads data directly. Without a
+   * reason they are replayed into a second engine at the end, and the data of both are compared.
    */
   notReplayed?: string;
   log?: Engine["log"];
 }
 
-/** 2026-01-01, a time that tests can calculate with. */
+/** 2026-01-01T00:00:00Z, a round time for calculations in tests. */
 export const TEST_START_MS = Date.UTC(2026, 0, 1);
 
 export class TestServer {
@@ -57,14 +57,14 @@ export class TestServer {
     return this.server.port;
   }
 
-  /** A new connection; closed with the server. */
+  /** A new connection, closed together with the server. */
   async connect(): Promise<TestClient> {
     const client = await TestClient.connect(this.port);
     this.#clients.push(client);
     return client;
   }
 
-  /** Throws if the log does not lead to the data that the server has. */
+  /** Throws unless replaying the log gives the data of the server. */
   checkEffects(): void {
     this.#recorder?.check();
   }

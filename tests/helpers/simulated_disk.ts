@@ -1,7 +1,7 @@
 /**
- * A disk in memory that can lose power. What was not synced is then dropped, torn, or there only in part, in any order:
- * sectors of a file that never arrived read as zeros, and of two names that were changed the second may be there without
- * the first. It can also fill up and fail.
+ * A disk in memory that can lose power. Data that was not synced is then dropped, torn, or kept in part, in any order:
+ * unwritten sectors of a file read as zeros, and of two changes of names the second may survive without the first. The
+ * disk can also be full, and its writes and syncs can fail.
  */
 import type { Disk, DiskFile } from "../../src/aof/disk.ts";
 import type { Random } from "../../src/core/random.ts";
@@ -12,9 +12,9 @@ class Inode {
   readonly id: number;
   data = new Uint8Array(1024);
   size = 0;
-  /** What a power failure leaves for certain, and where what follows may differ from it. */
+  /** The bytes that survive a power failure for certain; later bytes may survive too. */
   safe = new Uint8Array(0);
-  /** What was done to the file is numbered; how much of it is safe, and the sizes that the file had since. */
+  /** Number of operations on the file; the first #safeOperations are durable, and `ends` has the sizes since then. */
   operations = 0;
   #safeOperations = 0;
   ends: { operation: number; size: number }[] = [];
@@ -40,7 +40,7 @@ class Inode {
     this.#ended();
   }
 
-  /** The first `operations` are safe, and what they made is `bytes`. */
+  /** The first `operations` are durable, and result in `bytes`. */
   synced(operations: number, bytes: Uint8Array<ArrayBuffer>): void {
     if (operations < this.#safeOperations) return;
     this.#safeOperations = operations;
@@ -57,18 +57,18 @@ class Inode {
   }
 }
 
-/** What is done to names, together or not at all. */
+/** Operations on names that happen together or not at all. */
 type NameChange = [path: string, inode: Inode | undefined][];
 
 export interface DiskFaults {
-  /** Bytes that all files together may have. */
+  /** Capacity in bytes of all files together. */
   capacityBytes?: number;
-  /** The reason that every write or sync fails with. */
+  /** The error of every write and sync. */
   writeError?: string;
   syncError?: string;
-  /** How many turns of the event loop a sync may take. */
+  /** Maximum number of turns of the event loop that a sync takes. */
   syncTurnsMax?: number;
-  /** Planted mistakes: a file is synced only once it has its final name, or a folder never. */
+  /** Deliberate faults: a file is synced only after it has its final name, or a folder is never synced. */
   syncsAfterRename?: boolean;
   ignoresFolders?: boolean;
 }
@@ -76,7 +76,7 @@ export interface DiskFaults {
 export class SimulatedDisk implements Disk {
   readonly faults: DiskFaults;
   readonly random: Random;
-  /** Called after everything that is done to the disk; `rare` when a name changed or became safe. */
+  /** Called after every operation on the disk; `rare` if a name changed or became durable. */
   moment: (rare: boolean) => void = () => {};
   /** The time, for `longestSyncMs`. */
   nowMs: () => number = () => 0;
@@ -136,24 +136,24 @@ export class SimulatedDisk implements Disk {
     return inode === undefined ? "" : `1:${inode.id}`;
   }
 
-  /** The contents of a file, undefined if there is none of that name. */
+  /** The contents of a file, undefined if it does not exist. */
   read(path: string): Uint8Array | undefined {
     return this.#names.get(path)?.bytes().slice();
   }
 
-  /** The names of all files, in order. */
+  /** The names of all files, sorted. */
   paths(): string[] {
     return [...this.#names.keys()].sort();
   }
 
-  /** A disk with what is there if only the process dies. */
+  /** The disk after the process died but the machine kept running. */
   afterCrash(): SimulatedDisk {
     const disk = new SimulatedDisk(this.random);
     for (const [path, inode] of this.#names) disk.put(path, inode.bytes());
     return disk;
   }
 
-  /** A disk with what may be there when the power returns. */
+  /** A possible state of the disk after a power failure. */
   afterPowerFailure(): SimulatedDisk {
     const { random } = this;
     const names = new Map(this.#safeNames);
@@ -164,7 +164,7 @@ export class SimulatedDisk implements Disk {
     return disk;
   }
 
-  /** Makes a file that is safe. */
+  /** Creates a durable file. */
   put(path: string, bytes: Uint8Array): void {
     const inode = new Inode(this.#nextId++);
     inode.append(bytes);
@@ -173,12 +173,12 @@ export class SimulatedDisk implements Disk {
     this.#safeNames.set(path, inode);
   }
 
-  /** How long a sync took at most, one that has not ended included. */
+  /** Duration of the longest sync, a running one included. */
   get longestSyncMs(): number {
     return Math.max(this.#longestSyncMs, ...[...this.#syncStarts].map(({ ms }) => this.nowMs() - ms));
   }
 
-  /** Measures a sync. */
+  /** Measures the duration of a sync. */
   async timed(sync: () => Promise<void>): Promise<void> {
     const start = { ms: this.nowMs() };
     this.#syncStarts.add(start);
@@ -196,7 +196,7 @@ export class SimulatedDisk implements Disk {
     return bytes;
   }
 
-  /** Whether a file is synced when it asks for it. */
+  /** Whether a sync requested for a file takes effect. */
   isSynced(inode: Inode): boolean {
     if (!this.faults.syncsAfterRename) return true;
     return this.#names.get([...this.#names.keys()].find((path) => path.endsWith(".rewriting")) ?? "") !== inode;
@@ -218,7 +218,7 @@ export class SimulatedDisk implements Disk {
     const { random } = this;
     const { safe, ends } = inode;
     if (ends.length === 0 || random.below(4) === 0) return safe;
-    // Some end since the last sync, and perhaps not quite that.
+    // The file ends at one of its sizes since the last sync, or up to 200 bytes before it.
     let { size } = ends[random.below(ends.length)];
     if (random.below(2) === 0) size = Math.max(Math.min(size, safe.length), size - random.below(200));
     const bytes = inode.data.slice(0, Math.min(size, inode.size));

@@ -1,9 +1,9 @@
 /**
- * Where a RESP reply ends, for clients of tests that keep replies as bytes. Knows the frame, not the meaning.
+ * Finds the end of a RESP reply, for test clients that keep replies as bytes. It parses frames, not their meaning.
  */
 const CR = 13;
 
-/** Index behind the reply that begins at `at`, or -1 when it is not all there. */
+/** Index after the reply that begins at `at`, or -1 if the reply is incomplete. */
 export function replyEnd(bytes: Uint8Array, at: number): number {
   const line = bytes.indexOf(CR, at);
   if (line < 0 || line + 1 >= bytes.length) return -1;

@@ -1,6 +1,6 @@
 /**
- * The forms of values that older versions of Redis wrote: each is restored by a redis-server and by MemDB, and must be the
- * same value in both.
+ * The value formats of older versions of Redis: a redis-server and MemDB each restore them, and must get the same
+ * value.
  */
 import { assertEquals } from "@std/assert";
 import { fromLatin1, utf8 } from "../../src/core/bytes.ts";
@@ -30,7 +30,7 @@ function string(bytes: Uint8Array | string): Uint8Array {
 
 const sizes = new Map([[1, 0xfe], [2, 0xc0], [3, 0xf0], [4, 0xd0], [8, 0xe0]]);
 
-/** An integer of so many bytes; 0 stands for the form that has it in its code. */
+/** An integer of `bytes` bytes; 0 stands for the format that has the integer in its code. */
 interface Integer {
   value: number | bigint;
   bytes: number;
@@ -164,7 +164,7 @@ differential("zipmaps", async (pair) => {
       string(zipmap([["x".repeat(bytes), "y".repeat(bytes), 0], ["a", "b", 4]])),
     );
   }
-  // The count stands in one byte, where 254 stands for more.
+  // The count is one byte, in which 254 means "more".
   for (const fields of [253, 254, 300]) {
     const pairs = Array.from({ length: fields }, (_, i) => [`field ${i}`, `value ${i}`, 0] as [string, string, number]);
     await restored(pair, RdbType.HASH_ZIPMAP, string(zipmap(pairs)));

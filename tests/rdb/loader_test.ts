@@ -1,5 +1,5 @@
 /**
- * Loading RDB files: whole ones, and damaged ones, which must end in an RdbError and nothing else.
+ * Loading RDB files: intact files, and damaged files, which must fail with an RdbError and with no other error.
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { fromLatin1, latin1, utf8 } from "../../src/core/bytes.ts";
@@ -20,7 +20,7 @@ import { property } from "../helpers/property.ts";
 import { TEST_START_MS, TestServer } from "../helpers/server.ts";
 import { concatBytes } from "../helpers/wire.ts";
 
-/** A snapshot with a small value of each type and form. */
+/** A snapshot with a small value of each type and format. */
 async function smallSnapshot(): Promise<Uint8Array> {
   await using server = await TestServer.start({
     settings: {
@@ -71,13 +71,13 @@ function createStore(): Store {
   return store;
 }
 
-/** Loads an image into a store of its own. */
+/** Loads an image into a new store. */
 function load(image: Uint8Array, options: RdbLoadOptions = {}): { store: Store; result: RdbLoadResult } {
   const store = createStore();
   return { store, result: new RdbLoader(store, RdbInput.of(image), options).run() };
 }
 
-/** An image of these bytes behind the header, with the end and checksum. */
+/** An image of these bytes after the header, with the end marker and the checksum. */
 function imageOf(...parts: (string | Uint8Array)[]): Uint8Array {
   const body = concatBytes(["REDIS0012", ...parts, "\xff"].map((p) => typeof p === "string" ? fromLatin1(p) : p));
   const image = concatBytes([body, new Uint8Array(8)]);
@@ -150,7 +150,7 @@ Deno.test("fields, attributes and opcodes are read, or walked over by name", () 
     "\xfd\xff\xff\xff\x7f\x00\x04kept\x01y",
     "\xf8\x40\x64\x00\x04idle\x01z",
     "\x02\x05empty\x00",
-    // A value of a module: its type "ABCDEFGHI", one of each kind of datum, the end.
+    // A value of a module: its type "ABCDEFGHI", one datum of each kind, the end marker.
     `\x07\x03mod\x81${String.fromCharCode(0x00, 0x10, 0x83, 0x10, 0x51, 0x87, 0x20, 0x01)}\x02\x05\x01\x06\x04${
       "\0".repeat(8)
     }\x03${"\0".repeat(4)}\x05\x01s\x00`,

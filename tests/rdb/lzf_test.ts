@@ -4,7 +4,7 @@ import { compress, decompress, isPossibleLength } from "../../src/rdb/lzf.ts";
 import { oneIn, property, randomBytes } from "../helpers/property.ts";
 import type { SeededRandom } from "../../src/core/random.ts";
 
-/** Bytes with repetitions near and far, of few values or many. */
+/** Bytes with near and far repetitions, with few or many different values. */
 function compressible(random: SeededRandom): Uint8Array {
   const values = 1 + random.below(oneIn(random, 3) ? 256 : 4);
   const bytes = randomBytes(random, random.below(20_000)).map((byte) => byte % values);
@@ -15,7 +15,7 @@ function compressible(random: SeededRandom): Uint8Array {
   return bytes;
 }
 
-Deno.test("what was compressed expands to what it was", () =>
+Deno.test("compressed bytes expand to the original", () =>
   property(100, (random) => {
     const bytes = compressible(random);
     const start = random.below(bytes.length + 1);
@@ -27,7 +27,7 @@ Deno.test("what was compressed expands to what it was", () =>
     assertEquals(target, bytes.slice(start));
   }));
 
-Deno.test("what does not fit the room is not compressed", () =>
+Deno.test("bytes that do not fit the room are not compressed", () =>
   property(50, (random) => {
     const bytes = compressible(random);
     const room = random.below(bytes.length + 1);

@@ -1,5 +1,5 @@
 /**
- * Snapshots that a server writes by itself: when they are due, what follows from their failure, and those at the end.
+ * Snapshots that a server writes on its own: when they are due, the consequences of a failure, and those at shutdown.
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { saveWhenDue } from "../../src/rdb/save_points.ts";
@@ -20,7 +20,7 @@ async function withFolder(
   }
 }
 
-/** Lets a snapshot begin if one is due, and waits for its end. Returns the names in the folder. */
+/** Starts a snapshot if one is due, and waits for its end. Returns the names in the folder. */
 async function settle({ server }: TestServer, folder: string): Promise<string[]> {
   saveWhenDue(server.engine);
   while (server.engine.snapshots.cancel !== undefined) await new Promise((resolve) => setTimeout(resolve));

@@ -1,6 +1,6 @@
 /**
- * Which tests do not pass, and why. The table stands in expected.json, by reason and unit; `compare` holds a run against
- * it, and `updated` brings it up to a run.
+ * The tests that do not pass, and the reasons. The table is in expected.json, by reason and unit; `compare` checks a
+ * run against it, and `updated` adapts it to a run.
  */
 import type { UnitResult } from "./run_unit.ts";
 
@@ -10,7 +10,7 @@ type TestsByUnit = Record<string, string[]>;
 export interface Expectations {
   /** Tests that fail, by reason. */
   readonly fails: Readonly<Record<string, TestsByUnit>>;
-  /** Tests that fail or pass by chance, by reason. */
+  /** Tests that fail or pass at random, by reason. */
   readonly varies: Readonly<Record<string, TestsByUnit>>;
 }
 
@@ -21,18 +21,18 @@ export interface Failure {
 }
 
 export interface Comparison {
-  /** Failures that the table does not have. */
+  /** Failures that are not in the table. */
   readonly unexpected: readonly Failure[];
-  /** Tests that the table has and that pass. */
+  /** Tests in the table that pass. */
   readonly passing: readonly Omit<Failure, "message">[];
-  /** Tests that the table has and that did not run, though their unit did. */
+  /** Tests in the table that did not run although their unit did. */
   readonly absent: readonly Omit<Failure, "message">[];
 }
 
-/** The reason of failures that nobody has explained yet; such a failure is never expected. */
+/** The reason of unexplained failures; such a failure is never expected. */
 export const UNEXPLAINED = "not explained";
 
-/** Missing features, by the commands and subcommands that they bring. */
+/** Missing features, by their commands and subcommands. */
 const COMMANDS: Readonly<Record<string, RegExp>> = {
   "needs streams": /^x[a-z]+$/,
   "needs scripts": /^(eval|eval_ro|evalsha|evalsha_ro|script)$/,
@@ -59,7 +59,7 @@ const MESSAGES: Readonly<Record<string, RegExp>> = {
   "needs the folder of files that Redis appends to; MemDB has one file": /appendonlydir\/\S*": no such file/,
 };
 
-/** What a message names as missing, and how the reason calls it. */
+/** The missing item named in a message, and its name in the reason. */
 const NAMED: readonly (readonly [pattern: RegExp, reason: (name: string) => string])[] = [
   [/arguments for '([\w-]+)'\. Try DEBUG HELP/, (name) => `needs DEBUG ${name.toUpperCase()}`],
   [/arguments for CONFIG SET - '([\w-]+)'/, (name) => `needs the setting ${name}`],
@@ -69,7 +69,7 @@ const NAMED: readonly (readonly [pattern: RegExp, reason: (name: string) => stri
   [/related to argument '([\w-]+)'\) - (?!argument)/, (name) => `MemDB refuses to set ${name}`],
 ];
 
-/** The feature that a failing test lacks, read from its message. */
+/** The feature that a failing test lacks, derived from its message. */
 export function missingFeature(message: string): string | undefined {
   const command = /unknown (?:command|subcommand) '?(\w+)/i.exec(message)?.[1].toLowerCase();
   const find = (features: Readonly<Record<string, RegExp>>, text: string) =>
@@ -95,7 +95,7 @@ function* entries(half: Expectations["fails"]): Generator<{ reason: string; unit
   }
 }
 
-/** One outcome for each name: a test that runs several times under one name has failed if it failed once. */
+/** One outcome per name: a test that runs several times under one name counts as failed if one run failed. */
 export function failuresOf({ unit, results }: UnitResult): Map<string, Failure> {
   const failures = new Map<string, Failure>();
   for (const { name, outcome, message } of results) {
@@ -104,7 +104,7 @@ export function failuresOf({ unit, results }: UnitResult): Map<string, Failure> 
   return failures;
 }
 
-/** The reason why a test is expected to fail, certainly or by chance. */
+/** The reason why a test is expected to fail, always or at random. */
 export function reasonsOf(table: Expectations): Map<string, string> {
   const reasons = new Map<string, string>();
   for (const half of [table.fails, table.varies]) {
@@ -136,8 +136,8 @@ export function compare(table: Expectations, units: readonly UnitResult[]): Comp
 }
 
 /**
- * The table as a run has it: without the tests that pass or are gone, with each new failure under the feature that it
- * lacks, or as not explained.
+ * The table adapted to a run: without tests that pass or no longer exist, with each new failure under the feature that
+ * it lacks, or as not explained.
  */
 export function updated(table: Expectations, units: readonly UnitResult[]): Expectations {
   const ran = new Set(units.map(({ unit }) => unit));

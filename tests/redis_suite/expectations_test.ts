@@ -40,7 +40,7 @@ Deno.test("a failure without a reason is unexpected, and an expected one that pa
   assertEquals(compare(table, [unit("unit/trees", {})]).absent, [{ unit: "unit/trees", name: "oak" }]);
 });
 
-Deno.test("an update drops what passes, keeps the reasons, and names the missing feature of what is new", () => {
+Deno.test("an update drops passing tests, keeps the reasons, and names the missing feature of new failures", () => {
   assertEquals(updated(table, [fruit]), {
     fails: {
       "needs ladders": { "unit/fruit": ["apple"], "unit/trees": ["oak"] },

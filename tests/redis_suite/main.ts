@@ -1,6 +1,6 @@
 /**
- * Redis's own tests on MemDB: `deno task test:redis-suite [unit ...]`. It prints a table and compares the failures with
- * expected.json. Exit status: 0 as expected, 1 for a failure that is not expected, 2 for a wrong command line.
+ * Runs Redis's own tests on MemDB: `deno task test:redis-suite [unit ...]`. It prints a table and compares the
+ * failures with expected.json. Exit status: 0 as expected, 1 for an unexpected failure, 2 for a wrong command line.
  */
 import { parseArgs } from "@std/cli";
 import { resolve } from "node:path";
@@ -35,7 +35,7 @@ Unpack it, and name the folder with --source DIR or REDIS_SOURCE.`;
 const EXPECTED = new URL("expected.json", import.meta.url);
 const DOCUMENT = new URL("../../docs/compatibility.md", import.meta.url);
 const INTERRUPTIONS: readonly Deno.Signal[] = ["SIGINT", "SIGTERM"];
-/** As a shell has it for an interrupted program. */
+/** The exit status that shells use for an interrupted program. */
 const EXIT_INTERRUPTED = 130;
 const DEFAULTS = { mode: "internal", jobs: "2", silence: "120", limit: "1800", "base-port": "21111" };
 
@@ -54,7 +54,7 @@ interface Options {
   readonly verbose: boolean;
 }
 
-/** Reads the command line. Throws an error whose message is for the user. */
+/** Parses the command line. Throws an error whose message is for the user. */
 function readOptions(args: readonly string[]): Options {
   const flags = parseArgs([...args], {
     string: ["source", "json", "from", ...Object.keys(DEFAULTS)],
@@ -72,7 +72,7 @@ function readOptions(args: readonly string[]): Options {
   if (flags.mode !== "internal" && flags.mode !== "external") throw new Error("--mode is internal or external");
   const named = flags._.map(String);
   if (flags["write-docs"] && named.length > 0) throw new Error("--write-docs needs a run of all units");
-  // The table is of internal mode, in which every test takes part.
+  // The table describes internal mode, in which every test runs.
   if (flags.mode === "external" && (flags["write-docs"] || flags.update)) {
     throw new Error("--write-docs and --update need internal mode");
   }
@@ -98,7 +98,9 @@ function positive(name: string, text: string): number {
   return number;
 }
 
-/** Runs units, `jobs` at a time, until `signal`. Returns the results of those that ended, in the units' order. */
+/**
+ * Runs units, `jobs` in parallel, until `signal`. Returns the results of the finished units, in the order of `units`.
+ */
 async function runAll(
   units: readonly string[],
   jobs: number,
@@ -158,7 +160,7 @@ async function main(args: readonly string[]): Promise<number> {
   let table = readExpectations(Deno.readTextFileSync(EXPECTED));
   if (options.update) writeExpectations(table = updated(table, results));
   const comparison = compare(table, results);
-  // In external mode, tests that need a server of their own do not run.
+  // In external mode, tests that need a separate server do not run.
   console.log(textComparison(options.mode === "external" ? { ...comparison, absent: [] } : comparison));
   if (options.writeDocs) {
     const generated = markdown(results, units.leftOut, table);

@@ -1,5 +1,5 @@
 /**
- * What Redis's suite prints, read line by line: the outcome of each test, the test that runs, how the run ends.
+ * Parses the output of Redis's suite line by line: the outcome of each test, the running test, the end of the run.
  */
 
 export type Outcome = "passed" | "failed" | "skipped";
@@ -7,41 +7,41 @@ export type Outcome = "passed" | "failed" | "skipped";
 export interface TestResult {
   readonly name: string;
   readonly outcome: Outcome;
-  /** Of a failed test: the assertion or the error, and where it was raised. Of a skipped one: why. */
+  /** Of a failed test: the assertion or the error, and its location. Of a skipped test: the reason. */
   readonly message: string;
 }
 
-/** How a run ends: in order, by an error that the suite does not catch, or after a time of silence. */
+/** The end of a run: regular, by an error that the suite does not catch, or after a timeout without output. */
 export type Ending = "done" | "aborted" | "silent" | "open";
 
-/** The prelude marks the beginning of a test so. */
+/** The line with which the prelude marks the start of a test. */
 const BEGIN = "\x01begin ";
 const STATUS = /^\[(ok|err|skip|ignore|exception|TIMEOUT|\d+\/\d+ done|ready)\]: ?(.*)$/;
 const PLACE = / in tests\/\S+\.tcl$/;
-/** Lines of the suite and of its clients that can follow a failure and say nothing about it. */
+/** Lines of the suite and of its clients that may follow a failure and do not belong to it. */
 const NOISE = /^(Waiting for process|Forcing process|Testing |Logged |=== |Killing still running)/;
 
-/** The name of a failure that happens in no test: between tests, or when a server starts. */
+/** The name of a failure outside any test: between tests, or when a server starts. */
 const OUTSIDE = "(outside of tests)";
-/** Lines of a server's log that are no cause of a failed start. */
+/** Lines of a server's log that are not the cause of a failed start. */
 const START_LINE = /Server initialized$|Ready to accept connections/;
 const SUMMARY_LENGTH = 200;
 
 export class OutputParser {
   readonly results: TestResult[] = [];
   ending: Ending = "open";
-  /** Why the run was aborted. */
+  /** The reason why the run was aborted. */
   abortMessage = "";
   #failure: string[] | undefined;
   #exception: string[] | undefined;
   readonly #begun: string[] = [];
 
-  /** The test that began last and has no outcome yet. */
+  /** The last test that began and has no outcome yet. */
   get running(): string | undefined {
     return this.#begun.at(-1);
   }
 
-  /** Takes a line. The beginning of a test can stand behind a line of another process. */
+  /** Handles a line. The start of a test may follow the output of another process on the same line. */
   line(line: string): void {
     const [text, begun] = line.split(BEGIN);
     if (text !== "" || begun === undefined) this.#statusLine(text);
@@ -107,7 +107,7 @@ export class OutputParser {
     this.#failure = this.#exception = undefined;
   }
 
-  /** A test that its tags exclude has its name before the reason; a block has the reason alone. */
+  /** For a test excluded by its tags the name precedes the reason; for a block there is only the reason. */
   #ignore(text: string): void {
     const [, name, reason] = /^(.*): (Not supported .*|Tag: .*|.* not provided|.* not allowed)$/.exec(text) ?? [];
     this.#add(name ?? "(block)", "skipped", reason ?? text);
@@ -120,13 +120,13 @@ export class OutputParser {
   }
 }
 
-/** Of an error that is no assertion, the suite cuts the first ten characters; the stack below has it whole. */
+/** The suite cuts the first ten characters of an error that is no assertion; the stack trace has all of it. */
 function messageOf(lines: readonly string[]): string {
   const [first = "", second] = lines;
   return (second?.endsWith(first) ? lines.slice(1) : lines).join("\n").trim();
 }
 
-/** One line that stays the same from run to run, as the name of a failure that has none. */
+/** One line that is equal in every run, as the name of a failure without a name. */
 function summary(message: string): string {
   const [first] = message.split("\n");
   const [, log] = message.split("\nERROR:\n");

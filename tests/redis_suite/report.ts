@@ -1,5 +1,5 @@
 /**
- * The table of a run, in text for the terminal and in Markdown for docs/compatibility.md.
+ * The table of a run, as text for the terminal and as Markdown for docs/compatibility.md.
  */
 import { type Comparison, type Expectations, failuresOf, keyOf, reasonsOf } from "./expectations.ts";
 import type { UnitResult } from "./run_unit.ts";
@@ -20,7 +20,7 @@ export function countsOf({ results }: Pick<UnitResult, "results">): Counts {
   return { passed: count("passed"), failed: count("failed"), skipped: count("skipped") };
 }
 
-/** Rows of the table: one for each unit, and the sum. */
+/** Rows of the table: one per unit, and the total. */
 function rows(units: readonly UnitResult[]): string[][] {
   const row = (unit: string, { passed, failed, skipped }: Counts) => [unit, `${passed}`, `${failed}`, `${skipped}`];
   const all = { results: units.flatMap(({ results }) => results) };
@@ -36,7 +36,7 @@ export function textTable(units: readonly UnitResult[]): string {
   ).join("\n");
 }
 
-/** What the comparison found, in lines; empty if the run is as expected. */
+/** The result of the comparison, in lines; empty if the run is as expected. */
 export function textComparison({ unexpected, passing, absent }: Comparison): string {
   const part = (title: string, lines: readonly string[]) =>
     lines.length === 0 ? [] : [`${title}:`, ...lines.map((line) => `  ${line}`), ""];
@@ -85,12 +85,12 @@ function byReason(units: readonly UnitResult[], table: Expectations): Map<string
   return new Map([...found].sort(([a], [b]) => a < b ? -1 : 1));
 }
 
-/** Characters that Markdown takes for its own. */
+/** Characters with a meaning in Markdown. */
 function escape(text: string): string {
   return text.replace(/[\\|*_<>`[\]]/g, "\\$&");
 }
 
-/** A document with its generated part written anew. Throws an error if the document has no place for it. */
+/** A document with its generated part replaced. Throws an error if the document has no markers for it. */
 export function withGenerated(document: string, generated: string): string {
   const begin = document.indexOf(BEGIN);
   const end = document.indexOf(END, begin);

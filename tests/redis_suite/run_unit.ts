@@ -1,5 +1,5 @@
 /**
- * Runs one unit of the suite to its end. A test that hangs or that ends the run costs itself alone: the unit runs again
+ * Runs one unit of the suite to its end. If a test hangs or ends the run, only that test is lost: the unit runs again
  * without it. Every process that the suite leaves behind is killed.
  */
 import { join } from "node:path";
@@ -8,22 +8,22 @@ import { ServerProcess } from "../e2e/process.ts";
 import { OutputParser, type TestResult } from "./output.ts";
 import { buildTree, type TreeOptions } from "./tree.ts";
 
-/** Internal: the suite starts its servers. External: the unmodified suite talks to one that runs. */
+/** Internal: the suite starts its servers. External: the unmodified suite connects to a running server. */
 export type Mode = "internal" | "external";
 
 export interface RunOptions extends TreeOptions {
   readonly mode: Mode;
   /** Seconds without an outcome after which a test counts as hanging. */
   readonly silence: number;
-  /** Seconds for one run of a unit. */
+  /** Maximum seconds for one run of a unit. */
   readonly limit: number;
-  /** The first of the ports that this run may take. */
+  /** The first port of this run's range. */
   readonly basePort: number;
   /** Names of tests to leave out. */
   readonly skips: readonly string[];
-  /** Ends the run early; the result then is worth nothing. */
+  /** Aborts the run; its result is then invalid. */
   readonly signal: AbortSignal;
-  /** Gets every line of the suite. */
+  /** Receives every line of the suite. */
   readonly echo?: (line: string) => void;
 }
 
@@ -33,13 +33,13 @@ export interface UnitResult {
   readonly seconds: number;
 }
 
-/** Ports of one run. */
+/** Number of ports per run. */
 export const PORTS_PER_RUN = 900;
-/** Tests that may end a run of a unit before it is given up. */
+/** Maximum number of tests that may end the run of a unit before the unit is given up. */
 const RESTARTS_MAX = 12;
 const SERVER_SETTINGS = ["--enable-debug-command", "yes", "--enable-protected-configs", "yes", "--save", ""];
 
-/** Starts MemDB once: shows that it can, and compiles it, for which the suite would not wait. */
+/** Starts MemDB once, to check that it starts, and to compile it, because the suite would not wait for that. */
 export async function warmUp(): Promise<void> {
   await using _server = await ServerProcess.start([]);
 }
@@ -99,12 +99,12 @@ async function runSuite(
       ...skipping,
     ],
     cwd: tree,
-    // Colors would stand between a line's bracket and its status.
+    // Colors would appear between a line's bracket and its status.
     env: { TERM: "dumb" },
     stdin: "null",
     stdout: "piped",
     stderr: "null",
-    // A group of processes of its own, which a single signal reaches.
+    // A separate process group, so that one signal reaches all of its processes.
     detached: true,
   }).spawn();
   let late = false;
@@ -118,7 +118,7 @@ async function runSuite(
   const lines: ReadableStream<string> = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(
     new TextLineStream(),
   );
-  // Servers that outlive the suite hold its output open.
+  // Servers that outlive the suite keep its output open.
   const ended = child.status.then(() => killGroup(child.pid));
   for await (const line of lines) {
     echo?.(line);
@@ -135,6 +135,6 @@ function killGroup(pid: number): void {
   try {
     Deno.kill(-pid, "SIGKILL");
   } catch {
-    // All of them have ended.
+    // All processes have ended.
   }
 }

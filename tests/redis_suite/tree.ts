@@ -1,19 +1,19 @@
 /**
- * The folder in which Redis's suite runs: a tree of symbolic links to the source, in which src/ holds the programs that
- * the suite starts and tests/support/util.tcl reads the prelude. The source itself stays as it is.
+ * The folder in which Redis's suite runs: a tree of symbolic links to the source. Its src/ holds the programs that the
+ * suite starts, and its tests/support/util.tcl loads the prelude. The source itself is not changed.
  */
 import { join } from "node:path";
 import { commandLine } from "../e2e/process.ts";
 
-/** Programs of Redis that the suite starts beside the server. */
+/** Programs of Redis that the suite starts besides the server. */
 const CLIENTS = ["redis-cli", "redis-benchmark", "redis-check-aof", "redis-check-rdb"];
 
-/** Folders of the source in which the suite writes, or in which the tree differs. The others are links as a whole. */
+/** Folders of the source in which the suite writes, or in which the tree differs. Other folders are single links. */
 const OWN_FOLDERS = ["", "src", "tests", "tests/support", "tests/tmp"];
 const REAL_UTIL = "tests/support/redis_util.tcl";
 const EXECUTABLE = 0o755;
 
-/** Directives of the suite's files that MemDB refuses. */
+/** Directives in the suite's files that MemDB refuses. */
 const REFUSED_DIRECTIVES = ["pidfile", "enable-module-command", "shutdown-on-sigterm", "use-exit-on-panic"];
 
 export interface TreeOptions {
@@ -23,7 +23,7 @@ export interface TreeOptions {
   readonly programs: ReadonlyMap<string, string>;
 }
 
-/** Why a folder is not the source of Redis with its suite; undefined if it is. */
+/** The reason why a folder is not the source of Redis with its suite; undefined if it is. */
 export function sourceProblem(source: string): string | undefined {
   for (const file of ["tests/test_helper.tcl", "tests/support/util.tcl", "tests/unit"]) {
     try {
@@ -34,7 +34,7 @@ export function sourceProblem(source: string): string | undefined {
   }
 }
 
-/** Finds Redis's client programs on the PATH. Throws an error that names those that are missing. */
+/** Finds Redis's client programs on the PATH. Throws an error that names the missing ones. */
 export function findPrograms(): Map<string, string> {
   const folders = (Deno.env.get("PATH") ?? "").split(":").filter((folder) => folder !== "");
   const found = new Map<string, string>();
@@ -55,12 +55,12 @@ function isFile(path: string): boolean {
   }
 }
 
-/** Builds the tree in a new temporary folder. Returns its path. */
+/** Creates the tree in a new temporary folder. Returns its path. */
 export function buildTree({ source, programs }: TreeOptions): string {
   const tree = Deno.makeTempDirSync({ prefix: "memdb-suite-" });
   for (const folder of OWN_FOLDERS) {
     Deno.mkdirSync(join(tree, folder), { recursive: true });
-    // The suite finds the programs of src/ by their names, and needs none of its sources.
+    // The suite finds the programs of src/ by their names, and needs no source files there.
     if (folder === "src" || folder === "tests/tmp") continue;
     for (const { name } of Deno.readDirSync(join(source, folder))) {
       const path = join(folder, name);
@@ -77,9 +77,9 @@ export function buildTree({ source, programs }: TreeOptions): string {
 }
 
 /**
- * The program that the suite starts as redis-server: it becomes MemDB, so that the process keeps its id. The suite reads
- * the log from standard output and waits for two of Redis's lines there, which come when MemDB listens. When MemDB ends
- * before, the first comes alone, so that the suite does not wait for minutes.
+ * The program that the suite starts as redis-server: it replaces itself by MemDB, so that the process keeps its id.
+ * The suite reads the log from standard output and waits for two of Redis's lines, which appear when MemDB listens. If
+ * MemDB ends earlier, only the first line appears, so that the suite does not wait for minutes.
  */
 function serverWrapper(): string {
   const command = commandLine().map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");

@@ -3,7 +3,7 @@ import { Folder, unixTest } from "../e2e/process.ts";
 import { buildTree, sourceProblem } from "./tree.ts";
 import { chooseUnits } from "./units.ts";
 
-/** A source with the files that the runner looks for. */
+/** A source with the files that the runner checks. */
 function fakeSource(folder: Folder): string {
   const files = [
     "runtest",

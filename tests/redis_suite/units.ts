@@ -1,11 +1,11 @@
 /**
- * The units of the suite, and those that MemDB does not run because all of their tests need what it does not have.
+ * The units of the suite, and those that MemDB does not run because all of their tests need missing features.
  */
 import { join } from "node:path";
 
 const FOLDERS = ["unit/type", "unit", "integration"];
 
-/** Units that run only when they are named, with the reason. A name that ends in "/" stands for a folder. */
+/** Units that run only if they are named, with the reason. A name that ends in "/" stands for a folder. */
 const LEFT_OUT: Readonly<Record<string, string>> = {
   "unit/moduleapi/": "needs modules, which MemDB does not load",
   "unit/cluster/": "needs cluster mode",
@@ -39,7 +39,7 @@ export interface Units {
   readonly leftOut: readonly { readonly unit: string; readonly reason: string }[];
 }
 
-/** Units of the source; those that are named run in any case. Throws an error for a name that is no unit. */
+/** Units of the source; named units run in any case. Throws an error for an unknown unit. */
 export function chooseUnits(source: string, named: readonly string[]): Units {
   const all = FOLDERS.flatMap((folder) =>
     [...Deno.readDirSync(join(source, "tests", folder))]

@@ -1,4 +1,4 @@
-/** Memory for replies: what the pools keep, and what goes back to the system. */
+/** Memory for replies: what the pools retain, and what they return to the system. */
 import { assertEquals, assertThrows } from "@std/assert";
 import {
   CHUNK_BYTES,
@@ -9,7 +9,7 @@ import {
   trimChunks,
 } from "../../src/resp/chunks.ts";
 
-/** The pools of all larger sizes are empty after this. */
+/** After this the pools of all larger sizes are empty. */
 function emptyPools(): void {
   for (let i = 0; i < 40; i++) trimChunks();
 }
@@ -24,7 +24,7 @@ Deno.test("a chunk has the smallest size that is enough", () => {
   assertThrows(() => takeChunk(CHUNK_BYTES_MAX + 1), RangeError);
 });
 
-Deno.test("pools are bounded, and what they do not take loses its memory at once", () => {
+Deno.test("pools are bounded, and chunks that they do not take are released at once", () => {
   emptyPools();
   const before = pooledBytes();
   const chunks = Array.from({ length: 100 }, () => takeChunk(CHUNK_BYTES_MAX));

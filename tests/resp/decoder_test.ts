@@ -8,7 +8,7 @@ const bytes = (text: string) => Uint8Array.from(text, (char) => char.charCodeAt(
 const string = (text: string): Reply => ({ type: "string", bytes: bytes(text) });
 const integer = (value: number): Reply => ({ type: "integer", value: BigInt(value) });
 
-/** Everything that comes out when the chunks go in one after the other. */
+/** All decoded values when the chunks are fed one after the other. */
 function decode(chunks: readonly Uint8Array[]): Reply[] {
   const decoder = new ReplyDecoder();
   const replies: Reply[] = [];
@@ -97,7 +97,7 @@ Deno.test("an announced length reserves no memory", () => {
   assertEquals(decoder.next(), undefined);
 });
 
-Deno.test("what is not RESP is a protocol error that names it", () => {
+Deno.test("bytes that are not RESP are a protocol error that names them", () => {
   const wrong: [string, string][] = [
     ["x\r\n", 'Protocol error, got "x" as reply type byte'],
     ["\x01", 'Protocol error, got "\\x01" as reply type byte'],

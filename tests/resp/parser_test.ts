@@ -8,7 +8,7 @@ import { property } from "../helpers/property.ts";
 
 const bytes = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0));
 
-/** Puts bytes into a parser in pieces that end at `cuts`, and collects the requests, some of them parsed `ahead`. */
+/** Feeds bytes to a parser in pieces that end at `cuts`, and collects the requests, some of them parsed `ahead`. */
 function feed(parser: RequestParser, data: Uint8Array, cuts: readonly number[], ahead: Request[] = []): string[][] {
   const requests: string[][] = [];
   let at = 0;
@@ -78,7 +78,7 @@ Deno.test("random requests in random pieces come out as they went in", async () 
   });
 });
 
-Deno.test("requests are understood in a borrowed buffer, and what waits is kept when it is given back", async () => {
+Deno.test("requests are parsed in a borrowed buffer, and the rest is kept when it is given back", async () => {
   await property(40, (random) => {
     const stream = Array.from(
       { length: 50 },
@@ -146,7 +146,7 @@ Deno.test("an inline request's arguments stand in the line unless they are quote
   assertThrows(() => parser.next(), ProtocolError, "unbalanced quotes in request");
 });
 
-Deno.test("parsing ahead stops before inline requests and before what is wrong", () => {
+Deno.test("parsing ahead stops before inline requests and before errors", () => {
   const parser = new RequestParser();
   const ahead = Array.from({ length: 5 }, () => new Request());
   const data = bytes(
@@ -235,7 +235,7 @@ Deno.test("before authentication requests must be small", () => {
   }
 });
 
-Deno.test("no room is made for what is only announced", () => {
+Deno.test("no memory is allocated for a length that is only announced", () => {
   const parser = new RequestParser();
   feed(parser, bytes("*1000000\r\n$500000000\r\nabc"), []);
   assertEquals(parser.roomBytes <= 64 * 1024, true);
@@ -251,7 +251,7 @@ Deno.test("an idle parser gives its room back and goes on", () => {
   assertEquals(feed(parser, encodeRequest(["GET", "key"]), []), [["GET", "key"]]);
 });
 
-Deno.test("requests that are taken back are parsed again, with what stood behind them", () => {
+Deno.test("requests that are taken back are parsed again, with the bytes after them", () => {
   const data = concatBytes(STREAM.map((args) => encodeRequest(args)));
   for (let back = 0; back < STREAM.length; back++) {
     const parser = new RequestParser();
@@ -278,7 +278,7 @@ Deno.test("a long value takes a buffer of its own size", () => {
   assertEquals(parser.roomBytes, 0);
 });
 
-Deno.test("a parser whose connection has ended holds nothing, in whatever state it was", () => {
+Deno.test("a parser whose connection has ended holds no memory, in any state", () => {
   const data = encodeRequest(["SET", "key", "x".repeat(300_000)]);
   for (const length of [0, 5, 40, 100_000, data.length]) {
     const parser = new RequestParser();

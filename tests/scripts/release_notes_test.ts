@@ -37,7 +37,7 @@ Deno.test("a version without a dated, filled section makes no release", () => {
   assertThrows(() => releaseNotes("v2.0.0", "2.0.0", "## [2.0.0] - 2027-01-01\n\n## [1.0.0]"), Error, "is empty");
 });
 
-Deno.test("the project's changelog begins with a section for what is not released", async () => {
+Deno.test("the project's changelog begins with a section for unreleased changes", async () => {
   const changelog = await Deno.readTextFile(new URL("../../CHANGELOG.md", import.meta.url));
   const heads = changelog.split("\n").filter((line) => line.startsWith("## "));
   assertEquals(heads[0], "## [Unreleased]");

@@ -103,7 +103,7 @@ Deno.test("the append-only file is kept when its path is given, and read when it
   assertEquals(decided("", machine({ "appendonly.aof": "" }, { MEMDB_AOFPATH: "db.aof" })), [true, false, "db.aof"]);
 });
 
-Deno.test("what was decided is not written to the config file", () => {
+Deno.test("values chosen automatically are not written to the config file", () => {
   const { settings } = parse("memdb.conf", machine({ "memdb.conf": "port 1\n", "appendonly.aof": "x" }));
   assertEquals(settings.rewrite("port 1\n"), "port 1\n");
 });

@@ -4,7 +4,7 @@ import { quoteWord, splitWords } from "../../src/settings/config_file.ts";
 import { NOTIFY_BITS } from "../../src/settings/kinds.ts";
 import { allSettings, camelCase } from "../../src/settings/table.ts";
 
-/** What CONFIG SET would answer, or the text in force afterwards. */
+/** The error reply of CONFIG SET, or the new text of the setting. */
 function change(settings: Settings, name: string, text: string, local = true): string {
   try {
     settings.change([[name, text]], local);
@@ -128,7 +128,7 @@ Deno.test("keyspace events print in Redis's order, A for all but m and n", () =>
   assertEquals(settings.values.notifyKeyspaceEvents, NOTIFY_BITS.E | NOTIFY_BITS.$);
 });
 
-Deno.test("what cannot be honoured is refused with the reason, and its default accepted", () => {
+Deno.test("a setting without support is refused with the reason, and its default accepted", () => {
   assertChanges(new Settings(), "tls-port", {
     "0": "OK 0",
     "6380": "MemDB does not speak TLS; put a TLS proxy in front of it",
@@ -216,7 +216,7 @@ Deno.test("listeners hear of changes, not of equal values, and may take the whol
   assertEquals([settings.values.hz, settings.values.maxclients], [10, 100]);
 });
 
-Deno.test("a setting that somebody must act on cannot change while nobody does", () => {
+Deno.test("a setting that needs a handler for changes cannot change without one", () => {
   const settings = new Settings();
   assertEquals(change(settings, "port", "7000"), "can't be changed while this server runs");
   assertEquals(change(settings, "port", "6379"), "OK 6379");

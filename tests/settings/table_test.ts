@@ -1,4 +1,4 @@
-/** The table of settings: no setting may be accepted without an effect and without saying so. */
+/** The table of settings: every accepted setting has an effect or a notice that it has none. */
 import { assertEquals } from "@std/assert";
 import { allSettings, camelCase } from "../../src/settings/table.ts";
 

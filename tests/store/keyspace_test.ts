@@ -1,4 +1,4 @@
-/** Databases against Maps: strings of every size and way of writing, deadlines, moves, copies, clocks, lazy freeing. */
+/** Databases compared with Maps: strings of every size and encoding, deadlines, moves, copies, clocks, lazy freeing. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { InvariantError } from "../../src/core/assert.ts";
 import { SeededRandom } from "../../src/core/random.ts";
@@ -11,7 +11,7 @@ const encoder = new TextEncoder(), decoder = new TextDecoder();
 const START = 1_700_000_000_000;
 const BLOCK_BYTES = 16;
 
-/** A value type for tests: a chain of blocks, each with the ref of the next and a number. */
+/** A value type for tests: a linked list of blocks, each with the ref of the next and a number. */
 class ChainType implements ValueType {
   readonly #store: Store;
 
@@ -77,7 +77,7 @@ interface Expected {
   deadline: number;
 }
 
-/** A store with what it should hold. */
+/** A store with its expected contents. */
 class Subject {
   readonly store: Store;
   readonly chains: ChainType;
@@ -108,7 +108,7 @@ class Subject {
     return ref;
   }
 
-  /** What the model has under a key, once it has forgotten what is past its deadline. */
+  /** The model's value of a key, after the model has deleted an expired one. */
   entry(index: number, key: string): Expected | undefined {
     const entry = this.model[index].get(key);
     if (entry === undefined || entry.deadline === NEVER || entry.deadline > this.store.nowMs) return entry;
@@ -435,7 +435,7 @@ Deno.test("a cleared database is empty at once, and its values are freed in slic
   for (; store.garbagePending; slices++) {
     const before = store.arena.blockCount;
     store.reclaim(500);
-    // A budget counts keys, and the keys of one segment go together; here each has up to four blocks.
+    // A budget counts keys, and the keys of one segment are freed together; here each has up to four blocks.
     assert(before - store.arena.blockCount < 4 * (500 + 870) + 600);
   }
   assert(slices > 20);
@@ -523,7 +523,7 @@ Deno.test("a frequency starts at 5, grows ever more rarely, decays by the minute
     if (store.frequency(ref) > last) steps++;
     last = store.frequency(ref);
   }
-  // With a factor of 10, a hundred thousand reads lead to about 142.
+  // With a factor of 10, a hundred thousand reads give a counter of about 142.
   assert(last > 110 && last < 175, `frequency ${last}`);
   assertEquals(steps, last - 6);
   store.setTime(START + 60_000 * 10);
@@ -571,7 +571,7 @@ Deno.test("the size of a key counts its record and its value", () => {
 Deno.test("a string of any size takes at most 12 % more than its bytes, whether it is set or grows", () => {
   const subject = new Subject(new SeededRandom(1), 1);
   const db = subject.db(0), bytes = new Uint8Array(64 << 20);
-  // Header, key and length, and the granule that rounding may add to a short one.
+  // Header, key and length, and up to one granule of rounding for a short one.
   const overhead = 24;
   const assertTight = (ref: RecordRef, size: number, how: string) => {
     const taken = db.sizeBytes(ref, 0);

@@ -29,7 +29,7 @@ Deno.test("a walk visits each key once as it was at the beginning, while keys co
     });
     const visited: string[] = [];
     const walk = new SnapshotWalk(store, (db, ref) => void visited.push(valueOf(db, ref)));
-    // Growing, or shrinking, so that segments split and merge under the walk.
+    // The dictionary grows or shrinks, so that segments split and merge during the walk.
     const growing = oneIn(random, 2);
     while (!walk.done) {
       for (let i = random.below(6); i > 0; i--) {

@@ -10,7 +10,7 @@ class Folder {
   readonly path = Deno.makeTempDirSync();
   readonly file = `${this.path}/db.aof`;
 
-  /** Runs the check. Returns the exit status and what was printed. */
+  /** Runs the check. Returns the exit status and the output. */
   async check(...args: string[]): Promise<{ status: number; text: string }> {
     const lines: string[] = [];
     const print = (line: string) => void lines.push(line);
@@ -27,7 +27,7 @@ class Folder {
     return Deno.readFileSync(this.file);
   }
 
-  /** The copy that a repair made. */
+  /** The copy made by a repair. */
   copy(): Uint8Array {
     const name = [...Deno.readDirSync(this.path)].map(({ name }) => name).find((name) => name.includes(".before-"));
     return Deno.readFileSync(`${this.path}/${name}`);
@@ -130,7 +130,7 @@ Deno.test("--truncate-to takes a time where the file has timestamps", async () =
   assertStringIncludes(text, "holds no timestamps");
 });
 
-Deno.test("--reseal accepts what was changed by hand", async () => {
+Deno.test("--reseal accepts a file edited by hand", async () => {
   using folder = new Folder();
   const edited = concatBytes([commands("SET first 0"), flipped(SEALED.groupEnds[1] + 52)]);
   folder.write(edited);
@@ -164,7 +164,7 @@ Deno.test("a torn end of a file without checksums is found", async () => {
 Deno.test("a file that a server has open is not changed", async () => {
   using folder = new Folder();
   folder.write(flipped(20));
-  // A lock holds against other open files of the same process too.
+  // A lock also applies to other open files of the same process.
   using held = Deno.openSync(folder.file, { read: true, write: true });
   held.lockSync(true);
   const { status, text } = await folder.check("--fix");

@@ -1,6 +1,6 @@
 /**
- * `memdb import` of files from elsewhere: what is taken, what is left out, and that both are said. The files were written
- * by other servers (tests/fixtures).
+ * `memdb import` of other servers' files: which data is imported, which is left out, and that the report names both.
+ * The files were written by other servers (tests/fixtures).
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { checkAof } from "../../src/tools/check_aof.ts";
@@ -24,7 +24,7 @@ async function inFolder(body: (folder: string) => Promise<void>): Promise<void> 
   }
 }
 
-/** Imports a file. Returns the status and all lines, with short paths. */
+/** Imports a file. Returns the exit status and all lines, with shortened paths. */
 async function importFrom(source: string, folder: string): Promise<string[]> {
   const lines: string[] = [];
   const say = (line: string) => void lines.push(line.replaceAll(folder, "F").replaceAll(fixture(""), ""));
@@ -50,7 +50,7 @@ Deno.test("a snapshot from a replication stream is taken without its mark", () =
       "Wrote 3 keys to F/new.aof",
       "Start with: memdb --aofpath F/new.aof",
     ]);
-    // As an append-only file it loses its mark, and goes on behind it.
+    // As an append-only file it loses its mark, and new commands follow it.
     const aofpath = `${folder}/marked.aof`;
     await Deno.copyFile(fixture("rdb-with-40-byte-eof-mark.rdb"), aofpath);
     await withServer({ aofpath }, async (client, log) => {
@@ -76,7 +76,7 @@ Deno.test("a snapshot of Valkey 9 is taken, its stream named and counted", () =>
     });
   }));
 
-Deno.test("a log with scripts is refused for what it is, not as damaged", () =>
+Deno.test("a log with scripts is refused as such, not as damaged", () =>
   inFolder(async (folder) => {
     const [status, line] = await importFrom(fixture("aof-with-eval.aof"), folder);
     assertEquals(status, "1");

@@ -3,7 +3,7 @@ import { latin1 } from "../helpers/client.ts";
 import { TestServer, withServer } from "../helpers/server.ts";
 import { SeedError } from "../../src/tools/seed_error.ts";
 
-/** Runs `body` with a file of this text. */
+/** Runs `body` with a file that contains this text. */
 async function withFile(text: string | Uint8Array, body: (path: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
@@ -15,7 +15,7 @@ async function withFile(text: string | Uint8Array, body: (path: string) => Promi
   }
 }
 
-/** Starts a server with a seed and compares the replies to commands. */
+/** Starts a server with a seed and checks the replies to commands. */
 async function seeded(text: string | Uint8Array, replies: Record<string, string>): Promise<void> {
   await withFile(text, (path) =>
     withServer(async (client) => {
@@ -25,7 +25,7 @@ async function seeded(text: string | Uint8Array, replies: Record<string, string>
     }, { settings: { seed: path } }));
 }
 
-/** Starts a server with a wrong seed; it must not start, and say this. */
+/** Starts a server with an invalid seed; the start must fail with this message. */
 async function refused(text: string | Uint8Array, message: string): Promise<void> {
   await withFile(text, async (path) => {
     const error = await assertRejects(() => TestServer.start({ settings: { seed: path } }), SeedError);
@@ -64,7 +64,7 @@ Deno.test("RESP is read, an append-only file with its checksums too", async () =
   await refused(resp.replace("$1\r\na", "$1\r\nab"), "byte 14: argument 1 is longer or shorter than announced");
 });
 
-Deno.test("JSON makes strings and lists of what stands there", () =>
+Deno.test("JSON values become strings and lists", () =>
   seeded(
     `{
   "name": "Ada \\u00e9\\n", "n": 10, "float": 1.50, "big": 123456789012345678901234567890, "on": true, "off": false,

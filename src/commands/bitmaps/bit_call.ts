@@ -1,5 +1,5 @@
 /**
- * What the commands on bits share: how they read an offset, and how a string grows to hold a bit.
+ * Helpers of the bit commands: reading an offset, and growing a string until it holds a bit.
  */
 import { NO_BYTES } from "../../core/bytes.ts";
 import { fail } from "../../core/errors.ts";
@@ -18,14 +18,14 @@ export function bitOffset(call: Call, i: number, width: number): number {
   const offset = Number(counted ? BigInt.asIntN(64, number * BigInt(width)) : number);
   const { settings, persistence } = call.engine;
   if (offset < 0) fail(badOffset);
-  // What comes from a file was let in when it was written.
+  // Commands from a file were checked when they were written.
   if (Math.floor(offset / 8) >= settings.values.protoMaxBulkLen && !persistence.loading) fail(badOffset);
   return offset;
 }
 
 /**
- * Sees to it that key argument 1 holds a string that has the bit `offset`, and leaves its place in the registers of the
- * database. Returns whether that made it longer.
+ * Makes sure that the string of key argument 1 contains the bit `offset`, and leaves its address and length in the
+ * registers of the database. Returns whether the string grew.
  */
 export function growString(call: Call, offset: number): boolean {
   const { db } = call;

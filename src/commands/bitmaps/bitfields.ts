@@ -1,5 +1,6 @@
 /**
- * BITFIELD: a string as a row of integers of any width. This file owns the operations, their overflow and their log.
+ * BITFIELD: a string as an array of integers of any width. This file owns the operations, their overflow and their
+ * log.
  *
  * Fields are BigInts, because they have up to 64 bits.
  */
@@ -128,12 +129,13 @@ function operate(call: Call, onlyReads: boolean): void {
   }
 }
 
-/** The sum of a value and an increment as a field can hold it, and whether it fits. */
+/** The sum of a value and an increment, adjusted to the width of the field, and whether it overflowed or not. */
 function fitted(field: Operation, value: bigint, increment: bigint): { value: bigint; fits: boolean } {
   const { signed, overflow } = field, bits = BigInt(field.bits);
   const max = signed ? 2n ** (bits - 1n) - 1n : 2n ** bits - 1n, min = signed ? -max - 1n : 0n;
   if (!signed) value = BigInt.asUintN(64, value);
-  // Redis's distances to the limits have 64 bits and wrap: far enough below the smallest is beyond the largest.
+  // Redis computes the distances to the limits in 64 bits, where they wrap: a value far below the minimum counts as
+  // above the maximum.
   const above = BigInt.asIntN(64, max - value), below = BigInt.asIntN(64, min - value);
   let limit: bigint | undefined;
   if (signed) {
@@ -150,13 +152,13 @@ function fitted(field: Operation, value: bigint, increment: bigint): { value: bi
   return { value: limit !== undefined && overflow === "sat" ? limit : wrapped, fits: limit === undefined };
 }
 
-/** Bytes that a field reaches into. */
+/** The bytes that a field overlaps. */
 function span({ offset, bits }: Field): { first: number; last: number; shift: bigint } {
   const first = Math.floor(offset / 8), last = Math.floor((offset + bits - 1) / 8);
   return { first, last, shift: BigInt((last + 1) * 8 - offset - bits) };
 }
 
-/** The bytes from `first` to `last` of the string in the registers as one number; zero beyond the end. */
+/** The bytes from `first` to `last` of the string in the registers as one number; bytes beyond its end are zero. */
 function readBytes(call: Call, first: number, last: number): bigint {
   const { bytes, start, length } = call.db;
   let value = 0n;

@@ -1,6 +1,6 @@
 /**
- * The commands on strings as rows of bits: single bits, counts, searches and BITOP. Bit 0 is the highest of the first byte,
- * and what lies beyond the end of a string, or in no string at all, is zero.
+ * The commands on strings as arrays of bits: single bits, counts, searches and BITOP. Bit 0 is the highest bit of the
+ * first byte. Bits beyond the end of a string, and those of a missing key, are zero.
  */
 import { type BitOperation, combineBits, countBits, findByte, onesOf } from "../../core/bits.ts";
 import { NO_BYTES } from "../../core/bytes.ts";
@@ -18,7 +18,7 @@ const notTakesOne = "ERR BITOP NOT must be called with a single source key.";
 export const bitmapCommands: readonly CommandSpec[] = [
   {
     name: "setbit",
-    summary: "Sets or clears a bit of a string, which grows to hold it, and returns what the bit was.",
+    summary: "Sets or clears a bit of a string, which grows to hold it, and returns the old bit.",
     since: "2.2.0",
     group: "bitmap",
     complexity: "O(1)",
@@ -92,7 +92,10 @@ function setBit(call: Call): void {
   call.reply.integer(old);
 }
 
-/** Leaves the string of key argument i in the registers of the database, an empty one if there is none; tells which. */
+/**
+ * Leaves the string of key argument i, empty if the key is missing, in the registers of the database. Returns whether
+ * the key exists.
+ */
 function readString(call: Call, i: number): boolean {
   const { db } = call;
   const ref = call.lookupType(i, Type.STRING);
@@ -138,7 +141,7 @@ function count(call: Call): void {
   if (first > last) return call.reply.integer(0);
   if (!bits) return call.reply.integer(countBits(db.bytes, db.start + first, db.start + last + 1));
   const from = db.start + Math.floor(first / 8), to = db.start + Math.floor(last / 8);
-  // All bits of the bytes, but those before the first and behind the last.
+  // Counts all bits of the bytes, without those before the first and after the last bit of the range.
   const before = onesOf(db.bytes[from] & ~(0xff >>> (first & 7))),
     behind = onesOf(db.bytes[to] & (0x7f >>> (last & 7)));
   call.reply.integer(countBits(db.bytes, from, to + 1) - before - behind);
@@ -158,11 +161,11 @@ function position(call: Call): void {
   last = Math.min(length - 1, Math.max(0, last < 0 ? length + last : last));
   if (first > last) return reply.integer(-1);
   const found = findBit(call, bits ? first : first * 8, bits ? last : last * 8 + 7, bit);
-  // A string without an end given goes on with zeros.
+  // Without an explicit end, the string continues with zeros.
   reply.integer(found < 0 && bit === 0 && argc < 5 ? db.length * 8 : found);
 }
 
-/** Number of the first bit from `first` to `last` with a value in the string in the registers, -1 if there is none. */
+/** Index of the first bit in [first, last] of the string in the registers that has the value; -1 if there is none. */
 function findBit(call: Call, first: number, last: number, bit: number): number {
   const { bytes, start } = call.db;
   const at = (index: number) => (bytes[start + Math.floor(index / 8)] >>> (7 - (index & 7))) & 1;
@@ -178,7 +181,7 @@ function findBit(call: Call, first: number, last: number, bit: number): number {
   return -1;
 }
 
-/** A string in the arena, or nowhere. */
+/** A string in the arena; it may be missing. */
 interface Operand {
   readonly bytes: Uint8Array;
   readonly start: number;
@@ -187,7 +190,7 @@ interface Operand {
 
 type Combine = (length: number, operands: readonly Operand[]) => Uint8Array;
 
-/** Operations on any number of strings, one after the other. */
+/** Operations on any number of strings, applied one after the other. */
 function folding(operation: BitOperation): Combine {
   return (length, operands) => {
     const [first, ...rest] = operands;
@@ -218,7 +221,7 @@ function inverted(length: number, [{ bytes, start }]: readonly Operand[]): Uint8
   return result;
 }
 
-/** The bits that exactly one string has. */
+/** The bits that are set in exactly one string. */
 function inOne(length: number, operands: readonly Operand[]): Uint8Array {
   const any = new Uint8Array(length), several = new Uint8Array(length);
   for (const { bytes, start, end } of operands) {

@@ -1,6 +1,6 @@
 /**
- * CLIENT: what connections say about themselves, and what one may learn and do about all of them. Sessions without a
- * socket are nobody's clients: they are neither listed nor killed.
+ * CLIENT: attributes of the client's own connection, and the list and control of all connections. Sessions without a
+ * socket are not clients: CLIENT LIST does not show them, and CLIENT KILL does not end them.
  */
 import { fail, messages, shownText } from "../../core/errors.ts";
 import type { ClientKind, Session } from "../../engine/session.ts";
@@ -15,7 +15,7 @@ const ADMIN: readonly CommandFlag[] = ["admin", "noscript", "loading", "stale"];
 const ON_ALL_NODES = ["request_policy:all_nodes", "response_policy:all_succeeded"];
 const ALL_CLIENTS = "O(N) where N is the number of connections";
 
-/** What the subcommands have in common. */
+/** Fields that all subcommands share. */
 const COMMON = { group: "connection", complexity: "O(1)", flags: OPEN, syntax: "" } as const;
 
 export const clientCommands: readonly CommandSpec[] = [{
@@ -171,7 +171,7 @@ function noTouch(call: Call): void {
   call.reply.ok();
 }
 
-/** OFF and SKIP are not answered. The executor counts SKIP down: "skip-next" is the command itself. */
+/** OFF and SKIP get no reply. The executor counts SKIP down: "skip-next" covers this command itself. */
 function replyMode(call: Call): void {
   const { reply, session } = call;
   if (call.is(2, "on")) {
@@ -269,7 +269,10 @@ function matches(session: Session, filter: Filter, nowMs: number): boolean {
     (minAgeSeconds === undefined || ageSeconds >= minAgeSeconds);
 }
 
-/** The old form names an address and may end its own connection; the new form counts, and spares it unless told. */
+/**
+ * The old form takes an address and may end the caller's own connection. The new form replies with a count, and spares
+ * the caller unless SKIPME says no.
+ */
 function kill(call: Call): void {
   const { engine, reply, session: own, store } = call;
   const oldForm = call.argc === 3;

@@ -1,6 +1,5 @@
 /**
- * Commands about the connection itself: greeting, authentication, database, end. What a client may ask about connections,
- * its own and others', is in client.ts.
+ * Commands about the connection itself: handshake, authentication, database, end. CLIENT is in client.ts.
  */
 import { NO_BYTES } from "../../core/bytes.ts";
 import { fail, messages, shownText } from "../../core/errors.ts";
@@ -113,7 +112,7 @@ function ping(call: Call): void {
   if (request.argc > 2) call.failArity();
   const message = request.argc === 2 ? call.view(1) : undefined;
   if (session.kind === "pubsub" && reply.version === 2) {
-    // Where every reply has the form of a message, this one has it too.
+    // In RESP2 a subscribed client expects messages only, so this reply is a message too.
     reply.array(2);
     reply.bulkText("pong");
     reply.bulk(message ?? NO_BYTES);
@@ -141,7 +140,7 @@ function auth(call: Call): void {
   call.reply.ok();
 }
 
-/** Lets the session in as `user` if argument `passwordIndex` is the password; throws WRONGPASS otherwise. */
+/** Authenticates the session as `user` if argument `passwordIndex` is the password; throws WRONGPASS otherwise. */
 function authenticate(call: Call, user: string, passwordIndex: number): void {
   const { engine, session } = call;
   const { requirepass } = engine.settings.values;
@@ -154,7 +153,7 @@ function authenticate(call: Call, user: string, passwordIndex: number): void {
   session.transport?.trust(true);
 }
 
-/** Compares in a time that does not tell how much of the password was right. */
+/** Compares in constant time, so that the duration does not reveal how many bytes of the password were right. */
 function isPassword(given: Uint8Array, password: string): boolean {
   const wanted = new TextEncoder().encode(password);
   let difference = given.length ^ wanted.length;
@@ -210,7 +209,7 @@ function quit({ reply, session }: Call): void {
   session.closing = true;
 }
 
-/** What a library said about itself stays: it is still the same library. */
+/** The library's name and version stay: the client still uses the same library. */
 function reset(call: Call): void {
   const { engine, reply, session } = call;
   engine.listeners.sessionReset(session);

@@ -1,5 +1,5 @@
 /**
- * The subcommands of CLIENT that make clients wait, or end their waiting: PAUSE, UNPAUSE, UNBLOCK.
+ * The subcommands of CLIENT that suspend clients or resume them: PAUSE, UNPAUSE, UNBLOCK.
  */
 import { fail } from "../../core/errors.ts";
 import type { Call } from "../../dispatch/call.ts";

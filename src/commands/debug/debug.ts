@@ -1,6 +1,6 @@
 /**
- * DEBUG: what tests and the search for errors need, behind the setting enable-debug-command. As in Redis its subcommands
- * are no commands of their own. Subcommands for structures that MemDB does not have are unknown to it.
+ * DEBUG: commands for tests and for finding faults, enabled by the setting enable-debug-command. As in Redis its
+ * subcommands are no commands of their own. Subcommands for structures that MemDB does not have are unknown.
  */
 import { InvariantError } from "../../core/assert.ts";
 import { fromUtf8, utf8 } from "../../core/bytes.ts";
@@ -143,7 +143,7 @@ function log(call: Call): void {
   call.reply.ok();
 }
 
-/** The number is read as strtod reads it: as far as it goes, 0 if that is nowhere. */
+/** Parses the number as strtod does: up to the first invalid character, 0 if there is no digit. */
 function sleep(call: Call): void {
   const { engine, reply, store } = call;
   const ms = 1000 * (parseFloat(call.text(2)) || 0);
@@ -164,9 +164,9 @@ function loadAof({ engine, reply }: Call): void {
 }
 
 /**
- * All data goes through a snapshot, or comes from the file of the last SAVE, and every structure is checked. A snapshot
- * cannot be loaded on top of other data, so NOFLUSH is refused; and data of another file than the append-only file would
- * be lost with the next start.
+ * Reloads all data through a snapshot, or from the file of the last SAVE, and checks every structure. A snapshot
+ * cannot be loaded on top of other data, so NOFLUSH is refused. NOSAVE is refused with an append-only file, because
+ * the next start loads that file and would lose the data of the snapshot.
  */
 function reload(call: Call): void {
   const { argc, engine, reply } = call;
@@ -191,7 +191,7 @@ function reload(call: Call): void {
   reply.ok();
 }
 
-/** Unlike in Redis the keys are logged: what a client can read must survive a restart. */
+/** Logs the keys, unlike Redis: data that a client can read must survive a restart. */
 function populate(call: Call): void {
   const { argc, db, engine, reply } = call;
   const positive = (i: number) => call.integerIn(i, 0, Infinity, messages.mustBePositive, messages.mustBePositive);

@@ -1,9 +1,9 @@
 /**
- * A digest of the data that does not depend on its order or encoding: equal data, equal digest. The algorithm is that of
- * Redis's DEBUG DIGEST, so that the digest of a redis-server with the same data is the same.
+ * A digest of the data that does not depend on its order or encoding: equal data has an equal digest. The algorithm is
+ * that of Redis's DEBUG DIGEST, so a redis-server with the same data has the same digest.
  *
- * A digest is 20 bytes. To xor adds bytes whose order does not matter: the SHA-1 of them, by exclusive or. To mix adds bytes
- * whose order matters: it xors and then takes the SHA-1 of the whole.
+ * A digest is 20 bytes. "xor" adds bytes whose order does not matter: it combines their SHA-1 by exclusive or. "mix"
+ * adds bytes whose order matters: it does "xor" and then replaces the digest by its own SHA-1.
  */
 import { Buffer } from "node:buffer";
 import { invariant } from "../../core/assert.ts";
@@ -81,7 +81,7 @@ function addValue(digest: Digest, db: Keyspace, ref: RecordRef): void {
   if (db.deadlineOf(ref) !== NEVER) digest.xor(EXPIRES);
 }
 
-/** The digest of one value, which its key does not enter; of a key that is missing (0) all zeros. 40 hex digits. */
+/** The digest of one value, without its key, in 40 hex digits; all zeros for a missing key (0). */
 export function digestOfValue(db: Keyspace, ref: RecordRef): string {
   const digest = new Digest();
   if (ref !== 0) addValue(digest, db, ref);

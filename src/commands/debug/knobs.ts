@@ -1,6 +1,6 @@
 /**
- * The subcommands of DEBUG that turn a knob. Those of parts that MemDB does not have check their argument, and do nothing
- * else: docs/compatibility.md lists them.
+ * The subcommands of DEBUG that change an internal parameter. Subcommands for parts that MemDB does not have only
+ * check their argument; docs/compatibility.md lists them.
  */
 import { fail } from "../../core/errors.ts";
 import { latin1, utf8 } from "../../core/bytes.ts";

@@ -1,5 +1,5 @@
 /**
- * DEBUG PROTOCOL: one reply of each type of the protocol, for those who write clients. The values are Redis's.
+ * DEBUG PROTOCOL: a sample reply of each type of the protocol, for authors of clients. The values are Redis's.
  */
 import { fail } from "../../core/errors.ts";
 import type { Reply } from "../../resp/reply.ts";
@@ -37,7 +37,7 @@ const VALUES: Readonly<Record<string, (reply: Reply) => void>> = {
   },
   push: (reply) => {
     if (reply.version !== 3) fail("ERR RESP2 is not supported by this command");
-    // A push answers nothing: a client that drops it must still get a reply.
+    // A push is not a reply: a client that drops it still needs one.
     reply.bulkText("Some real reply following the push reply");
     reply.push(2);
     reply.bulkText("server-cpu-usage");
@@ -48,7 +48,7 @@ const VALUES: Readonly<Record<string, (reply: Reply) => void>> = {
   false: (reply) => reply.boolean(false),
 };
 
-/** Replies the test value of a type; throws for a type that there is not. */
+/** Replies with the sample value of a type; throws for an unknown type. */
 export function replyTestValue(reply: Reply, type: string): void {
   const value = Object.hasOwn(VALUES, type) ? VALUES[type] : undefined;
   if (value === undefined) {

@@ -1,6 +1,6 @@
 /**
- * The subcommands of DEBUG that look into what keeps a key. Lines and names of fields are Redis's where a structure of that
- * kind exists here; the numbers are MemDB's own.
+ * The subcommands of DEBUG that show the structures behind a key. Lines and field names are Redis's where MemDB has a
+ * structure of that kind; the numbers are MemDB's own.
  */
 import { fail, messages } from "../../core/errors.ts";
 import type { Call } from "../../dispatch/call.ts";
@@ -49,7 +49,10 @@ export const structureSubcommands: readonly DebugSubcommand[] = [
   },
 ];
 
-/** The record of the key in argument 2. Its clock stays. Throws CommandError if there is none. */
+/**
+ * The record of the key in argument 2; reading it does not update its clock. Throws CommandError if the key is
+ * missing.
+ */
 function recordOf(call: Call): RecordRef {
   const ref = call.db.find(call.bytes, call.start(2), call.end(2));
   return ref === 0 ? fail(messages.noSuchKey) : ref;
@@ -69,7 +72,7 @@ function databaseStats(call: Call): void {
   reply.verbatim("txt", part("Dictionary HT", db.keys) + part("Expires HT", db.expires));
 }
 
-/** Tables of values are pages of entries and have no slots: their bytes take the place of these. */
+/** Value tables consist of pages of entries and have no slots: the reply shows their bytes instead of the slots. */
 function valueStats(call: Call): void {
   const { db, reply, store } = call;
   const ref = recordOf(call), encoding = db.encodingOf(ref);
@@ -107,10 +110,10 @@ function describeString(call: Call): void {
   );
 }
 
-/** A value in a snapshot is what DUMP returns without its type, version and checksum. */
+/** Bytes of the value in a snapshot: the payload of DUMP without its type, version and checksum. */
 const PAYLOAD_FRAME_BYTES = 11;
 
-/** The line of DEBUG OBJECT. "serializedlength" is what the value takes in a snapshot. */
+/** The line of DEBUG OBJECT. "serializedlength" is the size of the value in a snapshot. */
 function describeObject(call: Call): void {
   const { db, engine, reply, store } = call;
   const ref = recordOf(call);

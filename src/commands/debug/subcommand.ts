@@ -1,16 +1,16 @@
-/** The shape of a subcommand of DEBUG, and how its numbers are read. It owns no command. */
+/** The type of a subcommand of DEBUG, and the parsers of its numbers. */
 import type { Call } from "../../dispatch/call.ts";
 
 export interface DebugSubcommand {
   readonly name: string;
-  /** Least and most number of arguments, DEBUG and the name included. */
+  /** Minimum and maximum number of arguments, DEBUG and the subcommand's name included. */
   readonly argc: readonly [number, number];
   readonly syntax: string;
   readonly summary: string;
   readonly run: (call: Call) => void;
 }
 
-/** Argument i as C's atoi reads it: as far as digits go, 0 if there are none. */
+/** Parses argument i as C's atoi does: up to the first character that is no digit, 0 if there is no digit. */
 export function looseInteger(call: Call, i: number): number {
   return parseInt(call.text(i), 10) || 0;
 }

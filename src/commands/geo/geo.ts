@@ -1,6 +1,6 @@
 /**
- * The geo commands that add places and look them up. A geo set is a sorted set whose scores are geohashes; whatever else
- * is done with it is the business of the sorted set commands. Searches are in geo_search.ts; the array of all is here.
+ * The geo commands that add places and look them up, and the table of all geo commands. A geo set is a sorted set
+ * whose scores are geohashes; all other operations on it are sorted set commands. Searches are in search.ts.
  */
 import { fail, messages } from "../../core/errors.ts";
 import { distanceM, geohashOf, geohashText, latitudeOf, longitudeOf } from "../../core/geohash.ts";
@@ -122,17 +122,17 @@ function add(call: Call): void {
   call.reply.integer(countChanged ? added + moved : added);
 }
 
-/** Logs the scores that the places came to, as Redis does. */
+/** Logs the scores computed from the places, as Redis does. */
 function logScores(call: Call, first: number, scores: readonly number[]): void {
   if (!call.engine.effects.open) return;
   const args: EffectArgument[] = ["ZADD"];
   for (let i = 1; i < first; i++) args.push(call.view(i));
   scores.forEach((score, i) => args.push(score, call.view(first + 3 * i + 2)));
-  // There may be more of them than a function takes arguments.
+  // The elements may be more than the maximum number of arguments of a JavaScript call.
   call.effects = [{ db: call.db.index, args }];
 }
 
-/** Replies with one element for each member from argument 2 on; `reply` gets its score, NaN if it is missing. */
+/** Replies with one element for each member from argument 2 on; `reply` receives its score, NaN if it is missing. */
 function eachScore(call: Call, reply: (score: number) => void): void {
   const ref = call.lookupType(1, Type.ZSET);
   call.reply.array(call.argc - 2);

@@ -1,5 +1,5 @@
 /**
- * What the geo commands share: how they read places and units, and how they print distances.
+ * Helpers of the geo commands: parsing places and units, and printing distances.
  */
 import { fail } from "../../core/errors.ts";
 import { LATITUDE_MAX, LONGITUDE_MAX } from "../../core/geohash.ts";
@@ -7,10 +7,10 @@ import type { Call } from "../../dispatch/call.ts";
 
 const badUnit = "ERR unsupported unit provided. please use M, KM, FT, MI";
 const METRES: readonly (readonly [string, number])[] = [["m", 1], ["km", 1000], ["ft", 0.3048], ["mi", 1609.34]];
-/** From here on JavaScript prints numbers with an exponent. */
+/** From this value on JavaScript prints numbers with an exponent. */
 const PLAIN_MAX = 1e21;
 
-/** The longitude in argument i and the latitude behind it. Throws CommandError where no place is. */
+/** Parses the longitude in argument i and the latitude after it. Throws CommandError if they are not a valid place. */
 export function placeIn(call: Call, i: number): [longitude: number, latitude: number] {
   const longitude = call.double(i), latitude = call.double(i + 1);
   if (Math.abs(longitude) > LONGITUDE_MAX || Math.abs(latitude) > LATITUDE_MAX) {
@@ -19,7 +19,7 @@ export function placeIn(call: Call, i: number): [longitude: number, latitude: nu
   return [longitude, latitude];
 }
 
-/** How many metres the unit in argument i has. Throws CommandError. */
+/** Metres per unit named in argument i. Throws CommandError. */
 export function metresIn(call: Call, i: number): number {
   for (const [name, metres] of METRES) {
     if (call.is(i, name)) return metres;
@@ -27,12 +27,14 @@ export function metresIn(call: Call, i: number): number {
   return fail(badUnit);
 }
 
-/** Replies with a distance of at most half the earth: four decimals, a bulk string in every protocol. */
+/**
+ * Replies with a distance of at most half the earth's circumference: four decimals, a bulk string in both protocols.
+ */
 export function replyDistance(call: Call, distance: number): void {
   call.reply.bulkText(distance.toFixed(4));
 }
 
-/** A number as C's %f prints it. */
+/** A number in the format of C's %f. */
 function sixDecimals(value: number): string {
   if (Math.abs(value) === Infinity) return value < 0 ? "-inf" : "inf";
   if (Math.abs(value) >= PLAIN_MAX) return `${BigInt(value)}.000000`;

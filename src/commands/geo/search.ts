@@ -1,6 +1,6 @@
 /**
- * Searches of geo sets: GEOSEARCH with its kin, and the GEORADIUS commands, older words for circles only. This file owns
- * their options and the order of results; what an area is, and which scores it covers, is in core.
+ * Searches of geo sets: GEOSEARCH, GEOSEARCHSTORE, and the older GEORADIUS commands, which search circles only. This
+ * file owns their options and the order of results. The geometry of areas and their ranges of scores are in core.
  */
 import { fail, messages } from "../../core/errors.ts";
 import { Area } from "../../core/geo_area.ts";
@@ -26,12 +26,12 @@ const notWithStore = "is not compatible with WITHDIST, WITHHASH and WITHCOORD op
 const complexity =
   "O(N+log(M)) with N members in the squares that cover the area and M in the set; sorting costs O(K*log(K)) for K found";
 
-/** How many hits beyond twice those that are wanted are kept before the worse ones go. */
+/** Capacity of the hit list beyond twice the wanted number; when it is full, the worse hits are dropped. */
 const SPARE_HITS = 1000;
 
 const from = "<FROMMEMBER member | FROMLONLAT longitude latitude>";
 const units = "<M | KM | FT | MI>";
-// Redis's tree gives the words to the radius and the width alone.
+// Redis's argument tree attaches the tokens to the radius and the width only.
 const by = `<<BYRADIUS radius> ${units} | <BYBOX width> height ${units}>`;
 const order = "[ASC | DESC]";
 const count = "[COUNT count [ANY]]";
@@ -121,7 +121,7 @@ export const geoSearchCommands: readonly CommandSpec[] = [
   },
 ];
 
-/** The keys behind STORE and STOREDIST, words that stand at argument `first` or later. */
+/** The keys after STORE and STOREDIST, options that stand at argument `first` or later. */
 function storeKeys(first: number): KeySpec[] {
   return ["STORE", "STOREDIST"].map((keyword) => ({
     flags: keyFlags("OW UPDATE"),
@@ -130,34 +130,34 @@ function storeKeys(first: number): KeySpec[] {
   }));
 }
 
-/** How a command says where the middle of its area is: by a place or a member in front, or by options. */
+/** How a command specifies the center of its area: by a place or a member before the options, or by options. */
 type Middle = "place" | "member" | "options";
-/** Whether a command replies with what it finds, stores it, or does what its options say. */
+/** Whether a command replies with its hits, stores them, or does either according to its options. */
 type Outcome = "reply" | "store" | "either";
 
 interface Options {
   withDistance: boolean;
   withHash: boolean;
   withPlace: boolean;
-  /** How many to return; 0: all. */
+  /** Maximum number of hits to return; 0: all. */
   count: number;
-  /** Any of them will do, not the nearest. */
+  /** ANY: the first hits found will do, not the nearest. */
   any: boolean;
   order: "asc" | "desc" | "none";
-  /** Argument index of the key to store to, 0 for none. */
+  /** Argument index of the destination key, 0 for none. */
   destination: number;
   storeDistance: boolean;
-  /** The middle; undefined where it is a member of a missing set. */
+  /** The center; undefined if it is a member of a missing set. */
   place: readonly [longitude: number, latitude: number] | undefined;
   shape: Shape | undefined;
 }
 
 interface Shape {
   readonly kind: "circle" | "box";
-  /** Of a circle its radius. */
+  /** The radius, for a circle. */
   readonly widthM: number;
   readonly heightM: number;
-  /** Metres of the unit that distances are told in. */
+  /** Metres per unit of the replied distances. */
   readonly unitM: number;
 }
 
@@ -196,7 +196,7 @@ function search(call: Call, source: number, middle: Middle, outcome: Outcome): v
   }
 }
 
-/** Reads all that follows the source. The order of the checks is Redis's. Throws CommandError. */
+/** Parses all arguments after the source. The order of the checks is Redis's. Throws CommandError. */
 function readOptions(call: Call, ref: RecordRef, source: number, middle: Middle, outcome: Outcome): Options {
   const options: Options = {
     withDistance: false,
@@ -216,7 +216,7 @@ function readOptions(call: Call, ref: RecordRef, source: number, middle: Middle,
     options.shape = circleIn(call, i + 2);
     i += 4;
   } else if (middle === "member") {
-    // Of a missing set the circle is not even looked at.
+    // If the set is missing, Redis does not parse the circle.
     if (ref !== 0) {
       options.place = memberPlace(call, ref, i);
       options.shape = circleIn(call, i + 1);
@@ -297,13 +297,13 @@ function areaOf([longitude, latitude]: readonly [number, number], { kind, widthM
   return kind === "circle" ? Area.circle(longitude, latitude, widthM) : Area.box(longitude, latitude, widthM, heightM);
 }
 
-/** The members inside an area: as many as the options want, in the order that they say. */
+/** The members inside an area, limited and ordered by the options. */
 function find(call: Call, ref: RecordRef, area: Area, options: Options): Hit[] {
   const { count, any } = options;
   const set = openSet(call, ref);
   const hits: Hit[] = [];
   const packed = set.encoding === Encoding.LISTPACK;
-  // With many more hits than wanted only the best are kept; what is no better than all of those is left out.
+  // When there are many more hits than wanted, only the best are kept; a hit worse than all of them is skipped.
   const room = any || count === 0 ? Infinity : 2 * count + SPARE_HITS;
   const sign = options.order === "desc" ? -1 : 1;
   let bound = Infinity;
@@ -324,12 +324,12 @@ function find(call: Call, ref: RecordRef, area: Area, options: Options): Hit[] {
   return arranged(hits, options);
 }
 
-/** A copy: in a packed set the digits of an integer are only lent. */
+/** A copy, because a packed set holds the digits of an integer in a buffer that the next read overwrites. */
 function kept(bytes: Uint8Array, start: number, end: number) {
   return { bytes: bytes.slice(start, end), start: 0, end: end - start };
 }
 
-/** Sorts the hits as the options say, and cuts them off. */
+/** Sorts the hits and limits their number according to the options. */
 function arranged(hits: Hit[], { count, any, order }: Options): Hit[] {
   if (order === "desc") hits.sort((a, b) => b.distanceM - a.distanceM);
   else if (order === "asc" || (count > 0 && !any)) hits.sort((a, b) => a.distanceM - b.distanceM);

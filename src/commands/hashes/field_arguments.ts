@@ -1,6 +1,6 @@
 /**
- * The arguments that commands on deadlines of hash fields share: times, and options around FIELDS numfields field ... in any
- * order. It also keeps the names of the fields that a command has changed, for the log. It owns no command.
+ * The arguments that the commands on field deadlines share: times, and options around FIELDS numfields field ... in
+ * any order. It also collects the names of the fields that a command has changed, for the log.
  */
 import { fail, shownText } from "../../core/errors.ts";
 import type { EffectArgument } from "../../engine/effects.ts";
@@ -14,7 +14,7 @@ const TOO_FEW = "ERR wrong number of arguments";
 /** The latest deadline. */
 const DEADLINE_MAX = 2 ** 46 - 1;
 
-/** The deadline that argument i means in its unit. Throws CommandError. */
+/** The deadline in argument i, converted from its unit. Throws CommandError. */
 export function deadlineAt(call: Call, i: number, unit: Unit): number {
   const value = call.integer(i);
   if (value < 0) fail(NEGATIVE_TIME);
@@ -24,30 +24,33 @@ export function deadlineAt(call: Call, i: number, unit: Unit): number {
   return Math.max(1, base + ms);
 }
 
-/** Whether a field with such a deadline is to be deleted. While a file loads the past stays: the file says what went. */
+/**
+ * Whether a field with this deadline is deleted at once. While a file loads, fields with past deadlines stay: the file
+ * contains the deletions.
+ */
 export function isPast(call: Call, deadline: number): boolean {
   return deadline <= call.store.nowMs && call.store.expiryMode !== ExpiryMode.KEEP;
 }
 
-/** Where the fields of a request stand: those of FIELDS numfields, which take up the arguments [first, end). */
+/** Positions of the fields of a request: `FIELDS numfields field ...` occupies the arguments [first, end). */
 export interface FieldBlock {
   readonly count: number;
   readonly first: number;
   readonly end: number;
 }
 
-/** How a command takes its FIELDS: the arguments of one field, and the texts of its errors. */
+/** The form of a command's FIELDS: the number of arguments per field, and the error texts. */
 export interface BlockRules {
   readonly width: number;
-  /** FIELDS with fewer arguments behind it is an error of its own. */
+  /** The error for too few arguments after FIELDS. */
   readonly least: number;
   readonly tooShort: (call: Call) => never;
   readonly badCount: string;
 }
 
 /**
- * Reads options and FIELDS, in any order, from argument `from` on. `option` reads the option in argument i and returns the
- * number of arguments that it takes up, 0 if there is no such option. Throws CommandError.
+ * Parses options and FIELDS, in any order, from argument `from` on. `option` parses the option in argument i and
+ * returns the number of arguments that it consumes, 0 if there is no such option. Throws CommandError.
  */
 export function readBlock(call: Call, from: number, rules: BlockRules, option: (i: number) => number): FieldBlock {
   const { argc } = call;
@@ -70,7 +73,7 @@ export function readBlock(call: Call, from: number, rules: BlockRules, option: (
   return block ?? fail("ERR missing FIELDS argument");
 }
 
-/** Logs the deletion of the fields of a block, those that were missing included. */
+/** Logs the deletion of the fields of a block, missing fields included. */
 export function logDeletion(call: Call, { first, end }: FieldBlock, step = 1): void {
   if (!call.engine.effects.open) return;
   const fields: Uint8Array[] = [];
@@ -79,8 +82,8 @@ export function logDeletion(call: Call, { first, end }: FieldBlock, step = 1): v
 }
 
 /**
- * The fields that a command has changed, for the log. Only these are logged, without conditions: at the time of a replay
- * an expired field that was missing to the command may still be there.
+ * The fields that a command has changed, for the log. The log contains only these, without conditions: a field that
+ * was expired for the command may still exist at the time of a replay.
  */
 export class ChangedFields {
   readonly #call: Call;
@@ -93,7 +96,7 @@ export class ChangedFields {
     this.#open = call.engine.effects.open;
   }
 
-  /** Notes the field in argument i. */
+  /** Adds the field in argument i. */
   add(i: number): void {
     this.count++;
     if (this.#open) this.#names.push(this.#call.view(i));

@@ -1,7 +1,7 @@
 /**
- * Deadlines of hash fields: setting, reading and taking them away, and the commands that do so while they read or set
- * values. A deadline is a whole number of milliseconds since the epoch, below 2^46 as in Redis. What is logged is the
- * deadline, never the time to live.
+ * Deadlines of hash fields: the commands that set, read and remove them, alone or while reading or setting values. A
+ * deadline is a whole number of milliseconds since the epoch, below 2^46 as in Redis. The log contains the deadline,
+ * never the time to live.
  */
 import { fail } from "../../core/errors.ts";
 import type { EffectArgument } from "../../engine/effects.ts";
@@ -44,7 +44,7 @@ const CONDITION_SYNTAX = "[NX | XX | GT | LT]";
 const EXPIRY_SYNTAX = "EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds";
 const COMPLEXITY = "O(N) with N the number of fields";
 
-/** What is replied for a field. */
+/** The reply for one field. */
 const Outcome = { MISSING: -2, NO_DEADLINE: -1, UNMET: 0, DONE: 1, DELETED: 2 } as const;
 
 export const hashExpiryCommands: readonly CommandSpec[] = [
@@ -221,7 +221,7 @@ function expire(call: Call, unit: Unit): void {
     conditions |= found;
     return found === 0 ? 0 : 1;
   });
-  // More than one bit.
+  // More than one condition.
   if ((conditions & (conditions - 1)) !== 0) fail("ERR Multiple condition flags specified");
   if (ref === 0) return replyMissing(call, block.count);
   const hash = hashes(call);
@@ -248,7 +248,7 @@ function expire(call: Call, unit: Unit): void {
   keepOrDeleteHash(call, ref, hash);
 }
 
-/** Gives the field that was found a deadline, or deletes it if that is past. */
+/** Sets the deadline of the field just found, or deletes the field if the deadline is past. */
 function applyDeadline(hash: HashValue, deadline: number, past: boolean): void {
   if (past) hash.remove();
   else hash.setDeadline(deadline);
@@ -329,7 +329,7 @@ function hgetdel(call: Call): void {
 interface Options {
   readonly block: FieldBlock;
   readonly condition: "fnx" | "fxx" | undefined;
-  /** Whether the fields get the deadline. */
+  /** Whether the deadline applies to the fields. */
   readonly expires: boolean;
   readonly deadline: number;
   readonly persist: boolean;
@@ -344,7 +344,10 @@ const GET_RULES: BlockRules = {
 };
 const SET_RULES: BlockRules = { ...GET_RULES, width: 2 };
 
-/** Reads the arguments of HGETEX and HSETEX: each knows the options of both, and refuses those of the other at the end. */
+/**
+ * Parses the arguments of HGETEX and HSETEX. Both accept the union of their options first, and each refuses the
+ * other's at the end, as in Redis.
+ */
 function readOptions(call: Call, rules: BlockRules): Options {
   const sets = rules === SET_RULES;
   let condition: Options["condition"], expires = false, persist = false, keepTtl = false, deadline: number = NEVER;
@@ -419,7 +422,7 @@ function hsetex(call: Call): void {
   }
   const past = expires && isPast(call, deadline);
   if (ref === 0) createHash(call, hash, first);
-  // As in Redis options behind the fields count as fields here.
+  // As in Redis, options after FIELDS count as fields here.
   if (hash.packed) admitPairs(call, hash, first);
   if (expires) hash.allowDeadlines();
   for (let i = first; i < end; i += 2) {
@@ -441,7 +444,7 @@ function hsetex(call: Call): void {
   reply.integer(1);
 }
 
-/** What the log gets of an HSETEX with a time or a condition: the deadline, and no condition. */
+/** The log entry of an HSETEX with a time or a condition: it has the deadline and no condition. */
 function logSet(call: Call, { count, first, end }: FieldBlock, deadline: number, keepTtl: boolean): void {
   if (!call.engine.effects.open) return;
   const words: EffectArgument[] = ["HSETEX", call.view(1)];

@@ -1,5 +1,5 @@
 /**
- * What the commands on hashes share: taking up the hash of a key, and putting it back. It owns no command.
+ * Helpers of the hash commands: opening the hash of a key, and storing it back.
  */
 import { fail } from "../../core/errors.ts";
 import { INT64_BOUND } from "../../core/numbers.ts";
@@ -13,10 +13,10 @@ import { Encoding, Type } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { NONE, type RecordRef } from "../../store/memory/arena.ts";
 
-/** Expired fields that a command removes from the hash that it works on. */
+/** Maximum number of expired fields that a command removes from the hash it works on. */
 const EXPIRED_AT_ONCE = 64;
 
-/** Values up to here are copied byte by byte. */
+/** Values up to this length are copied byte by byte. */
 const SHORT_BYTES = 48;
 
 /** The store's hashes. */
@@ -24,12 +24,12 @@ export function hashes(call: Call): HashValue {
   return call.store.valueType(Type.HASH) as HashValue;
 }
 
-/** Takes up the hash at key argument 1 for reading. Returns its record, 0 if there is none. Throws WRONGTYPE. Hot. */
+/** Opens the hash of key argument 1 for reading. Returns its record, 0 if there is none. Throws WRONGTYPE. Hot. */
 export function openHash(call: Call): RecordRef {
   return open(call, call.lookupType(1, Type.HASH));
 }
 
-/** openHash for a command that writes. */
+/** openHash for commands that write. */
 export function openHashToWrite(call: Call): RecordRef {
   return open(call, call.lookupTypeWrite(1, Type.HASH));
 }
@@ -46,7 +46,7 @@ function open(call: Call, ref: RecordRef): RecordRef {
   return ref;
 }
 
-/** Puts the hash at hand back into the record of key argument 1, makes its key if `ref` is 0; returns the record. Hot. */
+/** Stores the open hash in the record of key argument 1, creates the key if `ref` is 0; returns the record. Hot. */
 export function keepHash(call: Call, ref: RecordRef, hash: HashValue): RecordRef {
   const { db, request } = call;
   if (ref === 0) {
@@ -59,7 +59,7 @@ export function keepHash(call: Call, ref: RecordRef, hash: HashValue): RecordRef
   return ref;
 }
 
-/** keepHash after a removal: the key goes with the last field. */
+/** keepHash after a removal: deletes the key if the last field was removed. */
 export function keepOrDeleteHash(call: Call, ref: RecordRef, hash: HashValue): void {
   const kept = keepHash(call, ref, hash);
   if (hash.count(hash.encoding, hash.body) > 0) return;
@@ -72,41 +72,38 @@ export function changed(call: Call, event: string, count: number): void {
   call.changed(Notify.HASH, event, 1, count);
 }
 
-/** Makes the packed hash at hand large if setting the pairs from argument `first` on would do so in Redis. */
+/** Converts the open packed hash to a table if setting the pairs from argument `first` on would do so in Redis. */
 export function admitPairs(call: Call, hash: HashValue, first: number): void {
   const { start, end, argc } = call.request;
   hash.expect((argc - first) >>> 1);
   for (let i = first; i < argc && hash.packed; i++) hash.admit(end[i] - start[i]);
 }
 
-/** Takes up a new hash for the pairs from argument `first` on. */
+/** Opens a new hash for the pairs from argument `first` on. */
 export function createHash(call: Call, hash: HashValue, first: number): void {
   const { bytes, start, end, argc } = call.request;
   hash.create(Math.min(entriesBytes(bytes, start, end, first, argc), PACKED_BYTES_MAX));
 }
 
-/** Room that a new packed hash gets at most; one with more to come will hardly stay packed. */
+/** Maximum initial capacity of a new packed hash; one with more data will hardly stay packed. */
 const PACKED_BYTES_MAX = 4096;
 
-/** Looks for the field in argument i, whose hash is `known`, or 0. Hot. */
+/** Finds the field in argument i; `known` is its hash code, 0 if not yet computed. Hot. */
 export function findField(call: Call, hash: HashValue, i: number, known = call.elementHash(i)): boolean {
   const { bytes, start, end } = call.request;
   return hash.find(bytes, start[i], end[i], known);
 }
 
-/** Whether there is the field in argument i, whose hash is `known`, or 0; does not read its value. Hot. */
+/** Whether the field in argument i exists, without reading its value; `known` is its hash code or 0. Hot. */
 export function hasField(call: Call, hash: HashValue, i: number, known = call.elementHash(i)): boolean {
   const { bytes, start, end } = call.request;
   return hash.seek(bytes, start[i], end[i], known);
 }
 
-/** Hashes of the fields that `approachFields` was called for. */
+/** Hash codes of the fields that `approachFields` prefetched. */
 export const fieldHashes = new Int32Array(PREFETCH_MAX);
 
-/**
- * Says that up to PREFETCH_MAX fields, every `step`-th argument from argument i on, will be looked for in the large hash at
- * hand. Hot.
- */
+/** Prefetches up to PREFETCH_MAX fields, every `step`-th argument from argument i on, of the open large hash. Hot. */
 export function approachFields(call: Call, hash: HashValue, i: number, step: number): void {
   const { argc, bytes, start, end } = call.request;
   let count = 0;
@@ -114,21 +111,21 @@ export function approachFields(call: Call, hash: HashValue, i: number, step: num
   hash.prefetch(hash.encoding, hash.body, fieldHashes, count);
 }
 
-/** Sets the field in argument i, which was just looked for, to argument i + 1. Hot. */
+/** Sets the field in argument i, which was just searched, to argument i + 1. Hot. */
 export function setField(call: Call, hash: HashValue, i: number, keepDeadline = false): void {
   const { bytes, start, end } = call.request;
   hash.set(bytes, start[i], end[i], bytes, start[i + 1], end[i + 1], keepDeadline);
 }
 
-/** Replies with the value that was read last. Hot. */
+/** Replies with the last value read. Hot. */
 export function replyValue(call: Call, hash: HashValue): void {
-  // A view on the reply's chunk is made once a batch: one short value is not worth it.
+  // Creating a view on the reply's chunk pays off once per batch, not for one short value.
   if (hash.view === undefined || hash.end - hash.start <= SHORT_BYTES) {
     call.reply.bulk(hash.bytes, hash.start, hash.end);
   } else call.reply.bulkView(hash.view, hash.start, hash.end);
 }
 
-/** The number of fields in argument `at`, which must be that of the arguments behind it. Throws CommandError. */
+/** The number of fields in argument `at`, which must equal the number of arguments after it. Throws CommandError. */
 export function fieldCount(call: Call, at: number, message: string): number {
   if (at >= call.argc) call.failArity();
   const count = call.integerIn(at, 1, INT64_BOUND, message, message);
@@ -137,7 +134,7 @@ export function fieldCount(call: Call, at: number, message: string): number {
 
 const COUNT_MISMATCH = "ERR The `numfields` parameter must match the number of arguments";
 
-/** Throws CommandError unless argument i says FIELDS. */
+/** Throws CommandError unless argument i is FIELDS. */
 export function checkFieldsWord(call: Call, i: number): void {
   if (i >= call.argc || !call.is(i, "fields")) fail(FIELDS_MISSING);
 }

@@ -1,6 +1,6 @@
 /**
- * The hash commands but for those on deadlines of fields, which are in hash_expiry.ts. This file owns their arguments,
- * replies and events; what a hash is made of is the store's business.
+ * The hash commands without those on field deadlines, which are in field_expiry.ts. This file owns their arguments,
+ * replies and events; the structure of a hash belongs to the store.
  *
  * Hot: HSET, HGET, HMGET, HDEL and HINCRBY allocate nothing.
  */
@@ -267,7 +267,7 @@ export const hashCommands: readonly CommandSpec[] = [
   },
 ];
 
-/** The text of a number that is set. */
+/** The digits of the number to set. */
 const digits = new Uint8Array(24);
 
 /** Sets the pairs from argument 2 on; returns the number of new fields. Hot. */
@@ -394,7 +394,7 @@ function incrementBig(call: Call, ref: RecordRef, hash: HashValue, found: boolea
   call.reply.bigInteger(sum);
 }
 
-/** Sets the field in argument 2, which keeps its deadline, to the text of a number. */
+/** Sets the field in argument 2 to the text of a number; its deadline stays. */
 function setNumber(call: Call, ref: RecordRef, hash: HashValue, text: Uint8Array, length: number): void {
   const { bytes, start, end } = call.request;
   if (ref === 0) {
@@ -419,7 +419,7 @@ function hincrbyfloat(call: Call): void {
   const text = fromLatin1(formatLongDouble(sum));
   setNumber(call, ref, hash, text, text.length);
   changed(call, "hincrbyfloat", 1);
-  // The outcome, so that whoever reads the file need not calculate as this machine does.
+  // Logs the result, so that a replay does not depend on the floating-point arithmetic of this machine.
   if (engine.effects.open) {
     if (keepsDeadline) call.logInstead("HSETEX", call.view(1), "KEEPTTL", "FIELDS", 1, call.view(2), text);
     else call.logInstead("HSET", call.view(1), call.view(2), text);
@@ -446,7 +446,7 @@ function hrandfield(call: Call): void {
   else randomSubset(call, hash, Math.min(Number(count), length), length, withValues);
 }
 
-/** The header of a reply of so many fields. RESP3 has an array for each pair. */
+/** The header of a reply of `count` fields. In RESP3 each pair is an array. */
 function replyFieldCount(call: Call, count: number, withValues: boolean): void {
   call.reply.array(withValues && call.reply.version === 2 ? count * 2 : count);
 }
@@ -459,14 +459,14 @@ function replyFieldOrPair(call: Call, hash: HashValue, withValues: boolean): voi
 
 function randomWithRepeats(call: Call, hash: HashValue, count: number, withValues: boolean): void {
   replyFieldCount(call, count, withValues);
-  // The count may be far beyond what the client is allowed to be sent.
+  // The count may be far beyond the output limit of the client.
   for (; count > 0 && !call.session.closing; count--) {
     hash.readRandom(call.store.random);
     replyFieldOrPair(call, hash, withValues);
   }
 }
 
-/** Replies `count` different fields of the `length` that there are; every choice is equally likely. */
+/** Replies with `count` different fields out of `length`; every subset is equally likely. */
 function randomSubset(call: Call, hash: HashValue, count: number, length: number, withValues: boolean): void {
   const { random } = call.store;
   replyFieldCount(call, count, withValues);
@@ -489,7 +489,7 @@ function randomSubset(call: Call, hash: HashValue, count: number, length: number
   }
 }
 
-/** Where a third of the fields or more are wanted, walking over all beats throwing dice until enough differ. */
+/** From a third of the fields on, one pass over all is faster than drawing until enough different fields are found. */
 const SPARSE_FACTOR = 3;
 
 function hscan(call: Call): void {
@@ -503,7 +503,7 @@ function hscan(call: Call): void {
   }
   const { count, pattern, noValues } = parseScanOptions(call, 3, "hash");
   const matches = () => matchesPattern(call, pattern, hash.fieldBytes, hash.fieldStart, hash.fieldEnd);
-  // Twice, because the number of fields stands before them.
+  // Two passes, because the reply begins with the number of fields.
   let found = 0;
   const next = hash.scan(cursor, count, () => {
     if (matches()) found++;

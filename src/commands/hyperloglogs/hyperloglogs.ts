@@ -86,10 +86,10 @@ export const hyperLogLogCommands: readonly CommandSpec[] = [
   },
 ];
 
-/** The workbench of all servers: commands are synchronous and leave nothing on it. */
+/** The working buffer of all servers: commands are synchronous and leave no data in it. */
 const work = new HyperLogLog();
 
-/** Takes up the value of key argument i. False if it is missing. */
+/** Loads the value of key argument i. Returns false if the key is missing. */
 function load(call: Call, i: number, write: boolean): boolean {
   const { db } = call;
   const ref = write ? call.lookupWrite(i) : call.lookup(i);
@@ -102,7 +102,7 @@ function load(call: Call, i: number, write: boolean): boolean {
   return true;
 }
 
-/** Stores the value at work as key argument i, which keeps its deadline. */
+/** Stores the loaded value as key argument i, which keeps its deadline. */
 function store(call: Call, i: number): void {
   const { db } = call;
   const old = call.lookupWrite(i);
@@ -111,7 +111,7 @@ function store(call: Call, i: number): void {
   db.setEncoding(ref, Encoding.RAW);
 }
 
-/** Runs `body`, and turns a value that is damaged into the client's error. */
+/** Runs `body`, and converts the exception for a corrupt value into an error reply. */
 function guarded<T>(body: () => T): T {
   try {
     return body();
@@ -149,7 +149,7 @@ function pfcount(call: Call): void {
   if (count < 0) {
     guarded(() => work.maximum(registers));
     count = estimate(registers);
-    // The estimate is kept in the value, which makes this a write, as in Redis.
+    // The estimate is cached in the value, so this is a write, as in Redis.
     work.cache(count);
     store(call, 1);
     call.changed(Notify.STRING, "", 1);
@@ -172,7 +172,7 @@ function pfmerge(call: Call): void {
       if (registers[index] > 0) work.raise(index, registers[index]);
     }
   });
-  // Redis counts a merge as a change in any case, and the estimate as stale.
+  // Redis counts every merge as a change, and invalidates the estimate.
   work.invalidate();
   store(call, 1);
   call.changed(Notify.STRING, "pfadd", 1);
@@ -216,7 +216,7 @@ function toDense(call: Call): void {
   call.changed(Notify.STRING, "", 2);
 }
 
-/** Elements of the self-test, and how many standard errors an estimate may be off. */
+/** Elements of the self-test, and the allowed deviation of an estimate in standard errors. */
 const SELFTEST_ELEMENTS = 100_000;
 const STANDARD_ERRORS = 6;
 

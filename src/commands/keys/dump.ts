@@ -1,5 +1,5 @@
 /**
- * DUMP and RESTORE: a value as bytes that another server understands, in the format of RDB files.
+ * DUMP and RESTORE: a value in the binary format of RDB files, which other servers read.
  */
 import { fail, messages } from "../../core/errors.ts";
 import { Notify } from "../../engine/listeners.ts";
@@ -38,7 +38,7 @@ export const dumpCommands: readonly CommandSpec[] = [
   {
     ...RESTORE,
     name: "restore",
-    summary: "Creates a key from what DUMP returned.",
+    summary: "Creates a key from a payload that DUMP returned.",
     since: "2.6.0",
     flags: ["write", "denyoom"],
   },
@@ -125,7 +125,7 @@ function attach(
   if (!store.frequencies && options.idleSeconds >= 0) store.setIdle(ref, options.idleSeconds);
 }
 
-/** Logs the deadline, where the request has the time until it, and a payload that is taken at any time. */
+/** Logs the absolute deadline instead of a time to live, and a payload that a replay accepts without a valid checksum. */
 function log(
   call: Call,
   deadline: Deadline,

@@ -1,5 +1,6 @@
 /**
- * Deadlines of keys: setting, reading and removing them. The log gets the deadline in milliseconds since the epoch, exactly.
+ * Deadlines of keys: setting, reading and removing them. The log contains the exact deadline in milliseconds since the
+ * epoch.
  */
 import { fail, shownText } from "../../core/errors.ts";
 import { INT64_MAX, INT64_MIN } from "../../core/numbers.ts";
@@ -141,7 +142,7 @@ function expire(call: Call, unitMs: number, fromNow: boolean): void {
   if (ref === 0 || (condition !== 0 && !conditionHolds(condition, db.deadlineOf(ref), deadline))) {
     return reply.integer(0);
   }
-  // While a file loads the past stays: the file says itself what was deleted.
+  // While a file loads, keys with past deadlines stay: the file contains the deletions.
   if (deadline <= store.nowMs && store.expiryMode !== ExpiryMode.KEEP) {
     db.unlink(ref);
     call.logInstead("DEL", call.view(1));
@@ -171,7 +172,7 @@ function parseCondition(call: Call): number {
   return condition;
 }
 
-/** The deadline that argument 2 asks for, in milliseconds since the epoch: a bigint where doubles are not exact. */
+/** The deadline from argument 2, in milliseconds since the epoch; a bigint where doubles are not exact. */
 function parseDeadline(call: Call, unitMs: number, fromNow: boolean): Deadline {
   const base = fromNow ? call.store.nowMs : 0;
   const near = call.integer(2) * unitMs + base;

@@ -1,5 +1,5 @@
 /**
- * Commands on keys of any type: deletion, existence, names, copies and moves, introspection. Deadlines are the business of
+ * Commands on keys of any type: deletion, existence, names, copies and moves, introspection. Deadlines are in
  * expire.ts.
  */
 import { bytesEqual, equalsWord, latin1 } from "../../core/bytes.ts";
@@ -129,7 +129,7 @@ export const keyCommands: readonly CommandSpec[] = [
   },
   {
     name: "rename",
-    summary: "Gives a key another name, replacing what is there.",
+    summary: "Gives a key another name, replacing any key of that name.",
     since: "1.0.0",
     group: "generic",
     complexity: "O(1)",
@@ -278,14 +278,14 @@ function type(call: Call): void {
 }
 
 function touch(call: Call): void {
-  // The one command that moves clocks even for a client that asked not to (CLIENT NO-TOUCH).
+  // The only command that updates access clocks even for a client with CLIENT NO-TOUCH.
   call.store.holdClocks = false;
   let count = 0;
   for (let i = 1; i < call.argc; i++) if (call.lookup(i) !== 0) count++;
   call.reply.integer(count);
 }
 
-/** Expired keys are left out but not deleted, as in Redis. */
+/** Skips expired keys without deleting them, as in Redis. */
 function keys(call: Call): void {
   const { db, store } = call;
   const found: RecordRef[] = [];
@@ -295,7 +295,7 @@ function keys(call: Call): void {
   replyKeys(call, found);
 }
 
-/** Of the keys that were looked at, the expired ones that match the pattern are deleted, as in Redis. */
+/** Deletes the visited keys that are expired and match the pattern, as in Redis. */
 function scan(call: Call): void {
   const { db, store, reply } = call;
   const cursor = parseCursor(call, 1);
@@ -331,7 +331,10 @@ function replyKey(call: Call, ref: RecordRef): void {
   call.reply.bulk(db.bytes, db.start, db.start + db.length);
 }
 
-/** Where expired keys stay, RANDOMKEY gives up after so many of them, and replies with the last, as a replica of Redis does. */
+/**
+ * Where expired keys are not deleted, RANDOMKEY tries this often and then replies with the last key, like a replica of
+ * Redis.
+ */
 const RANDOM_TRIES = 100;
 
 function randomkey(call: Call): void {
@@ -346,8 +349,8 @@ function randomkey(call: Call): void {
 }
 
 /**
- * Whether a command that comes across any key deletes those that are expired: not where the session only hides them, and
- * within a unit as lazyexpire-nested-arbitrary-keys says.
+ * Whether a command that visits arbitrary keys deletes the expired ones: no if the session only hides them, and within
+ * a unit as the setting lazyexpire-nested-arbitrary-keys says.
  */
 function deletesExpired({ engine, inUnit, store }: Call): boolean {
   return store.expiryMode === ExpiryMode.DELETE && (!inUnit || engine.settings.values.lazyexpireNestedArbitraryKeys);
@@ -372,12 +375,12 @@ function rename(call: Call, onlyIfFree: boolean): void {
   else reply.ok();
 }
 
-/** The keys of MOVE: one name in two databases. */
+/** The keys of MOVE: the same name in two databases. */
 function moveUses(request: Request, db: number): KeyUse[] {
   return [{ db, index: 1, written: true }, { db: databaseAt(request, 2), index: 1, written: true }];
 }
 
-/** The keys of COPY: DB names the database of the second. */
+/** The keys of COPY: DB selects the database of the second. */
 function copyUses(request: Request, db: number): KeyUse[] {
   let target = db;
   for (let i = 3; i + 1 < request.argc; i++) {
@@ -386,7 +389,7 @@ function copyUses(request: Request, db: number): KeyUse[] {
   return [{ db, index: 1, written: false }, { db: target, index: 2, written: true }];
 }
 
-/** The number of a database in a request that has run. */
+/** The database number in a request that has already run. */
 function databaseAt({ bytes, start, end }: Request, i: number): number {
   return Number(latin1(bytes, start[i], end[i]));
 }
@@ -426,7 +429,7 @@ function move(call: Call): void {
   reply.integer(1);
 }
 
-/** A string that is raw under a long key stays so when it goes to a short one, as in Redis. */
+/** A string that is raw because of its long key stays raw under a short key, as in Redis. */
 function holdEncoding(db: Keyspace, ref: RecordRef): void {
   if (db.typeOf(ref) === Type.STRING && encodingName(db, ref) === "raw") db.setEncoding(ref, Encoding.RAW);
 }
@@ -461,7 +464,7 @@ function objectIdletime(call: Call): void {
   call.reply.integer(call.store.idleSeconds(ref));
 }
 
-/** No value is shared, here as in Redis. */
+/** As in Redis, no key shares its value with another. */
 function objectRefcount(call: Call): void {
   if (call.peek(2) === 0) call.reply.null();
   else call.reply.integer(1);

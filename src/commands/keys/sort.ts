@@ -1,9 +1,9 @@
 /**
- * SORT and SORT_RO over every type that lists its elements (`ValueType.elements`). This file owns the patterns of BY and
- * GET and the order; it refuses to know how a list, a set or a sorted set is stored.
+ * SORT and SORT_RO for every type that lists its elements (`ValueType.elements`). This file owns the patterns of BY
+ * and GET and the order; it does not depend on the structure of lists, sets or sorted sets.
  *
- * Elements are copied before anything else happens, because following a pattern may delete a key that has expired. As in
- * Redis without a locale, ALPHA compares bytes.
+ * Elements are copied first, because resolving a pattern may delete a key that has expired. ALPHA compares bytes, like
+ * Redis without a locale.
  */
 import { latin1, NO_BYTES } from "../../core/bytes.ts";
 import { fail, messages } from "../../core/errors.ts";
@@ -80,18 +80,18 @@ interface Options {
   descending: boolean;
   alpha: boolean;
   offset: number;
-  /** Negative: all. */
+  /** Negative: no limit. */
   count: number;
   by: Pattern | undefined;
   get: Pattern[];
-  /** Argument index of the key to store to, 0 for none. */
+  /** Argument index of the destination key, 0 for none. */
   store: number;
 }
 
-/** How many arguments follow an option's word. */
+/** Number of arguments after an option's name. */
 const OPTION_ARGUMENTS: Readonly<Record<string, number>> = { limit: 2, get: 1, by: 1 };
 
-/** The keys of SORT: its source, and what the last STORE names. */
+/** The keys of SORT: its source, and the key after the last STORE. */
 function sortKeys(request: Request): KeyPosition[] {
   const { bytes, start, end, argc } = request;
   let store = 0;
@@ -130,7 +130,7 @@ function readOptions(call: Call, mayStore: boolean): Options {
   return options;
 }
 
-/** A view of argument i, valid as long as the command runs. */
+/** A view of argument i, valid while the command runs. */
 function argument(call: Call, i: number): Uint8Array {
   return call.bytes.subarray(call.start(i), call.end(i));
 }
@@ -138,9 +138,9 @@ function argument(call: Call, i: number): Uint8Array {
 /** A pattern of BY or GET: `#`, `prefix*suffix` or `prefix*suffix->field`. */
 class Pattern {
   readonly isSelf: boolean;
-  /** Whether the pattern depends on the element. One that does not leads nowhere, and as BY says not to sort. */
+  /** Whether the pattern depends on the element. If not, GET finds nothing, and BY disables sorting. */
   readonly varies: boolean;
-  /** What `follow` found, valid until the next write. */
+  /** The value found by `follow`, valid until the next write. */
   bytes: Uint8Array = NO_BYTES;
   start = 0;
   end = 0;
@@ -149,7 +149,7 @@ class Pattern {
   readonly #text: Uint8Array;
   readonly #suffixEnd: number;
   readonly #field: Uint8Array | undefined;
-  /** Room for the keys that elements lead to. */
+  /** Buffer for the keys that a pattern makes of elements. */
   #key: Uint8Array = NO_BYTES;
 
   constructor(text: Uint8Array) {
@@ -163,7 +163,9 @@ class Pattern {
     if (hasField) this.#field = text.subarray(arrow + 2);
   }
 
-  /** Leaves what an element leads to in the registers. False where that is nothing. */
+  /**
+   * Looks up the value that the pattern gives for an element, and leaves it in the registers. False if there is none.
+   */
   follow(db: Keyspace, bytes: Uint8Array, start: number, end: number): boolean {
     if (this.isSelf) return this.#found(bytes, start, end);
     if (!this.varies) return false;
@@ -189,7 +191,7 @@ class Pattern {
     return true;
   }
 
-  /** Puts the element in the place of the star. Returns the length of the key. */
+  /** Replaces the star by the element. Returns the length of the key. */
   #writeKey(bytes: Uint8Array, start: number, end: number): number {
     const star = this.#star, after = star + end - start;
     const length = after + this.#suffixEnd - star - 1;
@@ -222,7 +224,7 @@ function sort(call: Call, mayStore: boolean): void {
   });
 }
 
-/** A copy of a value's elements, and which of them the options ask for, in order. */
+/** A copy of a value's elements in order, limited to those that the options select. */
 interface Sorted {
   readonly elements: ByteStrings;
   readonly order: Int32Array;
@@ -237,7 +239,7 @@ function sorted(call: Call, ref: RecordRef, options: Options): Sorted {
   let ordered = by !== undefined && !by.varies;
   const unordered = type === Type.SET;
   if (ordered && unordered && options.store > 0) {
-    // What is stored must not hang on the order in which a set happens to be: a file that is read has to repeat it.
+    // A stored result must not depend on the internal order of a set, because replaying the log has to repeat it.
     ordered = false;
     alpha = true;
     by = undefined;
@@ -261,7 +263,7 @@ function sorted(call: Call, ref: RecordRef, options: Options): Sorted {
   return { elements, order: order.subarray(from, to) };
 }
 
-/** The order of elements by numbers, their own or those that they lead to; equal numbers are ordered by the elements. */
+/** Orders elements by numeric weights, their own or looked up; equal weights are ordered by the elements. */
 function orderByNumber(db: Keyspace, elements: ByteStrings, order: Int32Array, by: Pattern | undefined, mask: number) {
   const keyed = new KeyedItems(order);
   const { bytes, count } = elements;
@@ -280,13 +282,13 @@ function orderByNumber(db: Keyspace, elements: ByteStrings, order: Int32Array, b
 interface TextOrder {
   readonly by: Pattern | undefined;
   readonly mask: number;
-  /** Elements have no order of their own that equal weights could keep. */
+  /** The elements of a set have no order that a stable sort could preserve. */
   readonly unordered: boolean;
-  /** What is stored is ordered by all bytes; what is replied only by those before a NUL, as C compares strings. */
+  /** Stored results are ordered by all bytes; replies only by the bytes before a NUL, as C compares strings. */
   readonly whole: boolean;
 }
 
-/** The order of elements by bytes, their own or those that they lead to; those that lead nowhere come before all others. */
+/** Orders elements by bytes, their own or looked up; elements whose lookup finds nothing come first. */
 function orderByText(db: Keyspace, elements: ByteStrings, order: Int32Array, options: TextOrder): Int32Array {
   const { mask, unordered, whole } = options;
   const by = options.by ?? new Pattern(Uint8Array.of(SELF));
@@ -313,7 +315,7 @@ function orderByText(db: Keyspace, elements: ByteStrings, order: Int32Array, opt
   return order;
 }
 
-/** The end of `bytes[start, end)` if a NUL ends it. */
+/** The end of `bytes[start, end)`, or the index of its first NUL. */
 function beforeNul(bytes: Uint8Array, start: number, end: number): number {
   const length = bytes.subarray(start, end).indexOf(NUL);
   return length < 0 ? end : start + length;
@@ -321,7 +323,10 @@ function beforeNul(bytes: Uint8Array, start: number, end: number): number {
 
 const WEIGHT = /^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|(inf(?:inity)?))$/i;
 
-/** A weight up to its first NUL, as Redis reads it here: what is too large is infinite, nothing is 0, hex is no number. */
+/**
+ * Parses a weight up to its first NUL, as Redis does here: overflow gives infinity, empty text gives 0, hex is
+ * refused.
+ */
 function scoreOf(bytes: Uint8Array, start: number, end: number): number {
   const score = parsePlainDouble(bytes, start, end);
   if (!Number.isNaN(score)) return score;
@@ -332,7 +337,7 @@ function scoreOf(bytes: Uint8Array, start: number, end: number): number {
   return text[0] === "-" ? -Infinity : Infinity;
 }
 
-/** Replaces a key by the list of what the elements lead to, and replies with its length. */
+/** Replaces a key by the list of the results, and replies with its length. */
 function store(call: Call, options: Options, elements: ByteStrings, order: Int32Array): void {
   const { db } = call;
   const key = options.store;

@@ -1,6 +1,6 @@
 /**
- * The list commands that wait until there is an element. Each is its relative without the B, and waits where that one finds
- * nothing; the log gets what the relative would log.
+ * The list commands that wait for an element. Each does the same as the command without the B, but waits where that
+ * command finds nothing. The log contains the command without the B.
  */
 import { Blocking } from "../../conversations/blocking.ts";
 import type { Call } from "../../dispatch/call.ts";

@@ -1,9 +1,9 @@
 /**
- * The commands that push to an end of a list, pop from one, or move elements between them. This file owns their arguments,
- * replies and events; what a list is made of is the store's business.
+ * The commands that push to an end of a list, pop from one, or move elements between lists. This file owns their
+ * arguments, replies and events; the structure of a list belongs to the store.
  *
- * Popping and moving stand apart from the commands that read their arguments (`popOne`, `popRange`, `moveElement`): the
- * blocking forms do the same once there is something to pop.
+ * Popping and moving (`popOne`, `popRange`, `moveElement`) are separate from the parsing of arguments, because the
+ * blocking commands use them once there is an element.
  */
 import { fail, messages } from "../../core/errors.ts";
 import { INT64_BOUND } from "../../core/numbers.ts";
@@ -18,7 +18,7 @@ const keysPositive = "ERR numkeys should be greater than 0";
 const countPositive = "ERR count should be greater than 0";
 
 const pushSyntax = "key element [element ...]";
-/** The ends of a list in the notation of syntax. */
+/** The ends of a list in syntax notation. */
 export const positions = "<LEFT | RIGHT>";
 
 export const listEndCommands: readonly CommandSpec[] = [
@@ -76,7 +76,7 @@ export const listEndCommands: readonly CommandSpec[] = [
   },
   {
     name: "lpop",
-    summary: "Removes the first element of a list, or several, and returns what it removed.",
+    summary: "Removes the first element of a list, or several, and returns the removed elements.",
     since: "1.0.0",
     group: "list",
     complexity: "O(N) for N elements returned",
@@ -89,7 +89,7 @@ export const listEndCommands: readonly CommandSpec[] = [
   },
   {
     name: "rpop",
-    summary: "Removes the last element of a list, or several, and returns what it removed.",
+    summary: "Removes the last element of a list, or several, and returns the removed elements.",
     since: "1.0.0",
     group: "list",
     complexity: "O(N) for N elements returned",
@@ -141,7 +141,7 @@ export const listEndCommands: readonly CommandSpec[] = [
   },
 ];
 
-/** Whether argument i says RIGHT, and not LEFT. */
+/** Whether argument i is RIGHT rather than LEFT. */
 export function atTail(call: Call, i: number): boolean {
   if (call.is(i, "right")) return true;
   return call.is(i, "left") ? false : fail(messages.syntax);
@@ -202,7 +202,10 @@ export function popOne(call: Call, ref: RecordRef, i: number, tail: boolean): vo
   keepOrDelete(call, ref, list, i);
 }
 
-/** popOne for up to `count` elements in an array, as they are met from that end; returns how many there were. */
+/**
+ * Removes up to `count` elements from that end and replies with them in an array, in order of removal; returns their
+ * number.
+ */
 function popRange(call: Call, ref: RecordRef, i: number, tail: boolean, count: number): number {
   const list = openList(call, ref);
   const { length } = list;
@@ -230,13 +233,13 @@ export function move(call: Call, fromTail: boolean, toTail: boolean): void {
   moveElement(call, source, fromTail, target, toTail);
 }
 
-/** An element between two lists: it must not lie in either while it is removed from one and added to the other. */
+/** Buffer for an element on its way between two lists, in neither of which it can stay while they change. */
 let carried = new Uint8Array(1024);
 const CARRIED_BYTES_MAX = 1 << 16;
 
 /**
- * Moves an element from the list of key argument 1, which exists, to that of key argument 2, which does not where `target`
- * is 0, and replies with it.
+ * Moves an element from the list of key argument 1, which exists, to the list of key argument 2, and replies with it.
+ * `target` is the record of the second, 0 if it is missing.
  */
 function moveElement(call: Call, source: RecordRef, fromTail: boolean, target: RecordRef, toTail: boolean): void {
   const list = openList(call, source);
@@ -253,7 +256,7 @@ function moveElement(call: Call, source: RecordRef, fromTail: boolean, target: R
 
   if (target === 0) list.create();
   else list.open(call.db.encodingOf(target), call.db.bodyOf(target));
-  // An integer counts for nothing here, as in Redis.
+  // An element stored as an integer counts as length 0 here, as in Redis.
   list.growFor(integer ? 0 : size, 1);
   if (toTail) list.pushTail(carried, 0, size);
   else list.pushHead(carried, 0, size);
@@ -269,7 +272,7 @@ function moveElement(call: Call, source: RecordRef, fromTail: boolean, target: R
   keepOrDelete(call, source, openList(call, source), 1);
 }
 
-/** What LMPOP and BLMPOP are asked for: key arguments `first` to `last`, and how much of which end. */
+/** The parsed arguments of LMPOP and BLMPOP: key arguments `first` to `last`, the end and the count. */
 export interface Pop {
   readonly first: number;
   readonly last: number;
@@ -277,7 +280,7 @@ export interface Pop {
   readonly count: number;
 }
 
-/** Reads `numkeys key [key ...] LEFT | RIGHT [COUNT count]` from argument i on. */
+/** Parses `numkeys key [key ...] LEFT | RIGHT [COUNT count]` from argument i on. */
 export function parsePop(call: Call, i: number): Pop {
   const keys = call.integerIn(i, 1, INT64_BOUND, keysPositive, keysPositive);
   const where = i + 1 + keys;
@@ -292,7 +295,9 @@ export function parsePop(call: Call, i: number): Pop {
   return { first: i + 1, last: where - 1, tail, count };
 }
 
-/** Removes elements from the first list that exists, and replies with them; false, without a reply, if none does. */
+/**
+ * Pops from the first list that exists and replies with the elements; returns false, without a reply, if none exists.
+ */
 export function popFromFirst(call: Call, { first, last, tail, count }: Pop): boolean {
   for (let i = first; i <= last; i++) {
     const ref = call.lookupTypeWrite(i, Type.LIST);

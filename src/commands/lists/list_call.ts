@@ -1,5 +1,5 @@
 /**
- * What all list commands share: how they take a list up, put it back, and reply with its elements.
+ * Helpers of the list commands: opening a list, storing it back, and replying with its elements.
  */
 import { Notify } from "../../engine/listeners.ts";
 import { Type } from "../../store/keyspace.ts";
@@ -12,14 +12,14 @@ export function listsOf(call: Call): List {
   return call.store.valueType(Type.LIST) as List;
 }
 
-/** Takes up the list of a record. */
+/** Opens the list of a record. */
 export function openList(call: Call, ref: RecordRef): List {
   const list = listsOf(call);
   list.open(call.db.encodingOf(ref), call.db.bodyOf(ref));
   return list;
 }
 
-/** Puts the list at hand back into its record. */
+/** Stores the open list back into its record. */
 export function keep(call: Call, ref: RecordRef, list: List): void {
   const { db } = call;
   if (db.bodyOf(ref) === list.body && db.encodingOf(ref) === list.encoding) return;
@@ -33,8 +33,8 @@ export function changed(call: Call, event: string, i: number, count: number): vo
 }
 
 /**
- * Puts a list back that elements were removed from, or deletes its key with the last of them. If none is `left`, they need
- * not have been removed: a whole list is freed in slices.
+ * Stores a list back after a removal, or deletes its key if no element is `left`. In that case the elements may still
+ * be in the list: a whole list is freed in slices.
  */
 export function keepOrDelete(call: Call, ref: RecordRef, list: List, i: number, left = list.length): void {
   if (left > 0) {
@@ -47,7 +47,7 @@ export function keepOrDelete(call: Call, ref: RecordRef, list: List, i: number, 
   call.removed(i);
 }
 
-/** Replies with the element that was read last. Hot. */
+/** Replies with the last element read. Hot. */
 export function replyElement(call: Call, list: List): void {
   const { packed } = list;
   if (packed.integer) {

@@ -1,6 +1,6 @@
 /**
- * The commands on the elements of a list by their places. This file owns their arguments, replies and events; what a list
- * is made of is the store's business.
+ * The commands on list elements by position. This file owns their arguments, replies and events; the structure of a
+ * list belongs to the store.
  */
 import { fail, messages } from "../../core/errors.ts";
 import { INT64_BOUND } from "../../core/numbers.ts";
@@ -113,7 +113,7 @@ export const listCommands: readonly CommandSpec[] = [
   },
 ];
 
-/** An index argument as it counts from the head: negative ones count from the tail. */
+/** Converts an index argument to a position from the head; negative indexes count from the tail. */
 function fromHead(index: number, length: number): number {
   return index < 0 ? index + length : index;
 }
@@ -178,7 +178,8 @@ function setAt(call: Call): void {
   if (ref === 0) fail(messages.noSuchKey);
   const index = call.integer(2);
   const list = openList(call, ref);
-  // As in Redis the element counts as an addition, and it does so even if the index turns out to be wrong.
+  // As in Redis the new element counts as an addition for the encoding, even if the index turns out to be out of
+  // range.
   list.growFor(end[3] - start[3], 1);
   keep(call, ref, list);
   const at = fromHead(index, list.length);
@@ -201,7 +202,7 @@ function insert(call: Call): void {
     return;
   }
   const list = openList(call, ref);
-  // As in Redis this comes before the pivot is found, or not.
+  // As in Redis, room for the element is made before the search for the pivot, even if there is none.
   list.growFor(end[4] - start[4], 1);
   list.seek(0);
   list.packed.encode(bytes, start[3], end[3]);
@@ -249,7 +250,7 @@ function removeEqual(call: Call): void {
   call.reply.integer(removed);
 }
 
-/** Argument i as a signed number whose size is an integer of 64 bits too. */
+/** Argument i as a signed integer whose absolute value fits in 64 bits too. */
 function rankOrCount(call: Call, i: number): number {
   const value = call.integer(i);
   return value === -INT64_BOUND && call.int64(i) === -(2n ** 63n) ? fail(rankRange) : value;
@@ -270,7 +271,7 @@ function trim(call: Call): void {
       list.removeRange(length - tail, tail);
       list.removeRange(0, head);
     }
-    // Nothing removed is nothing to log, but the key counts as touched.
+    // Without a removal there is nothing to log, but the key counts as touched.
     changed(call, "ltrim", 1, head + tail);
     keepOrDelete(call, ref, list, 1, left);
   }

@@ -1,5 +1,5 @@
 /**
- * PUBLISH and SPUBLISH, and PUBSUB, which tells what is subscribed to.
+ * PUBLISH, SPUBLISH, and PUBSUB, which lists the current subscriptions.
  */
 import { fromLatin1 } from "../../core/bytes.ts";
 import { globMatch } from "../../core/glob.ts";

@@ -1,6 +1,6 @@
 /**
- * SUBSCRIBE, UNSUBSCRIBE and their relatives for patterns and shard channels. Each name is confirmed by a message of its
- * own with the number of subscriptions: those to channels and patterns together, or those to shard channels.
+ * SUBSCRIBE, UNSUBSCRIBE and their variants for patterns and shard channels. Each name is confirmed by a separate
+ * message with the number of subscriptions: those to channels and patterns together, or those to shard channels.
  */
 import { fromLatin1, utf8 } from "../../core/bytes.ts";
 import { fail } from "../../core/errors.ts";
@@ -20,7 +20,7 @@ export const subscribeCommands: readonly CommandSpec[] = [
   {
     ...SUBSCRIBING,
     name: "subscribe",
-    summary: "Subscribes to channels: what is published to them arrives as messages.",
+    summary: "Subscribes to channels and receives the messages published to them.",
     since: "2.0.0",
     complexity: "O(N) with N channels",
     syntax: "channel [channel ...]",
@@ -56,7 +56,7 @@ export const subscribeCommands: readonly CommandSpec[] = [
   {
     ...SUBSCRIBING,
     name: "ssubscribe",
-    summary: "Subscribes to shard channels: what SPUBLISH sends to them arrives as messages.",
+    summary: "Subscribes to shard channels and receives the messages that SPUBLISH sends to them.",
     since: "7.0.0",
     complexity: "O(N) with N shard channels",
     keys: SHARD_CHANNELS,
@@ -77,7 +77,7 @@ export const subscribeCommands: readonly CommandSpec[] = [
 
 function subscribe(call: Call, kind: NameKind): void {
   const { argc, command, engine, inUnit, session } = call;
-  // Within a transaction Redis lets a client subscribe, though not to shards.
+  // Within a transaction Redis allows subscriptions to channels, but not to shard channels.
   if (session.transport === undefined || (inUnit && kind === "shard")) {
     fail(`ERR ${command.fullName.toUpperCase()} isn't allowed for a DENY BLOCKING client`);
   }
@@ -108,7 +108,7 @@ function unsubscribe(call: Call, kind: NameKind): void {
   });
 }
 
-/** Confirmations are messages, so that CLIENT REPLY does not silence them. */
+/** Confirmations are messages, so CLIENT REPLY does not suppress them. */
 function confirming({ engine, reply, session }: Call, confirmAll: () => void): void {
   const mark = reply.mark();
   confirmAll();
@@ -126,7 +126,7 @@ function confirm({ command, reply, session }: Call, kind: NameKind, name: Uint8A
   reply.integer(countOf(session, kind));
 }
 
-/** The number of subscriptions that a confirmation tells. */
+/** The number of subscriptions in a confirmation. */
 function countOf({ subscriber }: Session, kind: NameKind): number {
   if (subscriber === undefined) return 0;
   return kind === "shard" ? subscriber.count("shard") : subscriber.count("channel") + subscriber.count("pattern");

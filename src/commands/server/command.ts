@@ -1,6 +1,6 @@
 /**
- * COMMAND: what the server knows of its commands. All of it is derived from the specs; nothing about a particular command
- * stands here.
+ * COMMAND: descriptions of all commands. All of it is derived from the specs; this file contains no special case for
+ * any command.
  */
 import { utf8 } from "../../core/bytes.ts";
 import { fail, messages } from "../../core/errors.ts";
@@ -66,7 +66,7 @@ export const introspectCommands: readonly CommandSpec[] = [{
     {
       ...COMMON,
       name: "getkeysandflags",
-      summary: "Returns the keys of a full command and what it does with them.",
+      summary: "Returns the keys of a full command and how it accesses them.",
       since: "7.0.0",
       complexity: "O(N) where N is the number of arguments of the command",
       arity: -3,
@@ -107,7 +107,7 @@ export const introspectCommands: readonly CommandSpec[] = [{
   ],
 }];
 
-/** The commands that arguments 2 and following name; undefined for what there is not. */
+/** The commands named by arguments 2 and following; undefined for unknown names. */
 function named(call: Call): (Command | undefined)[] {
   return Array.from({ length: call.argc - 2 }, (_, i) => call.table.named(call.text(i + 2)));
 }
@@ -154,7 +154,7 @@ function list(call: Call): void {
   for (const { fullName } of found) reply.bulkText(fullName);
 }
 
-/** The keys of the command that stands in arguments 2 and following; the positions count from its name. */
+/** The keys of the command in arguments 2 and following; positions count from its name. */
 function keysAsked(call: Call): { request: Request; keys: readonly KeyPosition[] } {
   const request = Request.of(Array.from({ length: call.argc - 2 }, (_, i) => call.arg(i + 2)));
   const { bytes, start, end } = request;

@@ -85,7 +85,7 @@ export const configCommands: readonly CommandSpec[] = [
   },
 ];
 
-/** Argument i as text. Settings are UTF-8, as they are in files and on the command line. */
+/** Argument i as text. Settings are UTF-8, as in files and on the command line. */
 function settingText(call: Call, i: number): string {
   return fromUtf8(call.arg(i));
 }
@@ -100,7 +100,7 @@ function configGet(call: Call): void {
         if (!found.has(pair[0])) found.set(pair[0], pair);
       }
     } else {
-      // A name that was asked for outright comes back as the client wrote it.
+      // A name without wildcards is returned in the spelling of the client.
       const text = settings.get(asked);
       const key = asked.toLowerCase();
       if (text !== undefined && !found.has(key)) found.set(key, [asked, text]);

@@ -1,5 +1,5 @@
 /**
- * Commands on whole databases: their size, their emptying, their exchange.
+ * Commands on whole databases: size, emptying, swapping.
  */
 import { fail, messages } from "../../core/errors.ts";
 import type { Keyspace } from "../../store/keyspace.ts";
@@ -69,8 +69,9 @@ export const databaseCommands: readonly CommandSpec[] = [
 ];
 
 /**
- * The keys are gone at once, and memory of many follows in slices, whatever the mode says. Logged even if there were none.
- * As in Redis only a unit can ask for SYNC outright: otherwise what is freed at once counts as freed later, too.
+ * Removes the keys at once; the memory of many keys is freed in slices, whatever the mode. Logged even if there were
+ * no keys. As in Redis, SYNC has an effect only within a unit; otherwise memory freed at once counts as freed lazily
+ * too.
  */
 function flush(call: Call, databases: readonly Keyspace[]): void {
   if (call.argc > 2 || (call.argc === 2 && !call.is(1, "sync") && !call.is(1, "async"))) fail(messages.syntax);
@@ -86,7 +87,7 @@ function flush(call: Call, databases: readonly Keyspace[]): void {
   call.reply.ok();
 }
 
-/** With save points the snapshot file is emptied too, or the keys would be back after a crash. */
+/** With save points the snapshot file is emptied too, because otherwise the keys would return after a crash. */
 function flushAll(call: Call): void {
   flush(call, call.store.databases);
   if (savesAtEnd(call.engine)) saveAtEnd(call.engine);

@@ -1,7 +1,8 @@
 /**
- * INFO: the server in figures, with the sections and names of Redis, because tools read them. A field of a part that MemDB
- * does not have (replicas, forks, modules) has the value that it has in a Redis that does not use this part. A field is
- * left out where MemDB does not know its value. Two fields are MemDB's own: memdb_version and memdb_deno_version.
+ * INFO: statistics of the server with the sections and names of Redis, because tools parse them. A field about a part
+ * that MemDB does not have (replicas, forks, modules) has the value that it has in a Redis that does not use this
+ * part. A field whose value MemDB cannot know is left out. Two fields are MemDB's own: memdb_version and
+ * memdb_deno_version.
  */
 import type { Call } from "../../dispatch/call.ts";
 import { clientFields, persistenceFields, replicationFields, serverFields } from "./info_server.ts";
@@ -35,11 +36,11 @@ export const infoCommands: readonly CommandSpec[] = [{
 interface Section {
   readonly title: string;
   readonly fields: (call: Call) => Field[];
-  /** Shown only when asked for, or by "all" and "everything". */
+  /** Shown only on request, or by "all" and "everything". */
   readonly onRequest?: boolean;
 }
 
-/** In the order in which they are printed; a section is asked for by its title in any case. */
+/** In the order of printing. Requests match titles in any case. */
 const SECTIONS: readonly Section[] = [
   { title: "Server", fields: serverFields },
   { title: "Clients", fields: clientFields },
@@ -58,7 +59,7 @@ const SECTIONS: readonly Section[] = [
   { title: "Keyspace", fields: keyspaceFields },
 ];
 
-/** The sections that arguments 1 and following name; names that are unknown count for nothing. */
+/** The sections named by arguments 1 and following; unknown names are ignored. */
 function sectionsAsked(call: Call): readonly Section[] {
   const byDefault = SECTIONS.filter(({ onRequest }) => !onRequest);
   if (call.argc === 1) return byDefault;

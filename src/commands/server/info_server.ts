@@ -1,5 +1,5 @@
 /**
- * The sections of INFO that say what the server is and in which state: server, clients, persistence, replication.
+ * The sections of INFO about the identity and state of the server: server, clients, persistence, replication.
  */
 import { MEMDB_VERSION, REDIS_VERSION } from "../../core/version.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -13,14 +13,14 @@ const SYSTEM_NAMES: Partial<Record<typeof Deno.build.os, string>> = {
   windows: "Windows",
 };
 
-/** Name, release and machine as uname has them; without the permission to know it, no release. */
+/** Name, release and machine as printed by uname; without the permission to read the release, it is left out. */
 function systemName(): string {
   const { arch, os } = Deno.build;
   const release = mayKnow("osRelease") ? Deno.osRelease() : "";
   return [SYSTEM_NAMES[os] ?? os, release, arch].filter((part) => part !== "").join(" ");
 }
 
-/** One field for each way of listening, with its addresses. */
+/** One field for each kind of listener, with its addresses. */
 function listenerFields({ port, settings: { values } }: Engine): Field[] {
   const listeners: string[] = [];
   if (port > 0) listeners.push(`name=tcp,${values.bind.map((address) => `bind=${address},`).join("")}port=${port}`);
@@ -82,7 +82,7 @@ export function clientFields({ engine }: Call): Field[] {
   ];
 }
 
-/** How far the load of the append-only file is. */
+/** Progress of loading the append-only file. */
 function loadingFields({ clock, persistence }: Engine): Field[] {
   const { loadingStartMs, loadTotalBytes, loadedBytes } = persistence;
   const seconds = Math.max(0, (clock.nowMs() - loadingStartMs) / 1000);
@@ -102,7 +102,7 @@ function rewriteSeconds({ clock, persistence }: Engine): number {
   return Math.floor((clock.monotonicUs() - persistence.rewriteStartUs) / 1e6);
 }
 
-/** The last "save" is the start while there was none, as in Redis. */
+/** Before the first save, the time of the start, as in Redis. */
 export function persistenceFields({ engine }: Call): Field[] {
   const { persistence, snapshots } = engine;
   const saving = snapshots.cancel !== undefined;

@@ -1,5 +1,5 @@
 /**
- * The sections of INFO that measure: memory, work done, processor time, and what is counted per command, error and
+ * The sections of INFO with measurements: memory, work done, processor time, and counts per command, error and
  * database.
  */
 import { Subscriptions } from "../../conversations/subscriptions.ts";
@@ -11,19 +11,22 @@ export type Field = readonly [string, string | number];
 
 const UNITS = ["B", "K", "M", "G", "T", "P"];
 
-/** Bytes as Redis shows them to people: "694.27K". */
+/** Bytes in Redis's human-readable form: "694.27K". */
 export function humanBytes(bytes: number): string {
   let unit = 0;
   while (bytes >= 1024 ** (unit + 1) && unit < UNITS.length - 1) unit++;
   return unit === 0 ? `${bytes}B` : `${(bytes / 1024 ** unit).toFixed(2)}${UNITS[unit]}`;
 }
 
-/** The bytes and, under another name, their human form. */
+/** Two lines: the bytes, and their human-readable form under another name. */
 function bytesFields(name: string, bytes: number): Field[] {
   return [[name, bytes], [`${name}_human`, humanBytes(bytes)]];
 }
 
-/** Whether Deno lets the process know this of the machine; to ask for it unasked would stop a server at a prompt. */
+/**
+ * Whether the process already has Deno's permission for this system information; requesting it would stop the server
+ * at a prompt.
+ */
 export function mayKnow(kind: "osRelease" | "systemMemoryInfo"): boolean {
   return Deno.permissions.querySync({ name: "sys", kind }).state === "granted";
 }
@@ -172,7 +175,7 @@ export function threadFields({ engine: { sessions, stats } }: Call): Field[] {
   return [["io_thread_0", `clients=${sessions.size},reads=${stats.reads},writes=${stats.writes}`]];
 }
 
-/** Deno does not tell the threads of the process apart: the main thread has no figures of its own. */
+/** Deno does not report processor time per thread, so the main thread has no separate figures. */
 export function cpuFields(): Field[] {
   const { system, user } = globalThis.process.cpuUsage();
   return [

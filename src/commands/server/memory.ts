@@ -1,6 +1,6 @@
 /**
- * MEMORY: how much of it keys and the server take, in the allocator's own figures. It frees nothing but what is already
- * dead.
+ * MEMORY: memory of keys and of the server, from the allocator's own statistics. It frees only memory of values
+ * already deleted.
  */
 import { fail, messages } from "../../core/errors.ts";
 import type { Call } from "../../dispatch/call.ts";
@@ -45,7 +45,7 @@ export const memoryCommands: readonly CommandSpec[] = [{
     {
       ...COMMON,
       name: "purge",
-      summary: "Frees at once what deleted values still hold.",
+      summary: "Frees the memory of deleted values at once.",
       complexity: "O(N) where N is the number of blocks that wait to be freed",
       tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
       handler: purge,
@@ -73,7 +73,7 @@ export const memoryCommands: readonly CommandSpec[] = [{
 }];
 
 const SAMPLES = 5;
-/** A key's place in the dictionary: hash and ref. */
+/** A key's position in the dictionary: hash and ref. */
 const SLOT_BYTES = 8;
 
 function usage(call: Call): void {
@@ -170,11 +170,11 @@ function purge({ reply, store }: Call): void {
 }
 
 const MIB = 1024 * 1024;
-/** Below this the figures say more of the runtime than of the data. */
+/** Below this size the figures describe the runtime rather than the data. */
 const TELLING_BYTES = 5 * MIB;
-/** Some chunks of the allocator: so much may be free without being worth a word. */
+/** Some chunks of the allocator: free memory below this is not reported as a problem. */
 const SPARE_BYTES = 64 * MIB;
-/** A connection that holds so much on average is worth a word. */
+/** Average memory per connection above which MEMORY DOCTOR reports a problem. */
 const BIG_CLIENT_BYTES = 200 * 1024;
 
 function findings(report: MemoryReport, clients: number, maxBytes: number): string[] {

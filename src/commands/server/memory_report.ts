@@ -1,7 +1,7 @@
 /**
- * The memory of the server, as INFO and MEMORY show it. "Allocated" are the bytes that the allocator has handed out for
- * keys and values, rounded up to its block sizes; "reserved" are its chunks; "used" are the allocated bytes and the
- * buffers of clients. The rest of the process belongs to the JavaScript runtime.
+ * The memory figures for INFO and MEMORY. "Allocated" are the bytes that the allocator has handed out for keys and
+ * values, rounded up to its block sizes; "reserved" are its chunks; "used" are the allocated bytes and the buffers of
+ * clients. The rest of the process belongs to the JavaScript runtime.
  */
 import type { Engine } from "../../engine/engine.ts";
 
@@ -18,12 +18,12 @@ export interface MemoryReport {
   /** Resident memory of the process. */
   readonly residentBytes: number;
   readonly peakBytes: number;
-  /** What an empty store takes. */
+  /** Bytes of an empty store. */
   readonly startBytes: number;
   readonly clientBytes: number;
-  /** Of the databases that are not empty. */
+  /** Of databases that are not empty. */
   readonly databases: readonly DatabaseOverhead[];
-  /** Dictionaries, clients and what was there from the start. */
+  /** Dictionaries, clients and the memory at start. */
   readonly overheadBytes: number;
   readonly datasetBytes: number;
   readonly keyCount: number;
@@ -41,7 +41,7 @@ export function memoryReport(engine: Engine): MemoryReport {
   }));
   const dictBytes = all.reduce((sum, { keysBytes, expiresBytes }) => sum + keysBytes + expiresBytes, 0);
   const { startBytes } = engine;
-  // The empty dictionaries are most of what was there from the start; they do not count twice.
+  // The empty dictionaries are most of the memory at start; they must not count twice.
   const ownBytes = Math.max(startBytes, dictBytes);
   return {
     usedBytes,
@@ -58,7 +58,7 @@ export function memoryReport(engine: Engine): MemoryReport {
   };
 }
 
-/** 0 where nothing can be compared. */
+/** 0 where a ratio is undefined. */
 export function ratio(part: number, whole: number): number {
   return whole === 0 ? 0 : part / whole;
 }

@@ -1,5 +1,5 @@
 /**
- * Commands about the append-only file: BGREWRITEAOF. How a file is written is the business of aof.
+ * Commands about the append-only file: BGREWRITEAOF. The rewriting itself is in src/aof.
  */
 import { fail } from "../../core/errors.ts";
 import type { Call } from "../../dispatch/call.ts";

@@ -1,6 +1,6 @@
 /**
- * Commands about the running server: time, end, role, the slow log, latencies, watching what others send. What it tells
- * of itself in figures is in info.ts and memory.ts.
+ * Commands about the running server: time, shutdown, role, slow log, latency, monitoring. Statistics are in info.ts
+ * and memory.ts.
  */
 import { fail, messages } from "../../core/errors.ts";
 import { REDIS_VERSION } from "../../core/version.ts";
@@ -151,7 +151,7 @@ export const serverCommands: readonly CommandSpec[] = [
   },
 ];
 
-/** The commands of a batch share one reading of the clock; this one reads it afresh. */
+/** The commands of a batch share one reading of the clock; TIME reads the clock itself. */
 function time({ engine, reply }: Call): void {
   const us = Math.floor(engine.clock.nowMs() * 1000);
   reply.array(2);
@@ -166,7 +166,7 @@ function role({ reply }: Call): void {
   reply.array(0);
 }
 
-/** Like Redis, a client that monitors already gets no answer. */
+/** As in Redis, a client that already monitors gets no reply. */
 function monitor({ engine, inUnit, reply, session }: Call): void {
   if (inUnit) fail("ERR MONITOR isn't allowed for DENY BLOCKING client");
   if (session.monitoring) return;
@@ -176,8 +176,8 @@ function monitor({ engine, inUnit, reply, session }: Call): void {
 }
 
 /**
- * Is not answered: the connection ends. SAVE, or a save point, writes a snapshot first. FORCE stops even when that fails;
- * otherwise the server goes on.
+ * Gets no reply on success: the connection ends. SAVE, or a save point, writes a snapshot first. With FORCE the server
+ * stops even if that fails; otherwise it continues.
  */
 function shutdown(call: Call): void {
   const { argc, engine, session } = call;
@@ -223,7 +223,7 @@ function slowlogReset({ engine, reply }: Call): void {
   reply.ok();
 }
 
-/** The commands that an argument names, a container for all of its subcommands. */
+/** The commands named by an argument; the name of a container stands for all of its subcommands. */
 function commandsOf(call: Call, i: number): readonly Command[] {
   const command = call.table.named(call.text(i));
   if (command === undefined) return [];
@@ -254,7 +254,7 @@ function latencyHistogram(call: Call): void {
 
 const MAZE_COLUMNS = 40, MAZE_ROWS = 8;
 
-/** A maze of slashes, the oldest one-liner of computer art. */
+/** Draws a maze of slashes, a classic one-line program. */
 function lolwut(call: Call): void {
   const { engine, reply } = call;
   if (call.argc > 2 && call.is(1, "version")) call.integer(2);

@@ -1,5 +1,5 @@
 /**
- * SAVE, BGSAVE and LASTSAVE: snapshots of all data in RDB files, which a redis-server starts from.
+ * SAVE, BGSAVE and LASTSAVE: snapshots of all data in RDB files, which redis-server can load.
  */
 import { fail, messages } from "../../core/errors.ts";
 import { isSystemError } from "../../core/io_error.ts";
@@ -53,13 +53,16 @@ function saveAll({ engine, reply }: Call): void {
     save(engine);
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    // The log has the reason; Redis's clients get no more than this.
+    // The log has the reason; Redis does not send it to clients.
     fail("ERR");
   }
   reply.ok();
 }
 
-/** SCHEDULE asks to wait for a rewriting of the append-only file; here both can run at a time, so nothing needs to wait. */
+/**
+ * SCHEDULE delays BGSAVE until a rewrite of the append-only file ends; here both can run at the same time, so it has
+ * no effect.
+ */
 function bgsave(call: Call): void {
   const { argc, engine, reply } = call;
   if (argc > 2 || (argc === 2 && !call.is(1, "schedule"))) fail(messages.syntax);
@@ -68,7 +71,7 @@ function bgsave(call: Call): void {
     void saveInBackground(engine);
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    // The log has the reason; Redis's clients get no more than this.
+    // The log has the reason; Redis does not send it to clients.
     fail("ERR");
   }
   reply.simple("Background saving started");

@@ -1,9 +1,9 @@
 /**
- * Intersections, unions and differences of sets. This file owns the choice of the algorithm, which decides in which
- * encoding a stored result ends and therefore follows Redis, and what happens to the key that a result is stored in.
+ * Intersections, unions and differences of sets. This file owns the choice of the algorithm, which follows Redis
+ * because it determines the encoding of a stored result, and the replacement of the destination key.
  *
- * What is replied and not stored is marked first, a bit for each member of one source, and written in a second pass:
- * the reply begins with the number of members.
+ * A replied result takes two passes, because the reply begins with the number of members: the first pass marks each
+ * matching member of one source with a bit, the second writes the marked members.
  */
 import { fail, messages } from "../../core/errors.ts";
 import { INT64_BOUND } from "../../core/numbers.ts";
@@ -125,7 +125,7 @@ export const setAlgebraCommands: readonly CommandSpec[] = [
   },
 ];
 
-/** A source that exists; its body stays where it is while the command runs. */
+/** A source that exists; its body does not move while the command runs. */
 interface Source {
   readonly encoding: number;
   readonly body: BodyRef;
@@ -145,20 +145,22 @@ function sourcesOf(call: Call, from: number, to: number): (Source | undefined)[]
   return sources;
 }
 
-/** The sources of an intersection, the smallest first; undefined if one is missing, so that nothing is common. */
+/**
+ * The sources of an intersection, the smallest first; undefined if one is missing, because then the result is empty.
+ */
 function commonSources(call: Call, from: number, to: number): Source[] | undefined {
   const sources = sourcesOf(call, from, to).filter((source) => source !== undefined);
   return sources.length < to - from ? undefined : sources.sort((a, b) => a.count - b.count);
 }
 
-/** The sources but the first and what is the same set. */
+/** The sources without the first one and without repetitions of it. */
 function othersOf([first, ...rest]: readonly Source[]): readonly Source[] {
   return rest.filter((source) => source.body !== first.body);
 }
 
 /**
- * Calls `visit` with those members of a source, some at a time, that all others have, or, unless `wanted`, that none of
- * them has; until it returns false.
+ * Calls `visit` with batches of those members of a source that all other sources contain (`wanted`), or that none of
+ * them contains (not `wanted`), until it returns false.
  */
 function eachKept(
   sets: MemberSet,
@@ -198,10 +200,13 @@ function countCommon(call: Call): void {
   call.reply.integer(limit === 0 ? common : Math.min(common, limit));
 }
 
-/** Replies with those members of a source that all others have, or, unless `wanted`, that none of them has. Hot. */
+/**
+ * Replies with those members of a source that all other sources contain, or, unless `wanted`, that none contains. Hot.
+ */
 function replyKept(call: Call, source: Source, others: readonly Source[], wanted: boolean): void {
   const { reply } = call;
-  // Where they are is noted, because their number is replied first. Those of a small set have no place that stays.
+  // The first pass marks positions, because the reply begins with the count. Members of a small set have no fixed
+  // position.
   const arrays: Uint8Array[] = [], starts: number[] = [], ends: number[] = [];
   const stay = source.encoding === Encoding.HASHTABLE;
   eachKept(setsOf(call), source, others, wanted, ({ count, bytes, start, end }) => {
@@ -233,9 +238,9 @@ function storeIntersection(call: Call): void {
   storeResult(call, "sinterstore");
 }
 
-/** Takes up a new set with the members of all sources. */
+/** Opens a new set with the members of all sources. */
 function unite(sets: MemberSet, sources: readonly (Source | undefined)[], encoding: number): void {
-  // A copy of a set that is a table in any case is much cheaper than adding its members.
+  // If the result becomes a table in any case, copying a set that is a table is much cheaper than adding its members.
   const largest = sources.reduce((a, b) => (b?.count ?? 0) > (a?.count ?? 0) ? b : a, undefined);
   const limit = Math.max(sets.maxIntSetEntries, sets.maxPackedEntries);
   const copied = largest?.encoding === Encoding.HASHTABLE && largest.count > limit ? largest : undefined;
@@ -251,11 +256,11 @@ function unite(sets: MemberSet, sources: readonly (Source | undefined)[], encodi
   }
 }
 
-/** What a difference is made from: undefined where nothing is left, because there is no first set or it is taken away. */
+/** The operands of a difference; undefined if the result is empty: the first set is missing, or is also subtracted. */
 interface Difference {
   readonly first: Source;
   readonly others: readonly Source[];
-  /** Whether it is cheaper to copy the first set and to remove the others' members than to look each member up. */
+  /** Whether copying the first set and removing the others' members is cheaper than looking each member up. */
   readonly removing: boolean;
 }
 
@@ -265,7 +270,7 @@ function differenceOf(call: Call, from: number): Difference | undefined {
   const others = rest.filter((source) => source !== undefined);
   const lookups = first.count * (others.length + 1);
   const removals = others.reduce((sum, { count }) => sum + count, first.count);
-  // Redis prefers lookups by a factor of two; where they win, the largest sets come first, which are the likeliest to have
+  // Redis prefers lookups by a factor of two. For lookups it puts the largest sets first, as the likeliest to contain
   // a member.
   const removing = Math.floor(lookups / 2) > removals;
   return { first, others: removing ? others : others.sort((a, b) => b.count - a.count), removing };
@@ -288,7 +293,7 @@ function storeDifference(call: Call): void {
   storeResult(call, "sdiffstore");
 }
 
-/** Takes up a new set with the members of a difference. */
+/** Opens a new set with the members of a difference. */
 function subtract(sets: MemberSet, { first, others, removing }: Difference, encoding: number): void {
   if (removing) {
     unite(sets, [first], encoding);
@@ -308,7 +313,7 @@ function subtract(sets: MemberSet, { first, others, removing }: Difference, enco
   });
 }
 
-/** Replies with the set at hand, which no key has, and frees it. */
+/** Replies with the open set, which belongs to no key, and frees it. */
 function replyResult(call: Call): void {
   const { encoding, body, length } = setsOf(call);
   call.reply.set(length);
@@ -316,7 +321,7 @@ function replyResult(call: Call): void {
   call.store.freeBody(Type.SET, encoding, body);
 }
 
-/** Puts the set at hand in the place of key argument 1, or deletes that if the set is empty, and replies with its length. */
+/** Stores the open set as key argument 1, or deletes the key if the set is empty, and replies with its length. */
 function storeResult(call: Call, event: string): void {
   const { encoding, body, length } = setsOf(call);
   storeValue(call, 1, { type: Type.SET, encoding, body, length }, Notify.SET, event);

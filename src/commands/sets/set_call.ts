@@ -1,5 +1,5 @@
 /**
- * What all set commands share: how they take a set up, put it back, and reply with its members.
+ * Helpers of the set commands: opening a set, storing it back, and replying with its members.
  */
 import { Type } from "../../store/keyspace.ts";
 import type { MemberSet } from "../../store/values/set.ts";
@@ -11,14 +11,14 @@ export function setsOf(call: Call): MemberSet {
   return call.store.valueType(Type.SET) as MemberSet;
 }
 
-/** Takes up the set of a record. */
+/** Opens the set of a record. */
 export function openSet(call: Call, ref: RecordRef): MemberSet {
   const sets = setsOf(call);
   sets.open(call.db.encodingOf(ref), call.db.bodyOf(ref));
   return sets;
 }
 
-/** Puts the set at hand back into its record, or deletes the key, argument i, of one that is empty. */
+/** Stores the open set back into its record; deletes the key, argument i, if the set is empty. */
 export function keepOrDelete(call: Call, ref: RecordRef, sets: MemberSet, i: number): void {
   call.db.setBody(ref, sets.body);
   call.db.setEncoding(ref, sets.encoding);
@@ -27,7 +27,7 @@ export function keepOrDelete(call: Call, ref: RecordRef, sets: MemberSet, i: num
   call.removed(i);
 }
 
-/** Replies with all members of a set; the header is written. Hot. */
+/** Replies with all members of a set; the caller has written the header. Hot. */
 export function replyMembers(call: Call, encoding: number, body: BodyRef): void {
   const { reply } = call;
   setsOf(call).elements(encoding, body, false, (bytes, start, end) => {

@@ -1,6 +1,6 @@
 /**
- * The commands on one set, and SMOVE. This file owns their arguments, replies and events, and what of a random choice is
- * logged; what a set is made of is the store's business.
+ * The commands on one set, and SMOVE. This file owns their arguments, replies and events, and the logging of random
+ * choices; the structure of a set belongs to the store.
  */
 import { fail, messages } from "../../core/errors.ts";
 import { INT64_BOUND, INT64_MIN } from "../../core/numbers.ts";
@@ -16,11 +16,11 @@ import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
 
 const countRange = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
 
-/** How many members one logged SREM names at most. */
+/** Maximum number of members in one logged SREM. */
 const LOGGED_MEMBERS_MAX = 1024;
-/** What is left of a set is packed again when a SPOP takes so many times as much. */
+/** A SPOP that removes at least this many times the rest of the set packs the rest again. */
 const REPACK_RATIO = 5;
-/** Above this part of a set members are chosen in one pass over it. */
+/** Above this fraction of a set, members are chosen in one pass over it. */
 const PASS_RATIO = 3;
 
 const membersSyntax = "key member [member ...]";
@@ -119,7 +119,7 @@ export const setCommands: readonly CommandSpec[] = [
   },
   {
     name: "spop",
-    summary: "Removes a member at random, or several, and returns what it removed.",
+    summary: "Removes a member at random, or several, and returns the removed members.",
     since: "1.0.0",
     group: "set",
     complexity: "O(1) for each member returned",
@@ -261,7 +261,7 @@ function members(call: Call): void {
   replyMembers(call, sets.encoding, sets.body);
 }
 
-/** A copy of the member read last, for the log; nothing where nobody listens. */
+/** A copy of the last member read, for the log; empty if the log is off. */
 function copyForLog(call: Call, sets: MemberSet): EffectArgument {
   return call.engine.effects.open ? sets.bytes.slice(sets.start, sets.end) : "";
 }
@@ -346,7 +346,7 @@ function randomMembers(call: Call): void {
   if (count >= size) {
     replyMembers(call, sets.encoding, sets.body);
   } else if (count * PASS_RATIO > size || sets.encoding !== Encoding.HASHTABLE) {
-    // Each member is taken with the odds of the places left among the members left: every subset is as likely.
+    // Each member is chosen with probability (places left / members left), so every subset is equally likely.
     let needed = count, left = size;
     sets.elements(sets.encoding, sets.body, false, (bytes, start, end) => {
       if (random.below(left--) < needed) {
@@ -378,7 +378,7 @@ function scan(call: Call): void {
   }
   const { count, pattern } = parseScanOptions(call, 3, "other");
   const sets = openSet(call, ref);
-  // The members stand behind their number: they are visited twice.
+  // The reply begins with the number of members, so they are visited twice.
   let matching = 0;
   const next = sets.scan(sets.encoding, sets.body, cursor, count, (bytes, start, end) => {
     if (matchesPattern(call, pattern, bytes, start, end)) matching++;

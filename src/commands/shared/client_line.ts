@@ -1,6 +1,6 @@
 /**
- * How a session is shown: the line of CLIENT LIST and INFO, field by field as Redis prints it, what a name may
- * consist of, and the kinds of clients. It changes nothing.
+ * The text form of a session: the line of CLIENT LIST and INFO with Redis's fields, the characters allowed in a name,
+ * and the kinds of clients. It changes nothing.
  */
 import { sessionBytes } from "../../engine/client_memory.ts";
 import type { ClientKind, Session } from "../../engine/session.ts";
@@ -8,12 +8,12 @@ import type { Watches } from "../../engine/watches.ts";
 
 export const CLIENT_NAME_ERROR = "ERR Client names cannot contain spaces, newlines or special characters.";
 
-/** Whether text (latin1) has no blanks and no special characters, so that it can stand in the line. */
+/** Whether text (latin1) has no blanks and no special characters, so that it is safe in the line. */
 export function isPrintableName(name: string): boolean {
   return /^[!-~]*$/.test(name);
 }
 
-/** The kind that a filter names, in any case. */
+/** The kind of client that a filter names, in any case. */
 export function clientKind(name: string): ClientKind | undefined {
   const word = name.toLowerCase();
   if (word === "slave") return "replica";
@@ -37,8 +37,8 @@ function flagsOf(session: Session, watches: Watches): string {
 }
 
 /**
- * One line of CLIENT LIST, without its end. A socket of Deno does not tell its file descriptor: fd is -1. `argvBytes` are
- * those of the request that the session is running.
+ * One line of CLIENT LIST, without its end. Deno does not expose a socket's file descriptor, so fd is -1. `argvBytes`
+ * is the size of the request that the session is running.
  */
 export function clientLine(session: Session, watches: Watches, nowMs: number, argvBytes: number): string {
   const { reply, subscriber, transport } = session;
@@ -70,7 +70,7 @@ export function clientLine(session: Session, watches: Watches, nowMs: number, ar
     obl: chunkBytes,
     oll: Math.ceil(listBytes / 16384),
     omem: listBytes,
-    // The client that runs this command also has the buffer that all connections share.
+    // The client that runs this command also counts the query buffer that all connections share.
     "tot-mem": sessionBytes(session, watches) + (room - (transport?.queryOwnBytes() ?? 0)),
     events: listBytes > 0 ? "rw" : "r",
     cmd: session.lastCommand?.fullName ?? "NULL",

@@ -3,7 +3,7 @@ import { reasonOf } from "../../core/io_error.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { readIfThere, replaceFile } from "../../settings/config_file.ts";
 
-/** Rewrites the config file, `all` with the defaults, too. Returns why that failed, or "". */
+/** Rewrites the config file; `all` includes defaults. Returns the reason of a failure, or "". */
 export function rewriteConfigFile({ engine }: Call, all: boolean): string {
   const { configFile, settings } = engine;
   if (configFile === "") return "Invalid argument";

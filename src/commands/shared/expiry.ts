@@ -1,6 +1,6 @@
 /**
- * The words that commands on deadlines of keys and of hash fields share: the unit of a time, and the condition on the old
- * deadline. It owns no command.
+ * The arguments that commands on deadlines of keys and of hash fields share: the unit of a time, and the condition on
+ * the old deadline.
  */
 import type { Call } from "../../dispatch/call.ts";
 import { NEVER } from "../../store/keyspace.ts";
@@ -9,7 +9,7 @@ import { NEVER } from "../../store/keyspace.ts";
 export const Unit = { NONE: 0, EX: 1, PX: 2, EXAT: 3, PXAT: 4 } as const;
 export type Unit = typeof Unit[keyof typeof Unit];
 
-/** The unit that argument i names. */
+/** The unit named by argument i. */
 export function unitAt(call: Call, i: number): Unit {
   if (call.is(i, "ex")) return Unit.EX;
   if (call.is(i, "px")) return Unit.PX;
@@ -30,7 +30,7 @@ export function fromNow(unit: Unit): boolean {
 /** Conditions on the old deadline, as bits. */
 export const Condition = { NX: 1, XX: 2, GT: 4, LT: 8 } as const;
 
-/** The condition that argument i names, 0 if it names none. */
+/** The condition named by argument i, 0 if it names none. */
 export function conditionAt(call: Call, i: number): number {
   if (call.is(i, "nx")) return Condition.NX;
   if (call.is(i, "xx")) return Condition.XX;
@@ -38,7 +38,7 @@ export function conditionAt(call: Call, i: number): number {
   return call.is(i, "lt") ? Condition.LT : 0;
 }
 
-/** Whether all conditions let a new deadline take the place of the old one. NEVER is the latest of all deadlines. */
+/** Whether all conditions allow replacing the old deadline by the new one. NEVER is the latest of all deadlines. */
 export function conditionHolds(conditions: number, old: number | bigint, deadline: number | bigint): boolean {
   if ((conditions & Condition.NX) !== 0 && old !== NEVER) return false;
   if ((conditions & Condition.XX) !== 0 && old === NEVER) return false;

@@ -1,11 +1,11 @@
 /**
- * The HELP of containers: one line with the syntax and one with the summary of each subcommand, as Redis lays it out.
- * Derived from the specs; it refuses to know any command.
+ * The HELP of containers: one line with the syntax and one with the summary of each subcommand, in Redis's layout. It
+ * is derived from the specs and contains no special case for any command.
  */
 import { fail, shownText } from "../../core/errors.ts";
 import type { Call } from "../../dispatch/call.ts";
 
-/** Handler of a HELP subcommand: describes its siblings. */
+/** Handler of a HELP subcommand: describes the subcommands of its container. */
 export function subcommandHelp(call: Call): void {
   const { spec } = call.command.parent!;
   const entries: [string, string][] = (spec.subcommands ?? [])
@@ -22,7 +22,7 @@ export function failWords(call: Call, container: string): never {
   return fail(`ERR unknown subcommand or wrong number of arguments for '${name}'. Try ${container} HELP.`);
 }
 
-/** Replies the help of a command from pairs of syntax and summary. */
+/** Replies with the help of a command from pairs of syntax and summary. */
 export function replyHelp(call: Call, name: string, entries: readonly (readonly [string, string])[]): void {
   const { reply } = call;
   reply.array(1 + 2 * entries.length + 2);

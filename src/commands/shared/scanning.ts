@@ -1,32 +1,32 @@
 /**
- * Cursor and options of SCAN and of the commands that scan one value (HSCAN, SSCAN, ZSCAN). The walk itself is the
- * dictionary's.
+ * Cursor and options of SCAN and of the commands that scan one value (HSCAN, SSCAN, ZSCAN). The iteration itself is in
+ * the dictionary.
  */
 import { fail, messages } from "../../core/errors.ts";
 import { globMatch } from "../../core/glob.ts";
 import type { Call } from "../../dispatch/call.ts";
 
-/** What may be asked for depends on what is scanned. */
+/** The options that a command accepts depend on its target. */
 export type Scanned = "keys" | "hash" | "other";
 
 export interface ScanOptions {
-  /** Elements to look at. */
+  /** Number of elements to visit. */
   count: number;
-  /** Index of the argument that holds the pattern, 0 for none. */
+  /** Argument index of the pattern, 0 for none. */
   pattern: number;
-  /** Name of a type in lower case (SCAN). */
+  /** Name of a type in lower case (SCAN TYPE). */
   type: string | undefined;
-  /** Without the values (HSCAN). */
+  /** Reply without the values (HSCAN NOVALUES). */
   noValues: boolean;
 }
 
 const CURSOR_BITS = 64n;
-/** Cursors of dictionaries are below 2^36; foreign ones are taken modulo that, as Redis masks them. */
+/** Cursors of dictionaries are below 2^36; larger ones are taken modulo 2^36, as Redis masks them. */
 const DICT_CURSOR_LIMIT = 2n ** 36n;
 
 /**
- * The cursor in argument i. Redis reads it as C does: leading space, a sign and leading zeros pass, and so does a negative
- * number that is not in its shortest form. Throws CommandError.
+ * The cursor in argument i. Redis parses it with C's functions, which accept leading space, a sign and leading zeros,
+ * and also a negative number that is not in its shortest form. Throws CommandError.
  */
 export function parseCursor(call: Call, i: number): number {
   const [text] = call.text(i).split("\0");
@@ -40,7 +40,7 @@ export function parseCursor(call: Call, i: number): number {
   return Number(cursor % DICT_CURSOR_LIMIT);
 }
 
-/** The options from argument `first` on. Throws CommandError. */
+/** Parses the options from argument `first` on. Throws CommandError. */
 export function parseScanOptions(call: Call, first: number, scanned: Scanned): ScanOptions {
   const options: ScanOptions = { count: 10, pattern: 0, type: undefined, noValues: false };
   for (let i = first; i < call.argc; i++) {

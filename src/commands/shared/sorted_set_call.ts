@@ -1,6 +1,6 @@
 /**
- * What the sorted set commands share: taking a set up and putting it back, events, bounds of ranges, popping, and the
- * forms in which members and scores are replied.
+ * Helpers of the sorted set commands: opening a set and storing it back, events, bounds of ranges, popping, and the
+ * forms of members and scores in replies.
  */
 import { latin1 } from "../../core/bytes.ts";
 import { fail } from "../../core/errors.ts";
@@ -25,22 +25,22 @@ export function sortedSets(call: Call): SortedSet {
   return call.store.valueType(Type.ZSET) as SortedSet;
 }
 
-/** Takes up the sorted set of a record. */
+/** Opens the sorted set of a record. */
 export function openSet(call: Call, ref: RecordRef): SortedSet {
   const set = sortedSets(call);
   set.open(call.db.encodingOf(ref), call.db.bodyOf(ref));
   return set;
 }
 
-/** Puts the set at hand back into its record. */
+/** Stores the open set back into its record. */
 export function keepSet(call: Call, ref: RecordRef, set: SortedSet): void {
   call.db.setBody(ref, set.body);
   call.db.setEncoding(ref, set.encoding);
 }
 
 /**
- * Puts a set back that `count` elements were removed from, with the event that says so; the last one takes its key along.
- * If none is `left`, they need not have been removed: a whole set is freed in slices.
+ * Stores a set back after the removal of `count` elements and announces the event; deletes the key if no element is
+ * `left`. In that case the elements may still be in the set: a whole set is freed in slices.
  */
 export function keepRemoved(
   call: Call,
@@ -58,25 +58,25 @@ export function keepRemoved(
   call.removed(i);
 }
 
-/** Makes the set at hand the value of key argument i, which counts as `count` changes. An empty one deletes the key. */
+/** Makes the open set the value of key argument i, which counts as `count` changes. An empty set deletes the key. */
 export function storeSet(call: Call, i: number, set: SortedSet, event: string, count = 1): void {
   const { encoding, body, length } = set;
   storeValue(call, i, { type: Type.ZSET, encoding, body, length }, Notify.ZSET, event, count);
 }
 
-/** Whether the bound in argument i leaves its own score out. Hot. */
+/** Whether the bound in argument i is exclusive. Hot. */
 export function isExclusive(call: Call, i: number): boolean {
   return call.end(i) > call.start(i) && call.bytes[call.start(i)] === OPEN;
 }
 
-/** The score that the bound in argument i names. Throws CommandError. Hot. */
+/** The score of the bound in argument i. Throws CommandError. Hot. */
 export function boundScore(call: Call, i: number): number {
   const start = call.start(i) + (isExclusive(call, i) ? 1 : 0);
   const score = parsePlainDouble(call.bytes, start, call.end(i));
   return Number.isNaN(score) ? readBound(call.bytes, start, call.end(i)) : score;
 }
 
-/** Reads a bound as C does: up to a NUL, no text is 0, and what is too large is infinite. */
+/** Parses a bound as C does: up to a NUL; empty text is 0, and overflow gives infinity. */
 function readBound(bytes: Uint8Array, start: number, end: number): number {
   const [text] = latin1(bytes, start, end).split("\0");
   if (text === "" || DECIMAL.test(text)) return Number(text);
@@ -92,7 +92,7 @@ export function checkMemberBound(call: Call, i: number): void {
   if ((mark !== MINUS && mark !== PLUS) || (end - start > 1 && bytes[start + 1] !== NUL)) fail(boundNotMember);
 }
 
-/** The number of elements before those that the member bound in argument i, as the lower one, lets in. */
+/** The number of elements below the member bound in argument i, used as the lower bound. */
 export function memberRankFrom(call: Call, set: SortedSet, i: number): number {
   const mark = call.bytes[call.start(i)];
   if (mark === MINUS) return 0;
@@ -100,7 +100,7 @@ export function memberRankFrom(call: Call, set: SortedSet, i: number): number {
   return set.rankOfMember(call.bytes, call.start(i) + 1, call.end(i), mark === OPEN);
 }
 
-/** The number of elements up to the last one that the member bound in argument i, as the upper one, lets in. */
+/** The number of elements up to the member bound in argument i, used as the upper bound. */
 export function memberRankTo(call: Call, set: SortedSet, i: number): number {
   const mark = call.bytes[call.start(i)];
   if (mark === MINUS) return 0;
@@ -108,18 +108,18 @@ export function memberRankTo(call: Call, set: SortedSet, i: number): number {
   return set.rankOfMember(call.bytes, call.start(i) + 1, call.end(i), mark === CLOSED);
 }
 
-/** An index argument as a rank: negative ones count from the end. */
+/** Converts an index argument to a rank; negative indexes count from the end. */
 export function fromStart(index: number, length: number): number {
   return index < 0 ? Math.max(0, index + length) : index;
 }
 
 /**
- * How elements are replied: members alone, members and scores one after the other, or an array for each pair. "bare" is
- * "flat" behind a header that the caller has written.
+ * The form of elements in a reply: members alone, members and scores alternating, or an array for each pair. "bare" is
+ * "flat" after a header that the caller has written.
  */
 export type Form = "members" | "flat" | "pairs" | "bare";
 
-/** Members alone, or with their scores as the protocol has them. */
+/** Members alone, or with their scores in the form of the protocol. */
 export function formOf(call: Call, withScores: boolean): Form {
   if (!withScores) return "members";
   return call.reply.version === 3 ? "pairs" : "flat";
@@ -130,7 +130,7 @@ export function replyHeader(call: Call, count: number, form: Form): void {
   if (form !== "bare") call.reply.array(form === "flat" ? count * 2 : count);
 }
 
-/** Replies with `count` elements from the cursor on, or back from it. Hot. */
+/** Replies with `count` elements from the cursor on, forwards or backwards. Hot. */
 export function replyElements(call: Call, set: SortedSet, count: number, back: boolean, form: Form): void {
   const { reply } = call;
   for (let left = count; left > 0;) {
@@ -154,7 +154,7 @@ export function replyElements(call: Call, set: SortedSet, count: number, back: b
   }
 }
 
-/** Replies with the element that was read last. */
+/** Replies with the last element read. */
 export function replyElement(call: Call, set: SortedSet, form: Form): void {
   const { reply } = call;
   if (form === "pairs") reply.array(2);
@@ -164,8 +164,8 @@ export function replyElement(call: Call, set: SortedSet, form: Form): void {
 
 /**
  * Removes up to `count` elements with the lowest or highest scores from the set of key argument i, and replies with
- * them in an array. Returns how many there were. It stands apart from the commands that read its
- * arguments, because the blocking forms do the same later.
+ * them in an array. Returns their number. It is separate from the parsing of arguments, because the blocking commands
+ * use it once there is an element.
  */
 export function popElements(
   call: Call,

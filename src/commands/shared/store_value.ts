@@ -1,11 +1,11 @@
 /**
- * How commands that store what they computed (SORT, SINTERSTORE, ZUNIONSTORE, GEOSEARCHSTORE …) do so.
+ * Storing a computed result, for SORT, SINTERSTORE, ZUNIONSTORE, GEOSEARCHSTORE and others.
  */
 import type { Call } from "../../dispatch/call.ts";
 import { Notify, type NotifyClass } from "../../engine/listeners.ts";
 import type { BodyRef } from "../../store/memory/arena.ts";
 
-/** A value that is not yet the value of a key. */
+/** A value that does not yet belong to a key. */
 export interface BuiltValue {
   readonly type: number;
   readonly encoding: number;
@@ -14,7 +14,7 @@ export interface BuiltValue {
 }
 
 /**
- * Makes a value that of key argument i, whatever the key held, with the event that says so, and replies with its length.
+ * Stores a value as key argument i, replacing any old value, announces the event, and replies with the value's length.
  * It counts as `count` changes. An empty value is freed and deletes the key.
  */
 export function storeValue(

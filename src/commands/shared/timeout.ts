@@ -1,5 +1,5 @@
 /**
- * Timeouts of commands that wait.
+ * Timeouts of blocking commands.
  */
 import { fail } from "../../core/errors.ts";
 import type { Call } from "../../dispatch/call.ts";
@@ -10,12 +10,12 @@ const NEGATIVE = "ERR timeout is negative";
 const OUT_OF_RANGE = "ERR timeout is out of range";
 const INT64_MAX = 2 ** 63;
 
-/** The deadline that a timeout in seconds, argument i, leads to, in milliseconds since the epoch; 0 is never. */
+/** The deadline of a timeout in seconds in argument i, in milliseconds since the epoch; 0 means no timeout. */
 export function deadlineInSeconds(call: Call, i: number): number {
   return deadlineAfter(call, Math.ceil(call.double(i, NO_FLOAT) * 1000));
 }
 
-/** Likewise for a timeout in milliseconds. */
+/** The same for a timeout in milliseconds. */
 export function deadlineInMs(call: Call, i: number): number {
   return deadlineAfter(call, call.integer(i, NO_INTEGER));
 }

@@ -1,6 +1,6 @@
 /**
- * Union, intersection and difference of sorted sets, and of sets, whose members have the score 1. The result is collected
- * whole, because its order is only known at the end.
+ * Union, intersection and difference of sorted sets and of sets, whose members have the score 1. The result is
+ * collected completely before it is stored or replied, because its order is only known at the end.
  */
 import { fail, messages } from "../../core/errors.ts";
 import { INT64_BOUND, parseDouble } from "../../core/numbers.ts";
@@ -127,12 +127,12 @@ interface Source {
 
 type Combine = (a: number, b: number) => number;
 
-/** Of opposite infinities the sum is 0. */
+/** The sum of opposite infinities is 0. */
 const sum: Combine = (a, b) => Number.isNaN(a + b) ? 0 : a + b;
 const min: Combine = (a, b) => b < a ? b : a;
 const max: Combine = (a, b) => b > a ? b : a;
 
-/** The operands that the count in argument `first` and the keys behind it name. Throws CommandError. */
+/** The operands: the count in argument `first` and the keys after it. Throws CommandError. */
 function readSources(call: Call, first: number): Source[] {
   const keys = call.integer(first);
   if (keys < 1) fail(`ERR at least 1 input key is needed for '${call.command.fullName}' command`);
@@ -155,7 +155,7 @@ interface AlgebraOptions {
   withScores: boolean;
 }
 
-/** The options from argument `first` on; weights go to the sources. Throws CommandError. */
+/** Parses the options from argument `first` on; weights are set in the sources. Throws CommandError. */
 function readOptions(
   call: Call,
   first: number,
@@ -190,13 +190,13 @@ function readAggregate(call: Call, i: number): Combine {
   return call.is(i, "max") ? max : fail(messages.syntax);
 }
 
-/** Collects the result of an operation and takes it up; packed, if it may be, only to be stored. */
+/** Collects the result of an operation and opens it. Only a result to be stored may be packed. */
 function collect(call: Call, first: number, operation: Operation, stores: boolean): AlgebraOptions {
   const sources = readSources(call, first);
   const options = readOptions(call, first + 1 + sources.length, sources, operation, stores);
   const { combine } = options;
   const set = sortedSets(call);
-  // The smallest first, as in Redis: the order in which scores are added decides how the sum is rounded.
+  // The smallest first, as in Redis: the order of additions determines how the sum is rounded.
   const ordered = sources.toSorted((a, b) => a.count - b.count);
   set.collect(stores, (add) => {
     if (operation === "union") {
@@ -222,13 +222,13 @@ function collect(call: Call, first: number, operation: Operation, stores: boolea
   return options;
 }
 
-/** A score times its weight; 0 where that is not a number. */
+/** A score times its weight; 0 where the product is NaN. */
 function weighted(source: Source, score: number): number {
   const value = source.weight * score;
   return Number.isNaN(value) ? 0 : value;
 }
 
-/** Visits the members that all sources have, the first being the smallest, until `visit` returns false. */
+/** Visits the members that all sources contain, until `visit` returns false. The first source is the smallest. */
 function eachShared(
   call: Call,
   set: SortedSet,
@@ -268,7 +268,7 @@ function eachElement(
   });
 }
 
-/** The score of a member of a source, NaN if it has none such. */
+/** The score of a member of a source, NaN if the source does not contain it. */
 function scoreIn(call: Call, set: SortedSet, source: Source, bytes: Uint8Array, start: number, end: number): number {
   const { type, encoding, body } = source;
   if (body === 0) return NaN;

@@ -1,5 +1,5 @@
 /**
- * The sorted set commands that wait until there is a member. The log gets the pop that happened.
+ * The sorted set commands that wait for a member. The log contains the resulting pop.
  */
 import { Blocking } from "../../conversations/blocking.ts";
 import type { Call } from "../../dispatch/call.ts";

@@ -1,6 +1,6 @@
 /**
  * The sorted set commands on ranges: by rank, by score and by member, forwards and backwards, to read, count, store or
- * remove. Every range becomes a range of ranks first.
+ * remove. Every range is first converted to a range of ranks.
  */
 import { fail, messages } from "../../core/errors.ts";
 import { Type } from "../../store/keyspace.ts";
@@ -30,7 +30,7 @@ const counting = "O(log(N)) with N elements in the sorted set";
 const reading = "O(log(N)+M) with N elements in the sorted set and M returned";
 const removing = "O(log(N)+M) with N elements in the sorted set and M removed";
 
-/** What the two bounds of a range are. */
+/** The kind of the two bounds of a range. */
 type Bounds = "rank" | "score" | "member";
 
 const rangeOptions = "[BYSCORE | BYLEX] [REV] [LIMIT offset count]";
@@ -202,7 +202,7 @@ export const sortedSetRangeCommands: readonly CommandSpec[] = [
   },
 ];
 
-/** Throws CommandError unless arguments i and j are such bounds. */
+/** Throws CommandError unless arguments i and j are bounds of this kind. */
 function checkBounds(call: Call, bounds: Bounds, i: number, j: number): void {
   if (bounds === "score") {
     boundScore(call, i);
@@ -216,13 +216,16 @@ function checkBounds(call: Call, bounds: Bounds, i: number, j: number): void {
   }
 }
 
-/** The rank of the first element that the lower bound in argument i lets in. Puts the cursor there if it is no rank. */
+/**
+ * The rank of the first element within the lower bound in argument i. Moves the cursor there unless the bound is a
+ * rank.
+ */
 function rankFrom(call: Call, set: SortedSet, bounds: Bounds, i: number): number {
   if (bounds === "score") return set.rankOfScore(boundScore(call, i), isExclusive(call, i));
   return bounds === "rank" ? fromStart(call.integer(i), set.length) : memberRankFrom(call, set, i);
 }
 
-/** The rank behind the last element that the upper bound in argument i lets in. */
+/** The rank after the last element within the upper bound in argument i. */
 function rankTo(call: Call, set: SortedSet, bounds: Bounds, i: number): number {
   if (bounds === "score") return set.rankOfScore(boundScore(call, i), !isExclusive(call, i));
   if (bounds === "member") return memberRankTo(call, set, i);
@@ -231,8 +234,8 @@ function rankTo(call: Call, set: SortedSet, bounds: Bounds, i: number): number {
 }
 
 /**
- * Reads a range of the set of key argument `key`; or, where that is the second, stores it as the first. Bounds and
- * direction are options where the command does not say. Hot.
+ * Reads a range of the set of key argument `key`; if `key` is the second, stores it as key argument 1. Bounds and
+ * direction are options unless the command implies them. Hot.
  */
 function range(call: Call, key: number, givenBounds: Bounds | undefined, givenReverse: boolean | undefined): void {
   const { argc } = call;
@@ -258,12 +261,12 @@ function range(call: Call, key: number, givenBounds: Bounds | undefined, givenRe
   bounds ??= "rank";
   reverse ??= false;
   if (bounds === "rank") {
-    // A limit of -1 is none, and goes through with any offset, which is none either.
+    // A limit of -1 means no limit, and disables the offset too.
     if (limit !== -1) fail(limitNeedsBounds);
     offset = 0;
   }
   if (bounds === "member" && withScores) fail(noScoresByLex);
-  // Backwards, bounds stand as the walk meets them; ranks count from the end.
+  // For a reverse range the bounds are given in the order of the walk; ranks always count from the lowest.
   const swapped = reverse && bounds !== "rank";
   const low = swapped ? key + 2 : key + 1, high = swapped ? key + 1 : key + 2;
   let least = 0, greatest = 0;
@@ -303,10 +306,13 @@ function range(call: Call, key: number, givenBounds: Bounds | undefined, givenRe
   replyElements(call, set, count, reverse, form);
 }
 
-/** Stores `count` elements from the cursor on, or back from it, as key argument 1. `counted` is whether Redis knows their number before. */
+/**
+ * Stores `count` elements from the cursor on, in either direction, as key argument 1. `counted`: Redis knows their
+ * number in advance.
+ */
 function storeRange(call: Call, count: number, reverse: boolean, counted: boolean): void {
   const set = sortedSets(call);
-  // Redis fills a packed set as long as it can, even if that becomes a large one; and in those -0 is 0.
+  // Redis fills a packed set as long as possible, even if it has to become a table later; a packed set stores -0 as 0.
   let packed = !counted || count <= set.maxPackedEntries;
   set.collect(true, (add) => {
     let i = 0;

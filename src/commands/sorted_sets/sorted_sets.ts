@@ -1,6 +1,6 @@
 /**
- * The sorted set commands that add, remove, pop, look up and scan. Ranges are in sorted_set_ranges.ts, unions and the like
- * in sorted_set_algebra.ts; the array of all of them is here.
+ * The sorted set commands that add, remove, pop, look up and scan, and the table of all sorted set commands. Ranges
+ * are in ranges.ts, unions, intersections and differences in algebra.ts.
  */
 import { fail, messages } from "../../core/errors.ts";
 import { formatDouble, INT64_BOUND, preciseText } from "../../core/numbers.ts";
@@ -244,7 +244,7 @@ function add(call: Call): void {
   addPairs(call, options, i);
 }
 
-/** The option that argument i is, 0 if it is none: a score never begins with one of these letters. Hot. */
+/** The option in argument i, 0 if it is none: a score never begins with one of these letters. Hot. */
 function optionOf(call: Call, i: number): number {
   if (i >= call.argc) return 0;
   const start = call.start(i);
@@ -282,7 +282,7 @@ function addPairs(call: Call, options: number, first: number): void {
   }
   let added = 0, updated = 0, skipped = 0;
   for (let i = first; i < argc; i += 2) {
-    // A single score was read above.
+    // A single score was parsed above.
     if (pairs > 1) score = call.double(i);
     const member = i + 1;
     if (!set.find(bytes, start[member], end[member], call.elementHash(member))) {
@@ -315,7 +315,7 @@ function addPairs(call: Call, options: number, first: number): void {
   else call.reply.double(score);
 }
 
-/** Throws CommandError if the last argument's score plus `score` is not a number. */
+/** Throws CommandError if the sum of the last argument's score and `score` is NaN. */
 function checkIncrement(call: Call, set: SortedSet, score: number): void {
   const i = call.argc - 1;
   if (
@@ -388,7 +388,7 @@ function pop(call: Call, highest: boolean): void {
   popElements(call, ref, 1, highest, count, counted ? formOf(call, true) : "flat");
 }
 
-/** What ZMPOP and BZMPOP are asked for: key arguments `first` to `last`, and how much of which end. */
+/** The parsed arguments of ZMPOP and BZMPOP: key arguments `first` to `last`, the end and the count. */
 export interface Pop {
   readonly first: number;
   readonly last: number;
@@ -396,7 +396,7 @@ export interface Pop {
   readonly count: number;
 }
 
-/** Reads `numkeys key [key ...] MIN | MAX [COUNT count]` from argument i on. */
+/** Parses `numkeys key [key ...] MIN | MAX [COUNT count]` from argument i on. */
 export function parsePop(call: Call, i: number): Pop {
   const { argc } = call;
   const keys = call.integerIn(i, 1, INT64_BOUND, keysPositive, keysPositive);
@@ -412,7 +412,10 @@ export function parsePop(call: Call, i: number): Pop {
   return { first: i + 1, last: where - 1, highest, count: Math.max(1, count) };
 }
 
-/** Removes elements from the first sorted set that exists, and replies with them; false, without a reply, if none does. */
+/**
+ * Pops from the first sorted set that exists and replies with the elements; returns false, without a reply, if none
+ * exists.
+ */
 export function popFromFirst(call: Call, { first, last, highest, count }: Pop): boolean {
   const { reply } = call;
   for (let i = first; i <= last; i++) {
@@ -452,7 +455,7 @@ function randomMembers(call: Call): void {
       replyElement(call, set, form);
     }
   } else if (count >= length) {
-    // All of them, which Redis walks from the end.
+    // The whole set, which Redis replies with from the end.
     replyHeader(call, length, form);
     set.seek(length - 1);
     replyElements(call, set, length, true, form);
@@ -466,7 +469,7 @@ function randomMembers(call: Call): void {
   }
 }
 
-/** `count` different ranks below `length`, every choice as likely as any other (R. Floyd's algorithm). */
+/** `count` different ranks below `length`, every subset equally likely (R. Floyd's algorithm). */
 function distinctRanks(call: Call, count: number, length: number): Set<number> {
   const ranks = new Set<number>();
   for (let top = length - count; top < length; top++) {
@@ -482,7 +485,7 @@ function scan(call: Call): void {
   const found: (Uint8Array | string)[] = [];
   let next = 0;
   if (ref !== 0) {
-    // As in Redis the options of a scan of nothing are not looked at.
+    // As in Redis, the options of a scan of a missing key are not checked.
     const { count, pattern } = parseScanOptions(call, 3, "other");
     const set = openSet(call, ref);
     const format = set.encoding === Encoding.SKIPLIST ? preciseText : formatDouble;

@@ -1,9 +1,9 @@
 /**
- * The longest common subsequence of two byte strings, and where its pieces lie. Where several are as long, the one is
- * found that Redis finds: the search runs from the ends, and where both ways are as good it steps back in the second string.
+ * The longest common subsequence of two byte strings, and the positions of its pieces. If several are equally long, it
+ * finds the same one as Redis: the search runs from the ends, and on a tie it steps back in the second string.
  */
 
-/** A piece of the sequence: as many bytes from `a` in the first string as from `b` in the second. */
+/** A common piece, of equal length in both strings: from `a` in the first, from `b` in the second. */
 export interface CommonRange {
   a: number;
   b: number;
@@ -17,7 +17,9 @@ export class CommonSubsequence {
   readonly #lengths: Uint32Array;
   readonly #width: number;
 
-  /** Takes time and memory as the product of the lengths. Throws RangeError where there is not enough memory. */
+  /**
+   * Time and memory are proportional to the product of the lengths. Throws RangeError if there is not enough memory.
+   */
   constructor(a: Uint8Array, b: Uint8Array) {
     this.#a = a;
     this.#b = b;
@@ -33,7 +35,7 @@ export class CommonSubsequence {
     }
   }
 
-  /** Bytes of working memory for strings of these lengths, as Redis counts them. */
+  /** Bytes of working memory for strings of these lengths, by Redis's formula. */
   static sizeBytes(aLength: number, bLength: number): number {
     return (aLength + 1) * (bLength + 1) * 4;
   }

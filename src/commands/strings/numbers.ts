@@ -1,8 +1,8 @@
 /**
- * Strings that count: INCR, DECR and their kin on 64-bit integers, INCRBYFLOAT on long doubles.
+ * Strings as counters: INCR, DECR and their variants on 64-bit integers, INCRBYFLOAT on long doubles.
  *
- * Hot: integers of at most 15 digits are read from the stored bytes and written back over them; BigInt and text are for
- * the others.
+ * Hot: integers of at most 15 digits are parsed from the stored bytes and written back in place; other numbers use
+ * BigInt and text.
  */
 import { fromLatin1 } from "../../core/bytes.ts";
 import { fail, messages } from "../../core/errors.ts";
@@ -94,7 +94,7 @@ const DECREMENT_OVERFLOW = "ERR decrement would overflow";
 /** Digits of a new counter. */
 const digits = new Uint8Array(24);
 
-/** Adds a delta of at most 15 digits. */
+/** Adds an increment of at most 15 digits. */
 function increment(call: Call, delta: number): void {
   const { db, request } = call;
   const ref = call.lookupTypeWrite(1, Type.STRING);
@@ -119,7 +119,7 @@ function incrementBig(call: Call, delta: bigint): void {
   incrementRecord(call, call.lookupTypeWrite(1, Type.STRING), delta);
 }
 
-/** Adds to the string at `ref`, 0 if there is none. */
+/** Adds to the string of record `ref`, 0 if there is none. */
 function incrementRecord(call: Call, ref: RecordRef, delta: bigint): void {
   const { db } = call;
   let sum = delta;
@@ -155,12 +155,12 @@ function incrbyfloat(call: Call): void {
   const text = fromLatin1(formatLongDouble(sum));
   store(call, ref, text, Encoding.EMBSTR);
   call.changed(Notify.STRING, "incrbyfloat", 1);
-  // The outcome, so that whoever reads the file need not calculate as this machine does.
+  // Logs the result, so that a replay does not depend on the floating-point arithmetic of this machine.
   if (call.engine.effects.open) call.logInstead("SET", call.view(1), text, "KEEPTTL");
   reply.bulk(text);
 }
 
-/** Puts `text` in the string at `ref`, which keeps its deadline, or in a new one if `ref` is 0. */
+/** Stores `text` in the string of record `ref`, which keeps its deadline, or in a new one if `ref` is 0. */
 function store(call: Call, ref: RecordRef, text: Uint8Array, encoding: number): void {
   const { db, request } = call;
   if (ref === 0) {

@@ -1,5 +1,5 @@
 /**
- * The options that SET and GETEX share, and how an expire time in a request becomes a deadline. It refuses to touch keys.
+ * The options that SET and GETEX share, and the conversion of an expire time into a deadline. It does not access keys.
  */
 import { fail, messages } from "../../core/errors.ts";
 import { INT64_MAX } from "../../core/numbers.ts";
@@ -8,12 +8,10 @@ import type { Call } from "../../dispatch/call.ts";
 import { fromNow, inSeconds, Unit, unitAt } from "../shared/expiry.ts";
 import { type Deadline, deadlineOfMs } from "../../store/deadline.ts";
 
-/** Below it a time in seconds or milliseconds, times 1000 and plus now, stays far below 2^53. */
+/** Limit below which a time in seconds or milliseconds, times 1000 plus now, stays far below 2^53. */
 const SIMPLE_TIME_MAX = 1e12;
 
-/**
- * The options of one request. One instance serves all requests, one after the other: `parse` overwrites what it held.
- */
+/** The options of one request. One instance serves all requests in turn: `parse` overwrites the previous options. */
 export class StringOptions {
   nx = false;
   xx = false;
@@ -21,10 +19,10 @@ export class StringOptions {
   keepTtl = false;
   persist = false;
   unit: Unit = Unit.NONE;
-  /** Argument of the expire time. */
+  /** Argument index of the expire time. */
   #timeAt = 0;
 
-  /** Reads the arguments from `first` on; `setting` tells SET's options from GETEX's. Throws CommandError. */
+  /** Parses the arguments from `first` on; `setting` distinguishes SET's options from GETEX's. Throws CommandError. */
   parse(call: Call, first: number, setting: boolean): void {
     this.nx =
       this.xx =
@@ -45,7 +43,7 @@ export class StringOptions {
     }
   }
 
-  /** The deadline that the request asks for, NEVER if none. Throws CommandError. */
+  /** The requested deadline, NEVER if none. Throws CommandError. */
   deadline(call: Call): Deadline {
     return this.unit === Unit.NONE ? NEVER : deadlineAt(call, this.#timeAt, this.unit);
   }
@@ -62,7 +60,7 @@ export class StringOptions {
   }
 }
 
-/** The deadline in milliseconds that argument i means in its unit. Throws CommandError. */
+/** The deadline in argument i in milliseconds, converted from its unit. Throws CommandError. */
 export function deadlineAt(call: Call, i: number, unit: Unit): Deadline {
   const value = call.integer(i);
   if (value <= 0) fail(invalidExpire(call));

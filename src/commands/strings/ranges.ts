@@ -1,5 +1,5 @@
 /**
- * Parts of strings: APPEND, STRLEN, GETRANGE, SUBSTR, SETRANGE, and LCS, which compares two.
+ * Parts of strings: APPEND, STRLEN, GETRANGE, SUBSTR, SETRANGE; and LCS, which compares two strings.
  */
 import { NO_BYTES } from "../../core/bytes.ts";
 import { fail, messages } from "../../core/errors.ts";
@@ -95,7 +95,10 @@ const lcsMessages = {
   noMemory: "ERR Insufficient memory, failed allocating transient memory for LCS",
 } as const;
 
-/** Refuses a string longer than any argument may be. What comes from a file was let in when it was written. */
+/**
+ * Refuses a string longer than the maximum length of an argument. Commands from a file were checked when they were
+ * written.
+ */
 function checkLength(call: Call, length: number): void {
   const { engine } = call;
   if (length > engine.settings.values.protoMaxBulkLen && !engine.persistence.loading) fail(messages.stringTooLong);
@@ -129,7 +132,8 @@ function getrange(call: Call): void {
   let first = call.integer(2), last = call.integer(3);
   const { db, reply } = call;
   const length = stringLength(call, call.lookupType(1, Type.STRING));
-  // Both before the beginning, and the wrong way round: nothing, although both would be clipped to the first byte.
+  // If both indexes are before the beginning and start > end, the range is empty, although clipping would leave the
+  // first byte.
   if (first < 0 && last < 0 && first > last) return reply.bulk(NO_BYTES);
   first = Math.max(0, first < 0 ? length + first : first);
   last = Math.min(length - 1, Math.max(0, last < 0 ? length + last : last));
@@ -155,14 +159,14 @@ function setrange(call: Call): void {
   reply.integer(length);
 }
 
-/** The length of the string at `ref`, 0 if there is none; its place is in the registers of the database. */
+/** The length of the string of record `ref`, 0 if there is none; its address is in the registers of the database. */
 function stringLength(call: Call, ref: RecordRef): number {
   if (ref === 0) return 0;
   call.db.readString(ref);
   return call.db.length;
 }
 
-/** A copy of the string at key argument i, empty if there is none. */
+/** A copy of the string of key argument i, empty if the key is missing. */
 function operand(call: Call, i: number): Uint8Array {
   const { db } = call;
   const ref = call.lookup(i);

@@ -1,6 +1,6 @@
 /**
- * Strings: setting and reading whole values. Their parts are in string_ranges.ts, arithmetic in string_numbers.ts; the
- * array of all of them is here.
+ * Strings: setting and reading whole values, and the table of all string commands. Parts of values are in ranges.ts,
+ * arithmetic is in numbers.ts.
  *
  * Hot: SET without options, GET and MSET, MGET allocate nothing.
  */
@@ -37,7 +37,7 @@ export const stringCommands: readonly CommandSpec[] = [
   },
   {
     name: "set",
-    summary: "Sets a key to a string, whatever it held before; on a condition and with an expire time if asked to.",
+    summary: "Sets a key to a string, replacing any old value; optionally on a condition and with an expire time.",
     since: "1.0.0",
     group: "string",
     complexity: "O(1)",
@@ -171,7 +171,7 @@ export const stringCommands: readonly CommandSpec[] = [
 
 const options = new StringOptions();
 
-/** SET reads its key only with GET, which stands somewhere behind the value. */
+/** SET reads its key only with GET, an option at any position after the value. */
 function setKeys({ argc, bytes, start, end }: Request): KeyPosition[] {
   for (let i = 3; i < argc; i++) {
     if (equalsWord(bytes, start[i], end[i], "get")) return [{ index: 1, flags: keyFlags("RW ACCESS UPDATE") }];
@@ -179,10 +179,13 @@ function setKeys({ argc, bytes, start, end }: Request): KeyPosition[] {
   return [{ index: 1, flags: keyFlags("OW UPDATE") }];
 }
 
-/** Hashes of the keys that `prefetch` was called for. */
+/** Hash codes of the keys that `prefetch` was called for. */
 const hashes = new Int32Array(PREFETCH_MAX);
 
-/** Says that the keys are needed that are every `step`-th argument from `from` on; returns of how many `hashes` tells. */
+/**
+ * Prefetches the keys in every `step`-th argument from `from` on; returns the number of keys whose codes are in
+ * `hashes`.
+ */
 function prefetch(call: Call, from: number, step: number): number {
   const { argc, bytes, start, end } = call.request;
   let n = 0;
@@ -199,7 +202,7 @@ function assign(call: Call, i: number, v: number, deadline: Deadline): void {
   call.changed(Notify.STRING, "set", i);
 }
 
-/** Replies the string at `ref`, or null if it is 0. */
+/** Replies with the string of record `ref`, or null if it is 0. */
 function replyString(call: Call, ref: RecordRef): void {
   const { db, reply } = call;
   if (ref === 0) return reply.null();
@@ -237,7 +240,7 @@ function setWithOptions(call: Call): void {
   if (!options.get) reply.ok();
 }
 
-/** What the log gets of a SET with options: a relative time as the absolute one, and nothing of GET. */
+/** The log entry of a SET with options: relative times become absolute, and GET is left out. */
 function logSet(call: Call, deadline: Deadline): void {
   if (options.unit === Unit.PXAT) return;
   if (options.unit !== Unit.NONE) return call.logInstead("SET", call.view(1), call.view(2), "PXAT", `${deadline}`);
@@ -271,7 +274,7 @@ function getex(call: Call): void {
   options.parse(call, 2, false);
   const ref = call.lookupType(1, Type.STRING);
   if (ref === 0) return call.reply.null();
-  // Only now: a missing key is answered before an invalid time is.
+  // As in Redis a missing key is answered before the time is checked.
   const deadline = options.deadline(call);
   replyString(call, ref);
   if (deadline !== NEVER) {

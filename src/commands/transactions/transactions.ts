@@ -1,6 +1,6 @@
 /**
- * Transactions: MULTI, EXEC, DISCARD, and WATCH and UNWATCH for optimistic locking. This file owns what they check and
- * reply; that requests are queued, and that a unit runs and is logged as one, is the executor's business.
+ * Transactions: MULTI, EXEC, DISCARD, and WATCH and UNWATCH for optimistic locking. This file owns their checks and
+ * replies; the executor queues requests, and runs and logs a unit as a whole.
  */
 import { fail } from "../../core/errors.ts";
 import { Transaction } from "../../engine/transaction.ts";
@@ -107,7 +107,7 @@ function discard(call: Call): void {
 function watch(call: Call): void {
   const { db, engine: { watches }, session } = call;
   if (session.transaction !== undefined) fail("ERR WATCH inside MULTI is not allowed");
-  // Once a key has changed the others cannot make it worse.
+  // One changed key is enough to abort EXEC, so the others need no check.
   if (!watches.isBroken(session)) { for (let i = 1; i < call.argc; i++) watches.watch(session, db, call.arg(i)); }
   call.reply.ok();
 }

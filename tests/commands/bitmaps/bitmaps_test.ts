@@ -1,4 +1,4 @@
-/** The bit commands over the wire: by themselves, and the same commands to Redis. */
+/** The bit commands over the wire: on MemDB alone, and compared with Redis. */
 import { assertEquals } from "@std/assert";
 import { bitfieldCommands } from "../../../src/commands/bitmaps/bitfields.ts";
 import { bitmapCommands } from "../../../src/commands/bitmaps/bitmaps.ts";
@@ -21,7 +21,7 @@ Deno.test("bits are set, counted and found", () =>
     assertEquals(await client.run("STRLEN b"), ":13\r\n");
   }));
 
-Deno.test("what changes a bit is logged and announced, and nothing else is", () =>
+Deno.test("only commands that change a bit are logged and announced", () =>
   withServer(async (client, { server }) => {
     const logged = recordEffects(server.engine), events = recordEvents(server.engine);
     const lines = [
@@ -43,7 +43,7 @@ Deno.test("what changes a bit is logged and announced, and nothing else is", () 
     ]);
   }));
 
-/** BITOP as a model: a bit of the result from the bits of the operands. */
+/** A model of BITOP: computes a bit of the result from the bits of the operands. */
 const OPERATIONS: Record<string, (bits: boolean[]) => boolean> = {
   AND: (bits) => bits.every(Boolean),
   OR: (bits) => bits.some(Boolean),

@@ -80,7 +80,7 @@ Deno.test("passwords are hidden from the slow log", () =>
     ]);
   }));
 
-Deno.test("RESET gives the connection its first state, but for what the library said of itself", () =>
+Deno.test("RESET restores the initial state of the connection, except for the library's name and version", () =>
   withServer(async (client) => {
     await client.run("HELLO 3 SETNAME me");
     await client.run("CLIENT SETINFO lib-name mine");

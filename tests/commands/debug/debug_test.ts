@@ -248,7 +248,7 @@ Deno.test("DEBUG LOADAOF has the append-only file loaded again, deadlines and da
       assertEquals(await client.run("DEBUG LOADAOF"), "+OK\r\n");
       assertEquals(await client.run("DEBUG DIGEST"), digest);
       assertEquals(await client.run("GET b"), "$1\r\n2\r\n");
-      // What comes afterwards is logged as before.
+      // Later commands are logged as before.
       await client.run("APPEND b 3");
       assertEquals(await client.run("DEBUG LOADAOF"), "+OK\r\n");
       assertEquals(await client.run("GET b"), "$2\r\n23\r\n");

@@ -1,4 +1,4 @@
-/** The geo commands over the wire: by themselves, and the same commands to Redis. */
+/** The geo commands over the wire: on MemDB alone, and compared with Redis. */
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { latin1 } from "../../../src/core/bytes.ts";
 import { distanceM, latitudeDistanceM, latitudeOf, longitudeOf } from "../../../src/core/geohash.ts";
@@ -20,7 +20,7 @@ Deno.test("members are found by distance, within circles and boxes", () =>
     assertEquals(await client.run("GEODIST s Palermo Catania km"), "$8\r\n166.2742\r\n");
     assertEquals(words(await client.run("GEOSEARCH s FROMLONLAT 15 37 BYRADIUS 200 km DESC")), ["Palermo", "Catania"]);
     assertEquals(words(await client.run("GEOSEARCH s FROMLONLAT 15 37 BYBOX 200 200 km ASC")), ["Catania"]);
-    // Members that a packed set keeps as integers.
+    // Members that a packed set stores as integers.
     await client.run("GEOADD n 13.361389 38.115556 1 15.087269 37.502669 2");
     assertEquals(words(await client.run("GEOSEARCH n FROMLONLAT 15 37 BYRADIUS 200 km DESC")), ["1", "2"]);
     assertEquals(words(await client.run("GEOHASH s Palermo Catania")), ["sqc8b49rny0", "sqdtr74hyu0"]);
@@ -49,7 +49,7 @@ Deno.test("places on the edges of the map are found from both sides", () =>
     assertEquals(all.toSorted(), ["a", "b", "c", "d", "e", "f"]);
   }));
 
-Deno.test("what is logged is the scores, and what changed nothing is not logged", () =>
+Deno.test("the log contains the scores, and no command without a change", () =>
   withServer(async (client, { server }) => {
     const logged: string[] = [];
     server.engine.effects.listen({
@@ -103,7 +103,7 @@ Deno.test("a request may add more members than a function takes arguments", () =
 
 type Size = { radius: number } | { width: number; height: number };
 
-/** What a search must find: every member that is in the area by Redis's measure, from the scores alone. */
+/** The expected result of a search: every member inside the area by Redis's distance, computed from the scores only. */
 function inside(
   scores: ReadonlyMap<string, number>,
   [longitude, latitude]: readonly [number, number],
@@ -116,7 +116,7 @@ function inside(
   }).map(([member]) => member).toSorted();
 }
 
-/** A coordinate from anywhere, most often near the edges and around a middle. */
+/** A random coordinate, most often near the edges and around a center. */
 function coordinate(random: SeededRandom, max: number, middle: number): number {
   const unit = random.below(2 ** 30) / 2 ** 29 - 1;
   const value = pick(random, [
@@ -130,7 +130,7 @@ function coordinate(random: SeededRandom, max: number, middle: number): number {
   return Math.max(-max, Math.min(max, value));
 }
 
-/** Metres, from none to more than the way around the world, small and large alike. */
+/** Metres, from zero to more than the earth's circumference, evenly over the orders of magnitude. */
 const metres = (random: SeededRandom) => oneIn(random, 40) ? 0 : 10 ** (random.below(8000) / 1000);
 
 async function fill(random: SeededRandom, clients: readonly TestClient[], count: number): Promise<[number, number]> {
@@ -344,10 +344,10 @@ for (const [limit, encoding] of [["128", "packed"], ["0", "large"]]) {
   }
 }
 
-/** Sends one search to both: sorted by distance, unsorted, and stored. */
+/** Sends one search to both servers: sorted by distance, unsorted, and stored. */
 async function sameSearch(random: SeededRandom, pair: Pair, place: readonly number[]): Promise<void> {
   const unit = pick(random, ["m", "km", "ft", "mi"]);
-  // Redis misses members of boxes that are high in the north or south, and at the edges of the map.
+  // Redis misses members of boxes far in the north or south, and at the edges of the map.
   const length = () => 10 ** (random.below(6000) / 1000) / (unit === "km" ? 1000 : unit === "mi" ? 1609 : 1);
   const from = oneIn(random, 3) ? ["FROMMEMBER", `m${random.below(500)}`] : ["FROMLONLAT", ...place];
   const by = oneIn(random, 2) ? ["BYRADIUS", length(), unit] : ["BYBOX", length(), length(), unit];
@@ -362,7 +362,7 @@ async function sameSearch(random: SeededRandom, pair: Pair, place: readonly numb
   await pair.same("ZRANGE", "d", 0, -1, "WITHSCORES");
   await pair.same("GEOSEARCHSTORE", "d", "g", ...options, "STOREDIST");
   await pair.same("ZRANGE", "d", 0, -1);
-  // The last bit of an arc sine may be another one than that of the C library.
+  // The last bit of an arc sine may differ from that of the C library.
   const scores = async (client: TestClient) =>
     words(await client.run("ZRANGE d 0 -1 WITHSCORES")).filter((_, i) => i % 2 === 1).map(Number);
   const [ours, theirs] = await Promise.all([scores(pair.memdb), scores(pair.redis)]);

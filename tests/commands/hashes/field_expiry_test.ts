@@ -1,4 +1,4 @@
-/** Deadlines of hash fields over the wire: with the clock held, and against Redis. */
+/** Deadlines of hash fields over the wire: with a held clock, and compared with Redis. */
 import { assertEquals } from "@std/assert";
 import { hashExpiryCommands } from "../../../src/commands/hashes/field_expiry.ts";
 import type { SeededRandom } from "../../../src/core/random.ts";
@@ -48,7 +48,7 @@ inBothEncodings("expired fields beyond what a command clears away stay unseen", 
   assertEquals(await client.run("HKEYS h"), "*1\r\n$2\r\nf0\r\n");
   assertEquals(await client.run("HEXISTS h f2000"), ":0\r\n");
   assertEquals(decode(await client.run("HSCAN h 0 COUNT 10000")), ["0", ["f0", "1"]]);
-  // Set again: neither counted twice nor expired with the others.
+  // A deadline set again neither counts twice nor expires with the others.
   assertEquals(await client.run("HSET h f2000 2"), ":1\r\n");
   assertEquals(await client.run("HDEL h f0"), ":1\r\n");
   assertEquals(await client.run("HGETALL h"), "*2\r\n$5\r\nf2000\r\n$1\r\n2\r\n");
@@ -126,7 +126,7 @@ inBothEncodings("deadlines of fields go with the hash, wherever it goes", async 
   await client.run("FLUSHALL");
 });
 
-Deno.test("relative times are logged as what they meant, and the past as a deletion", () =>
+Deno.test("relative times are logged as absolute ones, and past times as a deletion", () =>
   withServer(async (client, { server }) => {
     const logged = recordEffects(server.engine);
     for (
@@ -217,7 +217,7 @@ differential("every error and every missing field is answered as Redis answers i
     await renew();
     for (const fields of fieldParts) {
       for (const command of ["HTTL", "HPTTL", "HEXPIRETIME", "HPEXPIRETIME", "HPERSIST", "HGETDEL", "HGETEX"]) {
-        // How long is left depends on the clock.
+        // The time left depends on the clock.
         if (/TTL/.test(command) && fields.includes("b")) continue;
         await pair.sameLines(`${command} ${key} ${fields}`);
       }
@@ -296,7 +296,7 @@ Deno.test("HGETEX with a time and no fields is an error", () =>
 function randomCommand(random: SeededRandom): Argument[] {
   const key = () => pick(random, ["a", "a", "b"]);
   const fields = () => Array.from({ length: 1 + random.below(3) }, () => `f${random.below(14)}`);
-  // Far ahead or long past: the clocks of the two servers differ.
+  // Far ahead or long past, because the clocks of the two servers differ.
   const at = () => random.below(8) === 0 ? 1 + random.below(1000) : 3_000_000_000_000 + random.below(12) * 1000;
   const listed = () => {
     const names = fields();
@@ -345,7 +345,7 @@ function randomCommand(random: SeededRandom): Argument[] {
   }
 }
 
-/** Compares all of both hashes: in order while they are packed. */
+/** Compares both hashes completely: in order while they are packed. */
 async function sameHashes(pair: Pair): Promise<void> {
   for (const key of ["a", "b"]) {
     const encoding = await pair.same("OBJECT", "ENCODING", key);

@@ -1,4 +1,4 @@
-/** The hash commands over the wire, by themselves and against Redis. */
+/** The hash commands over the wire, on MemDB alone and compared with Redis. */
 import { assert, assertEquals } from "@std/assert";
 import { hashCommands } from "../../../src/commands/hashes/hashes.ts";
 import type { SeededRandom } from "../../../src/core/random.ts";
@@ -34,7 +34,7 @@ Deno.test("values of any length are kept in every encoding", () =>
     assertEquals(await client.run("DEL h c"), ":2\r\n");
   }));
 
-Deno.test("what is logged is the request, but the sum of HINCRBYFLOAT; what changed nothing is not logged", () =>
+Deno.test("the log contains the request, the sum for HINCRBYFLOAT, and no command without a change", () =>
   withServer(async (client, { server }) => {
     const logged = recordEffects(server.engine);
     for (
@@ -105,7 +105,8 @@ for (const fields of [20, 3000]) {
       const pairs = pairsOf(await client.run(`HRANDFIELD h -${fields} WITHVALUES`));
       assertEquals(pairs.length, fields);
       for (const pair of pairs) assert(/^f(\d+)=\1$/.test(pair));
-      // Chi-square over 20 groups of fields: beyond 60 at 19 degrees of freedom has odds of one in 250,000.
+      // Chi-square over 20 groups of fields: a value above 60 at 19 degrees of freedom has a probability of 1 in
+      // 250,000.
       for (const draw of ["HRANDFIELD h -4000", "HRANDFIELD h 5"]) {
         const counts = new Array(20).fill(0);
         let drawn = 0;
@@ -132,7 +133,7 @@ Deno.test("HSCAN meets every field that stays, while others come and go", () =>
         const [next, items] = decode(await client.run(`HSCAN h ${cursor} COUNT 20 NOVALUES`)) as [string, string[]];
         for (const item of items) met.add(item);
         cursor = next;
-        // Grows, then shrinks.
+        // The hash grows, then shrinks.
         const batch = Array.from({ length: 400 }, (_, i) => `extra${extra + i}`);
         if (step < 8) await client.command("HSET", "h", ...batch.flatMap((name) => [name, "y"]));
         else await client.command("HDEL", "h", ...batch.map((_, i) => `extra${random.below(4000) + i}`));
@@ -256,7 +257,7 @@ for (const [entries, value] of [[512, 64], [3, 5], [0, 0]]) {
       await encoding("a");
       for (let i = 0; i < count; i++) await pair.same("HSETNX", "b", i, "v");
       await encoding("b");
-      // The same field again and again counts as many.
+      // A field that occurs several times counts each time.
       await pair.same("HSET", "c", ...Array.from({ length: count }, () => ["f", "v"]).flat());
       await encoding("c");
       await pair.same("HINCRBY", "a", "one more", 1);
@@ -336,7 +337,7 @@ function randomCommand(random: SeededRandom): Argument[] {
   }
 }
 
-/** Compares all of both hashes: in order while they are packed. */
+/** Compares both hashes completely: in order while they are packed. */
 export async function sameHashes(pair: Pair): Promise<void> {
   for (const key of ["a", "b"]) {
     const encoding = await pair.same("OBJECT", "ENCODING", key);

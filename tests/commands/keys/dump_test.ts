@@ -1,6 +1,6 @@
 /**
- * DUMP and RESTORE, alone and against Redis: each server restores what the other dumped, and where nothing is compressed
- * both dump the same bytes.
+ * DUMP and RESTORE, on MemDB alone and compared with Redis: each server restores the other's payloads, and without
+ * compression both payloads are equal byte for byte.
  */
 import { assert, assertEquals } from "@std/assert";
 import { latin1 } from "../../../src/core/bytes.ts";
@@ -29,7 +29,7 @@ function bytesOf(text: string): Uint8Array {
 
 const COUNTS = [1, 2, 5, 60, 600];
 
-/** Commands that make a key with a random value. */
+/** Commands that create a key with a random value. */
 const MAKERS: Record<string, (key: string, random: SeededRandom) => Argument[]> = {
   string: (key, random) => ["SET", key, bytesOf(element(random))],
   list: (key, random) => [
@@ -49,7 +49,7 @@ const MAKERS: Record<string, (key: string, random: SeededRandom) => Argument[]> 
   hash: (key, random) => ["HSET", key, ...members(random, false).flatMap((field) => [field, bytesOf(element(random))])],
 };
 
-/** Commands that show a whole value in one order. */
+/** Commands that return a whole value in a fixed order. */
 const READERS: Record<string, Argument[]> = {
   string: ["GET"],
   list: ["LRANGE", "0", "-1"],
@@ -58,7 +58,7 @@ const READERS: Record<string, Argument[]> = {
 
 const SHORT = ["a", "7", "-12", "70000", "x".repeat(64), "0x1"];
 
-/** Makes a set or hash that has some encoding of its kind, more often than chance would. */
+/** Creates a set or hash in each of its encodings more often than random commands would. */
 function members(random: SeededRandom, integers: boolean): Uint8Array[] {
   const large = oneIn(random, 4);
   return Array.from({ length: pick(random, COUNTS) }, () => {
@@ -69,7 +69,7 @@ function members(random: SeededRandom, integers: boolean): Uint8Array[] {
   });
 }
 
-/** Compares sets and hashes, whose order is free. */
+/** Compares sets and hashes, whose order is arbitrary. */
 async function sameElements(pair: Pair, kind: string): Promise<void> {
   const read = (client: TestClient, key: string) =>
     client.command(kind === "set" ? "SMEMBERS" : "HGETALL", key).then((reply) =>
@@ -202,7 +202,7 @@ Deno.test("RESTORE logs the deadline, and a deletion where the value has expired
       await client.command("RESTORE", "k", deadline, payload, "ABSTTL", "REPLACE");
       assertEquals(await client.command("PEXPIRETIME", "k"), `:${deadline}\r\n`);
     }
-    // As in Redis the sum of the time and now wraps around, which is the past.
+    // As in Redis the sum of the time and now overflows to a time in the past.
     assertEquals(await client.command("RESTORE", "k", "9223372036854775807", payload, "REPLACE"), "+OK\r\n");
     assertEquals(await client.command("EXISTS", "k"), ":0\r\n");
   }));

@@ -1,4 +1,4 @@
-/** The commands on deadlines over the wire: with a clock that stands still, and the same commands to Redis. */
+/** The commands on deadlines over the wire: with a held clock, and compared with Redis. */
 import { assertEquals } from "@std/assert";
 import { ExpiryMode } from "../../../src/store/keyspace.ts";
 import { recordEffects, recordEvents } from "../../helpers/effects.ts";
@@ -173,7 +173,7 @@ Deno.test("deadlines are announced by Redis's names", () =>
     assertEquals(events, ["0: g expire a", "0: g persist a", "0: g del a", "0: g expire b", "0: x expired b"]);
   }, PASSIVE));
 
-Deno.test("while a file loads, a deadline in the past is kept: the file says itself what was deleted", () =>
+Deno.test("while a file loads, a deadline in the past is kept, because the file contains the deletions", () =>
   withServer(async (client, { server }) => {
     await client.run("MSET a 1 b 2");
     const release = server.engine.holdExpiry(ExpiryMode.KEEP);
@@ -190,7 +190,7 @@ differential("wrong arguments and the ends of the range get Redis's answers", as
   const near = ["9223370000000000", "-9223372036854775", "-1", "0", "1000000"];
   for (const name of ["EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT"]) {
     for (const number of [...numbers, ...far, ...near]) {
-      // One millisecond may pass in Redis before the next command, and does not here.
+      // In Redis one millisecond may pass before the next command; here the clock is held.
       if (name === "PEXPIRE" && number === "1") continue;
       await pair.same("SET", "a", "1");
       await pair.same(name, "a", number);

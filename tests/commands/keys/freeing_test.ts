@@ -1,4 +1,4 @@
-/** Whatever makes a large collection go leaves it to the slices between turns. */
+/** Every command that removes a large collection leaves its memory to the slices between turns. */
 import { assert, assertEquals } from "@std/assert";
 import { Call } from "../../../src/dispatch/call.ts";
 import { Executor } from "../../../src/dispatch/executor.ts";
@@ -11,11 +11,14 @@ import { Request } from "../../../src/resp/request.ts";
 import { createEngine } from "../../helpers/engine.ts";
 
 const ELEMENTS = 24_000, ADDED_AT_ONCE = 1000;
-/** Blocks that may be freed at once: 512 of a value's, and the records of a segment of its dictionary. */
+/**
+ * Maximum number of blocks that may be freed at once: 512 of a value's, and the records of a segment of its
+ * dictionary.
+ */
 const AT_ONCE_MAX = 1500;
 const VALUE = "v".repeat(300);
 
-/** The command that adds elements, and the words of the i-th. The list has many nodes. */
+/** The command that adds elements, and the words of the i-th element. The list has many nodes. */
 const ADD: Readonly<Record<string, (i: number) => [command: string, ...words: string[]]>> = {
   hash: (i) => ["HSET", `field:${i}`, "v"],
   set: (i) => ["SADD", `member:${i}`],
@@ -25,7 +28,7 @@ const ADD: Readonly<Record<string, (i: number) => [command: string, ...words: st
 };
 const EVERY = Object.keys(ADD), SETS = ["set", "integers"];
 
-/** Commands that end the key `key`; `other` and `none` are a string and nothing. */
+/** Commands that remove the key `key`; `other` is a string and `none` is missing. */
 const WAYS: readonly (readonly [command: string, types: readonly string[]])[] = [
   ["DEL key", EVERY],
   ["UNLINK key", EVERY],
@@ -89,7 +92,7 @@ Deno.test("FLUSHALL frees the index of keys with a deadline in slices", () => {
   }
   executor.execute(call, Request.of([fromLatin1("FLUSHALL")]));
   const { store } = engine;
-  // Keys and their index.
+  // The keys and their index.
   assertEquals(store.garbageCount, 2);
   while (store.garbagePending) store.reclaim(1000);
   store.check();

@@ -1,4 +1,4 @@
-/** The commands on keys over the wire: by themselves, and the same commands to Redis. */
+/** The commands on keys over the wire: on MemDB alone, and compared with Redis. */
 import { decode } from "../../helpers/decode.ts";
 import { assertEquals } from "@std/assert";
 import type { TestClient } from "../../helpers/client.ts";
@@ -14,7 +14,7 @@ function bulks(reply: string): string[] {
   return [...reply.matchAll(/\$\d+\r\n([^\r]*)\r\n/g)].map((match) => match[1]);
 }
 
-/** One whole walk by SCAN; `between` runs after each call. */
+/** One complete iteration by SCAN; `between` runs after each call. */
 async function scanAll(client: TestClient, options: string, between = () => Promise.resolve()): Promise<string[]> {
   const found: string[] = [];
   let cursor = "0";
@@ -162,7 +162,7 @@ Deno.test("renaming, copying and moving carry the deadline along", () =>
     assertEquals(await client.run("PTTL c"), ":-1\r\n");
   }));
 
-Deno.test("what changes keys is logged as it came, what changes nothing is not", () =>
+Deno.test("commands that change keys are logged as received, others are not", () =>
   withServer(async (client, { clock, server }) => {
     await client.run("MSET a 1 b 2 c 3 d 4");
     await client.run("SET old 1 PX 10");

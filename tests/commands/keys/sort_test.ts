@@ -1,4 +1,4 @@
-/** SORT and SORT_RO over the wire: by themselves, and the same commands to Redis. */
+/** SORT and SORT_RO over the wire: on MemDB alone, and compared with Redis. */
 import { assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../../src/core/random.ts";
 import { Request } from "../../../src/resp/request.ts";
@@ -120,7 +120,7 @@ differential("texts are ordered up to a NUL where they are replied, whole where 
   for (const by of [[], ["BY", "#"], ["BY", "w_*"]]) {
     for (const order of ["ASC", "DESC"]) {
       await pair.same("SORT", "l", ...by, "ALPHA", order);
-      // Redis leaves open how equal weights are stored.
+      // Redis does not define the stored order of equal weights.
       if (by[1] === "w_*") continue;
       await pair.same("SORT", "l", ...by, "ALPHA", order, "STORE", "d");
       await pair.same("LRANGE", "d", "0", "-1");
@@ -191,7 +191,7 @@ function randomSort(random: SeededRandom): (string | number)[] {
   const alpha = random.below(2) === 0;
   if (alpha) options.push(["ALPHA"]);
   if (random.below(2) === 0) options.push([pick(random, ["ASC", "DESC"])]);
-  // Redis leaves open in what order equal words stand, but not equal numbers.
+  // Redis does not define the order of equal words, but defines that of equal numbers.
   if (random.below(2) === 0) options.push(["BY", pick(random, alpha ? ["nosort"] : ["nosort", "w_*", "*", "none_*"])]);
   if (random.below(2) === 0) options.push(["LIMIT", random.below(12) - 2, random.below(12) - 2]);
   if (random.below(3) === 0) options.push(["GET", pick(random, ["#", "w_*", "none_*", "constant"])]);

@@ -1,4 +1,4 @@
-/** The list commands over the wire: by themselves, and the same commands to Redis. */
+/** The list commands over the wire: on MemDB alone, and compared with Redis. */
 import { assert, assertEquals } from "@std/assert";
 import { fromLatin1, latin1 } from "../../../src/core/bytes.ts";
 import type { SeededRandom } from "../../../src/core/random.ts";
@@ -40,7 +40,7 @@ Deno.test("an element moves between lists, and round within one", () =>
     assertEquals(await client.run("LMOVE b a LEFT LEFT"), `$100000\r\n${large}\r\n`);
   }));
 
-Deno.test("LMPOP is logged as the pop that it was, and what changed nothing is not logged", () =>
+Deno.test("LMPOP is logged as the resulting pop, and commands without a change are not logged", () =>
   withServer(async (client, { server }) => {
     const logged: string[] = [];
     server.engine.effects.listen({
@@ -256,7 +256,7 @@ function randomCommand(random: SeededRandom, growing: boolean): (string | number
   }
 }
 
-/** The list of a key, taken up; undefined if there is none. */
+/** The opened list of a key; undefined if it is missing. */
 function openList(server: TestServer, key: string): List | undefined {
   const { store } = server.server.engine;
   const [db] = store.databases;
@@ -288,7 +288,7 @@ for (const limit of ["-2", "-1", "3", "40"]) {
 differential("the image of a block is the listpack that Redis dumps", async (pair, server) => {
   await property(1, async (random) => {
     await pair.same("FLUSHALL");
-    // Redis dumps an element that fills a node alone as it is; the others are at most 300 bytes long.
+    // Redis dumps an element that fills a node alone without compression; the others are at most 300 bytes long.
     for (let i = 0; i < 60; i++) await pair.same("RPUSH", "a", randomElement(random).slice(0, 300));
     const list = openList(server, "a")!;
     const dump = await pair.redis.command("DUMP", "a");

@@ -1,4 +1,4 @@
-/** COMMAND: every command described as Redis describes it. */
+/** COMMAND: every command is described as in Redis. */
 import { assert, assertEquals } from "@std/assert";
 import { commandTable } from "../../../src/commands/table.ts";
 import type { TestClient } from "../../helpers/client.ts";
@@ -8,7 +8,7 @@ import { withServer } from "../../helpers/server.ts";
 
 type Fields = { [name: string]: Value };
 
-/** What COMMAND INFO says, without the words of notes, and of subcommands only that there are some. */
+/** The reply of COMMAND INFO without the text of notes; of subcommands only whether there are any. */
 function comparableInfo(info: Value): Value {
   if (!Array.isArray(info)) return info;
   const keys = (info[8] as Fields[]).map(({ notes: _, ...key }) => key);
@@ -18,7 +18,7 @@ function comparableInfo(info: Value): Value {
 /** Options of commands that MemDB does not have yet: those of SET. */
 const MISSING_TOKENS: readonly unknown[] = ["IFEQ", "IFNE", "IFDEQ", "IFDNE"];
 
-/** The argument tree without names, which our notation has not, and without history. */
+/** The argument tree without history, and without names, which our notation does not have. */
 function comparableTree(tree: Value | undefined): Value {
   return ((tree ?? []) as Fields[]).filter(({ token }) => !MISSING_TOKENS.includes(token)).map((argument) => {
     const { type, token, display_text, key_spec_index, flags, arguments: members } = argument;

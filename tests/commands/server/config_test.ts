@@ -50,14 +50,14 @@ Deno.test("CONFIG SET takes text in UTF-8, and says so in errors", () =>
     );
   }));
 
-Deno.test("CONFIG RESETSTAT forgets what INFO counts", () =>
+Deno.test("CONFIG RESETSTAT resets the counters of INFO", () =>
   withServer(async (client, { server }) => {
     await client.run("CONFIG GET timeout");
     assertEquals(await client.run("CONFIG RESETSTAT"), "+OK\r\n");
     assertEquals(server.executor.table.named("config|get")!.stats.calls, 0);
   }));
 
-Deno.test("CONFIG RESETSTAT forgets what expired, keys as well as fields of hashes", () =>
+Deno.test("CONFIG RESETSTAT resets the counters of expired keys and hash fields", () =>
   withServer(async (client, { clock }) => {
     await client.run("SET key value PX 1");
     await client.run("HSET hash short 1 long 2");
@@ -113,7 +113,7 @@ Deno.test("CONFIG SET hz changes how often the work in the background runs", () 
     assertEquals(periods, [2]);
   }));
 
-Deno.test("CONFIG REWRITE writes what is in force, and needs a file", () =>
+Deno.test("CONFIG REWRITE writes the current settings, and needs a file", () =>
   withServer(async (client, { server }) => {
     assertEquals(await client.run("CONFIG REWRITE"), "-ERR The server is running without a config file\r\n");
     const folder = await Deno.makeTempDir();
@@ -179,7 +179,8 @@ redisTest(
           ]
         ) await same(...line.split(" "));
 
-        // Values that every kind of setting must refuse or show in the same way; what MemDB alone refuses is left out.
+        // Values that every kind of setting must refuse or print in the same way; values that only MemDB refuses are
+        // left out.
         const values = [
           ..."zzz|-1|0|1|5|99999999999999|-99999999999999|9223372036854775807|18446744073709551617|007|+5| 5|1.5".split(
             "|",
@@ -187,7 +188,7 @@ redisTest(
           ..."1k|1KB|2mb|mb|1t|3%|YES|No|true|AKEm|nK|normal 1 2 3|slave 1kb 1 1|50 99.5|C|always|x y".split("|"),
           "",
         ];
-        // Left out: what would cut off the test itself, and what depends on how Redis was built.
+        // Left out: settings that would cut off the test itself, and settings that depend on the build of Redis.
         const dangerous =
           /^(port|bind|requirepass|maxmemory|maxmemory-clients|activedefrag|tls-port|tls-cluster|tls-replication|maxclients|timeout|appendonly|client-output-buffer-limit)$/;
         // Redis 8.6 lists two policies more, of the least recently modified keys, which do not exist here.

@@ -1,4 +1,4 @@
-/** The commands on whole databases over the wire: by themselves, and the same commands to Redis. */
+/** The commands on whole databases over the wire: on MemDB alone, and compared with Redis. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { recordEffects } from "../../helpers/effects.ts";
 import { differential } from "../../helpers/redis.ts";
@@ -20,7 +20,7 @@ Deno.test("FLUSHDB empties one database, FLUSHALL all", () =>
     assertEquals(await client.run("TTL a"), ":-1\r\n");
   }));
 
-Deno.test("what a flushed database held is freed in slices", () =>
+Deno.test("the memory of a flushed database is freed in slices", () =>
   withServer(async (client, { server }) => {
     const { store } = server.engine;
     for (let i = 0; i < 30_000; i += 1000) {

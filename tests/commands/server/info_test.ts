@@ -1,4 +1,4 @@
-/** INFO: its sections and the fields that tools read. */
+/** INFO: its sections, and the fields that tools read. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { MEMDB_VERSION, REDIS_VERSION } from "../../../src/core/version.ts";
 import { humanBytes } from "../../../src/commands/server/info_stats.ts";
@@ -21,8 +21,8 @@ async function info(client: TestClient, ...sections: string[]): Promise<Record<s
 }
 
 /**
- * Fields that Redis has and MemDB leaves out, because they speak of what it does not have or cannot count: Redis's C
- * library, compiler, event loop, reply buffers and threads.
+ * Fields of Redis that MemDB leaves out, because they describe parts that it does not have or cannot measure: Redis's
+ * C library, compiler, event loop, reply buffers and threads.
  */
 const LEFT_OUT = new Set([
   "atomicvar_api",
@@ -68,7 +68,7 @@ redisTest("the fields of a file that is appended to are Redis's", () =>
     });
   }));
 
-Deno.test("INFO tells what clients look for", () =>
+Deno.test("INFO has the fields that clients read", () =>
   withServer(async (client, server) => {
     await client.run("SELECT 2");
     await client.run("SET a b");
@@ -155,7 +155,7 @@ Deno.test("bytes are shown to people as Redis shows them", () => {
   ]);
 });
 
-Deno.test("what the expiry cycle removes counts as active, and what a command finds does not", () =>
+Deno.test("keys removed by the expiry cycle count as active, and those found by a command do not", () =>
   withServer(async (client, { clock, server: { engine } }) => {
     const counts = async () => {
       const { Stats } = await info(client, "stats");
@@ -207,7 +207,7 @@ Deno.test("the peak of memory has a time", () =>
     assertEquals(Memory.used_memory_peak_time, String(TEST_START_MS / 1000 + 5));
   }));
 
-Deno.test("CLIENT INFO tells what a client has sent, received and run", () =>
+Deno.test("CLIENT INFO counts the bytes sent and received and the commands of a client", () =>
   withServer(async (client) => {
     await client.run("PING");
     await client.run("NOTHING");

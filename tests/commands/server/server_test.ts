@@ -136,7 +136,7 @@ redisTest("MEMORY STATS has the fields of Redis", () =>
     });
   }));
 
-Deno.test("MEMORY STATS accounts for what is used", () =>
+Deno.test("MEMORY STATS accounts for the used memory", () =>
   withServer(async (client) => {
     await client.run("HELLO 3");
     await client.command("SET", "a", "x".repeat(50_000));

@@ -1,5 +1,5 @@
 /**
- * SAVE, BGSAVE and LASTSAVE: what is in the file, whatever happens while it is written.
+ * SAVE, BGSAVE and LASTSAVE: the contents of the file, whatever is written meanwhile.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Engine } from "../../../src/engine/engine.ts";
@@ -18,7 +18,7 @@ import { pick, property } from "../../helpers/property.ts";
 import { TEST_START_MS, TestServer } from "../../helpers/server.ts";
 import { concatBytes } from "../../helpers/wire.ts";
 
-/** Runs `body` with a server that keeps its snapshots in a folder of its own. */
+/** Runs `body` with a server that keeps its snapshots in a separate folder. */
 async function withFolder(
   body: (client: TestClient, server: TestServer, folder: string) => Promise<void>,
   settings: Record<string, string> = {},
@@ -34,7 +34,7 @@ async function withFolder(
   }
 }
 
-/** What is in an RDB file. */
+/** The contents of an RDB file. */
 function loadFile(path: string, nowMs = TEST_START_MS): Store {
   const store = createStore(new Settings(), new SeededRandom(1));
   store.setTime(nowMs);
@@ -43,7 +43,7 @@ function loadFile(path: string, nowMs = TEST_START_MS): Store {
   return store;
 }
 
-/** All that a store holds, in one text. */
+/** The contents of a store as one text. */
 function contentsOf(store: Store): string {
   const output = new RdbOutput({ compression: false, checksum: false });
   const writer = new RdbFileWriter(store, output, { redisVersion: "", preamble: false, clocks: "none" });
@@ -51,7 +51,7 @@ function contentsOf(store: Store): string {
   let last: Keyspace | undefined;
   for (const db of store.databases) {
     store.dict.each(db.keys, (ref) => {
-      // The first one is written twice, because its database is selected before it.
+      // The first key takes two writes, because its database is selected before it.
       if (db !== last) writer.key(last = db, ref);
       output.taken();
       writer.key(db, ref);
@@ -104,7 +104,7 @@ Deno.test("SAVE into a folder that is gone fails and says so in the log", () =>
     assertEquals(await infoField(client, "rdb_last_bgsave_status"), "ok");
   }));
 
-/** One write of any kind to keys with a number below 6000, in this database or another. */
+/** One write of a random kind to keys with a number below 6000, in this database or another. */
 function randomWrite(random: SeededRandom): string {
   const key = () => `key:${random.below(6000)}`;
   switch (random.below(14)) {
@@ -154,7 +154,7 @@ Deno.test("BGSAVE has the data of the moment when it was asked for, whatever is 
       const expected = contentsOf(engine.store);
       assertEquals(await client.run("BGSAVE"), "+Background saving started\r\n");
       let writes = 0;
-      // Several at a time: how many turns of the event loop a snapshot takes, and a reply, depends on the machine.
+      // Several at a time, because the number of turns that a snapshot and a reply take depends on the machine.
       for (; engine.snapshots.cancel !== undefined; writes += WRITES_AT_ONCE) {
         if (writes === 0) {
           assertEquals(await client.run("BGSAVE SCHEDULE"), "-ERR Background save already in progress\r\n");

@@ -1,15 +1,15 @@
-/** Intersections, unions and differences of sets of every size, against JavaScript's sets. */
+/** Intersections, unions and differences of sets of every size, compared with JavaScript's sets. */
 import { assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../../src/core/random.ts";
 import type { TestClient } from "../../helpers/client.ts";
 import { pick, property } from "../../helpers/property.ts";
 import { withServer } from "../../helpers/server.ts";
 
-/** Packed, of integers, a small table, and tables whose members are looked for together. */
+/** Sizes: packed, of integers, a small table, and tables whose members are prefetched together. */
 const SIZES = [5, 100, 400, 6000, 12000];
 const WORDS_PER_COMMAND = 1000;
 
-/** Members of which many are in other sets too, all of them integers if so wanted; some too long for a page. */
+/** Random members, many of them also in other sets; integers only on request; some too long for a page. */
 function members(random: SeededRandom, size: number, integers: boolean): Set<string> {
   const made = new Set<string>();
   const long = "x".repeat(150);

@@ -1,4 +1,4 @@
-/** The set commands over the wire: by themselves, and the same commands to Redis. */
+/** The set commands over the wire: on MemDB alone, and compared with Redis. */
 import { assert, assertEquals } from "@std/assert";
 import { setAlgebraCommands } from "../../../src/commands/sets/algebra.ts";
 import { setCommands } from "../../../src/commands/sets/sets.ts";
@@ -14,19 +14,19 @@ function bulks(reply: string): string[] {
   return reply.split("\r\n").filter((_, i) => i > 0 && i % 2 === 0);
 }
 
-/** A reply with its members in order, header and all. */
+/** A reply with its members sorted, header included. */
 function ordered(reply: string): string {
   const [header, ...members] = reply.split(/(?=\$\d+\r\n)/);
   return [header, ...members.sort()].join("");
 }
 
-/** Sends one command to both servers and compares the replies but for the order of members. */
+/** Sends one command to both servers and compares the replies except for the order of members. */
 async function sameMembers(pair: Pair, ...args: Argument[]): Promise<void> {
   const [actual, expected] = await Promise.all([pair.memdb.command(...args), pair.redis.command(...args)]);
   assertEquals(ordered(actual), ordered(expected), args.join(" ").slice(0, 200));
 }
 
-/** Compares keys: type of encoding, length and members. */
+/** Compares keys: encoding, length and members. */
 async function sameSets(pair: Pair, ...keys: string[]): Promise<void> {
   for (const key of keys) {
     await pair.same("OBJECT", "ENCODING", key);
@@ -52,7 +52,7 @@ Deno.test("members are there once, and integers come in order", () =>
     assertEquals(await client.run("EXISTS s"), ":0\r\n");
   }));
 
-Deno.test("what was chosen at random is logged as what it was", () =>
+Deno.test("random choices are logged as their results", () =>
   withServer(async (client, { server }) => {
     const logged = recordEffects(server.engine);
     await client.run("SADD s a b c d e");
@@ -85,7 +85,7 @@ Deno.test("a large SPOP is logged in pieces that make one unit", () =>
     assertEquals(await client.run("SCARD s"), ":500\r\n");
   }));
 
-Deno.test("what changes nothing is not logged, and the rest is logged as it came", () =>
+Deno.test("commands without a change are not logged, and others are logged as received", () =>
   withServer(async (client, { server }) => {
     await client.run("SADD a 1 2 3");
     await client.run("SADD b 2 3 4");
@@ -157,7 +157,7 @@ Deno.test("SPOP and SRANDMEMBER choose every member alike", () =>
     }
   }));
 
-Deno.test("SSCAN meets what stays, while the set grows and shrinks", () =>
+Deno.test("SSCAN visits every member that stays, while the set grows and shrinks", () =>
   withServer(async (client) => {
     const staying = numbered(500, "s"), coming = numbered(5000, "c");
     await addMany(client, "s", staying);
@@ -268,7 +268,7 @@ function randomMember(random: SeededRandom, kind: number): string {
   return pick(random, [String(i * 70_000), String(-i), String(2 ** 40 + i)]);
 }
 
-/** One command whose outcome does not hang on chance. */
+/** One command whose result does not depend on chance. */
 function randomCommand(random: SeededRandom): Argument[] {
   const key = pick(random, KEYS), other = pick(random, KEYS), third = pick(random, KEYS);
   const kind = random.below(4);
@@ -344,7 +344,7 @@ differential("encodings change at the thresholds of Redis", async (pair) => {
       await pair.same("OBJECT", "ENCODING", "k");
     }
   }
-  // A table stays one when its members go, but a large SPOP packs what is left.
+  // A table stays a table when members are removed, but a large SPOP packs the rest.
   for (const key of ["s129:1", "i513:1"]) {
     await pair.same("SCARD", key);
     await pair.same("SREM", key, ...numbered(100), ...numbered(500, ""));
@@ -360,7 +360,7 @@ differential("encodings change at the thresholds of Redis", async (pair) => {
     await pair.same("SCARD", key);
     await pair.same("OBJECT", "ENCODING", key);
   }
-  // A stored result may be packed although its sources are not.
+  // A stored result may be packed although its sources are tables.
   await pair.same("SADD", "big", ...numbered(300), ...numbered(300, ""));
   await pair.same("SADD", "ints", ...numbered(600, ""));
   await pair.same("SADD", "some", ...numbered(250));

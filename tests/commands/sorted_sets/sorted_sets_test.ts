@@ -1,4 +1,4 @@
-/** The sorted set commands over the wire: by themselves, and the same commands to Redis. */
+/** The sorted set commands over the wire: on MemDB alone, and compared with Redis. */
 import { assertEquals } from "@std/assert";
 import { latin1 } from "../../../src/core/bytes.ts";
 import type { SeededRandom } from "../../../src/core/random.ts";
@@ -8,7 +8,7 @@ import { differential } from "../../helpers/redis.ts";
 import { recordEvents } from "../../helpers/effects.ts";
 import { withServer } from "../../helpers/server.ts";
 
-/** Members of a reply of bulk strings. */
+/** The members in a reply of bulk strings. */
 const words = (reply: string) => [...reply.matchAll(/\$\d+\r\n([^\r]*)\r\n/g)].map(([, word]) => word);
 
 Deno.test("elements come back in the order of their scores, then of their members", () =>
@@ -22,7 +22,7 @@ Deno.test("elements come back in the order of their scores, then of their member
     assertEquals(words(await client.run("ZPOPMAX z 2")), ["9", "10", "b", "2"]);
   }));
 
-Deno.test("what is logged is the outcome, and what changed nothing is not logged", () =>
+Deno.test("the log contains the result of a command, and no command without a change", () =>
   withServer(async (client, { server }) => {
     const logged: string[] = [];
     server.engine.effects.listen({
@@ -408,7 +408,7 @@ for (const [limit, encoding] of [["128", "packed"], ["0", "large"]]) {
       for (const { name } of sortedSetCommands) await pair.same(name);
       for (const key of ["none", "str", "one", "lex"]) {
         const random = /ZLEX|LEX|ZSCAN/;
-        // What ranges of members are where scores differ, and where a scan begins, depends on chance in Redis.
+        // In Redis, ranges by member over different scores, and the start of a scan, depend on chance.
         const skipped = (line: string) =>
           (key === "one" && random.test(line)) || (encoding === "large" && /ZSCAN \S+ 0/.test(line));
         await pair.sameLines(lines(key).split("\n").filter((line) => !skipped(line)).join("\n"));

@@ -1,4 +1,4 @@
-/** The string commands beside Redis: random ones, with arguments that provoke every error. */
+/** The string commands compared with Redis: random ones, with arguments that provoke every error. */
 import { assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../../src/core/random.ts";
 import type { Argument, TestClient } from "../../helpers/client.ts";
@@ -11,7 +11,7 @@ const EDGES = ["9223372036854775807", "-9223372036854775808", "92233720368547758
 const NO_INTEGERS = ["", "abc", "1.5", " 1", "1 ", "+1", "01", "-0", "0x10", "1e3", "-", "99999999999999999999"];
 const FLOATS = ["0.1", "-2.5", "3.0e3", "1e-5", "1e17", ".5", "-0", "0x1p-3", "1e40", "123456789.123456789"];
 const NO_FLOATS = ["nan", "inf", "-inf", "1e5000", "1e-5000", "", "1,5", "0x", "1e", "5 "];
-/** Far ahead of both servers' clocks, or long past, or wrong. */
+/** Far ahead of both servers' clocks, long past, or invalid. */
 const TIMES = ["EXAT 4102444800", "PXAT 4102444800123", "EX 5000", "PX 5000000"];
 const OTHER_TIMES = [
   "EXAT 1",
@@ -104,7 +104,7 @@ function command(random: SeededRandom): Argument[] {
   ])();
 }
 
-/** Whether a key has a deadline; how far it is depends on each server's clock. */
+/** Whether a key has a deadline; the time left depends on each server's clock. */
 async function ttlKind(client: TestClient, key: Argument): Promise<string> {
   const reply = await client.command("TTL", key);
   return reply.startsWith(":-") ? reply : "some";

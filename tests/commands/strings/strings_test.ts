@@ -1,4 +1,4 @@
-/** The string commands over the wire: replies, what is logged, what is announced. */
+/** The string commands over the wire: replies, logged commands, announced events. */
 import { assert, assertEquals } from "@std/assert";
 import { latin1, type TestClient } from "../../helpers/client.ts";
 import { recordEffects, recordEvents } from "../../helpers/effects.ts";
@@ -29,7 +29,7 @@ Deno.test("GET and SET keep any bytes, of any length, and reply null for what is
       assert(await client.command("GET", "k") === bulk(latin1(value)), `length ${length}`);
       assertEquals(await client.run("STRLEN k"), `:${length}\r\n`);
     }
-    // In a chunk of its own.
+    // Stored in a separate chunk.
     assertEquals(await client.run("SETRANGE k 9000000 x"), ":9000001\r\n");
     assertEquals(await client.run("GETRANGE k 8999999 -1"), bulk("\0x"));
   }));
@@ -48,7 +48,7 @@ Deno.test("SET replaces whatever a key held, and its deadline", () =>
     ]);
   }));
 
-Deno.test("SET takes its options in any order and case, and refuses what contradicts", () =>
+Deno.test("SET takes its options in any order and case, and refuses contradictions", () =>
   withServer(async (client) => {
     await script(client, [
       ["SET k v XX", NULL],
@@ -132,7 +132,7 @@ Deno.test("GETSET, GETDEL and GETEX return the old string", () =>
       ["PTTL k", ":-1\r\n"],
       ["GETEX k PXAT 1", bulk("3")],
       ["EXISTS k", ":0\r\n"],
-      // A missing key is answered before the time is looked at, but behind the syntax.
+      // A missing key is answered before the time is checked, but after the syntax.
       ["GETEX k EX 0", NULL],
       ["GETEX k EX x", NULL],
       ["GETEX k EX", SYNTAX],
@@ -296,7 +296,7 @@ Deno.test("APPEND and SETRANGE let strings grow, STRLEN and GETRANGE look at the
       ["GETRANGE l 0 1", WRONG_TYPE],
       ["SETRANGE l -1 x", "-ERR offset is out of range\r\n"],
     ]);
-    // Nothing to write is no change, but for APPEND.
+    // Writing zero bytes is no change, except for APPEND.
     assertEquals(await client.command("SETRANGE", "none", 5, ""), ":0\r\n");
     assertEquals(await client.command("SETRANGE", "l", 0, ""), WRONG_TYPE);
     assertEquals(await client.run("EXISTS none"), ":0\r\n");
@@ -326,7 +326,7 @@ Deno.test("no string grows beyond proto-max-bulk-len", () =>
     ]);
   }, { settings: { "proto-max-bulk-len": "1mb" } }));
 
-Deno.test("LCS finds what Redis finds, in all its forms", () =>
+Deno.test("LCS gives the same replies as Redis, with all options", () =>
   withServer(async (client) => {
     await client.run("MSET a ohmytext b mynewtext long 0");
     await client.command("SETRANGE", "long", 600_000, "x");
@@ -355,7 +355,7 @@ Deno.test("LCS finds what Redis finds, in all its forms", () =>
     assertEquals(await client.run("LCS a b IDX"), `%2\r\n${matches}`);
   }));
 
-Deno.test("the log gets outcomes: no relative time, no sum, nothing of what was only asked", () =>
+Deno.test("the log contains results: absolute times, no additions, no options that only affect the reply", () =>
   withServer(async (client, server) => {
     const at = (ms: number) => TEST_START_MS + ms;
     const steps: [string, string[]][] = [

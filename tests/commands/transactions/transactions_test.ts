@@ -1,4 +1,4 @@
-/** Transactions over the wire: by themselves, and the same commands to Redis. */
+/** Transactions over the wire: on MemDB alone, and compared with Redis. */
 import { assert, assertEquals } from "@std/assert";
 import { transactionCommands } from "../../../src/commands/transactions/transactions.ts";
 import { recordEffects } from "../../helpers/effects.ts";
@@ -96,7 +96,7 @@ differential("transactions reply as in Redis", async (pair) => {
   }
 });
 
-/** What another client does between WATCH a and EXEC, and whether that is a change of `a`. */
+/** Commands of another client between WATCH a and EXEC, and whether each counts as a change of `a`. */
 const CHANGES: readonly (readonly [string[], boolean])[] = [
   [["SET a 1"], true],
   [["SET b 1"], false],
@@ -166,7 +166,7 @@ Deno.test("a key that passes its deadline has changed, but not if it had passed 
   });
 });
 
-Deno.test("a transaction is logged as one unit, and only what changed something", async () => {
+Deno.test("a transaction is logged as one unit with the commands that changed data", async () => {
   await withServer(async (client, server) => {
     const logged = recordEffects(server.server.engine);
     for (const line of ["MULTI", "GET a", "SET a 1", "SELECT 1", "INCR b", "LPUSH b x", "EXEC"]) await client.run(line);

@@ -1,5 +1,6 @@
 /**
- * The dictionary against a Map: growth, shrinking, SCAN's guarantees, uniform choice, and nothing lost in the arena.
+ * The dictionary compared with a Map: growth, shrinking, SCAN's guarantees, uniform random choice, and no leaks in the
+ * arena.
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { InvariantError } from "../../../src/core/assert.ts";
@@ -12,7 +13,7 @@ import { oneIn, property } from "../../helpers/property.ts";
 
 const encoder = new TextEncoder();
 
-/** A dictionary of text keys, and the Map that it should be like. */
+/** A dictionary of text keys, and the Map that it must equal. */
 class Subject {
   readonly arena = new Arena();
   readonly dict = new Dict(this.arena);
@@ -42,7 +43,7 @@ class Subject {
     this.#keys.push(key);
   }
 
-  /** Removes a key that is there; by what find or by what locate found. */
+  /** Removes an existing key, located by `find` or by `locate`. */
   remove(key: string, byIdentity: boolean): void {
     const ref = this.model.get(key)!;
     if (byIdentity) assert(this.dict.locate(this.head, this.hash(key), ref));
@@ -58,7 +59,7 @@ class Subject {
     }
   }
 
-  /** Puts another record in the place of a key's. */
+  /** Replaces the record of a key by another one. */
   replace(key: string, byIdentity: boolean): void {
     const bytes = encoder.encode(key), old = this.model.get(key)!;
     const ref = createRecord(this.arena, 0, bytes, 0, bytes.length, 3);
@@ -92,7 +93,7 @@ class Subject {
     assertEquals(each.size, this.model.size);
   }
 
-  /** Removes everything and proves that nothing is left in the arena. */
+  /** Removes everything and checks that the arena is empty. */
   end(): void {
     for (const key of [...this.model.keys()]) this.remove(key, false);
     this.check();
@@ -152,7 +153,7 @@ Deno.test("a dictionary grows to 200 000 keys through splits and doublings, and 
       subject.remove(subject.anyKey(random), oneIn(random, 2));
       if (marks.has(subject.model.size)) {
         subject.check();
-        // A segment that nobody removes from keeps its size, so shrinking lags, but not by more than a segment's worth.
+        // A segment without removals keeps its size, so shrinking lags by at most one segment's worth.
         assert(subject.dict.slotCount(subject.head) <= Math.max(2048, subject.model.size * 6));
       }
     }
@@ -188,7 +189,7 @@ Deno.test("segments of different depths live side by side, split and merge", asy
     assert(subject.dict.slotCount(subject.head) < 1024 * 30);
     for (let i = 0; i < 20000; i++) subject.insert(`wide${i}`);
     subject.check();
-    // One side goes nearly empty while the other stays.
+    // One side becomes nearly empty while the other stays full.
     for (const key of [...subject.model.keys()]) {
       if (subject.hash(key) >= 0 && !oneIn(random, 50)) subject.remove(key, oneIn(random, 2));
     }
@@ -219,7 +220,7 @@ Deno.test("a scan of a dictionary at rest visits every record exactly once", () 
   }
 });
 
-Deno.test("a scan visits what is there from the first call to the last, through growth and shrinking", async () => {
+Deno.test("a scan visits every key that stays from the first call to the last, through growth and shrinking", async () => {
   await property(12, (random) => {
     const subject = new Subject();
     const stable = new Set<string>();
@@ -280,7 +281,7 @@ Deno.test("a scan's cursor survives every split and every merge back to the smal
   });
 });
 
-/** A cursor without the depth between its two parts: what grows with every call. */
+/** A cursor without the depth between its two parts: the part that grows with every call. */
 function position(cursor: number): number {
   return Math.floor(cursor / 2 ** 15) * 1024 + cursor % 1024;
 }
@@ -319,7 +320,7 @@ Deno.test("random chooses every record equally often, also where segments have d
     for (const size of [1, 2, 7, 13, 100, 870, 1000, 6000]) {
       const subject = new Subject();
       for (let i = 0; i < size; i++) subject.insert(`u${i}`);
-      // Few degrees of freedom have a long tail.
+      // With few degrees of freedom the distribution has a long tail.
       assert(deviation(subject, random, 40) < (size < 50 ? 9 : 6), `${size} records`);
     }
     const subject = new Subject();

@@ -1,4 +1,4 @@
-/** The integer set against a sorted array of bigints, and its bytes against the format. */
+/** The integer set compared with a sorted array of bigints, and its bytes compared with the format. */
 import { assert, assertEquals } from "@std/assert";
 import { fromLatin1, latin1 } from "../../../src/core/bytes.ts";
 import type { SeededRandom } from "../../../src/core/random.ts";

@@ -1,4 +1,4 @@
-/** The ordered index against a sorted array, and the sorting of many records. */
+/** The ordered index compared with a sorted array, and the sorting of many records. */
 import { assert, assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../../src/core/random.ts";
 import { compareBytes, fromLatin1, latin1 } from "../../../src/core/bytes.ts";
@@ -48,7 +48,7 @@ function assertSame(records: Records, ordered: Ordered, tree: IndexRef, model: r
   assertEquals(records.arena.check(), reached);
 }
 
-/** Walks through the scores between two bounds, both ways, against a filter of the model. */
+/** Walks through the scores between two bounds, in both directions, and compares with a filter of the model. */
 function assertWalks(
   records: Records,
   ordered: Ordered,
@@ -84,7 +84,7 @@ function assertWalks(
   }
 }
 
-Deno.test("the index does what a sorted array does, however it grows and shrinks", () =>
+Deno.test("the index behaves like a sorted array, while it grows and shrinks", () =>
   property(6, (random) => {
     const records = new Records();
     const ordered = new Ordered(records.arena);

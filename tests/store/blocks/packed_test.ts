@@ -1,4 +1,7 @@
-/** The packed block against an array of strings: every encoding, both directions, and the bytes of Redis's listpack. */
+/**
+ * The packed block compared with an array of strings: every encoding, both directions, and the bytes of Redis's
+ * listpack.
+ */
 import { assertEquals } from "@std/assert";
 import { fromLatin1, latin1 } from "../../../src/core/bytes.ts";
 import { Arena, type BodyRef } from "../../../src/store/memory/arena.ts";
@@ -144,7 +147,7 @@ Deno.test("find looks at every stride-th element and says how many it passed", (
   assertEquals(find("1", 3, 1), [0, 5]);
 });
 
-Deno.test("random writes leave what an array has, and no block behind", () => {
+Deno.test("after random writes the block equals an array, and no memory leaks", () => {
   return property(20, (random) => {
     const arena = new Arena();
     const packed = new Packed(arena);

@@ -1,4 +1,4 @@
-/** The page table against a Set of strings, and a Map, through growth and shrinking. */
+/** The page table compared with a Set of strings and with a Map, through growth and shrinking. */
 import { assert, assertEquals } from "@std/assert";
 import { fromLatin1, latin1, NO_BYTES } from "../../../src/core/bytes.ts";
 import { SeededRandom } from "../../../src/core/random.ts";
@@ -8,7 +8,7 @@ import { hashBytes } from "../../../src/core/hash_function.ts";
 import { PageTable } from "../../../src/store/blocks/page_table.ts";
 import { oneIn, pick, property } from "../../helpers/property.ts";
 
-/** Throws unless the table holds exactly the model, and the arena nothing but the table. */
+/** Throws unless the table holds exactly the model's members, and the arena only the table. */
 function checkAll(arena: Arena, tables: PageTable, table: BodyRef, model: Set<string>): void {
   const reached = new Set<number>();
   tables.check(table, reached);
@@ -39,14 +39,14 @@ function remove(tables: PageTable, table: BodyRef, member: string): boolean {
   return true;
 }
 
-/** Members of many lengths, around the limit of what lies in a page and far beyond it, and few enough to meet again. */
+/** Members of many lengths: near the limit for storage in a page and far beyond it; few enough that they repeat. */
 function randomMember(random: SeededRandom, range: number): string {
   const i = random.below(range);
   const length = [1, 5, 9, 20, 126, 127, 128, 129, 5000][i % 31 < 9 ? i % 31 : 2];
   return String(i).padEnd(length, "x");
 }
 
-Deno.test("a table holds what a set holds, while it grows and shrinks", () =>
+Deno.test("a table behaves like a set, while it grows and shrinks", () =>
   property(30, (random) => {
     const arena = new Arena(), tables = new PageTable(arena, false);
     const table = tables.create();
@@ -109,7 +109,8 @@ Deno.test("every member is as likely as every other, at any size of the table", 
     }
     let chiSquare = 0;
     for (const count of counts.values()) chiSquare += (count - 200) ** 2 / 200;
-    // Its mean is size - 1 and its variance twice that; five deviations and some are one in millions.
+    // Its mean is size - 1 and its variance twice that; a deviation beyond the limit has a probability of about one in
+    // millions.
     assert(chiSquare <= size - 1 + 6 * Math.sqrt(2 * size), `size ${size}: chi-square ${chiSquare}`);
   }
 });
@@ -208,19 +209,19 @@ Deno.test("members may come in the order of another table, or of a scan of it", 
   }
 });
 
-/** The value of the entry that was read last. */
+/** The value of the last entry read. */
 function valueOf(arena: Arena, tables: PageTable): string {
   const { valueChunk, valueStart, valueEnd } = tables.entry;
   return latin1(arena.u8[valueChunk], valueStart, valueEnd);
 }
 
-/** A table of pairs, and the Map that it must be. */
+/** A table of pairs, and the Map that it must equal. */
 class Pairs {
   readonly arena = new Arena();
   readonly tables = new PageTable(this.arena, true);
   readonly table = this.tables.create();
   readonly model = new Map<string, string>();
-  /** The keys whose entries were made records, whatever their length. */
+  /** The keys whose entries were converted to records, whatever their length. */
   readonly held = new Set<string>();
 
   find(key: string): boolean {
@@ -236,7 +237,7 @@ class Pairs {
     this.held.delete(key);
   }
 
-  /** Makes the entry of a key a record with a deadline, as hashes do. */
+  /** Converts the entry of a key to a record with a deadline, as hashes do. */
   hold(key: string, value: string): void {
     const bytes = fromLatin1(key), valueBytes = fromLatin1(value);
     const found = this.find(key), old = this.tables.entry.record;
@@ -276,7 +277,7 @@ class Pairs {
     assert(records >= this.held.size);
   }
 
-  /** `check`, and that the arena holds nothing else. */
+  /** `check`, and a check that the arena holds nothing else. */
   checkAll(): void {
     this.check();
     const reached = new Set<number>();
@@ -287,18 +288,18 @@ class Pairs {
 }
 
 let turn = 0;
-/** One and the other by turns. */
+/** Alternates between the two. */
 function oneOf(a: number, b: number): number {
   return turn++ % 2 === 0 ? a : b;
 }
 
-/** A value of one of many lengths, around the limit of what lies in a page and far beyond it. */
+/** A value of random length, near the limit for storage in a page or far beyond it. */
 function randomValue(random: SeededRandom): string {
   const length = pick(random, [0, 1, 8, 8, 8, 20, 50, 100 + random.below(30), 1000]);
   return String.fromCharCode(97 + random.below(26)).repeat(oneIn(random, 100) ? 70_000 : length);
 }
 
-Deno.test("a table of pairs holds what a Map holds, whatever lies in pages and whatever outside", () =>
+Deno.test("a table of pairs behaves like a Map, with values in pages and outside", () =>
   property(30, (random) => {
     const pairs = new Pairs();
     const range = pick(random, [1, 30, 1000]);
@@ -345,7 +346,7 @@ Deno.test("values that are overwritten by others of any length leave no room beh
     assert(pairs.tables.sizeBytes(pairs.table, 0) < bytes * 2.2);
   }));
 
-Deno.test("approaching changes nothing, whatever is there and whatever not", () => {
+Deno.test("prefetching changes nothing, for present and missing keys", () => {
   const random = new SeededRandom(3);
   const pairs = new Pairs();
   const hashes = new Int32Array(16);

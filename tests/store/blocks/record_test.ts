@@ -1,4 +1,4 @@
-/** Records with every legal combination of flags, at all edges of key and value length. */
+/** Records with every legal combination of flags, at all boundaries of key and value length. */
 import { assert, assertEquals } from "@std/assert";
 import { Arena, type BodyRef, CHUNK_SHIFT, GRANULE_MASK } from "../../../src/store/memory/arena.ts";
 import {
@@ -118,7 +118,7 @@ Deno.test("a record's deadline keeps all 64 bits, and far ones never pass", () =
     assert(hasPassed(arena, ref, ms));
     assert(!hasPassed(arena, ref, ms - 1));
   }
-  // The negatives of some are, as doubles, negative, infinite and not a number.
+  // The negatives of some, read as doubles, are negative, infinite or NaN.
   for (let bits = 53n; bits < 63n; bits++) {
     for (const ms of [2n ** bits, 2n ** bits + 1n, 2n ** (bits + 1n) - 1n, 2n ** 63n - 2n ** (bits - 1n)]) {
       setDeadline(arena, ref, ms);

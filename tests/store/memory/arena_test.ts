@@ -1,4 +1,4 @@
-/** The arena against a model: blocks keep what is written to them, never overlap, and all memory comes back. */
+/** The arena compared with a model: blocks keep their bytes, never overlap, and all memory is released. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { InvariantError } from "../../../src/core/assert.ts";
 import type { SeededRandom } from "../../../src/core/random.ts";
@@ -14,7 +14,7 @@ function bytesOf(arena: Arena, ref: number, length: number): Uint8Array {
   return arena.u8[ref >>> CHUNK_SHIFT].subarray(start, start + length);
 }
 
-/** Marks both ends and the middle of a block; enough to see another block that reaches into it. */
+/** Writes marks at both ends and in the middle of a block, which is enough to detect an overlapping block. */
 function mark(arena: Arena, ref: number, size: number, tag: number): void {
   const bytes = bytesOf(arena, ref, size);
   assertEquals(bytes.length, size, "a block reaches past its chunk");
@@ -38,7 +38,7 @@ function randomSize(random: SeededRandom): number {
   return oneIn(random, 4) ? pick(random, EDGES) : random.below(3 << 20);
 }
 
-Deno.test("a block of every size holds what is asked for, and all of them come back", () => {
+Deno.test("a block of every size holds the requested bytes, and all blocks are released", () => {
   const arena = new Arena();
   const sizes = [...EDGES];
   for (let size = 0; size <= 70000; size += size < 300 ? 1 : 61) sizes.push(size);
@@ -59,7 +59,7 @@ Deno.test("a block of every size holds what is asked for, and all of them come b
   assertEquals(arena.blockCount, 0);
 });
 
-/** Sizes around every edge where rounding changes, from 1 byte to 64 MiB. */
+/** Sizes around every boundary of rounding, from 1 byte to 64 MiB. */
 function* sizesToMost(): Iterable<number> {
   for (let size = 1; size <= 70000; size++) yield size;
   for (let size = 70001; size <= 64 << 20; size += 1 + (size >>> 9)) yield size;
@@ -95,7 +95,7 @@ Deno.test("blocks of one size lie in memory with at most 12 % beside them", () =
       const end = ((ref & GRANULE_MASK) << 3) + arena.sizeOf(ref);
       chunks.set(chunk, Math.max(chunks.get(chunk) ?? 0, end));
     }
-    // What no block has reached takes no memory. The first 64 KiB are never handed out.
+    // Memory that no block has reached is not allocated. The first 64 KiB are never handed out.
     const reached = [...chunks.values()].reduce((sum, end) => sum + end, 0) - 65536;
     assert(reached <= count * size * 1.12, `${count} blocks of ${size} bytes reach over ${reached} bytes`);
   }
@@ -118,7 +118,7 @@ Deno.test("a large block grows and shrinks where it is, as far as its chunk has 
   arena.free(behind);
   arena.free(moved);
   assertEquals(arena.check().size, 0);
-  // A block that ends with its chunk cannot grow, and one of a size class never does.
+  // A block at the end of its chunk cannot grow, and a block of a size class never does.
   const rest = [arena.alloc(8 << 20), arena.alloc((8 << 20) - 65536)];
   const last = arena.realloc(rest[1], 10, 8 << 20);
   assert(last !== rest[1]);

@@ -1,6 +1,6 @@
 /**
- * The hash against a Map, over all four encodings and every way between them, with the clock held, under several
- * limits.
+ * The hash compared with a Map, in all four encodings and every conversion between them, with the clock held, under
+ * several limits.
  */
 import { assert, assertEquals } from "@std/assert";
 import { fromLatin1, latin1 } from "../../../src/core/bytes.ts";
@@ -18,7 +18,7 @@ interface Field {
   deadline: number;
 }
 
-/** A store with one hash in it, and the Map that it must be. */
+/** A store with one hash, and the Map that it must equal. */
 class Subject {
   readonly store: Store;
   readonly hash: HashValue;
@@ -40,7 +40,7 @@ class Subject {
     return this.#ref !== 0;
   }
 
-  /** Runs a write on the hash as a command would: made when missing, deleted when empty. */
+  /** Runs a write on the hash as a command does: creates it if missing, deletes it if empty. */
   write(change: (hash: HashValue) => void): void {
     const { hash } = this;
     const db = this.store.databases[0];
@@ -57,7 +57,7 @@ class Subject {
     this.#ref = NONE;
   }
 
-  /** Runs what only reads. */
+  /** Runs a read. */
   read(look: (hash: HashValue) => void): void {
     const db = this.store.databases[0];
     this.hash.open(db.encodingOf(this.#ref), db.bodyOf(this.#ref));
@@ -100,7 +100,7 @@ class Subject {
     });
   }
 
-  /** Moves the clock; the model forgets at once what expired. */
+  /** Moves the clock; the model deletes expired fields at once. */
   advance(ms: number): void {
     this.nowMs += ms;
     this.store.setTime(this.nowMs);
@@ -148,7 +148,7 @@ class Subject {
     });
   }
 
-  /** A copy has the same fields and nothing in common with the original. */
+  /** A copy has the same fields and shares no memory with the original. */
   checkCopy(): void {
     if (!this.exists) return;
     const db = this.store.databases[0];
@@ -204,7 +204,7 @@ function randomText(random: SeededRandom, long: boolean): string {
       return "v".repeat(random.below(long ? 70 : 9));
     case 3:
       if (!long) return "m".repeat(8);
-      // Around the limit of what lies in a page.
+      // Near the limit for storage in a page.
       if (oneIn(random, 3)) return "p".repeat(115 + random.below(15));
       return oneIn(random, 10) ? "l".repeat(pick(random, [5000, 65_535, 65_536, 200_000])) : "m".repeat(100);
     default:
@@ -219,7 +219,7 @@ Deno.test("a hash behaves like a Map under all writes, in every encoding", () =>
     const grain = pick(random, [1, 1000]);
     const long = seed % 3 === 0, deadlines = !oneIn(random, 4);
     const name = () => long && oneIn(random, 30) ? "n".repeat(random.below(5000)) : `f${random.below(names)}`;
-    /** Mostly one that the hash has: in a small part of a large number of names hardly one would be met. */
+    /** Mostly an existing field: random names from a large range would hardly ever exist. */
     const known = () => oneIn(random, 4) || subject.model.size === 0 ? name() : pick(random, [...subject.model.keys()]);
     let growing = true;
     for (let i = 0; i < 1200; i++) {
@@ -229,7 +229,7 @@ Deno.test("a hash behaves like a Map under all writes, in every encoding", () =>
       else if (dice < 65) subject.remove(growing ? name() : known());
       else if (dice < 90 && deadlines) {
         const soon = subject.nowMs + 1 + random.below(oneIn(random, 5) ? 5 : 5000);
-        // Equal ones are frequent.
+        // Equal values are frequent.
         subject.setDeadline(known(), oneIn(random, 4) ? NEVER : Math.ceil(soon / grain) * grain);
       } else if (dice < 95) subject.expire(1 + random.below(8));
       else if (deadlines) subject.advance(random.below(oneIn(random, 10) ? 3000 : 50));
@@ -284,7 +284,7 @@ function largeHash(count: number): Subject {
 Deno.test("a scan meets every field that stays, while fields come, go, expire and change", () =>
   property(10, (random) => {
     const subject = largeHash(200);
-    // Those that stay may get a deadline and lose it, and long and short values.
+    // The remaining fields may get and lose deadlines, and get long and short values.
     const stay = [...subject.model.keys()].filter((_, i) => i % 2 === 1);
     for (const name of stay) subject.setDeadline(name, NEVER);
     const seen = new Set<string>();
@@ -319,7 +319,7 @@ Deno.test("every field is as likely as every other, with and without deadlines, 
   for (const [fields, advance] of [[60, 0], [60, 30], [3000, 0], [3000, 2990], [9000, 1e6]]) {
     const subject = largeHash(fields);
     subject.advance(advance);
-    // Where all but few are expired, no try meets one that is not.
+    // If nearly all fields are expired, random tries find no live one.
     if (advance === 1e6) {
       for (const name of [...subject.model.keys()].slice(3)) {
         subject.setDeadline(name, subject.nowMs + 1);

@@ -1,4 +1,7 @@
-/** The list against an array of strings, over both encodings, every way between them, and several node limits. */
+/**
+ * The list compared with an array of strings, in both encodings and every conversion between them, with several node
+ * limits.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { fromLatin1, latin1 } from "../../../src/core/bytes.ts";
 import { SeededRandom } from "../../../src/core/random.ts";
@@ -10,7 +13,7 @@ import { NONE, type RecordRef } from "../../../src/store/memory/arena.ts";
 
 const KEY = fromLatin1("list");
 
-/** A store with one list in it, and the array that it must be. */
+/** A store with one list, and the array that it must equal. */
 class Subject {
   readonly store: Store;
   readonly list: List;
@@ -24,7 +27,7 @@ class Subject {
     this.store.register(Type.LIST, this.list);
   }
 
-  /** Runs a write on the list as a command would: made when missing, deleted when empty. */
+  /** Runs a write on the list as a command does: creates it if missing, deletes it if empty. */
   write(change: (list: List) => void): void {
     const { list } = this;
     const db = this.store.databases[0];
@@ -97,7 +100,7 @@ class Subject {
     this.model.splice(start, count);
   }
 
-  /** Removes up to `most` elements that are `text`, from the head or from the tail. */
+  /** Removes up to `most` elements equal to `text`, from the head or from the tail. */
   removeAll(text: string, most: number, fromTail: boolean): void {
     const bytes = fromLatin1(text);
     let removed = 0;
@@ -119,7 +122,7 @@ class Subject {
     if (removed < most) assert(!this.model.includes(text), "less was removed than there was");
   }
 
-  /** Compares everything, by every way to read. */
+  /** Compares everything, with every way to read. */
   verify(random: SeededRandom): void {
     this.store.check();
     const { list, model } = this;
@@ -221,7 +224,7 @@ for (
     9000,
   ]]
 ) {
-  Deno.test(`a list with the limit ${limit} stays what an array is, whatever is done to it`, () => {
+  Deno.test(`a list with the limit ${limit} equals an array after random operations`, () => {
     return property(3, (random) => randomRun(random, limit, steps, largest));
   });
 }
@@ -231,7 +234,7 @@ Deno.test("a list becomes a directory beyond its limit, and a block again below 
     const subject = new Subject(-2);
     const text = "x".repeat(98); // its entry takes 101 bytes
     while (!subject.quick) subject.push(tail, text);
-    // One block takes the element that follows 80 (7 + 80 * 101 + 98 is 8185) and not the one after it.
+    // One node has room for one element after 80 (7 + 80 * 101 + 98 is 8185), but not for a second.
     assertEquals(subject.model.length, 82);
     while (subject.quick) subject.pop(tail);
     assertEquals(subject.model.length, Math.floor((4096 - 7) / 101));

@@ -1,4 +1,4 @@
-/** The set against a Set of strings, over every encoding and across every conversion. */
+/** The set compared with a Set of strings, in every encoding and across every conversion. */
 import { assert, assertEquals } from "@std/assert";
 import { fromLatin1, latin1, utf8 } from "../../../src/core/bytes.ts";
 import { SeededRandom } from "../../../src/core/random.ts";
@@ -15,7 +15,7 @@ function setUp(): { store: Store; sets: MemberSet } {
   return { store, sets };
 }
 
-/** Puts the set at hand back into its record, and checks it, and everything else, against the model. */
+/** Stores the open set back into its record, and checks it, and everything else, against the model. */
 function checkAll(store: Store, sets: MemberSet, ref: RecordRef, model: Set<string>): void {
   const [db] = store.databases;
   const { encoding, body } = sets;
@@ -44,7 +44,7 @@ function randomMember(random: SeededRandom, kind: number): string {
   return `${i}`.padEnd(i % 7 === 0 ? 200 : 60, "y");
 }
 
-Deno.test("a set holds what it was given, whatever it is made of", () =>
+Deno.test("a set holds the members added to it, in every encoding", () =>
   property(60, (random) => {
     const { store, sets } = setUp();
     sets.maxIntSetEntries = pick(random, [0, 5, 50, 512]);
@@ -113,7 +113,7 @@ Deno.test("encodings change at the limits", () => {
   assertEquals(sets.encoding, Encoding.LISTPACK);
 });
 
-Deno.test("every member is as likely as every other, whatever the set is made of", () => {
+Deno.test("every member is equally likely, in every encoding", () => {
   const random = new SeededRandom(11);
   for (const [make, size] of [[String, 100], [(i: number) => `m${i}`, 100], [(i: number) => `m${i}`, 150]] as const) {
     const { sets } = setUp();

@@ -1,4 +1,4 @@
-/** Sorted sets of both encodings against a map, and what they take in the arena. */
+/** Sorted sets of both encodings compared with a map, and their memory in the arena. */
 import { assert, assertEquals } from "@std/assert";
 import { fromLatin1, latin1 } from "../../../src/core/bytes.ts";
 import { SeededRandom } from "../../../src/core/random.ts";
@@ -10,7 +10,7 @@ import { NONE, type RecordRef } from "../../../src/store/memory/arena.ts";
 
 const KEY = fromLatin1("key");
 
-/** A store with one sorted set, empty and without a key at first. */
+/** A store with one sorted set, at first empty and without a key. */
 class Fixture {
   readonly store: Store;
   readonly db: Keyspace;
@@ -24,7 +24,7 @@ class Fixture {
     [this.db] = this.store.databases;
   }
 
-  /** Takes the set up, as a command does. */
+  /** Opens the set, as a command does. */
   open(): SortedSet {
     this.#ref = this.db.find(KEY, 0, KEY.length);
     if (this.#ref === 0) this.set.create(0, 0);
@@ -32,7 +32,7 @@ class Fixture {
     return this.set;
   }
 
-  /** Puts it back. */
+  /** Stores the open set back. */
   keep(): void {
     const { set, db } = this;
     if (this.#ref === 0) {
@@ -55,7 +55,7 @@ function sorted(model: Map<string, number>): Pair[] {
   return [...model].sort(([a, x], [b, y]) => x < y ? -1 : x > y ? 1 : a < b ? -1 : a > b ? 1 : 0);
 }
 
-/** All elements, as `next` or, backwards, `back` reads them. */
+/** All elements, read by `next` or, backwards, by `back`. */
 function walk(set: SortedSet, backwards: boolean): Pair[] {
   const pairs: Pair[] = [];
   const { length } = set;
@@ -79,7 +79,7 @@ function randomMember(random: SeededRandom): string {
 }
 
 for (const limit of [0, 20, 128]) {
-  Deno.test(`a set with up to ${limit} packed elements does what a map does`, () =>
+  Deno.test(`a set with up to ${limit} packed elements behaves like a map`, () =>
     property(3, (random) => {
       const fixture = new Fixture(random);
       const { store } = fixture;
@@ -152,12 +152,12 @@ for (const limit of [0, 20, 128]) {
     }));
 }
 
-Deno.test("elements leave a large set at either end in order, whatever comes and goes meanwhile", () =>
+Deno.test("elements leave a large set at either end in order, while others are added and removed", () =>
   property(2, (random) => {
     const fixture = new Fixture(random);
     const { set, store } = fixture;
     let next = 0;
-    // The same blocks serve members that come and go, and two sets take turns.
+    // Added members reuse the blocks of removed ones, and two sets take turns.
     const sets = [0, 1].map(() => {
       set.create(10_000, 9);
       return { body: set.body, model: new Map<string, number>() };
@@ -199,7 +199,7 @@ Deno.test("elements leave a large set at either end in order, whatever comes and
     }
   }));
 
-Deno.test("what is collected in any order comes out in order, packed only where it may be", () =>
+Deno.test("elements collected in any order are sorted, and packed only where allowed", () =>
   property(10, (random) => {
     const fixture = new Fixture(random);
     const { set, store, db } = fixture;
