@@ -1,21 +1,22 @@
 /**
- * The phase after the command. Work that a command makes necessary but must not do itself waits here until the outermost
- * command, unit or script has ended: waking blocked clients, sending invalidations, evicting. The executor runs it once,
- * before the next request of anybody; so does the server after work of its own, such as the expiry cycle.
+ * The phase after the command. It holds work that a command causes but must not do itself: waking blocked clients,
+ * sending invalidations, evicting. The work waits until the outermost command, unit or script has ended. The executor
+ * runs the phase once, before the next request of any client. The server also runs it after its own work, such as the
+ * expiry cycle.
  */
 
-/** Work for the phase. One object may be noted again while it waits; it then runs once. */
+/** Work for the phase. An object that is added again while it waits still runs only once. */
 export interface DeferredWork {
   run(): void;
 }
 
 export class AfterCommand {
-  /** Whether work waits. Hot code asks before it calls `run`. */
+  /** Whether work waits. Hot code checks this before it calls `run`. */
   pending = false;
   #waiting: DeferredWork[] = [];
   #running = false;
 
-  /** Notes work for the end of the command. */
+  /** Adds work to run after the command. */
   add(work: DeferredWork): void {
     if (this.#waiting.includes(work)) return;
     this.#waiting.push(work);
@@ -23,8 +24,8 @@ export class AfterCommand {
   }
 
   /**
-   * Does all work in the order in which it was noted, and then what this work has noted, until none is left. Work may run
-   * commands: the phase does not begin anew within itself.
+   * Runs all work in the order in which it was added, including work that is added meanwhile, until none is left. Work
+   * may run commands; the phase does not start again inside itself.
    */
   run(): void {
     if (this.#running) return;

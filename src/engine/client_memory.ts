@@ -1,20 +1,20 @@
 /**
- * Memory of clients: their buffers, queued commands and watched keys. Every connection reports the bytes of its session
- * when a batch of its requests has run and when replies have left, so that the sums cost nothing to read. They are part
- * of the memory that maxmemory limits, and maxmemory-clients limits them.
+ * Memory of clients: their buffers, queued commands and watched keys. Each connection reports the bytes of its session
+ * after a batch of its requests and after its replies leave, so the sums cost nothing to read. maxmemory limits the
+ * sums together with the data; maxmemory-clients limits them alone.
  */
 import type { Settings } from "../settings/settings.ts";
 import type { ClientKind, Session } from "./session.ts";
 import type { Watches } from "./watches.ts";
 
-/** Bytes of a session and its connection without buffers, roughly. */
+/** Approximate bytes of a session and its connection without buffers. */
 const SESSION_BYTES = 1024;
-/** Bytes that a session takes for a key that it watches, without the key. */
+/** Bytes that a session takes for each key that it watches, without the key. */
 const WATCHED_KEY_BYTES = 72;
-/** The lowest limit: with less no client could raise it again. */
+/** The lowest limit in bytes. Below it no client could send the command that raises the limit again. */
 const LIMIT_BYTES_MIN = 128 * 1024;
 
-/** Bytes that a session takes: its buffers and itself. */
+/** Bytes that a session takes, with its buffers. */
 export function sessionBytes(session: Session, watches: Watches): number {
   const { subscriber, transaction, transport } = session;
   let bytes = SESSION_BYTES;
@@ -28,9 +28,9 @@ export function sessionBytes(session: Session, watches: Watches): number {
 export class ClientMemory {
   /** Bytes of all sessions by their kind. */
   readonly byKind: Record<ClientKind, number> = { normal: 0, pubsub: 0, replica: 0, master: 0 };
-  /** Bytes of all replies that are written and not sent. */
+  /** Bytes of all replies that are written but not sent. */
   outputBytes = 0;
-  /** Bytes that the sessions which may be evicted shall take at most; 0 is no limit. */
+  /** The most bytes that evictable sessions may take together; 0 means no limit. */
   limitBytes = 0;
   readonly #sessions: ReadonlyMap<number, Session>;
   readonly #watches: Watches;
@@ -49,7 +49,7 @@ export class ClientMemory {
     settings.onChange("maxmemory", configure);
   }
 
-  /** Bytes that count against maxmemory: as in Redis, without the buffers of replicas. */
+  /** Bytes that count against maxmemory. Buffers of replicas do not count, as in Redis. */
   get countedBytes(): number {
     const { normal, pubsub, master } = this.byKind;
     return normal + pubsub + master;
@@ -60,7 +60,7 @@ export class ClientMemory {
     return this.limitBytes > 0 && this.byKind.normal + this.byKind.pubsub >= this.limitBytes;
   }
 
-  /** Counts a session anew. Hot. */
+  /** Updates the sums with the current bytes of a session. Hot. */
   update(session: Session): void {
     const bytes = sessionBytes(session, this.#watches), outputBytes = session.transport?.outputBytes() ?? 0;
     const { counted } = session;
@@ -73,7 +73,7 @@ export class ClientMemory {
     counted.outputBytes = outputBytes;
   }
 
-  /** A session has ended. */
+  /** Removes an ended session from the sums. */
   forget({ counted }: Session): void {
     this.byKind[counted.kind] -= counted.bytes;
     this.outputBytes -= counted.outputBytes;
@@ -81,8 +81,8 @@ export class ClientMemory {
   }
 
   /**
-   * The sessions to evict, the largest first, so many that the others are within the limit. Those with CLIENT NO-EVICT
-   * are spared; `enough` is false if they alone exceed the limit.
+   * The sessions to evict, the largest first; without them the clients are within the limit. Sessions with CLIENT
+   * NO-EVICT are never evicted; `enough` is false if they alone exceed the limit.
    */
   toEvict(): { sessions: Session[]; enough: boolean } {
     let excess = this.byKind.normal + this.byKind.pubsub - this.limitBytes;

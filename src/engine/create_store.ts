@@ -1,5 +1,5 @@
 /**
- * Puts a store together: registers the value types and ties their limits to the settings.
+ * Creates a store: registers the value types and connects their limits to the settings.
  */
 import type { Random } from "../core/random.ts";
 import type { Settings } from "../settings/settings.ts";

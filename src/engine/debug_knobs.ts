@@ -1,12 +1,12 @@
 /**
- * Switches that DEBUG sets, for tests of the server from outside. Each is read by the part that it concerns, and begins
- * with the value that a server without DEBUG has.
+ * Switches that DEBUG sets, for tests that control the server from outside. Each switch starts with its normal value
+ * and is read by the part of the server that it concerns.
  */
 export class DebugKnobs {
-  /** RESTORE takes payloads whose checksum is wrong. */
+  /** RESTORE accepts payloads with a wrong checksum. */
   skipChecksum = false;
-  /** Microseconds that the server sleeps before it writes to the append-only file. */
+  /** Microseconds that the server sleeps before each write to the append-only file. */
   aofFlushSleepUs = 0;
-  /** Set while expired keys and fields are shown: hides them again. */
+  /** Set while expired keys and fields are visible; calling it hides them again. */
   releaseExpired: (() => void) | undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * The settings key-load-delay and rdb-key-save-delay: tests use them to make loading and saving last. Their value is in
- * microseconds for each key; a negative one, -N, stands for one microsecond in N keys.
+ * The settings key-load-delay and rdb-key-save-delay, which tests use to slow down loading and saving. A positive value
+ * is the delay in microseconds for each key; a negative value -N means one microsecond for every N keys.
  */
 export class KeyDelay {
   readonly #setting: () => number;
@@ -14,7 +14,7 @@ export class KeyDelay {
     return this.#setting() !== 0;
   }
 
-  /** The milliseconds to wait for `keys` more keys. What is less than one millisecond is added to the next wait. */
+  /** The milliseconds to wait for `keys` more keys. Fractions of a millisecond are carried over to the next wait. */
   after(keys: number): number {
     const value = this.#setting();
     this.#owedMs += keys * (value < 0 ? -1 / value : value) / 1000;
@@ -25,12 +25,12 @@ export class KeyDelay {
   }
 }
 
-/** Waits, and lets others go on meanwhile. */
+/** Waits without blocking the event loop. */
 export function wait(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Waits, and the whole thread with it. */
+/** Waits and blocks the thread. */
 export function block(ms: number): void {
   if (ms > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

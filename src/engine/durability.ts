@@ -1,13 +1,13 @@
 /**
- * How the end of a turn makes changes durable. The append-only file is one implementation; a recorder in tests is another.
- * The turn of the event loop knows this interface only.
+ * How the end of a turn makes changes durable. The append-only file implements it; tests use a recorder. The turn of
+ * the event loop depends on this interface only.
  */
 export interface Durability {
-  /** Whether something must be committed before replies may leave. */
+  /** Whether changes must be committed before replies may leave. */
   readonly pending: boolean;
   /**
-   * Commits the changes of this turn. False, with the reason in `engine.persistence.fileFailure`, if they cannot be kept:
-   * the replies to their clients then become `unsavedReply`.
+   * Commits the changes of this turn. Returns false if they cannot be kept, with the reason in
+   * `engine.persistence.fileFailure`. The replies to the clients of the turn are then replaced by `unsavedReply`.
    */
   commit(): boolean;
   /** Resolves when the replies of this turn may leave; undefined if they may leave at once. */
@@ -15,9 +15,9 @@ export interface Durability {
 }
 
 /**
- * The error reply to each request of a client whose changes could not be made durable. They have been made: other clients
- * see them, and they are written when that is possible. The reply says so, under a code of its own, because a client that
- * took it for a refusal would send its commands again.
+ * The error reply to each request of a client whose changes could not be made durable. The changes are in memory: other
+ * clients see them, and the server writes them as soon as it can. The reply has its own error code, because a client
+ * that takes the error for a refusal sends its commands again.
  */
 export function unsavedReply(reason: string): string {
   return `UNSAVED The commands that arrived together have run, but their changes are only in memory until the AOF file can ` +

@@ -1,13 +1,14 @@
 /**
- * The stream of effects: what commands changed, as commands, in order. The append-only file is its first listener, a
- * rewrite and replicas are others. Whatever happens between `begin` and `end` is one unit: whole or absent after a crash.
+ * The stream of effects: the changes of commands, as commands, in order. The append-only file is the first listener; a
+ * rewrite and replicas are others. The effects between `begin` and `end` are one unit: after a crash all of them are
+ * present, or none.
  *
- * An effect is RESP in somebody's buffer: a listener copies what it keeps before it returns.
+ * An effect is RESP in a buffer that its sender may reuse. A listener copies the bytes that it keeps before it returns.
  */
 import { fromLatin1 } from "../core/bytes.ts";
 
 export interface EffectListener {
-  /** One command in RESP, `bytes[start, end)`, to be run in database `db`. */
+  /** One command in RESP, `bytes[start, end)`, for database `db`. */
   effect(db: number, bytes: Uint8Array, start: number, end: number): void;
 }
 
@@ -18,7 +19,7 @@ const EXEC = fromLatin1("*1\r\n$4\r\nEXEC\r\n");
 const encoder = new TextEncoder();
 
 export class Effects {
-  /** Whether anybody listens; hot code asks before it builds an effect. */
+  /** Whether the stream has a listener. Hot code checks this before it builds an effect. */
   open = false;
   readonly #listeners: EffectListener[] = [];
   #depth = 0;
@@ -37,7 +38,7 @@ export class Effects {
     this.open = this.#listeners.length > 0;
   }
 
-  /** Passes on one command that is RESP already. */
+  /** Passes on one command that is already RESP. */
   pass(db: number, bytes: Uint8Array, start: number, end: number): void {
     if (this.#depth > 0 && !this.#started) {
       this.#started = true;
@@ -47,7 +48,7 @@ export class Effects {
     this.#send(db, bytes, start, end);
   }
 
-  /** Passes on one command given by its arguments; text is UTF-8. */
+  /** Passes on one command, given by its arguments; text is sent as UTF-8. */
   command(db: number, args: readonly EffectArgument[]): void {
     if (!this.open) return;
     const parts = args.map((arg) => arg instanceof Uint8Array ? arg : encoder.encode(String(arg)));
@@ -71,7 +72,7 @@ export class Effects {
     if (this.#scratch.length > 1 << 20) this.#scratch = new Uint8Array(1024);
   }
 
-  /** Begins a unit. Units nest; an empty one leaves no trace. */
+  /** Begins a unit. Units nest. An empty unit has no effect. */
   begin(): void {
     this.#depth++;
   }

@@ -1,6 +1,6 @@
 /**
- * The engine: the state of a running server that commands see, and nothing of how it is reached. main builds one and
- * passes it on; an embedded server is another one in the same process.
+ * The engine: the state of a running server that commands see. It knows nothing about connections. main builds one
+ * engine and passes it on; each embedded server in a process has its own engine.
  */
 import type { Clock } from "../core/clock.ts";
 import { messages } from "../core/errors.ts";
@@ -22,16 +22,16 @@ import { SlowLog } from "./slowlog.ts";
 import { Stats } from "./stats.ts";
 import { Watches } from "./watches.ts";
 
-/** State of the append-only file as INFO and the executor see it; the file itself is the business of aof. */
+/** State of the append-only file, as INFO and the executor see it. The module aof owns the file itself. */
 export interface Persistence {
   enabled: boolean;
-  /** While the file is read at start: how far. */
+  /** True while the file is read at start; the following fields tell the progress. */
   loading: boolean;
   loadingStartMs: number;
   loadedBytes: number;
   loadTotalBytes: number;
   loadedKeys: number;
-  /** What was loaded at start: a file or folder; "" if there was nothing. */
+  /** The file or folder that was loaded at start; "" if there was none. */
   restored: string;
   currentBytes: number;
   baseBytes: number;
@@ -41,40 +41,40 @@ export interface Persistence {
   rewrites: number;
   rewriting: boolean;
   lastRewriteSeconds: number;
-  /** Of the rewrite that runs: its start, and how far it is. */
+  /** Start and progress of the running rewrite. */
   rewriteStartUs: number;
   rewriteKeys: number;
   rewriteKeysTotal: number;
   rewriteFailed: boolean;
-  /** Rewrites that failed since the last that succeeded. */
+  /** Number of failed rewrites since the last successful one. */
   rewriteFailures: number;
-  /** Why the file cannot be written; "" while it can. Set it with Engine.setFileFailure. */
+  /** The reason why the file cannot be written; "" while it can. Set it with Engine.setFileFailure. */
   fileFailure: string;
-  /** The error reply of commands that write while something is wrong with the file or with snapshots; "" if nothing is. */
+  /** The error reply to commands that write while the file or the snapshots fail; "" if neither fails. */
   failure: string;
 }
 
-/** State of snapshots (RDB files) as commands and INFO see it; writing them is the business of rdb. */
+/** State of snapshots (RDB files), as commands and INFO see it. The module rdb writes them. */
 export interface SnapshotState {
-  /** A snapshot is being written in the background; calling it ends that, and nothing is kept. */
+  /** Set while a snapshot is written in the background; calling it ends the snapshot and keeps nothing. */
   cancel: (() => void) | undefined;
   startMs: number;
   keysWritten: number;
   keysTotal: number;
   lastSaveMs: number;
-  /** When the last one in the background began, failed or not. */
+  /** Start of the last background snapshot, successful or not. */
   triedMs: number;
-  /** Changes since the start that the last snapshot covers. */
+  /** Number of changes since the start that the last snapshot includes. */
   savedChanges: number;
   lastFailed: boolean;
-  /** Duration of the last one in the background; -1 before there was one. */
+  /** Duration of the last background snapshot; -1 before the first one. */
   lastSeconds: number;
   saves: number;
-  /** Snapshots that failed since the last that succeeded. */
+  /** Number of failed snapshots since the last successful one. */
   failures: number;
-  /** Files that a snapshot may overwrite, by path, with the state in which this server knows them. */
+  /** Files that a snapshot may overwrite, by path, with the state in which this server last saw them. */
   readonly owned: Map<string, string>;
-  /** Of the RDB file, or part of a file, that was loaded last. */
+  /** Counts of the RDB file, or RDB part of a file, that was loaded last. */
   loadedKeys: number;
   loadedExpiredKeys: number;
 }
@@ -99,7 +99,7 @@ export class Engine {
   readonly clientMemory: ClientMemory;
   readonly runId: string;
   readonly startMs: number;
-  /** What the empty store takes. */
+  /** Bytes of the empty store. */
   readonly startBytes: number;
   readonly persistence: Persistence = {
     enabled: false,
@@ -126,30 +126,30 @@ export class Engine {
     failure: "",
   };
   readonly snapshots: SnapshotState;
-  /** Where changes are kept; undefined while they are only in memory. */
+  /** Makes changes durable; undefined while the data is only in memory. */
   durability: Durability | undefined;
-  /** CLIENT PAUSE, while it lasts. */
+  /** The active CLIENT PAUSE, if there is one. */
   pause: Pause | undefined;
-  /** The session whose request is running; undefined between commands. */
+  /** The session whose request runs; undefined between commands. */
   current: Session | undefined;
   /** DEBUG SET-ACTIVE-EXPIRE. */
   activeExpiry = true;
   /** DEBUG PAUSE-CRON. */
   cronPaused = false;
-  /** The least strict mode that expiry has at present, whatever the session that runs. Raised by `holdExpiry`. */
+  /** The least strict expiry mode that is allowed now, for every session. `holdExpiry` raises it. */
   expiryFloor: ExpiryMode = ExpiryMode.DELETE;
   readonly #parts = new Map<unknown, unknown>();
   readonly #expiryHolds = [0, 0, 0];
-  /** The address that is listened on, for INFO. */
+  /** The TCP port on which the server listens, for INFO. */
   port = 0;
   configFile = "";
   #nextSessionId = 1;
 
-  /** Asks the process to stop in order; set by the server. */
+  /** Asks the process to shut down in order; set by the server. */
   shutdown: (options: { save: boolean; now: boolean; force: boolean }) => void = () => {};
   /** Writes a line to the server's log; set by the server. */
   log: (level: "debug" | "verbose" | "notice" | "warning", text: string) => void = () => {};
-  /** Begins to rewrite the append-only file; set by aof. */
+  /** Starts a rewrite of the append-only file; set by aof. */
   rewriteAof: (() => void) | undefined;
   /** Empties the store and loads the append-only file again (DEBUG LOADAOF); set by aof. */
   reload: (() => boolean) | undefined;
@@ -199,8 +199,8 @@ export class Engine {
   }
 
   /**
-   * A service of an upper layer that lives as long as the engine: blocked clients, subscriptions. It is made when somebody
-   * first needs it, so that it costs nothing before.
+   * A service of an upper layer that lives as long as the engine: blocked clients, subscriptions. It is created at its
+   * first use, so an unused service costs nothing.
    */
   part<T>(kind: new (engine: Engine) => T): T {
     let part = this.#parts.get(kind) as T | undefined;
@@ -208,7 +208,9 @@ export class Engine {
     return part;
   }
 
-  /** Lets requests of clients wait until a time, in milliseconds since the epoch: all, or those that may write. */
+  /**
+   * Holds requests of clients back until a time, in milliseconds since the epoch: all, or only those that may write.
+   */
   pauseClients(untilMs: number, all: boolean): void {
     if (this.pause !== undefined) return this.pause.extend(untilMs, all);
     const release = this.holdExpiry(ExpiryMode.HIDE);
@@ -218,12 +220,12 @@ export class Engine {
     });
   }
 
-  /** Sends a message to a session between its replies: at once, or behind the command of that session that is running. */
+  /** Sends a message to a session between its replies: at once, or after the running command of that session. */
   push(session: Session, message: Uint8Array): void {
     session.push(message, this.current === session);
   }
 
-  /** Bytes that maxmemory limits: the data, and the buffers of clients. */
+  /** Bytes that count against maxmemory: the data and the buffers of clients. */
   get usedBytes(): number {
     return this.store.arena.usedBytes + this.clientMemory.countedBytes;
   }
@@ -233,8 +235,8 @@ export class Engine {
   }
 
   /**
-   * Keeps expired keys from being deleted (HIDE), or from expiring (KEEP), until the function that it returns is called.
-   * Holds may overlap; the strictest is in force.
+   * Prevents the deletion of expired keys (HIDE) or their expiry (KEEP) until the returned function is called. Holds
+   * may overlap; the strictest one applies.
    */
   holdExpiry(mode: ExpiryMode): () => void {
     const count = (step: number) => {
@@ -251,13 +253,13 @@ export class Engine {
     };
   }
 
-  /** Says why the append-only file cannot be written; "" if it can. */
+  /** Sets the reason why the append-only file cannot be written; "" if it can. */
   setFileFailure(reason: string): void {
     this.persistence.fileFailure = reason;
     this.settleFailure();
   }
 
-  /** Settles whether commands that write are refused. Called when one of the reasons changes. */
+  /** Updates whether commands that write are refused. Called when one of the reasons changes. */
   settleFailure(): void {
     const { persistence, snapshots, settings } = this;
     const { save, stopWritesOnBgsaveError } = settings.values;
@@ -270,12 +272,12 @@ export class Engine {
     }
   }
 
-  /** Whether a command that needs memory may run; evicts keys where that helps. While a file loads it always may. */
+  /** Whether a command that needs memory may run; evicts keys if that helps. Always true while a file loads. */
   makeRoom(): boolean {
     return this.persistence.loading || this.pause !== undefined || this.eviction.makeRoom();
   }
 
-  /** Logs the eviction of a key as its deletion, and announces it. */
+  /** Logs the eviction of a key as a deletion, and announces it. */
   #keyEvicted(db: Keyspace, key: Uint8Array): void {
     this.stats.evicted++;
     this.effects.command(db.index, ["DEL", key]);

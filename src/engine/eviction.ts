@@ -1,10 +1,10 @@
 /**
- * Eviction: keeps used memory within maxmemory by deleting keys, chosen as maxmemory-policy says. Used memory is the
- * arena (the data with its dictionaries) and the buffers of clients.
+ * Eviction: keeps used memory within maxmemory by deleting keys that maxmemory-policy selects. Used memory is the arena
+ * (the data with its dictionaries) and the buffers of clients.
  *
- * The best key to evict is not known but sampled. A pool keeps the best of all samples from one eviction to the next,
- * so that few samples come near to the true order. An entry of the pool names a record and the clock that it had.
- * Eviction skips the entry when the record is gone or has been used since.
+ * Eviction finds the best key by sampling. A pool keeps the best samples from one eviction to the next, so few samples
+ * come close to the true order. An entry of the pool names a record and the clock that it had. Eviction skips the entry
+ * if the record is gone or was used since.
  */
 import type { Clock } from "../core/clock.ts";
 import type { Keyspace } from "../store/keyspace.ts";
@@ -14,12 +14,12 @@ import type { RecordRef } from "../store/memory/arena.ts";
 
 /** Entries of the pool. */
 const POOL = 16;
-/** Blocks of dead values that are freed before the clock is read again. */
+/** Blocks of dead values that are freed between two readings of the clock. */
 const RECLAIM_BLOCKS = 256;
-/** Keys that are evicted before the clock is read again. */
+/** Keys that are evicted between two readings of the clock. */
 const CLOCK_EVERY = 16;
 
-/** Called with a key that was evicted, after it is gone. */
+/** Called with an evicted key, after its deletion. */
 export type EvictionListener = (db: Keyspace, key: Uint8Array) => void;
 
 /** The part of the engine that eviction needs. */
@@ -36,7 +36,7 @@ export class Eviction {
   readonly #settings: Settings;
   readonly #clock: Clock;
   readonly #evicted: EvictionListener;
-  /** The pool, in no order. */
+  /** The number of entries in the pool, which is unordered. */
   #pooled = 0;
   readonly #score = new Float64Array(POOL);
   readonly #db = new Int32Array(POOL);
@@ -44,7 +44,7 @@ export class Eviction {
   readonly #ref = new Int32Array(POOL);
   readonly #stamp = new Float64Array(POOL);
   #byDeadline = false;
-  /** The database that random eviction turns to next. */
+  /** The next database for random eviction. */
   #nextDb = 0;
 
   constructor(owner: MemoryOwner, evicted: EvictionListener) {
@@ -61,9 +61,9 @@ export class Eviction {
   }
 
   /**
-   * Deletes keys until used memory is within maxmemory. True if a command that needs memory may run: used memory is
-   * within the limit, or on its way there. The time it takes is bounded by maxmemory-eviction-tenacity; the next call
-   * goes on.
+   * Deletes keys until used memory is within maxmemory. Returns true if a command that needs memory may run: used
+   * memory is within the limit or approaches it. maxmemory-eviction-tenacity limits the time of one call; the next call
+   * continues.
    */
   makeRoom(): boolean {
     const { maxmemory } = this.#settings.values;
@@ -89,7 +89,7 @@ export class Eviction {
     return true;
   }
 
-  /** Evicts a random key of the databases in turn. False if there is none. */
+  /** Evicts a random key; the databases take turns. Returns false if there is no key. */
   #pickRandom(volatile: boolean): boolean {
     const { databases, dict, random } = this.#store;
     for (let left = databases.length; left > 0; left--) {
@@ -103,7 +103,7 @@ export class Eviction {
     return false;
   }
 
-  /** Evicts the best key of the pool and of new samples of every database. False if there is none. */
+  /** Evicts the best key among the pool and new samples of every database. Returns false if there is no key. */
   #pickSampled(volatile: boolean): boolean {
     const { databases, dict, random } = this.#store;
     const { maxmemorySamples } = this.#settings.values;
@@ -127,7 +127,7 @@ export class Eviction {
     }
   }
 
-  /** Puts a record in the pool if there is room, or if it is better to evict than the worst entry. */
+  /** Puts a record in the pool if there is room, or if it is a better candidate than the worst entry. */
   #consider(db: Keyspace, ref: RecordRef): void {
     const score = this.#scoreOf(db, ref);
     let at = 0;
@@ -144,7 +144,7 @@ export class Eviction {
     this.#stamp[at] = this.#stampOf(db, ref);
   }
 
-  /** Takes the best entry out of the pool and returns its index, which is valid until another entry is put in. */
+  /** Takes the best entry out of the pool. The returned index is valid until the next entry is put in. */
   #take(): number {
     let best = 0;
     for (let i = 1; i < this.#pooled; i++) if (this.#score[i] > this.#score[best]) best = i;
@@ -155,13 +155,13 @@ export class Eviction {
     return last;
   }
 
-  /** The higher the score, the better it is to evict the record. */
+  /** The eviction score of a record. The record with the highest score is evicted first. */
   #scoreOf(db: Keyspace, ref: RecordRef): number {
     if (this.#byDeadline) return -Number(db.deadlineOf(ref));
     return this.#store.frequencies ? -this.#store.frequency(ref) : this.#store.idleSeconds(ref);
   }
 
-  /** A number that changes when the record is used: the score of an entry with another stamp is out of date. */
+  /** A number that changes when the record is used. A pool entry with a different stamp has an outdated score. */
   #stampOf(db: Keyspace, ref: RecordRef): number {
     return this.#byDeadline ? Number(db.deadlineOf(ref)) : this.#store.clockOf(ref);
   }
@@ -184,7 +184,7 @@ export class Eviction {
   }
 }
 
-/** Microseconds that eviction may take before a command: 50 for each degree to 10, then 15 % more for each. */
+/** Time limit of eviction before a command in microseconds: 50 for each degree up to 10, then 15 % more for each. */
 function tenacityUs(tenacity: number): number {
   if (tenacity <= 10) return 50 * tenacity;
   return tenacity < 100 ? 500 * 1.15 ** (tenacity - 10) : Infinity;

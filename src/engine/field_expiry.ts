@@ -1,7 +1,7 @@
 /**
- * Expiry of hash fields: takes those that are past their deadline out of a hash, logs that, and announces it. Commands do
- * so with the hash that they work on, the expiry cycle with all that have field deadlines. Either does a bounded part at
- * a time; an expired field is missing anyway.
+ * Expiry of hash fields: removes expired fields from a hash, logs the removal and announces it. A command does this for
+ * the hash that it uses, the expiry cycle for all hashes with field deadlines. Both remove a bounded number of fields
+ * at a time, because every command treats an expired field as missing.
  */
 import { ExpiryMode, type Keyspace, Type } from "../store/keyspace.ts";
 import type { HashValue } from "../store/values/hash_value.ts";
@@ -10,7 +10,7 @@ import type { Engine } from "./engine.ts";
 import { Notify } from "./listeners.ts";
 import type { RecordRef } from "../store/memory/arena.ts";
 
-/** Whether the hash of a record, in an encoding with deadlines, has expired fields that are to be deleted. */
+/** Whether a hash, in an encoding with deadlines, has expired fields that are to be deleted. */
 export function hasExpiredFields(db: Keyspace, ref: RecordRef): boolean {
   const { store } = db;
   if (store.expiryMode !== ExpiryMode.DELETE) return false;
@@ -18,7 +18,9 @@ export function hasExpiredFields(db: Keyspace, ref: RecordRef): boolean {
   return deadline > 0 && deadline <= store.nowMs;
 }
 
-/** Removes up to `limit` expired fields of a hash that has some, and its key with the last field: then it returns false. */
+/**
+ * Removes up to `limit` expired fields of a hash. Returns false if the hash lost its last field and the key is deleted.
+ */
 export function expireFields(engine: Engine, db: Keyspace, ref: RecordRef, limit: number): boolean {
   const { effects, store } = engine;
   const hash = store.valueType(Type.HASH) as HashValue;

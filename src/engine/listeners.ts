@@ -1,17 +1,18 @@
 /**
- * The registry of listeners: the one place where a part of the server asks to be told of keys, commands and sessions.
+ * The registry of listeners: the one place where parts of the server register for reports about keys, commands and
+ * sessions.
  *
- * Order. While a command runs, each of these happens as the command gets there:
+ * Order. While a command runs, the reports come in this order:
  *
  *   1. `beforeWrite`   a command that may write is about to run: a snapshot saves the keys that it names
  *   2. `keyspace`      a key was created, replaced, removed, or looked up and missing; the keyspace itself reports it
  *   3. `keyChanged`    the value of a key changed, expiry and eviction included: WATCH, snapshots, client-side caching
  *   4. `keyEvent`      a keyspace event with its class and name, of a change or without one: notifications
  *
- * When the outermost command has ended, `AfterCommand` runs: pushes, woken clients. When the turn of the event loop has
- * ended, `Durability` commits, and replies leave.
+ * When the outermost command has ended, `AfterCommand` runs: pushes, woken clients. At the end of the turn of the event
+ * loop, `Durability` commits, and replies leave.
  *
- * A listener must not run a command, write into a reply or change the store. It may note work for `AfterCommand`.
+ * A listener must not run a command, write into a reply or change the store. It may add work to `AfterCommand`.
  */
 import type { Request } from "../resp/request.ts";
 import type { Keyspace, KeyspaceObserver } from "../store/keyspace.ts";
@@ -37,18 +38,19 @@ export const Notify = {
 export type NotifyClass = typeof Notify[keyof typeof Notify];
 
 /**
- * Which keys a command may change: those that it names in the selected database; those that it names, in any database; all
- * keys of the selected database; all keys of the two databases that arguments 1 and 2 number; all keys.
+ * The keys that a command may change. "named": the keys that it names, in the selected database; "across": the keys
+ * that it names, in any database; "database": all keys of the selected database; "swapped": all keys of the two
+ * databases whose numbers are arguments 1 and 2; "all": all keys.
  */
 export type Reach = "named" | "across" | "database" | "swapped" | "all";
 
-/** A command that may write is about to run in database `db`; `keys` are the indices of the arguments that are keys. */
+/** A command that may write is about to run in database `db`; `keys` are the indices of its key arguments. */
 export type WriteListener = (db: number, reach: Reach, request: Request, keys: readonly number[]) => void;
 
-/** The value of the key `bytes[start, end)` changed, or the key went. The bytes are valid during the call. */
+/** The value of the key `bytes[start, end)` changed, or the key was removed. The bytes are valid during the call. */
 export type KeyChangeListener = (db: Keyspace, bytes: Uint8Array, start: number, end: number) => void;
 
-/** A keyspace event of the key `bytes[start, end)`, named as Redis names it. The bytes are valid during the call. */
+/** A keyspace event of the key `bytes[start, end)`, with Redis's name. The bytes are valid during the call. */
 export type KeyEventListener = (
   db: Keyspace,
   kind: NotifyClass,
@@ -58,7 +60,7 @@ export type KeyEventListener = (
   end: number,
 ) => void;
 
-/** All keys of `db` are about to go; those of `by`, if given, come in their place. */
+/** All keys of `db` are about to be removed; the keys of `by`, if given, replace them. */
 export type ReplacementListener = (db: Keyspace, by: Keyspace | undefined) => void;
 
 /** A session began, was reset by RESET, or ended. */
@@ -68,9 +70,9 @@ export interface SessionListener {
   ended?(session: Session): void;
 }
 
-/** Listeners of one kind, called in the order in which they came. */
+/** Listeners of one kind, called in the order of their registration. */
 export class ListenerList<L> {
-  /** Replaced as a whole by a change, so that a listener may leave while the list is walked. */
+  /** A change replaces the whole array, so a listener may leave during an iteration. */
   all: readonly L[] = [];
   readonly #onChange: () => void;
 
@@ -82,7 +84,7 @@ export class ListenerList<L> {
     return this.all.length === 0;
   }
 
-  /** Adds a listener. Call the function that it returns to take the listener away again. */
+  /** Adds a listener. The returned function removes it. */
   add(listener: L): () => void {
     this.all = [...this.all, listener];
     this.#onChange();
@@ -100,7 +102,7 @@ export class Listeners {
   readonly keyEvent: ListenerList<KeyEventListener>;
   readonly replacing: ListenerList<ReplacementListener> = new ListenerList();
   readonly sessions: ListenerList<SessionListener> = new ListenerList();
-  /** Whether anybody listens to changes or events of keys. Hot code asks before it reports one. */
+  /** Whether a listener for changes or events of keys exists. Hot code checks this before it reports one. */
   hearKeys = false;
   #stopAnnouncing: (() => void) | undefined;
 
@@ -111,7 +113,7 @@ export class Listeners {
       countKeys();
       this.#announceKeyspace();
     });
-    // Without a listener a keyspace reports nothing, which costs it one comparison.
+    // A keyspace without an observer reports nothing, at the cost of one comparison.
     const observer: KeyspaceObserver = {
       created: (...key) => this.keyspace.all.forEach((each) => each.created?.(...key)),
       replaced: (...key) => this.keyspace.all.forEach((each) => each.replaced?.(...key)),
@@ -122,7 +124,7 @@ export class Listeners {
     store.onReplacing = (db, by) => this.replacing.all.forEach((listener) => listener(db, by));
   }
 
-  /** While keyspace events are listened to, those that the keyspace itself reports are among them. */
+  /** Reports the keyspace's own events as keyspace events too, while these have a listener. */
   #announceKeyspace(): void {
     this.#stopAnnouncing?.();
     this.#stopAnnouncing = this.keyEvent.empty ? undefined : this.keyspace.add({
@@ -131,12 +133,12 @@ export class Listeners {
     });
   }
 
-  /** Reports that a key changed. Ask `hearKeys` first. */
+  /** Reports that a key changed. Check `hearKeys` first. */
   changed(db: Keyspace, bytes: Uint8Array, start: number, end: number): void {
     for (const listener of this.keyChanged.all) listener(db, bytes, start, end);
   }
 
-  /** Reports an event of a key. Ask `hearKeys` first. */
+  /** Reports an event of a key. Check `hearKeys` first. */
   announced(db: Keyspace, kind: NotifyClass, event: string, bytes: Uint8Array, start: number, end: number): void {
     for (const listener of this.keyEvent.all) listener(db, kind, event, bytes, start, end);
   }

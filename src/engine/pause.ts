@@ -1,14 +1,14 @@
 /**
- * CLIENT PAUSE: while it lasts, requests of clients wait where they stand: all of them, or those that may write. Keys
- * neither expire nor are evicted meanwhile, so that the data stands still. The engine has a Pause only while one lasts.
+ * CLIENT PAUSE: holds back all requests of clients, or those that may write. Keys neither expire nor are evicted during
+ * a pause, so the data does not change. The engine has a Pause object only during a pause.
  */
 import type { Clock } from "../core/clock.ts";
 import type { Session, Suspension } from "./session.ts";
 
 export class Pause {
-  /** All requests wait, not only writes. */
+  /** True if all requests wait, false if only writes do. */
   all: boolean;
-  /** When it ends, in milliseconds since the epoch. */
+  /** The end of the pause, in milliseconds since the epoch. */
   untilMs: number;
   readonly #clock: Clock;
   readonly #over: () => void;
@@ -16,7 +16,7 @@ export class Pause {
   readonly #work: (() => void)[] = [];
   #stopTimer: (() => void) | undefined;
 
-  /** `over` is called once, when the pause has ended and before requests go on. */
+  /** `over` is called once, after the end of the pause and before requests continue. */
   constructor(clock: Clock, untilMs: number, all: boolean, over: () => void) {
     this.#clock = clock;
     this.#over = over;
@@ -25,19 +25,19 @@ export class Pause {
     this.#schedule();
   }
 
-  /** A further request to pause: the later end and the stricter kind hold. */
+  /** Extends the pause with another request to pause: the later end and the stricter kind apply. */
   extend(untilMs: number, all: boolean): void {
     this.untilMs = Math.max(this.untilMs, untilMs);
     this.all ||= all;
     this.#schedule();
   }
 
-  /** Number of sessions whose request waits. */
+  /** Number of sessions with a held request. */
   get heldCount(): number {
     return this.#held.size;
   }
 
-  /** Suspends a session: its request runs when the pause is over. */
+  /** Suspends a session. Its request runs after the pause. */
   hold(session: Session): void {
     this.#held.add(session);
     const held: Suspension = {
@@ -49,7 +49,7 @@ export class Pause {
     session.suspension = held;
   }
 
-  /** Calls `work` when the pause is over. */
+  /** Calls `work` after the pause. */
   whenOver(work: () => void): void {
     this.#work.push(work);
   }

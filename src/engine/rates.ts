@@ -1,12 +1,12 @@
 /**
- * Rates for INFO: how fast some counters have grown lately, averaged over the last samples. The server takes a sample
- * several times a second.
+ * Rates for INFO: the recent growth of some counters, averaged over the last samples. The server takes a sample several
+ * times a second.
  */
 import type { Stats } from "./stats.ts";
 
 const SAMPLES = 16;
 
-/** Growth of one counter a second. */
+/** Growth of one counter per second. */
 class Rate {
   readonly #samples = new Float64Array(SAMPLES);
   #next = 0;

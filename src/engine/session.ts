@@ -1,6 +1,6 @@
 /**
- * A session: who speaks. Not a socket: replay, scripts and the embedding API have sessions too. It carries what a
- * client has told about itself and chosen, and the reply writer.
+ * A session: the state of one speaker of the protocol. It is independent of sockets, because replay, scripts and the
+ * embedding API also have sessions. It holds the client's name, its choices and the reply writer.
  */
 import type { Reply } from "../resp/reply.ts";
 import { ExpiryMode } from "../store/keyspace.ts";
@@ -13,38 +13,38 @@ export interface Transport {
   readonly remote: string;
   readonly local: string;
   readonly unix: boolean;
-  /** Bytes of requests that wait, room in the request buffer, bytes of replies not yet sent. */
+  /** Three numbers of bytes: requests that wait, the size of the request buffer, and replies that are not sent yet. */
   queryBytes(): number;
   queryRoomBytes(): number;
-  /** Room in the request buffer, 0 while it is the one that all connections share. */
+  /** Size of the request buffer in bytes; 0 while the connection uses the buffer that all connections share. */
   queryOwnBytes(): number;
   outputBytes(): number;
-  /** Bytes of the chunks that hold these replies. */
+  /** Size in bytes of the chunks that hold these replies. */
   outputRoomBytes(): number;
-  /** Ends the connection at once, or when all replies are sent. */
+  /** Closes the connection, at once or after all replies are sent. */
   close(afterReplies: boolean): void;
-  /** Tells that a reply to a suspended request follows. */
+  /** Reports that the reply to a suspended request follows. */
   answering(): void;
-  /** Lets the requests that waited behind a suspended one run, when the turn ends. */
+  /** At the end of the turn, runs the requests that waited behind a suspended one. */
   resume(): void;
-  /** Sends what the reply writer holds although no request is running: pushes, MONITOR. */
+  /** Sends the content of the reply writer while no request runs: pushes, MONITOR. */
   wake(): void;
   /**
-   * Ends the connection if its unsent replies exceed client-output-buffer-limit: false if it has ended. Holds its
-   * requests back if very many bytes are unsent.
+   * Closes the connection if its unsent replies exceed client-output-buffer-limit, and then returns false. Holds its
+   * requests back while too many bytes are unsent.
    */
   checkOutput(): boolean;
-  /** Tells the parser whether the client is let in: before that, requests must be small. */
+  /** Tells the parser whether the client is authenticated. Requests of other clients must be small. */
   trust(trusted: boolean): void;
 }
 
 /**
- * Where the requests of a session come from. It decides whether a command may be refused while a file loads, what
- * happens to expired keys, and whether a command may block.
+ * The source of a session's requests. It decides whether a command may be refused while a file loads, how expired keys
+ * are treated, and whether a command may block.
  */
 export type Origin = "client" | "replay" | "primary" | "script" | "embedded" | "console";
 
-/** The mode of expiry for each origin: a log or a primary says itself what expired. */
+/** The expiry mode of each origin. A log or a primary contains the deletions of expired keys itself. */
 const EXPIRY_MODES: Readonly<Record<Origin, ExpiryMode>> = {
   client: ExpiryMode.DELETE,
   replay: ExpiryMode.KEEP,
@@ -54,15 +54,15 @@ const EXPIRY_MODES: Readonly<Record<Origin, ExpiryMode>> = {
   console: ExpiryMode.DELETE,
 };
 
-/** What a suspended session waits for. Each of these ends the wait; the session is then no longer suspended. */
+/** The wait of a suspended session. Each method ends the wait, and the session is then no longer suspended. */
 export interface Suspension {
-  /** The request itself runs again when the wait ends; otherwise it has been answered. */
+  /** True if the request runs again when the wait ends; false if the wait itself produces the reply. */
   readonly again: boolean;
-  /** The session has ended. */
+  /** Ends the wait because the session has ended. */
   end(): void;
-  /** Answers as if time had run out. False if this kind of wait knows no such answer; it then goes on. */
+  /** Replies as after a timeout. Returns false, and the wait continues, if this kind of wait has no such reply. */
   timeOut(): boolean;
-  /** Answers with an error, likewise. */
+  /** Replies with an error. Returns false, and the wait continues, if this kind of wait has no such reply. */
   fail(message: string): boolean;
 }
 
@@ -84,23 +84,23 @@ export class Session {
   readonly createdMs: number;
   lastActiveMs: number;
   lastCommand: { readonly fullName: string } | undefined;
-  /** CLIENT REPLY: replies are dropped while off; skip drops one. */
+  /** The mode of CLIENT REPLY: "off" drops all replies, "skip" drops one. */
   replyMode: "on" | "off" | "skip" | "skip-next" = "on";
-  /** Between MULTI and EXEC: what was queued. */
+  /** The queued requests between MULTI and EXEC. */
   transaction: Transaction | undefined;
   noEvict = false;
   noTouch = false;
   monitoring = false;
-  /** Its subscriptions; undefined while it has none. */
+  /** The subscriptions of the session; undefined while it has none. */
   subscriber: Subscriber | undefined;
   kind: ClientKind = "normal";
-  /** A request since the last reply that was sent has changed something that is logged. */
+  /** A request since the last sent reply has made a change that is logged. */
   wrote = false;
-  /** No further request is run; the connection ends when the replies are sent. */
+  /** No further request runs, and the connection closes when the replies are sent. */
   closing = false;
-  /** No further request is run before more of the replies are sent. */
+  /** No further request runs until more replies are sent. */
   held = false;
-  /** The bytes of this session as the sums of ClientMemory contain them, and the kind that they are counted for. */
+  /** The bytes of this session that the sums of ClientMemory include, and the kind under which they are counted. */
   readonly counted: { kind: ClientKind; bytes: number; outputBytes: number } = {
     kind: "normal",
     bytes: 0,
@@ -110,9 +110,9 @@ export class Session {
   bytesIn = 0;
   bytesOut = 0;
 
-  /** Pushes that wait for the end of the running command, so that none lands inside a reply. */
+  /** Pushes that wait for the end of the running command, because a push must not split a reply. */
   #outbox: Uint8Array[] | undefined;
-  /** The running command waits: no further request of the session is run until it has been answered. */
+  /** The wait of the running command. No further request of the session runs until the wait ends. */
   suspension: Suspension | undefined;
 
   constructor(id: number, reply: Reply, nowMs: number, origin: Origin = "embedded", transport?: Transport) {
@@ -126,8 +126,8 @@ export class Session {
   }
 
   /**
-   * Sends a message outside of replies. While a command of this session runs (`running`) the message waits until the
-   * reply is whole. The bytes must not change afterwards; one message may go to many sessions.
+   * Sends a message outside of replies. While a command of this session runs (`running`), the message waits until the
+   * reply is complete. The bytes must not change after the call; several sessions may share one message.
    */
   push(message: Uint8Array, running: boolean): void {
     if (running) {
@@ -138,23 +138,23 @@ export class Session {
     const { reply, transport } = this;
     reply.raw(message, 0, message.length);
     transport?.wake();
-    // Very many messages count against the limit at once, not only at the end of the turn.
+    // A large number of messages counts against the limit at once, not only at the end of the turn.
     if (!reply.single) transport?.checkOutput();
   }
 
-  /** Whether pushes wait. Hot code asks before it calls `flushOutbox`. */
+  /** Whether pushes wait. Hot code checks this before it calls `flushOutbox`. */
   get hasPushes(): boolean {
     return this.#outbox !== undefined;
   }
 
-  /** Sends the pushes that have waited for the end of a command. */
+  /** Sends the pushes that waited for the end of a command. */
   flushOutbox(): void {
     const messages = this.#outbox ?? [];
     this.#outbox = undefined;
     for (const message of messages) this.push(message, false);
   }
 
-  /** Whether the client is on this machine, or is no client at all: what "local" means in settings. */
+  /** Whether the client is on this machine or the session has no client: the meaning of "local" in settings. */
   get local(): boolean {
     return this.transport === undefined || this.transport.unix ||
       /^(127\.|\[?::1\]?:|\[?::ffff:127\.)/.test(this.transport.remote);

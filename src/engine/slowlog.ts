@@ -1,5 +1,6 @@
 /**
- * The slow log: the last commands that took longer than slowlog-log-slower-than, with at most 32 arguments of 128 bytes.
+ * The slow log: the latest commands that took longer than slowlog-log-slower-than. An entry keeps at most 32 arguments
+ * of 128 bytes each.
  */
 import { fromLatin1 } from "../core/bytes.ts";
 import type { Request } from "../resp/request.ts";
@@ -21,7 +22,7 @@ export class SlowLog {
   entries: SlowLogEntry[] = [];
   #nextId = 0;
 
-  /** Adds a request; of the arguments in `secrets` it says only that they were there. */
+  /** Adds a request. The arguments in `secrets` are replaced by a placeholder. */
   add(
     request: Request,
     durationUs: number,
@@ -31,7 +32,7 @@ export class SlowLog {
     lengthMax: number,
     secrets?: ReadonlySet<number>,
   ): void {
-    // Entries that are not kept take no number.
+    // Entries that are not kept do not use up an id.
     if (lengthMax === 0) return;
     const args: Uint8Array[] = [];
     const shown = Math.min(request.argc, ARGUMENTS_MAX);

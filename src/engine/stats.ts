@@ -1,9 +1,9 @@
 /**
- * The counters of INFO: connections, commands, errors, turns of the event loop, and for each command its calls, its
- * time and a latency histogram.
+ * The counters of INFO: connections, commands, errors and turns of the event loop; and the calls, the time and a
+ * latency histogram of each command.
  */
 
-/** A histogram over microseconds with about 3 % resolution: 32 steps to each doubling. */
+/** A histogram over microseconds with about 3 % resolution: 32 steps for each doubling. */
 export class LatencyHistogram {
   #counts = new Float64Array(0);
   total = 0;
@@ -20,7 +20,7 @@ export class LatencyHistogram {
     this.total += count;
   }
 
-  /** The value, in microseconds, that `percent` of the observations do not exceed. */
+  /** The value in microseconds that `percent` of the observations do not exceed. */
   percentile(percent: number): number {
     let left = Math.max(1, Math.ceil((percent / 100) * this.total));
     for (let i = 0; i < this.#counts.length; i++) {
@@ -31,8 +31,8 @@ export class LatencyHistogram {
   }
 
   /**
-   * Number of observations up to 1, 2, 4, ... microseconds, cumulative, where it grows. The steps are those of Redis,
-   * whose histogram doubles 1024 ns and rounds up by a 128th: 33, 66, 132, ...
+   * The cumulative number of observations up to 1, 2, 4, ... microseconds, only for steps at which it grows. The steps
+   * are those of Redis, whose histogram doubles 1024 ns and rounds up by 1/128: 33, 66, 132, ...
    */
   cumulative(): { us: number; count: number }[] {
     const out: { us: number; count: number }[] = [];
@@ -63,7 +63,7 @@ function upperBound(i: number): number {
 export class CommandStats {
   calls = 0;
   usec = 0;
-  /** Calls since the last one that was timed. Each is counted with the time of the next one that is timed. */
+  /** Calls since the last timed call. Each of them counts with the time of the next timed call. */
   untimed = 0;
   rejected = 0;
   failed = 0;
@@ -76,15 +76,15 @@ export class Stats {
   commands = 0;
   inputBytes = 0;
   outputBytes = 0;
-  /** Times that bytes came from a client, and went to one. */
+  /** Number of reads from clients, and of writes to them. */
   reads = 0;
   writes = 0;
   errors = 0;
-  /** Errors by code, at most 128 different ones. */
+  /** Number of errors by code, for at most 128 different codes. */
   readonly errorCodes = new Map<string, number>();
   evicted = 0;
   evictedClients = 0;
-  /** Keys and fields that the expiry cycle has found, and not a command. */
+  /** Expired keys and fields that the expiry cycle deleted; those that a command deleted are not included. */
   expiredActive = 0;
   expiredFieldsActive = 0;
   outputLimitDisconnections = 0;
@@ -93,16 +93,16 @@ export class Stats {
   expireCycleUs = 0;
   stalePercent = 0;
   authFailures = 0;
-  /** Turns of the event loop in which requests ran, and their time together. */
+  /** Number of turns of the event loop that ran requests, and their total time. */
   eventLoopCycles = 0;
   eventLoopUs = 0;
   peakBytes = 0;
-  /** When that was, in seconds since the epoch. */
+  /** The time of the peak, in seconds since the epoch. */
   peakTime = 0;
-  /** Changes since the start: what Redis calls dirty. */
+  /** Number of changes since the start; Redis calls it dirty. */
   changes = 0;
 
-  /** Notes what the store takes now. */
+  /** Records the memory that the store uses now. */
   notePeak(usedBytes: number, nowMs: number): void {
     if (usedBytes <= this.peakBytes) return;
     this.peakBytes = usedBytes;

@@ -1,20 +1,20 @@
 /**
- * The side of the session of publish and subscribe: the names that it is subscribed to. Who gets a message is decided in
- * conversations; the engine only counts what a session takes.
+ * The subscriptions of one session. The module subscriptions.ts of src/conversations delivers the messages; the engine
+ * only counts the memory of subscriptions.
  */
 
-/** What a name is: a channel, a pattern for names of channels, a channel of a shard. */
+/** The kind of a name: a channel, a pattern for channel names, or a shard channel. */
 export type NameKind = "channel" | "pattern" | "shard";
 
-/** Bytes that a subscription takes besides its name, roughly, in both directions together. */
+/** Approximate bytes of a subscription without its name; they include the entries in both directions. */
 const SUBSCRIPTION_BYTES = 160;
 
 export class Subscriber {
   readonly #names = new Map<NameKind, Set<string>>();
-  /** Bytes that all subscriptions take, roughly. */
+  /** Approximate bytes of all subscriptions. */
   bytes = 0;
 
-  /** Adds a name (latin1). False if it is there already. */
+  /** Adds a name (latin1). Returns false if it is present already. */
   add(kind: NameKind, name: string): boolean {
     let names = this.#names.get(kind);
     if (names === undefined) this.#names.set(kind, names = new Set());
@@ -24,7 +24,7 @@ export class Subscriber {
     return true;
   }
 
-  /** Takes a name away. False if it is not there. */
+  /** Removes a name. Returns false if it is not present. */
   delete(kind: NameKind, name: string): boolean {
     const names = this.#names.get(kind);
     if (names === undefined || !names.delete(name)) return false;
@@ -37,7 +37,7 @@ export class Subscriber {
     return this.#names.get(kind)?.size ?? 0;
   }
 
-  /** The names of a kind, in the order in which they came. */
+  /** The names of a kind, in order of subscription. */
   names(kind: NameKind): string[] {
     return [...this.#names.get(kind) ?? []];
   }

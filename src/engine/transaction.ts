@@ -9,7 +9,7 @@ export class Transaction {
   bytes = 0;
   /** The flag bits of all queued commands (registry.ts). */
   bits = 0;
-  /** A command was refused: EXEC will run none. */
+  /** A command was refused, so EXEC will run none. */
   failed = false;
 
   /** Queues a copy of a request. */

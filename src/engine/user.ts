@@ -1,7 +1,7 @@
-/** Who a session speaks for. Rules of what a user may do come with access control. */
+/** The user for whom a session acts. Access control will add the rules about the user's permissions. */
 export interface User {
   readonly name: string;
 }
 
-/** The user of every session that has not authenticated as another one. */
+/** The user of every session that has not authenticated as another user. */
 export const DEFAULT_USER: User = { name: "default" };

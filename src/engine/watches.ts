@@ -1,13 +1,13 @@
 /**
- * Optimistic locking: which sessions watch which keys, and which of the sessions have seen one of theirs change. It listens
- * to the changes of keys while anybody watches, and costs nothing else.
+ * Optimistic locking: which sessions watch which keys, and which sessions have a changed key. It listens to changes of
+ * keys only while a session watches one, and costs nothing otherwise.
  */
 import { latin1 } from "../core/bytes.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import type { KeyChangeListener, Listeners } from "./listeners.ts";
 import type { Session } from "./session.ts";
 
-/** What one session watches. */
+/** The watched keys of one session. */
 interface Watch {
   readonly keys: { readonly db: Keyspace; readonly bytes: Uint8Array; readonly text: string }[];
   /** One of the keys has changed. */
@@ -16,7 +16,7 @@ interface Watch {
 
 export class Watches {
   readonly #listeners: Listeners;
-  /** Ends listening; undefined while no session watches a key. */
+  /** Stops listening; undefined while no session watches a key. */
   #leave: (() => void) | undefined;
   readonly #watches = new Map<Session, Watch>();
   /** The sessions that watch a key, by database and key. */
@@ -32,12 +32,12 @@ export class Watches {
     listeners.sessions.add({ reset: (session) => this.forget(session), ended: (session) => this.forget(session) });
   }
 
-  /** Number of sessions that watch a key. */
+  /** Number of sessions that watch at least one key. */
   get sessionCount(): number {
     return this.#watches.size;
   }
 
-  /** Number of keys that are watched, for each session that watches them. */
+  /** Number of watched keys; a key counts once for each session that watches it. */
   get keyCount(): number {
     let count = 0;
     for (const { keys } of this.#watches.values()) count += keys.length;
@@ -49,14 +49,14 @@ export class Watches {
     return this.#watches.get(session)?.keys.length ?? 0;
   }
 
-  /** Whether a key that a session watches has changed since. */
+  /** Whether a watched key of a session has changed since WATCH. */
   isBroken(session: Session): boolean {
     return this.#watches.get(session)?.broken ?? false;
   }
 
-  /** A session watches a key from now on. */
+  /** Starts to watch a key for a session. */
   watch(session: Session, db: Keyspace, bytes: Uint8Array): void {
-    // What is past its deadline goes now, so that its going is no change.
+    // An expired key is deleted now, so that its later deletion does not count as a change.
     db.find(bytes, 0, bytes.length);
     this.#leave ??= this.#listeners.keyChanged.add(this.#listener);
     let watch = this.#watches.get(session);
@@ -71,7 +71,7 @@ export class Watches {
     watch.keys.push({ db, bytes, text });
   }
 
-  /** A session watches nothing any more. */
+  /** Stops watching all keys of a session. */
   forget(session: Session): void {
     const watch = this.#watches.get(session);
     if (watch === undefined) return;
@@ -88,12 +88,12 @@ export class Watches {
     this.#leave = undefined;
   }
 
-  /** Finds out whether keys of a session have passed their deadlines, which nobody may have noticed yet. */
+  /** Deletes the expired keys among the watched keys of a session, so that their expiry counts as a change. */
   settle(session: Session): void {
     for (const { db, bytes } of this.#watches.get(session)?.keys ?? []) db.find(bytes, 0, bytes.length);
   }
 
-  /** All keys of a database are about to go, and those of `by`, if there is one, to come in their place. */
+  /** All keys of a database are about to be removed; if `by` is given, its keys replace them. */
   #replacing(db: Keyspace, by: Keyspace | undefined): void {
     for (const [text, watchers] of this.#watchers.get(db) ?? []) {
       const bytes = Uint8Array.from(text, (c) => c.charCodeAt(0));
