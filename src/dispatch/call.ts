@@ -1,8 +1,9 @@
 /**
- * What a handler gets: the request's arguments, the session and its reply writer, the selected database, and the hooks
- * through which a change is logged and announced. One Call lives as long as its session.
+ * The object that a handler receives: the arguments of the request, the session and its reply writer, the selected
+ * database, and the methods that log and announce a change. A Call lives as long as its session.
  *
- * Argument 0 is the command's name. Parse everything before changing anything: then an error leaves nothing half done.
+ * Argument 0 is the name of the command. A handler parses all arguments before it changes anything, so that an error
+ * never leaves a partial change.
  */
 import { equalsWord, latin1 } from "../core/bytes.ts";
 import { fail, messages } from "../core/errors.ts";
@@ -19,22 +20,22 @@ import type { Store } from "../store/store.ts";
 import { type Command, type CommandTable, wrongArity } from "./registry.ts";
 import type { RecordRef } from "../store/memory/arena.ts";
 
-/** An effect that takes the place of the request in the log. */
+/** An effect that replaces the request in the log. */
 export interface PendingEffect {
   db: number;
   args: EffectArgument[];
 }
 
-/** Runs commands; the executor is the one implementation. */
+/** Runs commands; implemented by the executor only. */
 export interface CommandRunner {
   readonly table: CommandTable;
-  /** Runs one request within the command that is running, and writes its reply. */
+  /** Runs one request inside the running command, and writes its reply. */
   perform(call: Call, request: Request): void;
-  /** Runs one request between commands, and the phase after it. */
+  /** Runs one request between commands, followed by the phase after the command. */
   execute(call: Call, request: Request): void;
-  /** Counts a suspended command as run, and answers it by what `write` writes. */
+  /** Counts a suspended command as run; `write` writes its reply. */
   answer(call: Call, write: () => void): void;
-  /** Writes an error, and counts it. */
+  /** Writes an error reply and counts it. */
   fail(call: Call, message: string): void;
 }
 
@@ -46,18 +47,18 @@ export class Call {
   readonly runner: CommandRunner;
   db: Keyspace;
   request!: Request;
-  /** The command that runs, with what was compiled from its spec. */
+  /** The running command, with the data compiled from its spec. */
   command!: Command;
-  /** Number of changes that the running command made; 0 means that nothing is logged. */
+  /** Number of changes by the running command; 0 means that nothing is logged. */
   dirty = 0;
-  /** What is logged in place of the request; undefined: the request as it came. */
+  /** Effects that are logged instead of the request; undefined to log the request as received. */
   effects: PendingEffect[] | undefined;
-  /** The running command is one of a unit, so it must not change how its client is served. */
+  /** The running command is part of a unit, so it must not change the state of its client's connection. */
   inUnit = false;
-  /** Arguments that neither the slow log nor MONITOR may show. */
+  /** Indices of arguments that neither the slow log nor MONITOR may show. */
   secrets: Set<number> | undefined;
 
-  /** `reply` is where replies go if not to the session's client. */
+  /** `reply` receives the replies if they do not go to the session's client. */
   constructor(engine: Engine, session: Session, runner: CommandRunner, reply: Reply = session.reply) {
     this.engine = engine;
     this.store = engine.store;
@@ -72,14 +73,16 @@ export class Call {
   }
 
   /**
-   * Runs a request within the running command, by all rules that hold for commands, and writes its reply. The running
-   * command then goes on with its own request.
+   * Runs a request inside the running command, under all rules for commands, and writes its reply. The running command
+   * then continues with its own request.
    */
   perform(request: Request): void {
     this.runner.perform(this, request);
   }
 
-  /** Runs `body` as one unit: the effects of all that it performs are kept together or not at all, and time stands still. */
+  /**
+   * Runs `body` as one unit: after a crash all of its effects are present, or none. The clock of commands stands still.
+   */
   unit(body: () => void): void {
     const { effects } = this.engine, outer = this.inUnit;
     effects.begin();
@@ -89,7 +92,10 @@ export class Call {
     effects.end();
   }
 
-  /** Whether the command may suspend its session: not within a unit, nor without a client that could wait. */
+  /**
+   * Whether the command may suspend its session. False within a unit, and for a session without a client that could
+   * wait.
+   */
   get mayWait(): boolean {
     return !this.inUnit && this.session.transport !== undefined;
   }
@@ -98,7 +104,7 @@ export class Call {
     return this.request.argc;
   }
 
-  /** The request's bytes; argument i is `bytes[start(i), end(i))`. */
+  /** The bytes of the request; argument i is `bytes[start(i), end(i))`. */
   get bytes(): Uint8Array {
     return this.request.bytes;
   }
@@ -126,14 +132,14 @@ export class Call {
     return this.request.bytes.slice(this.request.start[i], this.request.end[i]);
   }
 
-  /** Whether argument i is `word` (lower case) in any case. */
+  /** Whether argument i equals `word` (lower case), ignoring case. */
   is(i: number, word: string): boolean {
     return equalsWord(this.request.bytes, this.request.start[i], this.request.end[i], word);
   }
 
   /**
-   * Argument i as a 64-bit integer. Beyond 2^53 the number is the nearest double, which is enough for counts, indices and
-   * limits. Throws CommandError with `message`.
+   * Argument i as a 64-bit integer. Beyond 2^53 the result is the nearest double, which suffices for counts, indices
+   * and limits. Throws CommandError with `message`.
    */
   integer(i: number, message: string = messages.notInteger): number {
     const { bytes, start, end } = this.request;
@@ -141,42 +147,45 @@ export class Call {
     return Number.isNaN(value) ? Number(this.int64(i, message)) : value;
   }
 
-  /** Argument i as a 64-bit integer, exactly. */
+  /** Argument i as an exact 64-bit integer. */
   int64(i: number, message: string = messages.notInteger): bigint {
     const { bytes, start, end } = this.request;
     return parseInt64(bytes, start[i], end[i]) ?? fail(message);
   }
 
-  /** Argument i as an integer in [min, max]; `message` for what is none, `rangeMessage` for what is outside. */
+  /**
+   * Argument i as an integer in [min, max]. The error is `message` for other text and `rangeMessage` for other
+   * integers.
+   */
   integerIn(i: number, min: number, max: number, rangeMessage: string, message: string = messages.notInteger): number {
     const value = this.integer(i, message);
     return value < min || value > max ? fail(rangeMessage) : value;
   }
 
-  /** Argument i as a double; NaN is none. */
+  /** Argument i as a double; NaN is refused. */
   double(i: number, message: string = messages.notFloat): number {
     const { bytes, start, end } = this.request;
     return parseDouble(bytes, start[i], end[i]) ?? fail(message);
   }
 
-  /** The hash of key argument i. Of the first key it may be known already. */
+  /** The hash of key argument i. The hash of the first key may be known already. */
   hash(i: number): number {
     const { bytes, start, end, keyHash } = this.request;
     return i === 1 && keyHash !== 0 ? keyHash : hashBytes(bytes, start[i], end[i]);
   }
 
-  /** The hash of argument i, the command's first element, if it is known already, else 0. */
+  /** The hash of argument i, the command's first element, if it is known already; else 0. */
   elementHash(i: number): number {
     return i === this.command.element ? this.request.elementHash : 0;
   }
 
-  /** The record of key argument i for reading, 0 if missing. Counts the hit or miss. */
+  /** The record of key argument i for reading, 0 if missing. Counts a hit or a miss. */
   lookup(i: number): RecordRef {
     const { bytes, start, end } = this.request;
     return this.db.lookup(bytes, start[i], end[i], this.hash(i));
   }
 
-  /** lookup for a command that only looks at the key: its clock stays. */
+  /** Like `lookup`, but does not count as a use of the key: its clock stays unchanged. */
   peek(i: number): RecordRef {
     const { bytes, start, end } = this.request;
     const ref = this.db.find(bytes, start[i], end[i], this.hash(i));
@@ -202,7 +211,7 @@ export class Call {
     return ref;
   }
 
-  /** lookupType for a command that writes. */
+  /** Like `lookupType`, for a command that writes. */
   lookupTypeWrite(i: number, type: number): RecordRef {
     const ref = this.lookupWrite(i);
     if (ref !== 0 && this.db.typeOf(ref) !== type) fail(messages.wrongType);
@@ -210,8 +219,8 @@ export class Call {
   }
 
   /**
-   * Says that key argument i changed: the command is logged, the change counts as `count`, and the event is announced under
-   * Redis's name for it. An empty name announces nothing.
+   * Reports a change of key argument i: the command is logged, `count` changes are counted, and the event is announced
+   * under Redis's name. An empty name announces nothing.
    */
   changed(kind: NotifyClass, event: string, i: number, count = 1): void {
     this.dirty += count;
@@ -220,7 +229,7 @@ export class Call {
     this.#report(this.db, kind, event, bytes, start[i], end[i]);
   }
 
-  /** `changed` for a key that is no argument, or stands in another database. */
+  /** Like `changed`, for a key that is not an argument or is in another database. */
   changedKey(
     db: Keyspace,
     kind: NotifyClass,
@@ -234,17 +243,17 @@ export class Call {
     if (this.engine.listeners.hearKeys) this.#report(db, kind, event, bytes, start, end);
   }
 
-  /** Counts changes that are not those of one key: of whole databases. */
+  /** Counts changes that do not belong to one key, such as those of whole databases. */
   countChanges(count: number): void {
     this.dirty += count;
   }
 
-  /** Says that the key of argument i went as a part of a change that is counted already. */
+  /** Reports the removal of key argument i as part of a change that is counted already. */
   removed(i: number): void {
     this.announced(Notify.GENERIC, "del", i);
   }
 
-  /** Announces an event of key argument i that is no change, or a part of a change that is counted already. */
+  /** Announces an event of key argument i that is not a change, or is part of a change that is counted already. */
   announced(kind: NotifyClass, event: string, i: number, db: Keyspace = this.db): void {
     const { listeners } = this.engine;
     if (!listeners.hearKeys) return;
@@ -274,25 +283,25 @@ export class Call {
   }
 
   /**
-   * Logs a command in place of the request: the outcome, never the chance or the clock. Several make one unit. Text is
-   * UTF-8. Arguments must stay unchanged until the handler returns.
+   * Logs a command instead of the request. It states the outcome and never depends on chance or the clock. Several
+   * commands form one unit. Text is UTF-8. The arguments must stay unchanged until the handler returns.
    */
   logInstead(...args: EffectArgument[]): void {
     if (!this.engine.effects.open) return;
     (this.effects ??= []).push({ db: this.db.index, args });
   }
 
-  /** Hides argument i, a password, from the slow log and MONITOR. */
+  /** Hides argument i, such as a password, from the slow log and MONITOR. */
   redact(i: number): void {
     (this.secrets ??= new Set()).add(i);
   }
 
-  /** A view of argument i for logInstead. */
+  /** A view of the bytes of argument i, for logInstead. */
   view(i: number): Uint8Array {
     return this.request.bytes.subarray(this.request.start[i], this.request.end[i]);
   }
 
-  /** Selects a database of the session. */
+  /** Selects another database for the session. */
   select(index: number): void {
     this.session.db = index;
     this.db = this.store.databases[index];

@@ -1,6 +1,6 @@
 /**
- * The ACL categories of a command: most follow from its flags and its group, the rest is in its spec. What they permit is
- * not decided here.
+ * The ACL categories of a command. Most follow from its flags and its group; its spec contains the rest. This file does
+ * not decide about permissions.
  */
 import type { CommandFlag, CommandGroup, CommandSpec } from "./spec.ts";
 
@@ -55,14 +55,17 @@ const OF_FLAG: Partial<Record<CommandFlag, readonly string[]>> = {
   blocking: ["blocking"],
 };
 
-/** The categories of a command, without "@", in their order. A container that is no command itself has those of its flags. */
+/**
+ * The categories of a command, without "@", in their order. A container that is not a command itself has only the
+ * categories of its flags.
+ */
 export function categoriesOf(spec: CommandSpec): string[] {
   const { flags, group, categories = [] } = spec;
   const found = new Set<string>(flags.flatMap((flag) => OF_FLAG[flag] ?? []));
   if (!found.has("fast")) found.add("slow");
   const isContainer = (spec.subcommands ?? []).length > 0 && spec.handler === undefined;
   if (!isContainer && OF_GROUP[group] !== undefined) found.add(OF_GROUP[group]);
-  // Scripts may write whatever their flags say.
+  // Scripts may write regardless of their flags.
   if (group === "scripting") found.delete("read");
   for (const name of categories) {
     if (name.startsWith("-")) found.delete(name.slice(1));

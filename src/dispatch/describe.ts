@@ -1,5 +1,5 @@
 /**
- * How a command is described in replies: the array of COMMAND INFO and the map of COMMAND DOCS, in Redis's format.
+ * The description of commands in replies: the array of COMMAND INFO and the map of COMMAND DOCS, in Redis's format.
  */
 import type { Reply } from "../resp/reply.ts";
 import { categoriesOf } from "./categories.ts";
@@ -9,7 +9,7 @@ import type { Command } from "./registry.ts";
 import type { CommandFlag, CommandSpec, KeySpec } from "./spec.ts";
 import { type Argument, argumentsOf } from "./syntax.ts";
 
-/** The flags that are shown, in their order. Redis hides "may_replicate". */
+/** The visible flags in their order. Redis hides "may_replicate". */
 const FLAGS: readonly CommandFlag[] = [
   "write",
   "readonly",
@@ -41,7 +41,9 @@ export function replyKeyFlags(reply: Reply, flags: number): void {
   replyWords(reply, keyFlagNames(flags));
 }
 
-/** A command as COMMAND INFO has it: ten elements, the last its subcommands in the same form. */
+/**
+ * A command in the format of COMMAND INFO: ten elements, the last of which lists its subcommands in the same format.
+ */
 export function replyInfo(reply: Reply, command: Command): void {
   const { spec } = command;
   const { range, moves } = keyRangeOf(spec);
@@ -97,7 +99,7 @@ function replySearch(reply: Reply, type: string, spec: readonly (readonly [strin
   }
 }
 
-/** Name and documentation of a command, as a pair of COMMAND DOCS's map. */
+/** Name and documentation of a command, as one pair of the map of COMMAND DOCS. */
 export function replyDocs(reply: Reply, command: Command): void {
   const { spec, fullName, subcommands } = command;
   const { complexity, deprecated, group, since, summary, system } = spec;
@@ -138,8 +140,9 @@ function replyPairs(reply: Reply, pairs: readonly (readonly [string, string])[])
 }
 
 /**
- * Which specification speaks of which key argument: the first of the first, the last of the last. Where there are more
- * specifications than arguments, those between speak of keys that are no arguments (SORT BY).
+ * The index of the key specification for each key argument: the first specification for the first argument, the last
+ * for the last. If there are more specifications than arguments, the middle ones describe keys that are not arguments
+ * (SORT BY).
  */
 function keySpecIndices({ keys = [] }: CommandSpec, tree: readonly Argument[]): ReadonlyMap<Argument, number> {
   const keyArguments: Argument[] = [];

@@ -1,12 +1,13 @@
 /**
- * The executor: runs one request in one session. Here, and only here, a name becomes a handler, the rules that hold for
- * every command are applied, an error becomes a reply, and a change becomes an effect. Sockets, replay, and later
- * transactions and scripts all come through `execute` or, from within a command, `perform`.
+ * The executor: runs one request in one session. Only the executor resolves a name to a handler, applies the rules for
+ * all commands, turns an error into a reply, and turns a change into an effect. Sockets, replay, transactions and
+ * scripts all use `execute` or, inside a running command, `perform`.
  *
- * Every command is timed, but for brief ones: there reading the clock twice would cost a fifth of what they do. A run of
- * the same brief command is timed together, and of the runs of a busy command one in eight batches; those in between are
- * taken to have cost the same. A command whose time grows with its reply is brief while that is short, and its runs are
- * all timed. When slowlog-log-slower-than is below a millisecond every command is timed by itself.
+ * Every command is timed individually, except brief ones: reading the clock twice would add a fifth to their cost.
+ * Consecutive calls of the same brief command (a run) are timed together. For a busy command only one in eight batches
+ * is timed, and the other batches are assumed to cost the same. A command whose time grows with its reply is brief
+ * while its reply is short, and all of its runs are timed. When slowlog-log-slower-than is below a millisecond, every
+ * command is timed individually.
  */
 import { latin1 } from "../core/bytes.ts";
 import { CommandError, messages, shownText } from "../core/errors.ts";
@@ -24,11 +25,11 @@ import { type Command, CommandTable, Flag, shownName, wrongArity } from "./regis
 import type { CommandSpec } from "./spec.ts";
 
 const PRECISE_BELOW_US = 1000;
-/** Of a brief command that was called more often, only one batch in SAMPLE_EVERY is timed. */
+/** A brief command with more calls than this has only one batch in SAMPLE_EVERY timed. */
 const BUSY_CALLS = 1000;
 const SAMPLE_EVERY = 8;
 const UNTIMED = -1;
-/** A command whose time grows with its reply is brief up to this length: some ten microseconds. */
+/** A command whose time grows with its reply is brief up to this reply length, which takes some ten microseconds. */
 const BRIEF_REPLY_BYTES = 16 * 1024;
 
 /** Unsent bytes after which the limit of output is checked with every request. */
@@ -36,10 +37,10 @@ const LONG_REPLY_BYTES = 64 * 1024;
 
 export class Executor implements CommandRunner {
   readonly table: CommandTable;
-  /** How many requests `run` has run, those of all sessions. */
+  /** Number of requests that `run` has run, for all sessions. */
   requestCount = 0;
   readonly #engine: Engine;
-  /** The run of brief commands that is being timed. */
+  /** The command of the current run of brief commands. */
   #run: Command | undefined;
   #runCalls = 0;
   #runStartUs = 0;
@@ -48,7 +49,7 @@ export class Executor implements CommandRunner {
   readonly #requests = Array.from({ length: PREFETCH_MAX }, () => new Request());
   readonly #commands: (Command | undefined)[] = new Array(PREFETCH_MAX).fill(undefined);
   readonly #prefetcher: Prefetcher;
-  // Copies of settings, for what runs once a command.
+  // Copies of settings that are read for every command.
   #precise = false;
   #maxmemory = 0;
 
@@ -67,12 +68,12 @@ export class Executor implements CommandRunner {
     settings.onChange("maxmemory", copySettings);
   }
 
-  /** Reads the time that commands see, once for many requests. */
+  /** Reads the time that commands see; one reading serves many requests. */
   readClock(): void {
     this.#engine.store.setTime(this.#engine.clock.nowMs());
   }
 
-  /** Begins a batch of requests. */
+  /** Starts a batch of requests. */
   begin(): void {
     this.#batch = (this.#batch + 1) % SAMPLE_EVERY;
   }
@@ -83,8 +84,8 @@ export class Executor implements CommandRunner {
   }
 
   /**
-   * Runs the requests that have arrived, until the session closes, is suspended or is held; the parser keeps the rest.
-   * Throws what the parser throws.
+   * Runs the requests that have arrived until the session closes, is suspended or is held; the parser keeps the rest.
+   * Passes on the errors of the parser.
    */
   run(call: Call, parser: RequestParser): void {
     const { session } = call;
@@ -117,7 +118,7 @@ export class Executor implements CommandRunner {
     }
   }
 
-  /** A session was suspended: the parser gets back what has not been run. */
+  /** Returns the requests that did not run to the parser after a session was suspended. */
   #takeBack(session: Session, parser: RequestParser, request: Request, next: Request | undefined): void {
     if (session.suspension!.again) {
       this.requestCount--;
@@ -128,8 +129,8 @@ export class Executor implements CommandRunner {
   }
 
   /**
-   * Runs one request, writes its reply, and runs the phase after the command; `command` is what the request names. Throws
-   * only what is our own fault. Hot.
+   * Runs one request, writes its reply, and runs the phase after the command; `command` is the command that the request
+   * names. Throws only faults of the server itself. Hot.
    */
   execute(
     call: Call,
@@ -144,7 +145,7 @@ export class Executor implements CommandRunner {
     if (engine.afterCommand.pending) engine.afterCommand.run();
   }
 
-  /** Runs a request within the command that is running: of a unit, a script, a function. */
+  /** Runs a request inside the running command: a unit, a script, a function. */
   perform(call: Call, request: Request): void {
     const outer = call.request, { command, dirty, effects, secrets } = call;
     call.effects = call.secrets = undefined;
@@ -192,7 +193,7 @@ export class Executor implements CommandRunner {
     this.#error(call, message);
   }
 
-  /** CLIENT REPLY: the reply since `mark` is not sent. */
+  /** Drops the reply since `mark` if CLIENT REPLY says so. */
   #dropReply(session: Session, reply: Reply, mark: number): void {
     if (session.replyMode === "skip-next") {
       session.replyMode = "skip";
@@ -230,7 +231,7 @@ export class Executor implements CommandRunner {
     }
     try {
       command.handler!(call);
-      // A run that began within the command ends with it.
+      // A run that began inside the command ends with the command.
       if (this.#run !== undefined && this.#run !== command) this.#endRun();
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
@@ -254,20 +255,23 @@ export class Executor implements CommandRunner {
     call.secrets = undefined;
   }
 
-  /** A command that waits has not been run yet: it counts when it is answered. */
+  /** Leaves a waiting command uncounted; it counts when it is answered. */
   #suspended(call: Call, { stats }: Command): void {
     stats.calls--;
     this.#engine.stats.commands--;
     call.secrets = undefined;
   }
 
-  /** Whether CLIENT PAUSE holds a request back. Units that have begun go on. */
+  /** Whether CLIENT PAUSE holds a request back. A unit that has begun continues. */
   #isPaused({ inUnit, session }: Call, command: Command): boolean {
     if (inUnit || session.origin !== "client") return false;
     return this.#engine.pause!.all || (bitsOf(session, command) & (Flag.WRITE | Flag.MAY_REPLICATE)) !== 0;
   }
 
-  /** A command was refused: between MULTI and EXEC that means that nothing will run. Returns what is replied. */
+  /**
+   * Marks the transaction as failed after a refusal between MULTI and EXEC, so that EXEC runs nothing. Returns the
+   * error reply.
+   */
   #discarding({ engine, session }: Call, command: Command | undefined, refusal: string): string {
     if (session.transaction !== undefined) session.transaction.failed = true;
     if (command === undefined || (command.bits & Flag.RUNS_QUEUE) === 0) return refusal;
@@ -280,7 +284,8 @@ export class Executor implements CommandRunner {
     const { settings, slowlog, store } = this.#engine;
     const { slowlogLogSlowerThan, slowlogMaxLen, latencyTracking } = settings.values;
     command.stats.usec += us;
-    // What follows in this turn must not see a time that a slow command has left behind; within a unit time stands still.
+    // Later requests of this turn must not see the time from before a slow command. Within a unit the time stands
+    // still.
     if (us >= 1000 && !call.inUnit) this.readClock();
     if (latencyTracking) command.stats.latency.record(us);
     if (slowlogLogSlowerThan >= 0 && us >= slowlogLogSlowerThan && (command.bits & Flag.SKIP_SLOWLOG) === 0) {
@@ -290,7 +295,10 @@ export class Executor implements CommandRunner {
     }
   }
 
-  /** Ends a run with a command that was not brief after all; those before it are taken to have cost what they usually do. */
+  /**
+   * Ends a run with a command that was not brief after all. The earlier calls of the run are assumed to have cost the
+   * usual time.
+   */
   #endLong(call: Call, command: Command, request: Request): void {
     const { stats } = command;
     const us = this.#engine.clock.monotonicUs() - this.#runStartUs;
@@ -336,13 +344,13 @@ export class Executor implements CommandRunner {
     call.reply.error(message);
   }
 
-  /** The subcommand that a request names, or the container itself when there is none of that name. */
+  /** The subcommand that a request names; the container itself if it has no subcommand of that name. */
   #subcommand(command: Command, request: Request): Command {
     if (request.argc < 2) return command;
     return command.subcommand(request.bytes, request.start[1], request.end[1]) ?? command;
   }
 
-  /** Why a request is not run, or "". */
+  /** The reason for refusing a request, or "". */
   #refusal(call: Call, command: Command | undefined, request: Request): string {
     const engine = this.#engine;
     if (command === undefined) return unknownCommand(request);
@@ -362,7 +370,7 @@ export class Executor implements CommandRunner {
     }
     if (call.session.monitoring && touchesKeys(command)) return "ERR Replica can't interact with the keyspace";
     if ((bits & Flag.NEEDS_DISK) !== 0 && engine.persistence.failure !== "") return engine.persistence.failure;
-    // A unit has got its memory with EXEC: half of it must not be refused.
+    // A unit got its memory at EXEC, and no later part of it may be refused.
     if ((bits & Flag.DENY_OOM) !== 0 && this.#maxmemory > 0 && !call.inUnit && !engine.makeRoom()) {
       return messages.outOfMemory;
     }
@@ -376,12 +384,12 @@ export class Executor implements CommandRunner {
   }
 }
 
-/** The flags of a command, with those of the commands that it will run. */
+/** The flags of a command, including those of the queued commands that it will run. */
 function bitsOf({ transaction }: Session, { bits }: Command): number {
   return transaction !== undefined && (bits & Flag.RUNS_QUEUE) !== 0 ? bits | transaction.bits : bits;
 }
 
-/** Clients that monitor are replicas to Redis, and those may not read or write keys. */
+/** To Redis a monitoring client is a replica, which may not read or write keys. */
 function touchesKeys(command: Command): boolean {
   const { flags } = command.spec;
   return flags.includes("readonly") || flags.includes("write") || flags.includes("may_replicate");

@@ -1,6 +1,6 @@
 /**
- * The arguments of a request that are keys, and what the command does with them, from the key specifications of the
- * command. It finds them without running the command.
+ * Finds the key arguments of a request and the use that the command makes of them, from the command's key
+ * specifications and without running the command.
  */
 import { equalsWord } from "../core/bytes.ts";
 import { parseSafeInt } from "../core/numbers.ts";
@@ -9,19 +9,19 @@ import { KeyFlag } from "./key_flags.ts";
 import type { Command } from "./registry.ts";
 import type { CommandSpec, KeyPosition, KeySpec } from "./spec.ts";
 
-/** Whether the command has keys at all. */
+/** Whether the command can have keys. */
 export function hasKeys({ spec }: Command): boolean {
   return spec.findKeys !== undefined || (spec.keys ?? []).some(isKey);
 }
 
-/** Whether a specification speaks of keys: channels of shards have their places described likewise. */
+/** Whether a specification describes keys. Shard channels have specifications of the same form. */
 function isKey({ flags }: KeySpec): boolean {
   return (flags & KeyFlag.NOT_KEY) === 0;
 }
 
 /**
- * The keys of a request in the order of the specifications; undefined when the arguments contradict them. The arity must
- * have been checked. Source: Redis's key specifications.
+ * The keys of a request in the order of the specifications; undefined if the arguments contradict them. The caller has
+ * checked the arity. Source: Redis's key specifications.
  */
 export function keysOf({ spec }: Command, request: Request): KeyPosition[] | undefined {
   if (spec.findKeys !== undefined) return spec.findKeys(request);
@@ -35,14 +35,14 @@ export function keysOf({ spec }: Command, request: Request): KeyPosition[] | und
   return found;
 }
 
-/** Index of the first key; 0 if a keyword is missing, undefined if the arguments do not tell. */
+/** Index of the first key; 0 if a keyword is missing, undefined if the arguments do not determine it. */
 function beginOf({ begin }: KeySpec, request: Request): number | undefined {
   if (begin === "unknown") return undefined;
   if ("index" in begin) return begin.index;
   const { argc, bytes, start, end } = request;
   const word = begin.keyword.toLowerCase();
   const step = begin.from > 0 ? 1 : -1;
-  // Forward, the last argument cannot be the keyword: no key follows it.
+  // In a forward search the last argument cannot be the keyword, because no key follows it.
   const stop = begin.from > 0 ? argc - 1 : argc;
   for (let i = begin.from > 0 ? begin.from : argc + begin.from; i > 0 && i < stop; i += step) {
     if (equalsWord(bytes, start[i], end[i], word)) return i + 1 < argc ? i + 1 : undefined;
@@ -50,7 +50,7 @@ function beginOf({ begin }: KeySpec, request: Request): number | undefined {
   return 0;
 }
 
-/** Adds the keys from `first`; false if they would not fit. */
+/** Adds the keys from `first`. Returns false if they exceed the arguments. */
 function addRange({ find, flags }: KeySpec, request: Request, first: number, found: KeyPosition[]): boolean {
   const { argc } = request;
   if (find === "unknown") return false;
@@ -73,7 +73,10 @@ function addRange({ find, flags }: KeySpec, request: Request, first: number, fou
 }
 
 export interface KeyRange {
-  /** Indices of the first and last key (negative counts from the end), and their distance; all 0: no keys. */
+  /**
+   * Indices of the first and last key (negative counts from the end), and the step between keys. All are 0 if there are
+   * no keys.
+   */
   readonly first: number;
   readonly last: number;
   readonly step: number;
@@ -81,7 +84,7 @@ export interface KeyRange {
 
 const NO_KEYS: KeyRange = { first: 0, last: 0, step: 0 };
 
-/** A specification whose keys have fixed places. */
+/** A specification whose keys have fixed positions. */
 interface PlainRange {
   readonly first: number;
   readonly last: number;
@@ -96,15 +99,15 @@ function plainRange({ begin, find, flags }: KeySpec): PlainRange | undefined {
 }
 
 /**
- * The range of keys for clients that do not know specifications: it covers all keys with a fixed place. `moves` says that
- * there are other keys, so that a client must ask the server for them.
+ * The range of keys for clients that do not know key specifications: it covers all keys with a fixed position. `moves`
+ * is true if other keys exist; a client must then ask the server for the keys.
  */
 export function keyRangeOf({ keys = [] }: CommandSpec): { range: KeyRange; moves: boolean } {
   let range: KeyRange | undefined;
   let moves = false;
   for (const key of keys) {
     const next = plainRange(key);
-    // Only what follows the range so far without a gap can extend it.
+    // Only a specification that continues the range without a gap can extend it.
     const joins = next !== undefined &&
       (keys.length === 1 || (next.step === 1 && (range === undefined || range.last === next.first - 1)));
     if (joins) range = { first: range?.first ?? next.first, last: next.last, step: next.step };

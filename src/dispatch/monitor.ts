@@ -1,5 +1,5 @@
 /**
- * What MONITOR shows: one line a command, with its time, database, client and quoted arguments.
+ * The output of MONITOR: one line per command, with its time, database, client and quoted arguments.
  */
 import { fromLatin1 } from "../core/bytes.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -7,7 +7,7 @@ import type { Call } from "./call.ts";
 
 const ESCAPES: Record<number, string> = { 10: "\\n", 13: "\\r", 9: "\\t", 7: "\\a", 8: "\\b", 34: '\\"', 92: "\\\\" };
 
-/** Bytes as Redis quotes them: printable ASCII as it is, the rest escaped, within double quotes. */
+/** Bytes quoted as in Redis: within double quotes, with printable ASCII unchanged and the other bytes escaped. */
 export function quote(bytes: Uint8Array, start: number, end: number): string {
   let out = '"';
   for (let i = start; i < end; i++) {

@@ -1,7 +1,7 @@
 /**
- * Looking ahead: the keys and elements that requests are about to look for are looked for together before, so that their
- * cache misses overlap. Nothing but speed depends on it, so it guesses: what it gets wrong costs some loads. This file owns
- * the guesses; how to load what a search will need is the business of the store's structures.
+ * Prefetch: looks up the keys and elements of the next requests together before the requests run, so that their cache
+ * misses overlap. Only speed depends on it, so it may guess; a wrong guess costs some loads. This file makes the
+ * guesses; the structures of the store know how to load the data of a lookup.
  */
 import type { Request } from "../resp/request.ts";
 import { PREFETCH_MAX } from "../store/blocks/dict.ts";
@@ -17,13 +17,16 @@ export class Prefetcher {
     this.#table = table;
   }
 
-  /** Before a pipeline of up to PREFETCH_MAX requests runs: finds their commands, and approaches what they name. Hot. */
+  /**
+   * Finds the commands of a pipeline of up to PREFETCH_MAX requests before it runs, and prefetches the keys and
+   * elements that they name. Hot.
+   */
   pipeline(call: Call, requests: readonly Request[], commands: (Command | undefined)[], count: number): void {
     const hashes = this.#hashes;
     let keys = 0, elements = 0;
     for (let k = 0; k < count; k++) {
       const request = requests[k], { bytes, start, end } = request;
-      // Pipelines repeat themselves: a request often names the command and the key of the one before.
+      // Pipelines are repetitive: a request often has the same command and key as the one before it.
       const before = k > 0 ? requests[k - 1] : undefined;
       const command = commands[k] = before !== undefined && request.repeats(before, 0)
         ? commands[k - 1]
@@ -32,7 +35,7 @@ export class Prefetcher {
       if (before !== undefined && request.repeats(before, 1)) {
         request.keyHash = before.keyHash;
       } else {
-        // Argument 1 is most likely a key, and its hash will be needed anyway.
+        // Argument 1 is most likely a key whose hash the command needs anyway.
         hashes[keys++] = request.keyHash = hashBytes(bytes, start[1], end[1]);
       }
       if (command !== undefined && command.element > 0) elements++;
@@ -41,12 +44,12 @@ export class Prefetcher {
     if (elements > 1) this.#elements(call, requests, commands, count);
   }
 
-  /** Approaches the elements that requests in a row name of the same large collection. */
+  /** Prefetches the elements of consecutive requests on the same large collection. */
   #elements(call: Call, requests: readonly Request[], commands: readonly (Command | undefined)[], count: number): void {
     const { db } = call, hashes = this.#hashes;
     for (let k = 0; k < count;) {
       const first = k, { keyHash, bytes, start, end } = requests[first];
-      // What has the same hash is most likely the same key.
+      // An equal hash most likely means the same key.
       do k++; while (k < count && requests[k].keyHash === keyHash);
       if (k - first < 2 || keyHash === 0) continue;
       const ref = db.peek(bytes, start[1], end[1], keyHash);

@@ -1,6 +1,6 @@
 /**
- * The command table, compiled: specs become Commands with flag bits and counters, and names are found by their bytes.
- * Derived from the array of specs and nothing else.
+ * The compiled command table: specs become Commands with flag bits and counters, and the bytes of a name find its
+ * Command. The table is derived from the array of specs alone.
  */
 import { equalsWord, latin1 } from "../core/bytes.ts";
 import { shownText } from "../core/errors.ts";
@@ -17,20 +17,20 @@ export const Flag = {
   SKIP_MONITOR: 16,
   SKIP_SLOWLOG: 32,
   ADMIN: 64,
-  /** So quick that runs of it are timed together. */
+  /** So fast that consecutive calls are timed together. */
   BRIEF: 128,
-  /** So quick if the reply is short. */
+  /** Brief if the reply is short. */
   BY_REPLY: 256,
-  /** Runs at once while a transaction queues commands, and refuses to be in one, respectively. */
+  /** IMMEDIATE runs at once while a transaction queues commands; the flag after it refuses to run in a transaction. */
   IMMEDIATE: 512,
   NO_MULTI: 1024,
-  /** May change data though it does not say "write". */
+  /** May change data although it lacks the flag "write". */
   MAY_REPLICATE: 2048,
-  /** Runs the queue of a transaction, with the permissions that all of it needs; a refusal discards the queue. */
+  /** Runs the queue of a transaction. It needs the permissions of all queued commands; a refusal discards the queue. */
   RUNS_QUEUE: 4096,
-  /** Refused while data cannot be kept. */
+  /** Refused while data cannot be made durable. */
   NEEDS_DISK: 8192,
-  /** Is allowed in RESP2 to a session that has subscriptions. */
+  /** Allowed in RESP2 for a session with subscriptions. */
   WHILE_SUBSCRIBED: 16384,
 } as const;
 
@@ -48,12 +48,12 @@ const BITS: Partial<Record<CommandFlag, number>> = {
 
 export class Command {
   readonly spec: CommandSpec;
-  /** "get", "client|list". */
+  /** The full name, for example "get" or "client|list". */
   readonly fullName: string;
   readonly bits: number;
   readonly arity: number;
   readonly reach: Reach;
-  /** Index of the argument that names an element, 0 if none does. */
+  /** Index of the argument that names an element; 0 if there is none. */
   readonly element: number;
   readonly handler: Handler | undefined;
   readonly parent: Command | undefined;
@@ -67,7 +67,7 @@ export class Command {
     let bits = spec.complexity === "O(1)" || spec.flags.includes("fast") ? Flag.BRIEF : 0;
     if (spec.growsWithReply === true) bits |= Flag.BY_REPLY;
     for (const flag of spec.flags) bits |= BITS[flag] ?? 0;
-    // A command that may wait, or may send to very many sessions, is timed by itself.
+    // A command that may wait, or may send to many sessions, is timed individually.
     if (spec.flags.includes("blocking") || spec.flags.includes("pubsub")) bits &= ~Flag.BRIEF;
     if (spec.needsDisk) bits |= Flag.NEEDS_DISK;
     if (spec.immediate) bits |= Flag.IMMEDIATE;
@@ -81,7 +81,7 @@ export class Command {
     this.subcommands = (spec.subcommands ?? []).map((sub) => new Command(sub, this));
   }
 
-  /** The subcommand of this name, in any case. */
+  /** The subcommand with this name, ignoring case. */
   subcommand(bytes: Uint8Array, start: number, end: number): Command | undefined {
     return this.subcommands.find((sub) => equalsWord(bytes, start, end, sub.spec.name));
   }
@@ -105,7 +105,7 @@ export class CommandTable {
     }
   }
 
-  /** The command of this name, in any case. Hot: no text is made. */
+  /** The command with this name, ignoring case. Hot: it creates no string. */
   find(bytes: Uint8Array, start: number, end: number): Command | undefined {
     for (let slot = hashName(bytes, start, end);; slot = (slot + 1) & (SLOTS - 1)) {
       const i = this.#slots[slot];
@@ -118,7 +118,7 @@ export class CommandTable {
     }
   }
 
-  /** The command or subcommand called "get" or "client|list". */
+  /** The command or subcommand with a full name, "get" or "client|list". */
   named(fullName: string): Command | undefined {
     const [name, sub, more] = fullName.toLowerCase().split("|");
     if (more !== undefined) return undefined;
@@ -126,7 +126,7 @@ export class CommandTable {
     return sub === undefined ? command : command?.subcommands.find((c) => c.spec.name === sub);
   }
 
-  /** Every command and subcommand. */
+  /** All commands and subcommands. */
   *all(): Generator<Command> {
     for (const command of this.commands) {
       yield command;
@@ -144,7 +144,7 @@ function lower(c: number): number {
   return c >= 65 && c <= 90 ? c + 32 : c;
 }
 
-/** Looks at four letters: names are compared anyway. */
+/** Hashes four letters only, because the names are compared afterwards. */
 function hashName(bytes: Uint8Array, start: number, end: number): number {
   const length = end - start;
   if (length === 0) return 0;
@@ -160,7 +160,7 @@ export function wrongArity(command: Command): string {
   return `ERR wrong number of arguments for '${command.fullName}' command`;
 }
 
-/** The name of an unknown command as the error shows it: at most 128 bytes. */
+/** The name of an unknown command, as the error shows it: at most 128 bytes. */
 export function shownName(bytes: Uint8Array, start: number, end: number): string {
   return shownText(latin1(bytes, start, Math.min(end, start + 128)));
 }

@@ -1,7 +1,7 @@
 /**
- * The specification of a command. One object describes a command completely: COMMAND INFO, DOCS and GETKEYS, the errors of
- * arity, the rules of the executor, the client's hints and docs/commands.md are derived from it. This file has the
- * shape only: handlers stand in the families, the array of all specifications in table.ts.
+ * The specification of a command. One object describes a command completely: COMMAND INFO, DOCS and GETKEYS, the arity
+ * errors, the rules of the executor, the client's hints and docs/commands.md are derived from it. This file contains
+ * types and helpers only. The handlers are in the command families, and table.ts has the array of all specifications.
  */
 import type { Reach } from "../engine/listeners.ts";
 import type { Request } from "../resp/request.ts";
@@ -30,7 +30,7 @@ export type CommandFlag =
   | "movablekeys"
   | "allow_busy";
 
-/** The groups of the command reference. */
+/** The groups of the Redis command reference. */
 export type CommandGroup =
   | "bitmap"
   | "connection"
@@ -49,9 +49,10 @@ export type CommandGroup =
   | "transactions";
 
 /**
- * Where the keys of a command stand, as in Redis's key specifications. `begin` is the argument index of the first
- * key, or a keyword to look for (from `from`, negative from the end). `find` is a range (`last` relative to the first
- * key, negative from the end; `limit` divides what is left) or a count: `keynum` and `first` relative to begin.
+ * The positions of a command's keys, as in Redis's key specifications. `begin` is the argument index of the first key,
+ * or a keyword to search for (starting at `from`; negative counts from the end). `find` is a range or a count. In a
+ * range `last` is relative to the first key, or negative from the end, and `limit` divides the number of remaining
+ * arguments. In a count `keynum` and `first` are relative to begin.
  */
 export interface KeySpec {
   /** Bits of KeyFlag. */
@@ -69,97 +70,110 @@ export function keyAt(index: number, flags: KeyWords): readonly KeySpec[] {
   return [{ flags: keyFlags(flags), begin: { index }, find: { last: 0, step: 1, limit: 0 } }];
 }
 
-/** Keys from argument `index` to `last` (negative counts from the end), every `step` arguments. */
+/** Keys from argument `index` to `last` (negative counts from the end), at every `step`-th argument. */
 export function keyRange(index: number, last: number, step: number, flags: KeyWords): readonly KeySpec[] {
   return [{ flags: keyFlags(flags), begin: { index }, find: { last, step, limit: 0 } }];
 }
 
-/** A count at argument `index`, that many keys behind it. */
+/** A count at argument `index`, followed by that number of keys. */
 export function keyCount(index: number, flags: KeyWords): readonly KeySpec[] {
   return [{ flags: keyFlags(flags), begin: { index }, find: { keynum: 0, first: 1, step: 1 } }];
 }
 
-/** A key of a request: the index of its argument, and what the command does with it, as bits of KeyFlag. */
+/** A key of a request: the index of its argument, and the use that the command makes of it, as bits of KeyFlag. */
 export interface KeyPosition {
   readonly index: number;
   readonly flags: number;
 }
 
-/** A key of a request in a database. */
+/** A key of a request, with its database. */
 export interface KeyUse {
   readonly db: number;
-  /** The index of its argument. */
+  /** The index of the key's argument. */
   readonly index: number;
   readonly written: boolean;
 }
 
 /**
- * What a logged command does to a large value of which a rewrite of the append-only file has written only the beginning:
+ * The effect of a logged command on a large value of which a rewrite of the append-only file has written only the
+ * beginning:
  *
- * - elements: it names elements and leaves the others alone. The new file gets the command; where elements are missing there,
- *   the rest of the value makes up for them.
- * - later: it changes what is written last, the tail of a string or the deadline. The new file does not need the command.
- * - head, tail: it adds to this end of a list or takes from it.
+ * - elements: the command changes only the elements that it names. The new file gets the command; elements that are not
+ * yet in the file follow with the rest of the value.
+ *
+ * - later: the command changes a part that is written last: the tail of a string or the deadline. The new file does not
+ * need the command.
+ *
+ * - head, tail: the command adds to this end of a list or removes from it.
  *
  * After any other command the value is written again from its beginning.
  */
 export type PartialEffect = "elements" | "later" | "head" | "tail";
 
-/** The type of a value, as COMMAND DOCS names it. */
+/** The type of a value, with the name that COMMAND DOCS uses. */
 export type ValueType = "string" | "integer" | "double" | "key" | "pattern" | "unix-time";
 
-/** Runs a command: reads the arguments in place, works on the store, writes one reply. Throws CommandError. */
+/** Runs a command: reads the arguments in place, accesses the store, writes one reply. Throws CommandError. */
 export type Handler = (call: Call) => void;
 
 export interface CommandSpec {
-  /** Lower case; of a subcommand its own word only. */
+  /** The name in lower case; for a subcommand only its own word. */
   readonly name: string;
   readonly summary: string;
   readonly since: string;
   readonly group: CommandGroup;
   readonly complexity: string;
-  /** Number of arguments with the name; negative: at least so many. Of a subcommand the container's name counts too. */
+  /**
+   * Number of arguments, including the name; a negative number is a minimum. For a subcommand the container's name
+   * counts too.
+   */
   readonly arity: number;
   readonly flags: readonly CommandFlag[];
-  /** ACL categories beyond those that follow from flags and group, without "@"; a leading "-" takes one of them away. */
+  /** ACL categories in addition to those that follow from flags and group, without "@". A leading "-" removes one. */
   readonly categories?: readonly string[];
   /** Redis's hints for clients and proxies, for example "nondeterministic_output". */
   readonly tips?: readonly string[];
   readonly keys?: readonly KeySpec[];
   /**
-   * The first argument that names an element of the collection at argument 1, if the command looks for one: a member, a
-   * field. Pipelined requests then look for theirs together.
+   * The first argument that names an element (a member, a field) of the collection at argument 1, if the command looks
+   * one up. Pipelined requests then look up their elements together.
    */
   readonly element?: number;
-  /** Whether it takes long only where its reply is long, so that the executor need not time each call by itself. */
+  /** Whether the command is slow only if its reply is long. The executor then need not time each call individually. */
   readonly growsWithReply?: boolean;
-  /** Finds the keys where `keys` cannot say all: flags that depend on arguments, keys behind a word that may stand anywhere. */
+  /**
+   * Finds the keys where `keys` is not sufficient: flags that depend on arguments, or keys behind a word at a variable
+   * position.
+   */
   readonly findKeys?: (request: Request) => KeyPosition[];
-  /** Which keys it may change; "named" unless given. */
+  /** The keys that the command may change; the default is "named". */
   readonly reach?: Reach;
-  /** The keys of a command that reaches across databases; `db` is the selected one. */
+  /** The keys of a command that accesses several databases; `db` is the selected database. */
   readonly usesAcross?: (request: Request, db: number) => KeyUse[];
   readonly partialEffect?: PartialEffect;
-  /** Refused while data cannot be kept, although it does not write. */
+  /** The command is refused while data cannot be made durable, although it does not write. */
   readonly needsDisk?: boolean;
   /**
-   * What follows the name, in the notation of the command reference: `key value [NX | XX] [EX seconds | PX milliseconds]
-   * [key value ...]`. Upper case words are tokens, lower case words values, [] optional, | alternatives, <> groups,
-   * `...` repeats what stands before it.
+   * The arguments after the name, in the notation of the command reference: `key value [NX | XX] [EX seconds | PX
+   * milliseconds] [key value ...]`. Upper case words are tokens and lower case words are values. [] means optional, |
+   * separates alternatives, <> groups, and `...` repeats the preceding item.
    */
   readonly syntax: string;
-  /** Types of values in `syntax` that are not what their name usually means (see syntax.ts). */
+  /** Types of values in `syntax` that differ from the usual meaning of their names (see syntax.ts). */
   readonly types?: Readonly<Record<string, ValueType>>;
-  /** Runs at once even while a transaction queues commands. */
+  /** The command runs at once even while a transaction queues commands. */
   readonly immediate?: boolean;
-  /** Runs what a transaction has queued: it needs the permissions of all of it, and a refusal discards the transaction. */
+  /**
+   * The command runs the queue of a transaction. It needs the permissions of all queued commands, and a refusal
+   * discards the transaction.
+   */
   readonly runsQueue?: boolean;
-  /** May be run in RESP2 by a session that has subscriptions. */
+  /** A session with subscriptions may run the command in RESP2. */
   readonly whileSubscribed?: boolean;
-  /** For the server's own needs and tests: COMMAND DOCS says "syscmd". */
+  /** The command serves the server itself and tests: COMMAND DOCS reports "syscmd". */
   readonly system?: boolean;
   readonly deprecated?: { readonly since: string; readonly replacedBy: string };
-  /** A container has subcommands; its own handler then runs only if the container is a command itself (COMMAND). */
+  /** The subcommands of a container. Its own handler runs only if the container is also a command itself (COMMAND). */
   readonly subcommands?: readonly CommandSpec[];
   readonly handler?: Handler;
 }

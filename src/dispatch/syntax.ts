@@ -1,6 +1,6 @@
 /**
- * The notation of arguments (see CommandSpec.syntax), read into the tree that COMMAND DOCS replies. The tree has the shape
- * that Redis gives it; of the names, those of alternatives and blocks are made up here, because the notation has none.
+ * Parses the notation of arguments (see CommandSpec.syntax) into the tree that COMMAND DOCS replies. The tree has the
+ * shape of Redis's tree. The notation has no names for alternatives and blocks, so this file generates them.
  */
 import type { ValueType } from "./spec.ts";
 
@@ -9,19 +9,19 @@ export type ArgumentType = ValueType | "pure-token" | "oneof" | "block";
 export interface Argument {
   readonly name: string;
   readonly type: ArgumentType;
-  /** As people see it; alternatives and blocks have none. */
+  /** The name for display; alternatives and blocks have none. */
   readonly displayText?: string;
-  /** The word that stands before it, or that it is. */
+  /** The word before the argument, or the word that is the argument. */
   readonly token?: string;
   readonly optional?: boolean;
   readonly multiple?: boolean;
-  /** The token repeats with the rest. */
+  /** The token repeats together with its values. */
   readonly multipleToken?: boolean;
-  /** Members of a block, alternatives of a oneof. */
+  /** The members of a block, or the alternatives of a oneof. */
   readonly arguments?: readonly Argument[];
 }
 
-/** What the names of values usually mean; all others are strings. */
+/** The usual types of value names; values with other names are strings. */
 const USUAL_TYPES: readonly (readonly [ValueType, string])[] = [
   [
     "integer",
@@ -45,12 +45,15 @@ type Node =
 
 type Types = Readonly<Record<string, ValueType>>;
 
-/** Thrown for a spec whose syntax nobody can read: our own fault. */
+/** The syntax of a spec cannot be parsed: a fault of the program. */
 export class SyntaxNotationError extends Error {
   override name = "SyntaxNotationError";
 }
 
-/** The tree of a syntax. `types` says which values are not what their name usually means. Throws SyntaxNotationError. */
+/**
+ * The tree of a syntax. `types` lists the values whose type is not the usual one for their name. Throws
+ * SyntaxNotationError.
+ */
 export function argumentsOf(syntax: string, types: Types = {}): readonly Argument[] {
   const words = syntax.match(/\.\.\.|[[\]<>|]|"[^"]*"|[^\s[\]<>|]+?(?=\.\.\.|[\s[\]<>|]|$)/g) ?? [];
   let at = 0;
@@ -66,7 +69,7 @@ export function argumentsOf(syntax: string, types: Types = {}): readonly Argumen
         at++;
         nodes.push({ kind: word === "[" ? "optional" : "group", choices: parse(word === "[" ? "]" : ">") });
       } else if (word === "...") {
-        // Inside brackets all that stands before it repeats, elsewhere the one thing.
+        // Inside brackets `...` repeats everything before it; elsewhere it repeats one item.
         const repeated: Node = closer !== "]" || nodes.length === 1 ? nodes.pop()! : {
           kind: "group",
           choices: [nodes.splice(0)],
@@ -84,7 +87,7 @@ export function argumentsOf(syntax: string, types: Types = {}): readonly Argumen
   return choices.length > 1 ? [oneOf(choices, types)] : sequence(choices[0], types);
 }
 
-/** `x [x ...]` becomes one `x` that repeats; x may be several nodes. */
+/** Folds `x [x ...]` into one `x` that repeats; x may consist of several nodes. */
 function foldRepetitions(nodes: readonly Node[]): Node[] {
   const folded: Node[] = [];
   for (const node of nodes) {
@@ -105,7 +108,9 @@ function foldRepetitions(nodes: readonly Node[]): Node[] {
   return folded;
 }
 
-/** A sequence of nodes as arguments. A token joins the values behind it, up to the next token or option. */
+/**
+ * Converts a sequence of nodes into arguments. A token includes the values behind it, up to the next token or option.
+ */
 function sequence(unfolded: readonly Node[], types: Types): Argument[] {
   const nodes = foldRepetitions(unfolded);
   const found: Argument[] = [];
@@ -143,7 +148,7 @@ function single(node: Node, types: Types): Argument {
   };
 }
 
-/** Several arguments are a block. */
+/** Wraps several arguments in a block. */
 function together(args: readonly Argument[]): Argument {
   return args.length === 1 ? args[0] : { name: "data", type: "block", arguments: args };
 }

@@ -7,7 +7,7 @@ export class Transaction {
   readonly requests: Request[] = [];
   /** Bytes of the requests. */
   bytes = 0;
-  /** The flag bits of all queued commands (registry.ts). */
+  /** The flag bits (registry.ts) of all queued commands, combined. */
   bits = 0;
   /** A command was refused, so EXEC will run none. */
   failed = false;
