@@ -1,13 +1,14 @@
 /**
- * Clients that wait for keys: BLPOP and its relatives. A command that finds nothing suspends its session here; when one of
- * its keys comes into being the same request runs again, as a command of its own, and either answers or waits on.
+ * Clients that wait for keys: BLPOP and related commands. A command that finds no value suspends its session here. When
+ * one of its keys is created, the same request runs again as a separate command, and either replies or continues to
+ * wait.
  *
- * Per key there is a queue of the waiting clients, first come, first served; per client a list of its places in queues.
- * Keys become ready while commands run and are served in the phase after the command, in the order in which they became
- * ready. A client that is served may make other keys ready: the phase goes on until none is.
+ * Each key has a queue of waiting clients in order of arrival; each client has a list of its places in queues. Keys
+ * become ready while commands run, and are served in that order in the phase after the command. Serving a client may
+ * make other keys ready; the phase continues until no key is ready.
  *
- * While no client waits nothing listens, and nothing costs. A waiting client holds its request as bytes and one object per
- * key; all clients share one timer.
+ * While no client waits, nothing listens and there is no cost. A waiting client takes the bytes of its request and one
+ * object per key. All clients share one timer.
  */
 import { latin1 } from "../core/bytes.ts";
 import { DeadlineHeap, type Timed } from "../core/deadline_heap.ts";
@@ -19,26 +20,26 @@ import { RequestParser } from "../resp/parser.ts";
 import { Request } from "../resp/request.ts";
 import type { Keyspace, KeyspaceObserver } from "../store/keyspace.ts";
 
-/** The keys that a command waits for. */
+/** The keys for which a command waits. */
 export interface Wait {
   /** The type of value that ends the wait, one of `Type`. */
   readonly type: number;
-  /** The arguments that are keys: from `first` to `last`. */
+  /** The indices of the key arguments: from `first` to `last`. */
   readonly first: number;
   readonly last: number;
-  /** When the client gets a null instead, in milliseconds since the epoch; 0 is never. */
+  /** The time of the null reply, in milliseconds since the epoch; 0 means never. */
   readonly deadlineMs: number;
-  /** Whether the request runs again when a key goes or gets a value of another type too. */
+  /** Whether the request also runs again when a key is removed or gets a value of another type. */
   readonly onRemoval?: boolean;
 }
 
-/** The clients that wait for one key, as a list of places. */
+/** The clients that wait for one key, as a linked list of places. */
 class Queue {
   head: Place | undefined;
   tail: Place | undefined;
-  /** Stands in the list of ready keys. */
+  /** True while the queue is in the list of ready keys. */
   ready = false;
-  /** Clients that also want to know when the key goes. */
+  /** Number of clients that also wait for the removal of the key. */
   onRemoval = 0;
 
   constructor(readonly db: Keyspace, readonly key: string) {}
@@ -54,7 +55,7 @@ class Place {
   constructor(readonly waiter: Waiter, readonly queue: Queue) {}
 }
 
-/** A client that waits. */
+/** A waiting client. */
 class Waiter implements Suspension, Timed {
   readonly again = false;
   heapIndex = -1;
@@ -99,7 +100,7 @@ export class Blocking implements DeferredWork {
   #stopListening: (() => void)[] = [];
   #stopTimer: (() => void) | undefined;
   #timerMs = Infinity;
-  /** The client whose request runs again. */
+  /** The client whose request is running again. */
   #retrying: Waiter | undefined;
   readonly #parser = new RequestParser();
   readonly #observer: KeyspaceObserver = {
@@ -116,17 +117,17 @@ export class Blocking implements DeferredWork {
     this.#parser.bulkBytesMax = Infinity;
   }
 
-  /** Number of clients that wait. */
+  /** Number of waiting clients. */
   get clientCount(): number {
     return this.#count;
   }
 
-  /** Number of clients that wait for a limited time. */
+  /** Number of clients that wait with a deadline. */
   get timedCount(): number {
     return this.#deadlines.size;
   }
 
-  /** Number of keys that clients wait for, and of those among them whose removal ends a wait. */
+  /** Number of keys for which clients wait, and the number of those among them whose removal ends a wait. */
   keyCounts(): { keys: number; onRemoval: number } {
     let keys = 0, onRemoval = 0;
     for (const queues of this.#queues.values()) {
@@ -137,8 +138,8 @@ export class Blocking implements DeferredWork {
   }
 
   /**
-   * Suspends the session of a call until one of its keys has a value of the type. False if the session may not wait: the
-   * command then answers as if time had run out.
+   * Suspends the session of a call until one of its keys has a value of the type. Returns false if the session may not
+   * wait; the command then replies as after a timeout.
    */
   wait(call: Call, { type, first, last, deadlineMs, onRemoval = false }: Wait): boolean {
     if (!call.mayWait) return false;
@@ -156,7 +157,7 @@ export class Blocking implements DeferredWork {
     return true;
   }
 
-  /** Serves the keys that are ready, and those that this makes ready, until none is. */
+  /** Serves the ready keys, including the keys that become ready meanwhile, until none is left. */
   run(): void {
     const { pause, afterCommand } = this.#engine;
     if (pause !== undefined) {
@@ -169,7 +170,7 @@ export class Blocking implements DeferredWork {
     }
   }
 
-  /** Answers a client without running its request again, and lets it go on. */
+  /** Replies to a client without running its request again, and ends its wait. */
   answer(waiter: Waiter, write: () => void): void {
     const { call } = waiter;
     this.leave(waiter);
@@ -177,7 +178,7 @@ export class Blocking implements DeferredWork {
     call.session.transport?.resume();
   }
 
-  /** Takes a client out of all queues. */
+  /** Removes a client from all queues. */
   leave(waiter: Waiter): void {
     for (let place = waiter.places; place !== undefined; place = place.sibling) this.#dequeue(place);
     waiter.places = undefined;
@@ -227,7 +228,7 @@ export class Blocking implements DeferredWork {
     if (queues.size === 0) this.#queues.delete(queue.db);
   }
 
-  /** A key came into being, or went: those who wait for it are to be served. */
+  /** Handles the creation or removal of a key: marks its queue as ready. */
   #signal(db: Keyspace, bytes: Uint8Array, start: number, end: number, type: number, removed: boolean): void {
     if (!(this.#counts[type] > 0)) return;
     const queue = this.#queues.get(db)?.get(latin1(bytes, start, end));
@@ -241,18 +242,18 @@ export class Blocking implements DeferredWork {
     this.#engine.afterCommand.add(this);
   }
 
-  /** All keys of a database go, and perhaps others come: each that is waited for is looked at when the command has ended. */
+  /** Handles the replacement of all keys of a database: each key with a queue is checked after the command. */
   #replacing(db: Keyspace, by: Keyspace | undefined): void {
     for (const queue of this.#queues.get(db)?.values() ?? []) {
       if (by !== undefined || queue.onRemoval > 0) this.#makeReady(queue);
     }
   }
 
-  /** Runs the requests of the clients that wait for a key again, as long as the key has what they wait for. */
+  /** Runs the requests of the clients that wait for a key again, as long as the key has a value of their type. */
   #serve(queue: Queue): void {
     const { db } = queue;
     const key = Uint8Array.from(queue.key, (c) => c.charCodeAt(0));
-    // A client that waits on goes behind this one: it is not met twice.
+    // A client that continues to wait moves to the end of the queue, behind `last`, and is not visited twice.
     const last = queue.tail;
     for (let place = queue.head; place !== undefined;) {
       const { waiter, next } = place;
@@ -293,7 +294,7 @@ export class Blocking implements DeferredWork {
     this.#timerMs = Infinity;
   }
 
-  /** Answers those whose time is over. */
+  /** Replies to the clients whose deadline has passed. */
   #expire(): void {
     this.#clearTimer();
     const nowMs = this.#engine.clock.nowMs();

@@ -1,9 +1,9 @@
 /**
- * Publish and subscribe: which sessions have subscribed to which channels, patterns and shard channels, and the way of a
- * message to them. A message is encoded once for each protocol, and goes to a session between its replies; to the session
- * whose command publishes it, behind the reply of that command.
+ * Publish and subscribe: which sessions have subscribed to which channels, patterns and shard channels, and the
+ * delivery of messages. A message is encoded once for each protocol version. A session receives it between replies; the
+ * publishing session receives it after the reply to its command.
  *
- * Names are latin1 text, one character a byte. Most channels have one subscriber, and then need no set for it.
+ * Names are latin1 text, one character per byte. Most channels have one subscriber and need no set.
  */
 import { fromLatin1, latin1, utf8 } from "../core/bytes.ts";
 import { globMatch } from "../core/glob.ts";
@@ -17,7 +17,7 @@ const MESSAGE = utf8("message"), PATTERN_MESSAGE = utf8("pmessage"), SHARD_MESSA
 /** The subscribers of one name. */
 type Subscribers = Session | Set<Session>;
 
-/** The names of one kind with their subscribers. */
+/** The names of one kind, with their subscribers. */
 class Directory {
   readonly #subscribers = new Map<string, Subscribers>();
 
@@ -62,7 +62,7 @@ export class Subscriptions {
     pattern: new Directory(),
     shard: new Directory(),
   };
-  /** The bytes of the patterns, by their text. */
+  /** The bytes of the patterns, by their latin1 text. */
   readonly #patterns = new Map<string, Uint8Array>();
 
   constructor(engine: Engine) {
@@ -71,7 +71,7 @@ export class Subscriptions {
     engine.listeners.sessions.add({ reset: forget, ended: forget });
   }
 
-  /** Number of different names of a kind that have subscribers. */
+  /** Number of distinct names of a kind that have subscribers. */
   count(kind: NameKind): number {
     return this.#directories[kind].size;
   }
@@ -86,7 +86,7 @@ export class Subscriptions {
     return this.#directories[kind].count(name);
   }
 
-  /** Subscribes a session to a name, unless it is already. */
+  /** Subscribes a session to a name; no effect if it is subscribed already. */
   subscribe(session: Session, kind: NameKind, name: string): void {
     const subscriber = session.subscriber ??= new Subscriber();
     session.kind = "pubsub";
@@ -95,7 +95,7 @@ export class Subscriptions {
     if (kind === "pattern" && !this.#patterns.has(name)) this.#patterns.set(name, fromLatin1(name));
   }
 
-  /** Ends a subscription, if there is one. */
+  /** Ends a subscription; no effect if there is none. */
   unsubscribe(session: Session, kind: NameKind, name: string): void {
     const { subscriber } = session;
     if (subscriber === undefined || !subscriber.delete(kind, name)) return;
@@ -107,14 +107,17 @@ export class Subscriptions {
     session.kind = "normal";
   }
 
-  /** Ends all subscriptions of a session without a word. */
+  /** Ends all subscriptions of a session without sending messages. */
   forget(session: Session): void {
     for (const kind of ["channel", "pattern", "shard"] as const) {
       for (const name of session.subscriber?.names(kind) ?? []) this.unsubscribe(session, kind, name);
     }
   }
 
-  /** Sends a message to the subscribers of a channel, then to those of matching patterns. Returns how often it was sent. */
+  /**
+   * Sends a message to the subscribers of a channel, then to those of matching patterns. Returns the number of messages
+   * sent.
+   */
   publish(channel: Uint8Array, message: Uint8Array): number {
     const { channel: channels, pattern: patterns } = this.#directories;
     let count = 0;
@@ -138,7 +141,7 @@ export class Subscriptions {
       return 1;
     }
     let resp2: Uint8Array | undefined, resp3: Uint8Array | undefined, count = 0;
-    // A session that is cut off while it gets the message leaves the set.
+    // A session that is disconnected while it receives the message leaves the set.
     for (const session of subscribers) {
       const bytes = session.reply.version === 3 ? resp3 ??= encodePush(3, parts) : resp2 ??= encodePush(2, parts);
       this.#engine.push(session, bytes);

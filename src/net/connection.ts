@@ -1,7 +1,7 @@
 /**
- * The connection of one client: reads requests, has them run, and sends the replies at the end of the turn. It owns the
- * socket and knows nothing of commands. When very much is unsent, the remaining requests of the client wait and the
- * socket is not read, so that a slow reader takes a bounded amount of memory.
+ * The connection of one client: reads requests, has them executed, and sends the replies at the end of the turn. It
+ * owns the socket and does not depend on commands. While too many bytes are unsent, further requests of the client wait
+ * and the socket is not read, so a slow reader uses a bounded amount of memory.
  */
 import { NO_BYTES } from "../core/bytes.ts";
 import { ProtocolError } from "../core/errors.ts";
@@ -15,18 +15,21 @@ import type { Engine } from "../engine/engine.ts";
 import type { Turn } from "./turn.ts";
 import type { Socket, SocketOwner } from "./socket.ts";
 
-/** Replies that take no more are sent whatever the limit is: in Redis each client has so much room of its own. */
+/**
+ * Replies up to this size are sent regardless of the limit, because Redis gives each client a static buffer of this
+ * size.
+ */
 const FREE_OUTPUT_BYTES = 16 * 1024;
 
 /**
- * Unsent bytes above which no further request of a client runs and nothing more is read from it, if the unsent replies
- * of all clients exceed AHEAD_BYTES_ALL. A reply that is begun is always finished.
+ * Above this number of unsent bytes no further request of a client runs and its socket is not read, if the unsent
+ * replies of all clients together exceed AHEAD_BYTES_ALL. A reply that has begun is always finished.
  */
 const AHEAD_BYTES = 1024 * 1024;
 const AHEAD_BYTES_ALL = 32 * 1024 * 1024;
 
 /**
- * Bytes of unsent replies: a client with more than `hard`, or more than `soft` for `seconds`, is cut off. 0 is no
+ * Limits for unsent replies in bytes. A client above `hard`, or above `soft` for `seconds`, is disconnected. 0 means no
  * limit.
  */
 export interface OutputLimit {
@@ -41,9 +44,9 @@ export interface ConnectionHost {
   readonly executor: Executor;
   readonly turn: Turn;
   outputLimit(session: Session): OutputLimit;
-  /** The connection has ended. */
+  /** Called when the connection has ended. */
   forget(connection: Connection): void;
-  /** The clients exceed maxmemory-clients. */
+  /** Called when the clients exceed maxmemory-clients. */
   evictClients(): void;
 }
 
@@ -65,28 +68,28 @@ export class Connection implements Transport, SocketOwner {
   readonly #reply = new Reply();
   readonly #parser = new RequestParser();
   readonly #call: Call;
-  /** The chunk that is being sent, with its bytes, and those that follow it. */
+  /** The chunk that is being sent, its number of bytes, and the chunks that follow. */
   #chunk: Uint8Array = NO_BYTES;
   #sendingBytes = 0;
   readonly #parts: ReplyPart[] = [];
   #partBytes = 0;
   #partRoomBytes = 0;
   #sending = false;
-  /** Already on the turn's list. */
+  /** True while the connection is on the turn's list. */
   #queued = false;
-  /** The requests of this turn: their number, and the position where their replies begin. */
+  /** The number of requests of this turn, and the position where their replies begin. */
   #requests = 0;
   #mark = 0;
   #closeWhenSent = false;
   #closed = false;
-  /** Requests of this connection are running. */
+  /** True while requests of this connection run. */
   #running = false;
-  /** The socket was asked to call `proceed`. */
+  /** True after the socket was asked to call `proceed`. */
   #proceeding = false;
-  /** Since when the output is above the soft limit, in ms; 0 while it is not. */
+  /** The time in ms since which the output is above the soft limit; 0 while it is not. */
   #aboveSoftLimitMs = 0;
 
-  /** Takes over a socket; the caller starts it. */
+  /** Takes over a socket. The caller starts it. */
   constructor(server: ConnectionHost, socket: Socket) {
     this.#server = server;
     this.#socket = socket;
@@ -100,12 +103,12 @@ export class Connection implements Transport, SocketOwner {
     engine.listeners.sessionBegan(this.session);
   }
 
-  /** The socket's: a view to read into. Tell `received` how much came. */
+  /** For the socket: a view to read into. The socket reports the number of bytes with `received`. */
   room(): Uint8Array {
     return this.#parser.room();
   }
 
-  /** The socket's: bytes came into the view that `room` gave. False when no more must be read. */
+  /** For the socket: bytes arrived in the view from `room`. Returns false if the socket must stop reading. */
   received(count: number): boolean {
     this.#parser.filled(count);
     this.#process(count);
@@ -114,7 +117,9 @@ export class Connection implements Transport, SocketOwner {
     return this.#open;
   }
 
-  /** The socket's: bytes came into a buffer that all sockets share. False when no more must be read. */
+  /**
+   * For the socket: bytes arrived in the buffer that all sockets share. Returns false if the socket must stop reading.
+   */
   receivedShared(buffer: Uint8Array, count: number): boolean {
     const parser = this.#parser;
     if (parser.empty) {
@@ -124,7 +129,7 @@ export class Connection implements Transport, SocketOwner {
       this.#account();
       return this.#open;
     }
-    // The request that waits is completed piece by piece, as the room allows, so that the room need not grow.
+    // A waiting request is completed piece by piece, within the existing room, so that the room need not grow.
     for (let at = 0; at < count && this.#open;) {
       const room = parser.room();
       const size = Math.min(room.length, count - at);
@@ -137,7 +142,7 @@ export class Connection implements Transport, SocketOwner {
     return this.#open;
   }
 
-  /** The socket's: other clients have had their turn. Goes on with the requests that were held back. */
+  /** For the socket: other clients have had their turn. Continues with the held requests. */
   proceed(): void {
     const { session } = this;
     this.#proceeding = false;
@@ -149,12 +154,12 @@ export class Connection implements Transport, SocketOwner {
     if (this.#open) this.#socket.resume();
   }
 
-  /** The socket's: the client will send no more. */
+  /** For the socket: the client will send no more bytes. */
   ended(): void {
     this.close(true);
   }
 
-  /** The socket's: the connection is lost. */
+  /** For the socket: the connection is lost. */
   lost(): void {
     this.close(false);
   }
@@ -215,8 +220,8 @@ export class Connection implements Transport, SocketOwner {
   }
 
   /**
-   * Replaces the replies of this turn by errors: what its requests changed is not safe. Where replies and requests do
-   * not match one by one, the connection ends without them.
+   * Replaces the replies of this turn by errors, because the changes of its requests are not durable. If replies and
+   * requests do not correspond one to one, the connection is closed without replies.
    */
   refuse(message: string): void {
     const { session } = this;
@@ -228,7 +233,7 @@ export class Connection implements Transport, SocketOwner {
     for (; this.#requests > 0; this.#requests--) this.#reply.error(message);
   }
 
-  /** Sends the replies that were written. One write is under way at a time; later replies follow it. */
+  /** Sends the written replies. Only one write is in progress at a time; later replies follow it. */
   send(): void {
     this.#queued = false;
     this.session.wrote = false;
@@ -243,7 +248,7 @@ export class Connection implements Transport, SocketOwner {
       if (this.#closeWhenSent || this.session.closing) this.close(false);
       return;
     }
-    // Replies beyond a limit are not sent even in part, as in Redis.
+    // Replies beyond a limit are not even sent in part, as in Redis.
     if (reply.pendingBytes > FREE_OUTPUT_BYTES) {
       this.checkOutput();
       if (this.#closed) return;
@@ -278,7 +283,7 @@ export class Connection implements Transport, SocketOwner {
     this.#socket.send(view, view.length);
   }
 
-  /** The socket's: it took all that it was to send. */
+  /** For the socket: it has sent all bytes. */
   sent(): void {
     releaseChunk(this.#chunk);
     this.#chunk = NO_BYTES;
@@ -292,7 +297,7 @@ export class Connection implements Transport, SocketOwner {
     if (this.session.counted.outputBytes > 0) this.#account();
   }
 
-  /** Asks the socket to go on with requests that were held back, once enough replies are sent. */
+  /** Asks the socket to continue with held requests, once enough replies are sent. */
   #release(): void {
     if (this.#proceeding || this.#mustHold(this.#server.outputLimit(this.session))) return;
     this.#proceeding = true;
@@ -300,8 +305,8 @@ export class Connection implements Transport, SocketOwner {
   }
 
   /**
-   * Whether so much is unsent that no further request may run. A client with a hard limit is cut off there and not held
-   * before; one with a soft limit must be able to exceed it.
+   * Whether too many bytes are unsent for a further request to run. A client with a hard limit is disconnected at that
+   * limit and not held before; a client with a soft limit must be able to exceed it.
    */
   #mustHold({ hard, soft }: OutputLimit): boolean {
     const bytes = this.outputBytes();
@@ -367,7 +372,7 @@ export class Connection implements Transport, SocketOwner {
     this.#server.turn.resume(this);
   }
 
-  /** The turn's: runs what has waited behind a suspended request. */
+  /** For the turn: runs the requests that waited behind a suspended request. */
   goOn(): void {
     if (this.#open) this.#run();
   }
@@ -376,7 +381,7 @@ export class Connection implements Transport, SocketOwner {
     if (this.#mustSend()) this.#server.turn.addLast(this);
   }
 
-  /** Whether the turn must be told that there is something to send. It is told once. */
+  /** Whether the turn must be told about replies to send. It is told once per turn. */
   #mustSend(): boolean {
     if (this.#queued || this.#closed || (this.#reply.pendingBytes === 0 && !this.session.closing)) return false;
     return this.#queued = true;
@@ -399,7 +404,7 @@ export class Connection implements Transport, SocketOwner {
     if (!this.#running) this.#dispose();
   }
 
-  /** Gives all memory back. The system may still read the chunk that it is sending, so no pool takes it. */
+  /** Releases all memory. No pool takes the chunk that is being sent, because the system may still read it. */
   #dispose(): void {
     if (this.#sendingBytes > 0) freeBuffer(this.#chunk);
     this.#chunk = NO_BYTES;
@@ -413,7 +418,9 @@ export class Connection implements Transport, SocketOwner {
     this.#parser.dispose();
   }
 
-  /** About once a second: gives memory back, and ends the connection if the client is idle or reads too slowly. */
+  /**
+   * Called about once a second: releases memory, and closes the connection if the client is idle or reads too slowly.
+   */
   maintain(nowMs: number, timeoutSeconds: number): void {
     const idleMs = nowMs - this.session.lastActiveMs;
     const { session } = this;

@@ -1,10 +1,10 @@
 /**
- * The few calls of the C library that serve sockets through epoll, on Linux with glibc. The numbers and layouts are
- * those of the kernel and of glibc (man 2 epoll_wait, man 7 ip, man 7 ipv6, man 7 unix, man 3 mallopt). Nothing here
- * knows MemDB.
+ * The few functions of the C library that serve sockets through epoll, on Linux with glibc. The numbers and layouts are
+ * those of the kernel and of glibc (man 2 epoll_wait, man 7 ip, man 7 ipv6, man 7 unix, man 3 mallopt). This file does
+ * not depend on the rest of MemDB.
  *
- * Why: a read and a write through Deno's sockets cost 2 to 3 µs beyond their system calls, and a connection that waits
- * for its next request takes 6 KiB. docs/architecture.md has the figures.
+ * Reason: a read and a write through Deno's sockets cost 2 to 3 µs beyond their system calls, and a connection that
+ * waits for its next request takes 6 KiB. docs/architecture.md has the figures.
  */
 
 const SYMBOLS = {
@@ -22,7 +22,7 @@ const SYMBOLS = {
   epoll_create1: { parameters: ["i32"], result: "i32" },
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
   epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
-  // The same call on another thread, for waits without end.
+  // The same function on another thread, for waits without a time limit.
   epoll_wait_apart: {
     name: "epoll_wait",
     parameters: ["i32", "buffer", "i32", "i32"],
@@ -35,7 +35,10 @@ const SYMBOLS = {
 
 export type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
-/** The C library, or undefined where it is not that of Linux or may not be called. Never asks for the permission. */
+/**
+ * Opens the C library. Returns undefined if it is not glibc on Linux or if the permission is missing; never asks for
+ * it.
+ */
 export function openLibc(): Libc | undefined {
   const { os, arch } = Deno.build;
   if (os !== "linux" || (arch !== "x86_64" && arch !== "aarch64")) return undefined;
@@ -57,19 +60,21 @@ export const EPOLL_CTL_ADD = 1, EPOLL_CTL_MOD = 3;
 export const EPOLLIN = 1, EPOLLOUT = 4, EPOLLERR = 8, EPOLLHUP = 16, EPOLLRDHUP = 0x2000, EPOLLET = 0x80000000;
 export const EINTR = 4, EAGAIN = 11, ENFILE = 23, EMFILE = 24, EADDRINUSE = 98;
 
-/** Memory from this size on is mapped by itself, so that it returns to the system as soon as it is freed. */
+/**
+ * Memory blocks of at least this size are mapped individually, so they return to the system as soon as they are freed.
+ */
 export const M_MMAP_THRESHOLD = -3;
 
 /**
- * struct epoll_event is packed on x86-64 alone: events, then 64 bits of data, of which the first 32 hold the socket.
+ * struct epoll_event is packed only on x86-64: the events, then 64 bits of data, whose first 32 bits hold the socket.
  */
 export const EVENT_BYTES = Deno.build.arch === "x86_64" ? 12 : 16;
 export const EVENT_FD = Deno.build.arch === "x86_64" ? 4 : 8;
 
-/** The largest socket address, a Unix one. */
+/** The size of the largest socket address, a Unix address. */
 export const ADDRESS_BYTES_MAX = 128;
 
-/** struct sockaddr_in or sockaddr_in6 of a literal address; undefined for anything else, such as a name. */
+/** struct sockaddr_in or sockaddr_in6 of a literal address; undefined for other text, such as a host name. */
 export function socketAddress(hostname: string, port: number): Uint8Array<ArrayBuffer> | undefined {
   const v4 = hostname === "localhost" ? [127, 0, 0, 1] : parseV4(hostname);
   if (v4 !== undefined) return Uint8Array.from([AF_INET, 0, port >> 8, port & 255, ...v4, 0, 0, 0, 0, 0, 0, 0, 0]);
@@ -78,7 +83,7 @@ export function socketAddress(hostname: string, port: number): Uint8Array<ArrayB
   return Uint8Array.from([AF_INET6, 0, port >> 8, port & 255, 0, 0, 0, 0, ...v6, 0, 0, 0, 0]);
 }
 
-/** struct sockaddr_un of a path; undefined when it is too long. */
+/** struct sockaddr_un of a path; undefined if the path is too long. */
 export function unixAddress(path: string): Uint8Array<ArrayBuffer> | undefined {
   const bytes = new TextEncoder().encode(path);
   return bytes.length > 107 ? undefined : Uint8Array.from([AF_UNIX, 0, ...bytes, 0]);
@@ -114,7 +119,7 @@ function parseV6(text: string): number[] | undefined {
   return all.flatMap((word) => [parseInt(word, 16) >> 8, parseInt(word, 16) & 255]);
 }
 
-/** Eight groups with the first longest run of zeros as "::". */
+/** Formats eight groups; "::" replaces the first of the longest runs of zeros. */
 function shorten(groups: readonly string[]): string {
   let best = 0, length = 1;
   for (let i = 0; i < 8; i++) {

@@ -1,7 +1,7 @@
 /**
- * The addresses that a server listens on, and how clients come in: through the poller where there is one, else through
- * Deno's listeners. Every client arrives as a socket. The addresses follow the settings `bind` and `port` while the server
- * runs.
+ * The addresses on which a server listens, and the arrival of clients: through the poller where there is one, else
+ * through Deno's listeners. Every client arrives as a socket. The addresses follow the settings `bind` and `port` while
+ * the server runs.
  */
 import { dirname } from "node:path";
 import { ensureDir } from "@std/fs";
@@ -11,44 +11,44 @@ import { SettingError, type Settings } from "../settings/settings.ts";
 import type { Poller } from "./poller.ts";
 import { DenoSocket, type Socket } from "./socket.ts";
 
-/** How long a listener rests after it failed to accept. */
+/** The pause of a listener after a failed accept, in milliseconds. */
 const REST_MS = 10;
-/** That the file descriptors are used up is logged so often at most. */
+/** The shortest time between two log lines about missing file descriptors. */
 const LOG_EVERY_MS = 1000;
 /** Bytes of a Unix socket's path that fit into struct sockaddr_un. */
 const UNIX_PATH_BYTES_MAX = Deno.build.os === "linux" ? 107 : 103;
 /** The names of "all addresses of this machine". */
 const WILDCARDS: Readonly<Record<string, string>> = { "*": "0.0.0.0", "::*": "::" };
 
-/** Linux's numbers of errors; macOS and Windows have their own for some. */
+/** Linux's error numbers, and those of macOS and Windows where they differ. */
 const EADDRNOTAVAIL = [99, 49, 10049];
 const EACCES = [13, 10013];
-/** The protocol does not exist here: EAFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EPFNOSUPPORT, ENOPROTOOPT. */
+/** The system does not support the protocol: EAFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EPFNOSUPPORT, ENOPROTOOPT. */
 const UNSUPPORTED = [97, 93, 94, 96, 92, 47, 43, 44, 46, 42, 10047, 10043, 10044, 10046, 10042];
 
 export interface Host {
   readonly settings: Settings;
   readonly poller: Poller | undefined;
-  /** A client came; `hostname` is its address, undefined over a Unix socket. */
+  /** A client connected; `hostname` is its address, undefined over a Unix socket. */
   welcome(socket: Socket, hostname: string | undefined): void;
   /** The port or the addresses have changed. */
   moved(): void;
   warn(text: string): void;
-  /** A client could not be let in: no file descriptor was left. */
+  /** A client was refused because no file descriptor was left. */
   refused(): void;
   fatal(error: unknown): void;
 }
 
 /** A listener that is open. */
 interface Listening {
-  /** As the setting names the address, without "-". */
+  /** The address as written in the setting, without "-". */
   readonly hostname: string;
   readonly address: Deno.NetAddr;
   close(): void;
 }
 
 export class Listeners {
-  /** The TCP port, the one that was picked for port 0; 0 without TCP. */
+  /** The TCP port; for port 0 the assigned one; 0 without TCP. */
   port = 0;
   readonly #host: Host;
   #tcp: Listening[] = [];
@@ -79,7 +79,7 @@ export class Listeners {
     if (unixsocket !== "") await this.#listenUnix(unixsocket, unixsocketperm);
   }
 
-  /** No new clients from now on. */
+  /** Stops accepting clients. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const listening of this.#tcp) listening.close();
@@ -87,7 +87,7 @@ export class Listeners {
     if (this.#unixPath !== "") await Deno.remove(this.#unixPath).catch(() => {});
   }
 
-  /** No file descriptor is left for a client. */
+  /** Handles a client for which no file descriptor is left. */
   exhausted(): void {
     this.#host.refused();
     const nowMs = performance.now();

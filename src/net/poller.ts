@@ -1,15 +1,15 @@
 /**
  * Sockets through epoll: one loop asks the kernel which sockets are ready, reads them into one buffer, and ends the
- * turn when all of them are served. It replaces Deno's sockets where libc.ts can be used. The server behaves the same
- * on both.
+ * turn after it has served all of them. It replaces Deno's sockets where libc.ts works. The server behaves the same
+ * with both.
  *
- * While requests come, the loop waits in the kernel for up to a millisecond, which costs less than a trip to another
- * thread. After a millisecond without requests it waits on another thread, so that everything else goes on. In between,
- * and at least every few milliseconds, Deno's own event loop has its turn: timers, files, signals.
+ * While requests arrive, the loop waits in the kernel for up to a millisecond, which costs less than switching to
+ * another thread. After a millisecond without requests it waits on another thread, so that Deno's event loop (timers,
+ * files, signals) can run. Deno's event loop also runs at least every few milliseconds while requests arrive.
  *
- * A round sends about ROUND_BYTES. The work that is left over waits in a queue. The next round first serves the clients
- * that send and receive little, then at least one entry of the queue. So a client with short replies waits for one long
- * reply of another client, not for all of them.
+ * A round sends about ROUND_BYTES. The remaining work waits in a queue. The next round first serves the clients that
+ * send and receive little, then at least one entry of the queue. So a client with short replies waits for at most one
+ * long reply of another client, not for all of them.
  */
 import { setImmediate } from "node:timers";
 import { invariant } from "../core/assert.ts";
@@ -19,41 +19,41 @@ import type { Socket, SocketOwner } from "./socket.ts";
 const EVENTS_MAX = 512;
 const READ_BYTES = 64 * 1024;
 const ACCEPTS_AT_ONCE = 64;
-/** Bytes that a round offers to the kernel before other long replies have to wait for the next round. */
+/** Bytes that a round passes to the kernel before further long replies wait for the next round. */
 const ROUND_BYTES = 1024 * 1024;
-/** Bytes after which the sockets with short replies have to wait, too. */
+/** Bytes after which sockets with short replies wait too. */
 const ROUND_BYTES_MAX = 2 * ROUND_BYTES;
-/** Bytes that make a reply a long one. */
+/** The size from which a reply is long. */
 const LONG_BYTES = 64 * 1024;
 const WAIT_MS = 1;
 const YIELD_AFTER_US = 4000;
-/** How long a listener rests when the process has no file descriptor left to refuse a client with. */
+/** The pause of a listener when no file descriptor is left even for refusing a client. */
 const REST_MS = 10;
-/** Blocks of memory from this size on return to the system when they are freed. */
+/** Memory blocks of at least this size return to the system when they are freed. */
 const MAPPED_BYTES_MIN = 256 * 1024;
 const NO_FLAGS = 0;
-/** The value that switches a socket's option on. */
+/** The option value that switches a socket option on. */
 const ON = Uint8Array.of(1, 0, 0, 0);
 /**
- * The events of clients are the moments when bytes come, and the end of them (edge-triggered). With the state instead
- * (level-triggered) the kernel would look at every socket a second time, to find that it was read.
+ * The events of clients are edge-triggered: the arrival of bytes, and their end. With level-triggered events the kernel
+ * would check every socket a second time, only to find that it was read.
  */
 const WATCHED = os.EPOLLIN | os.EPOLLRDHUP | os.EPOLLET;
 const ENDED = os.EPOLLRDHUP | os.EPOLLHUP | os.EPOLLERR;
 const READABLE = os.EPOLLIN | ENDED;
-/** Entries of the queue that are no events of the kernel: call `sent`, call `proceed`. */
+/** Entries of the queue that are not events of the kernel: call `sent`, call `proceed`. */
 const SENT = 1 << 27, PROCEED = 1 << 28;
 
-/** The turns of the server, as the loop sees them. */
+/** The turns of the server, from the loop's point of view. */
 export interface Turns {
   /** Everything that runs until `endRound` belongs to one turn. */
   beginRound(): void;
   endRound(): void;
-  /** Whether a turn waits for something that Deno's event loop does, such as a sync. */
+  /** Whether a turn waits for work of Deno's event loop, such as a sync. */
   readonly waiting: boolean;
 }
 
-/** Called with the error number when there is no file descriptor for a client. */
+/** Called with the error number if no file descriptor is left for a client. */
 export type RefusedListener = (errno: number) => void;
 
 export class Poller {
@@ -61,9 +61,9 @@ export class Poller {
   readonly #turns: Turns;
   readonly #nowUs: () => number;
   readonly #epoll: number;
-  /** An event for ourselves: it ends the wait on the other thread. */
+  /** The event file descriptor that ends the wait on the other thread. */
   readonly #wake: number;
-  /** A file descriptor that is given up to refuse a client when there is no other; negative while it is missing. */
+  /** A file descriptor that is closed to refuse a client when no other one is left; negative while it is not open. */
   #spare: number;
   readonly #refused: RefusedListener;
   readonly #errno: Deno.UnsafePointerView;
@@ -72,11 +72,11 @@ export class Poller {
   readonly #event = new DataView(this.#eventBytes.buffer);
   readonly #peer = new Uint8Array(os.ADDRESS_BYTES_MAX);
   readonly #peerLength = new Uint32Array(1);
-  /** Sockets by their numbers. */
+  /** Sockets, indexed by their file descriptors. */
   readonly #sockets: (EpollSocket | undefined)[] = [];
-  /** Sockets with work that was put off, first come first served. */
+  /** Sockets with postponed work, in order of arrival. */
   #later: EpollSocket[] = [];
-  /** Bytes that were offered to the kernel in this round. */
+  /** Bytes that were passed to the kernel in this round. */
   #offeredBytes = 0;
   #asleep = false;
   readonly #listeners = new Map<number, (socket: number, peer: Uint8Array) => void>();
@@ -96,13 +96,13 @@ export class Poller {
     invariant(this.#epoll >= 0 && this.#wake >= 0, "epoll cannot be set up");
     this.#control(os.EPOLL_CTL_ADD, this.#wake, os.EPOLLIN | os.EPOLLET);
     this.#spare = this.#openSpare();
-    // Otherwise glibc raises the threshold with every large block that is freed, and keeps smaller blocks for itself.
+    // By default glibc raises the threshold with every large block that is freed, and then keeps smaller blocks.
     libc.mallopt(os.M_MMAP_THRESHOLD, MAPPED_BYTES_MIN);
   }
 
   /**
-   * A poller, or undefined where the kernel cannot be asked directly. `nowUs` is a monotonic clock. `refused` is called
-   * with the error number when no client can be accepted.
+   * Opens a poller; undefined where epoll is not available. `nowUs` is a monotonic clock. `refused` is called with the
+   * error number if no client can be accepted.
    */
   static open(turns: Turns, nowUs: () => number, refused: RefusedListener): Poller | undefined {
     const libc = os.openLibc();
@@ -110,8 +110,8 @@ export class Poller {
   }
 
   /**
-   * Listens on a literal address. Returns the address in use and the way to close it, or undefined if `hostname` is a name
-   * that only Deno can resolve. Throws as Deno.listen does, or an error with the system's `errno`.
+   * Listens on a literal address. Returns the address in use and a function that closes it, or undefined if `hostname` is
+   * a name that only Deno can resolve. Throws the same errors as Deno.listen, or an error with the system's `errno`.
    */
   listen(
     hostname: string,
@@ -135,7 +135,7 @@ export class Poller {
     return { address: { transport: "tcp", ...local }, close: () => this.#stopListening(socket) };
   }
 
-  /** Listens on a Unix socket. Returns the way to close it, or undefined if its path is too long for the kernel. */
+  /** Listens on a Unix socket. Returns a function that closes it, or undefined if the path is too long for the kernel. */
   listenUnix(path: string, welcome: (socket: EpollSocket) => void): (() => void) | undefined {
     const address = os.unixAddress(path);
     if (address === undefined) return undefined;
@@ -153,7 +153,7 @@ export class Poller {
     if (this.#listeners.delete(socket)) this.#libc.close(socket);
   }
 
-  /** Ends the loop; all sockets must be closed. */
+  /** Ends the loop. All sockets must be closed before. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#awake();
@@ -207,7 +207,7 @@ export class Poller {
     return this.#offeredBytes >= ROUND_BYTES && (socket.long || this.#offeredBytes >= ROUND_BYTES_MAX);
   }
 
-  /** Does work that was put off: some of it in any case, the rest when the round has room for it. */
+  /** Does postponed work: at least one entry, and the others as far as the byte limit of the round allows. */
   #serveLate(waiting: EpollSocket[]): void {
     let k = 0;
     do waiting[k++].catchUp(this.#buffer); while (k < waiting.length && !this.exhausted && !this.#stopped);
@@ -232,8 +232,9 @@ export class Poller {
   }
 
   /**
-   * No file descriptor is left for a client. The spare one serves to tell it so, and the listener tries again with the
-   * next client. Without the spare one the listener rests a little, so that the loop does not spin.
+   * Refuses a client for which no file descriptor is left. The spare descriptor is used to send the refusal, and the
+   * listener tries again with the next client. Without a spare descriptor the listener pauses briefly, so that the loop
+   * does not spin.
    */
   #refuse(listener: number, errno: number): void {
     this.#refused(errno);
@@ -293,7 +294,7 @@ export class Poller {
     this.#libc.epoll_ctl(this.#epoll, operation, socket, this.#eventBytes);
   }
 
-  // The following is for the sockets of this file.
+  // The following methods are for the sockets of this file.
 
   errno(): number {
     return this.#errno.getInt32();
@@ -312,17 +313,17 @@ export class Poller {
     this.#sockets[number] = undefined;
   }
 
-  /** Bytes are offered to the kernel. */
+  /** Counts bytes that a socket passes to the kernel. */
   offer(bytes: number): void {
     this.#offeredBytes += bytes;
   }
 
-  /** Whether this round has sent enough. */
+  /** Whether this round has reached its byte limit. */
   get exhausted(): boolean {
     return this.#offeredBytes >= ROUND_BYTES;
   }
 
-  /** Queues a socket: `catchUp` is called in a later round. */
+  /** Queues a socket; a later round calls its `catchUp`. */
   queue(socket: EpollSocket): void {
     this.#later.push(socket);
     if (this.#asleep) this.#awake();
@@ -333,23 +334,23 @@ function cannotListen(shown: string, errno: number): Error {
   return Object.assign(new Error(`cannot listen on ${shown} (errno ${errno})`), { code: "EIO", errno });
 }
 
-/** A socket of the kernel. */
+/** A socket that uses system calls directly. */
 export class EpollSocket implements Socket {
   readonly remote: string;
   readonly local: string;
   readonly unix: boolean;
-  /** Its last reply was a long one. */
+  /** The last reply was long. */
   long = false;
   readonly #poller: Poller;
   readonly #libc: os.Libc;
   #socket: number;
   #owner: SocketOwner | undefined;
   #reading = true;
-  /** Bytes that the kernel has not taken yet: those of `bytes[at, length)`. */
+  /** Bytes that the kernel has not accepted yet: `bytes[at, length)`. */
   #bytes: Uint8Array | undefined;
   #at = 0;
   #length = 0;
-  /** Events and calls that were put off. */
+  /** Postponed events and calls. */
   #putOff = 0;
 
   constructor(poller: Poller, libc: os.Libc, socket: number, remote: string, local: string, unix: boolean) {
@@ -384,7 +385,7 @@ export class EpollSocket implements Socket {
 
   resume(): void {
     this.#reading = true;
-    // The kernel tells once more of the bytes that have come meanwhile.
+    // Registering again makes the kernel report the bytes that have arrived meanwhile.
     this.#watch();
   }
 
@@ -400,19 +401,19 @@ export class EpollSocket implements Socket {
     this.#bytes = undefined;
   }
 
-  /** Handles events of the kernel. `buffer` is for reading. */
+  /** Handles events of the kernel. `buffer` is used for reading. */
   happened(events: number, buffer: Uint8Array<ArrayBuffer>): void {
     if ((events & os.EPOLLOUT) !== 0) this.#writable();
     if ((events & READABLE) !== 0) this.#readable(buffer, (events & ENDED) !== 0);
   }
 
-  /** Leaves events, SENT or PROCEED for a later round. */
+  /** Postpones events, SENT or PROCEED to a later round. */
   putOff(work: number): void {
     if (this.#putOff === 0) this.#poller.queue(this);
     this.#putOff |= work;
   }
 
-  /** Handles everything that was put off. */
+  /** Handles all postponed work. */
   catchUp(buffer: Uint8Array<ArrayBuffer>): void {
     const work = this.#putOff;
     this.#putOff = 0;
@@ -426,7 +427,7 @@ export class EpollSocket implements Socket {
     else this.#owner?.sent();
   }
 
-  /** The kernel has bytes, or, if `ended`, the end of them or an error, before which there may be bytes. */
+  /** The kernel has bytes. If `ended`, it has their end or an error, possibly after more bytes. */
   #readable(buffer: Uint8Array<ArrayBuffer>, ended: boolean): void {
     const owner = this.#owner;
     if (owner === undefined || !this.#reading || this.#socket < 0) return;
@@ -434,7 +435,7 @@ export class EpollSocket implements Socket {
     if (count > 0) {
       const more = owner.receivedShared(buffer, count);
       if (!more) this.#reading = false;
-      // Bytes or the end are left: the kernel tells once more.
+      // Bytes or the end remain: registering again makes the kernel report them.
       else if (ended || count === buffer.length) this.#watch();
     } else if (count === 0) {
       this.#reading = false;
@@ -446,7 +447,7 @@ export class EpollSocket implements Socket {
     }
   }
 
-  /** The kernel takes bytes again. */
+  /** The kernel accepts bytes again. */
   #writable(): void {
     const bytes = this.#bytes;
     if (bytes === undefined) return;

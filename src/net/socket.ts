@@ -1,48 +1,48 @@
 /**
- * The socket of a connection: bytes in, bytes out. This implementation uses one of Deno's sockets. poller.ts has the
- * other one, for systems where the kernel can be asked directly.
+ * The socket of a connection: bytes in, bytes out. This implementation uses a socket of Deno. poller.ts has the other
+ * implementation, for systems with epoll.
  */
 import { setImmediate } from "node:timers";
 
 /** A connection's socket. */
 export interface Socket {
-  /** Addresses as CLIENT LIST prints them. */
+  /** Addresses in the format of CLIENT LIST. */
   readonly remote: string;
   readonly local: string;
   readonly unix: boolean;
-  /** Begins to read for its owner. */
+  /** Starts to read for its owner. */
   start(owner: SocketOwner): void;
   /**
-   * Sends `bytes[0, length)`. It calls the owner's `sent` when the system has taken all of them, perhaps at once. One
-   * call at a time.
+   * Sends `bytes[0, length)`. It calls the owner's `sent` when the system has accepted all of them, possibly before it
+   * returns. Only one call may be in progress.
    */
   send(bytes: Uint8Array, length: number): void;
-  /** Reads again, after the owner has refused more. */
+  /** Reads again after the owner has stopped the reading. */
   resume(): void;
-  /** Calls the owner's `proceed` once, when other clients have had their turn. */
+  /** Calls the owner's `proceed` once, after other clients have had their turn. */
   defer(): void;
   close(): void;
 }
 
-/** The connection, as its socket calls it. */
+/** The interface of the connection for its socket. */
 export interface SocketOwner {
   /** A view to read into. */
   room(): Uint8Array;
-  /** Bytes have come into the view that `room` gave. False to read no more until `resume`. */
+  /** Bytes arrived in the view from `room`. Returns false to stop reading until `resume`. */
   received(count: number): boolean;
-  /** Bytes have come into a buffer that all sockets share. False to read no more until `resume`. */
+  /** Bytes arrived in the buffer that all sockets share. Returns false to stop reading until `resume`. */
   receivedShared(buffer: Uint8Array, count: number): boolean;
-  /** The system has taken everything that was to be sent. */
+  /** The system has accepted all bytes to send. */
   sent(): void;
-  /** The moment that `defer` asked for has come. */
+  /** The call that `defer` asked for. */
   proceed(): void;
-  /** The client sends no more. */
+  /** The client will send no more bytes. */
   ended(): void;
   /** The connection is lost. */
   lost(): void;
 }
 
-/** One of Deno's own sockets. */
+/** A socket of Deno. */
 export class DenoSocket implements Socket {
   readonly remote: string;
   readonly local: string;
@@ -53,10 +53,10 @@ export class DenoSocket implements Socket {
   #bytes: Uint8Array = NOTHING;
   #at = 0;
   #length = 0;
-  /** Ends the wait of a read loop that its owner has stopped. */
+  /** Continues a read loop that its owner has stopped. */
   #readOn: (() => void) | undefined;
 
-  /** `onFault` is called with errors that are not those of the network. */
+  /** `onFault` is called with errors that are not network errors. */
   constructor(socket: Deno.Conn, onFault: (error: unknown) => void) {
     this.#socket = socket;
     this.#onFault = onFault;
@@ -104,11 +104,11 @@ export class DenoSocket implements Socket {
     try {
       this.#socket.close();
     } catch {
-      // The other side has closed it already.
+      // The peer has closed the socket already.
     }
   }
 
-  // Fields, not methods: made once, not for every reply.
+  // Closures in fields are created once, not for every reply.
   readonly #written = (count: number) => {
     this.#at += count;
     if (this.#at === this.#length) {
@@ -133,7 +133,7 @@ function addressText(address: Deno.Addr, local: Deno.Addr): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
-/** Whether an error only says that the client or the server has ended the connection. */
+/** Whether an error only reports that the client or the server has closed the connection. */
 function isDisconnection(error: unknown): boolean {
   return error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted ||
     error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BrokenPipe ||

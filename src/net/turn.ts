@@ -1,30 +1,30 @@
 /**
- * The end of a turn of the event loop. Connections run their requests as their bytes arrive; when all that arrived in
- * one turn is done, the append-only file is written once, synced if it must be, and then all replies leave.
+ * The end of a turn of the event loop. Connections run their requests as their bytes arrive. When all requests of one
+ * turn are done, the append-only file is written once, synced if necessary, and then all replies are sent.
  *
- * A microtask does it: the reads that finish in one turn continue one behind the other, and what the first of them
- * queues runs behind the last.
+ * A microtask does this: the reads that complete in one turn continue one after the other, and the microtask that the
+ * first of them queues runs after the last.
  */
 import type { Executor } from "../dispatch/executor.ts";
 import { type Durability, unsavedReply } from "../engine/durability.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Connection } from "./connection.ts";
 
-/** One turn in so many is timed; the others are taken to last as long. */
+/** One turn in this many is timed; the others are assumed to take the same time. */
 const TIMED_EVERY = 32;
 
 export class Turn {
   readonly #engine: Engine;
   readonly #executor: Executor;
   #waiting: Connection[] = [];
-  /** Connections whose suspended request has been answered, so that their next requests may run. */
+  /** Connections whose suspended request has its reply, so that their next requests may run. */
   #resumed: Connection[] = [];
   #scheduled = false;
-  /** A loop of its own runs requests and says when the turn ends. */
+  /** True during a round: the poller's loop runs the requests and reports the end of the turn. */
   #inRound = false;
-  /** Turns whose replies wait for a slow disk. */
+  /** Number of turns whose replies wait for a slow disk. */
   #delayed = 0;
-  /** The number of the turn, and the start of the last one that was timed. */
+  /** The number of the turn, and the start of the last timed turn. */
   #cycle = 0;
   #startUs = 0;
   readonly #finish = () => this.#end();
@@ -34,7 +34,7 @@ export class Turn {
     this.#executor = executor;
   }
 
-  /** Requests are about to run: the first of a turn reads the clock for all of them. */
+  /** Called before requests run. The first call of a turn reads the clock for all of its requests. */
   enter(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -43,7 +43,7 @@ export class Turn {
     if (!this.#inRound) queueMicrotask(this.#finish);
   }
 
-  /** Until `endRound`, all that runs is one turn. */
+  /** Makes one turn of everything that runs until `endRound`. */
   beginRound(): void {
     this.#inRound = true;
   }
@@ -58,7 +58,7 @@ export class Turn {
     return this.#delayed > 0;
   }
 
-  /** The connection has replies to send when the turn ends. */
+  /** Registers a connection that has replies to send at the end of the turn. */
   add(connection: Connection): void {
     if (this.#inRound && !this.#engine.durability?.pending) {
       connection.send();
@@ -67,19 +67,19 @@ export class Turn {
     this.addLast(connection);
   }
 
-  /** Likewise, but never before the turn ends: more messages may come for the same connection. */
+  /** Like `add`, but the replies never leave before the end of the turn, because more messages may follow. */
   addLast(connection: Connection): void {
     this.#waiting.push(connection);
     this.enter();
   }
 
-  /** Lets the requests of a connection go on before the turn ends. */
+  /** Lets the requests of a connection continue before the turn ends. */
   resume(connection: Connection): void {
     this.#resumed.push(connection);
     this.enter();
   }
 
-  /** Ends the turn for effects that no connection waits for: expiry, eviction. */
+  /** Ends the turn for effects without a waiting connection: expiry, eviction. */
   settle(): void {
     const { durability } = this.#engine;
     if (durability?.pending) durability.commit();
@@ -99,8 +99,8 @@ export class Turn {
   }
 
   /**
-   * Commits what the turn brought, before any of its replies leaves. Changes that cannot be kept are not acknowledged. True
-   * if replies leave later.
+   * Commits the changes of the turn before any of its replies leaves. Changes that cannot be kept are not acknowledged.
+   * Returns true if the replies leave later.
    */
   #delay(durability: Durability, waiting: readonly Connection[]): boolean {
     if (!durability.commit()) {
