@@ -1,15 +1,15 @@
 /**
- * The client's half of RESP: a streaming decoder of RESP2 and RESP3 replies into values that keep their wire type, and
- * an encoder of requests. It owns no socket and formats nothing; the server's request parser and reply writer live
- * elsewhere and share nothing with it.
+ * The client's half of RESP: a streaming decoder that turns RESP2 and RESP3 replies into values with their wire type,
+ * and an encoder of requests. It owns no socket and formats nothing. It shares no code with the server's request parser
+ * and reply writer.
  */
 
-/** Values that came before a reply as RESP3 attributes; Redis sends none today, the protocol allows them anywhere. */
+/** Values that preceded a reply as RESP3 attributes. Redis sends none today, but the protocol allows them anywhere. */
 interface Attributed {
   readonly attributes?: readonly (readonly [Reply, Reply])[];
 }
 
-/** One reply. Bulk errors are errors, and the three spellings of null are all "nil". */
+/** One reply. Bulk errors are errors, and the three forms of null are all "nil". */
 export type Reply =
   & Attributed
   & (
@@ -24,7 +24,7 @@ export type Reply =
     | { readonly type: "map"; readonly entries: readonly (readonly [Reply, Reply])[] }
   );
 
-/** The peer sent bytes that are not RESP; the connection cannot be used any more. */
+/** The peer sent bytes that are not RESP. The connection is no longer usable. */
 export class ReplyProtocolError extends Error {
   override name = "ReplyProtocolError";
 }
@@ -36,7 +36,7 @@ interface Frame {
   readonly type: Aggregate;
   readonly items: Reply[];
   missing: number;
-  /** Attributes that belong to the aggregate itself. */
+  /** Attributes of the aggregate itself. */
   readonly own: Attributed | undefined;
 }
 
@@ -56,24 +56,24 @@ const aggregates: Readonly<Record<string, Aggregate>> = {
 };
 
 /**
- * Takes bytes as they arrive and gives back whole replies. Nothing is parsed twice: a line resumes its search for CRLF
- * where it stopped, an aggregate keeps its finished elements. Memory grows with the bytes that have arrived, not with
- * those that were announced.
+ * Takes bytes as they arrive and returns complete replies. Nothing is parsed twice: a line resumes its search for CRLF
+ * where it stopped, and an aggregate keeps its finished elements. Memory grows with the bytes that have arrived, not
+ * with announced lengths.
  */
 export class ReplyDecoder {
   #buffer = new Uint8Array(initialCapacity);
   #start = 0;
   #end = 0;
-  /** How far the current line was already searched for its end. */
+  /** The position up to which the current line was searched for its end. */
   #scanned = 0;
-  /** Length of the bulk whose header was read, or -1. */
+  /** Length of the bulk string whose header was read, or -1. */
   #bulkSize = -1;
   #bulkType = "";
   #frames: Frame[] = [];
-  /** Attributes read, waiting for the value that they describe. */
+  /** Attributes that wait for the value that they describe. */
   #pending: Attributed | undefined;
 
-  /** Adds bytes from the wire; they are copied, so the caller may reuse `chunk`. */
+  /** Adds bytes from the wire. They are copied, so the caller may reuse `chunk`. */
   push(chunk: Uint8Array): void {
     const size = this.#end - this.#start;
     if (this.#end + chunk.length > this.#buffer.length) {
@@ -90,7 +90,7 @@ export class ReplyDecoder {
     this.#end += chunk.length;
   }
 
-  /** The next whole reply, or undefined until more bytes arrive. Throws ReplyProtocolError. */
+  /** The next complete reply, or undefined until more bytes arrive. Throws ReplyProtocolError. */
   next(): Reply | undefined {
     for (;;) {
       const value = this.#bulkSize >= 0 ? this.#readBulk() : this.#readLine();
@@ -106,7 +106,9 @@ export class ReplyDecoder {
     return undefined;
   }
 
-  /** One line: a simple value, null when it opened a bulk or an aggregate, undefined while incomplete. */
+  /**
+   * Reads one line: a simple value; null if it opened a bulk string or an aggregate; undefined while it is incomplete.
+   */
   #readLine(): Reply | null | undefined {
     const buffer = this.#buffer;
     if (this.#start === this.#end) return undefined;
@@ -172,7 +174,7 @@ export class ReplyDecoder {
     return this.#close(frame);
   }
 
-  /** The bulk whose header was read, once all of it is here. */
+  /** The bulk string whose header was read; undefined until it has arrived completely. */
   #readBulk(): Reply | undefined {
     const size = this.#bulkSize;
     if (this.#end - this.#start < size + 2) return undefined;
@@ -191,7 +193,7 @@ export class ReplyDecoder {
     return { type: "verbatim", format: latin1.decode(bytes.subarray(0, 3)), bytes: bytes.subarray(4) };
   }
 
-  /** Hands a finished value to the aggregate that waits for it; a value that is finished at the top is the reply. */
+  /** Adds a finished value to the aggregate that waits for it. Without a waiting aggregate the value is the reply. */
   #complete(first: Reply): Reply | undefined {
     let value: Reply | null = first;
     while (value !== null) {
@@ -209,7 +211,7 @@ export class ReplyDecoder {
     return undefined;
   }
 
-  /** The value of an aggregate that has all its elements; null when it was a set of attributes. */
+  /** The value of an aggregate that has all its elements; null if it was a set of attributes. */
   #close(frame: Frame): Reply | null {
     const { type, items, own } = frame;
     if (type !== "map" && type !== "attribute") return { type, items, ...own };
@@ -221,7 +223,7 @@ export class ReplyDecoder {
   }
 }
 
-/** RESP3's spellings: decimal, `inf`, `-inf`, `nan`. */
+/** RESP3's forms of a double: decimal, `inf`, `-inf`, `nan`. */
 function parseDouble(text: string): number {
   const lower = text.toLowerCase();
   if (lower === "inf" || lower === "+inf") return Infinity;
@@ -232,7 +234,7 @@ function parseDouble(text: string): number {
   return value;
 }
 
-/** A request as an array of bulk strings; strings are sent as UTF-8. */
+/** A request as an array of bulk strings; text is sent as UTF-8. */
 export function encodeRequest(args: readonly (string | Uint8Array)[]): Uint8Array<ArrayBuffer> {
   const encoder = new TextEncoder();
   const parts: Uint8Array[] = [encoder.encode(`*${args.length}\r\n`)];

@@ -1,6 +1,6 @@
 /**
  * Splits a line into arguments as Redis does: words between spaces; "…" with \n \r \t \b \a \xHH and \<any>; '…' with
- * \' alone. A closing quote must be followed by a space or the end.
+ * \' only. A closing quote must be followed by a space or the end.
  */
 import type { Request } from "./request.ts";
 
@@ -8,7 +8,7 @@ const SPACES = new Set([32, 9, 10, 11, 12, 13, 0]);
 const DOUBLE = 34, SINGLE = 39, BACKSLASH = 92, X = 120;
 const ESCAPES = new Map([[110, 10], [114, 13], [116, 9], [98, 8], [97, 7]]);
 
-/** Finds the arguments of a line without quotes, which stand in it as they are. False where there is a quote. */
+/** Finds the arguments of a line without quotes, in place. Returns false if there is a quote. */
 export function findArguments(bytes: Uint8Array, start: number, end: number, request: Request): boolean {
   let argc = 0;
   for (let i = start; i < end;) {
@@ -26,7 +26,7 @@ export function findArguments(bytes: Uint8Array, start: number, end: number, req
   return true;
 }
 
-/** The arguments in `bytes[start, end)`, or undefined when quotes are unbalanced. */
+/** The arguments in `bytes[start, end)`, or undefined if the quotes are unbalanced. */
 export function splitArguments(bytes: Uint8Array, start: number, end: number): Uint8Array[] | undefined {
   const args: Uint8Array[] = [];
   let i = start;
@@ -56,7 +56,7 @@ export function splitArguments(bytes: Uint8Array, start: number, end: number): U
   }
 }
 
-/** Reads the escape sequence at `i`, adds its byte and returns the index behind it. */
+/** Reads the escape sequence at `i`, adds its byte and returns the index after it. */
 function unescape(bytes: Uint8Array, i: number, end: number, quote: number, arg: number[]): number {
   if (quote === DOUBLE && bytes[i + 1] === X && i + 3 < end) {
     const high = hexDigit(bytes[i + 2]), low = hexDigit(bytes[i + 3]);

@@ -1,9 +1,9 @@
 /**
- * The streaming parser of requests: RESP arrays of bulk strings, and inline requests. It owns the buffer that a
- * connection reads into. A request that is incomplete waits where it stands; no byte is parsed twice. Room is made for
- * bytes that have arrived, never for bytes that a client announces.
+ * The streaming parser of requests: RESP arrays of bulk strings, and inline requests. It owns the buffer into which a
+ * connection reads. An incomplete request stays in the buffer; no byte is parsed twice. Memory is allocated for bytes
+ * that have arrived, never for announced lengths.
  *
- * Hot: `#parse` runs once per request and allocates nothing once the arrays have their size.
+ * Hot: `#parse` runs once per request and allocates nothing once the arrays have reached their size.
  */
 import { ProtocolError } from "../core/errors.ts";
 import { latin1, NO_BYTES } from "../core/bytes.ts";
@@ -20,30 +20,30 @@ const BULK_BYTES_MAX_BEFORE_AUTH = 16384;
 const ROOM_MIN = 512;
 const ROOM_USUAL = 64 * 1024;
 /**
- * Buffers of the usual size that no parser needs now. Without them a busy client would leave one behind with every few
- * reads, and the collector, to which they look small, would let tens of MiB of them gather.
+ * Free buffers of the usual size. Without them a busy client would drop a buffer every few reads, and the garbage
+ * collector, which does not see their size, would let tens of MiB accumulate.
  */
 const spareRooms: Uint8Array[] = [];
 const SPARE_ROOMS_MAX = 16;
-/** Requests that no parser needs now: a client that waits holds none. */
+/** Free requests; a waiting client holds none. */
 const spareRequests: Request[] = [];
 const SPARE_REQUESTS_MAX = 64;
-/** The request of a parser that waits. */
+/** The request of a waiting parser. */
 const IDLE = new Request();
-/** The length from which on Redis reads a bulk string into a buffer of its own. */
+/** The length from which Redis reads a bulk string into a separate buffer. */
 const LONG_BULK_BYTES = 32 * 1024;
-/** After a read of fewer bytes a small buffer is enough. */
+/** After a read of fewer bytes a small buffer is sufficient. */
 const SMALL_READ_BYTES = 256;
 
-/** Results of #number that are no number. */
+/** Results of #number that are not numbers. */
 const INCOMPLETE = -2, INVALID = -3;
 
 export class RequestParser {
-  /** The request that `next` completed, or the one that is half parsed; of no use while nothing is read. */
+  /** The request that `next` completed, or the partly parsed one; meaningless while no bytes have been read. */
   request = IDLE;
-  /** Largest bulk string that is accepted, in bytes (proto-max-bulk-len). */
+  /** The longest accepted bulk string in bytes (proto-max-bulk-len). */
   bulkBytesMax = 512 * 1024 * 1024;
-  /** Before authentication the limits are narrow. */
+  /** False before authentication, when narrow limits apply. */
   trusted = true;
 
   #buffer: Uint8Array = NO_BYTES;
@@ -55,7 +55,7 @@ export class RequestParser {
   #bulkLength = -1;
   #borrowed = false;
 
-  /** Bytes that wait: read but not yet parsed to a whole request. */
+  /** Waiting bytes: read, but not yet parsed into a complete request. */
   get pendingBytes(): number {
     return this.#end - this.#from;
   }
@@ -65,17 +65,17 @@ export class RequestParser {
     return this.#buffer.length;
   }
 
-  /** Size of the buffer if it belongs to the parser. */
+  /** Size of the buffer; 0 if the parser has borrowed it. */
   get ownRoomBytes(): number {
     return this.#borrowed ? 0 : this.#buffer.length;
   }
 
-  /** Bytes that wait, as Redis counts them: in front of a long bulk string it has thrown the header away. */
+  /** Waiting bytes as Redis counts them: before a long bulk string Redis discards the header. */
   get waitingBytes(): number {
     return this.#bulkLength >= LONG_BULK_BYTES ? this.#end - this.#at : this.pendingBytes;
   }
 
-  /** A view of the free part of the buffer, never empty, to read into; tell `filled` how much. */
+  /** A view of the free part of the buffer, never empty, to read into. Report the number of bytes with `filled`. */
   room(): Uint8Array {
     this.#wake();
     if (this.#from === this.#end) {
@@ -88,16 +88,16 @@ export class RequestParser {
     return this.#end === 0 ? this.#buffer : this.#buffer.subarray(this.#end);
   }
 
-  /** Tells that `count` bytes were read into the view that `room` gave. */
+  /** Reports that `count` bytes were read into the view from `room`. */
   filled(count: number): void {
     this.#end += count;
-    // A read that fills a small buffer says that more will come: it grows to its usual size at once.
+    // A read that fills a small buffer suggests that more bytes follow, so the buffer grows to its usual size at once.
     if (this.#end === this.#buffer.length && this.#buffer.length < ROOM_USUAL) this.#resize(ROOM_USUAL);
   }
 
   /**
-   * Gives memory back after a burst. Only between requests, and not while a read into `room` is under way. `lastRead`
-   * is the size of the last read in bytes.
+   * Releases memory after a burst. Call it only between requests, and not while a read into `room` is in progress.
+   * `lastRead` is the size of the last read in bytes.
    */
   trim(lastRead: number): void {
     if (this.#from !== this.#end) return;
@@ -111,7 +111,8 @@ export class RequestParser {
   }
 
   /**
-   * The connection has ended: drops everything. A read into `room` may still be under way, so no pool takes the buffer.
+   * Drops everything after the end of the connection. No pool takes the buffer, because a read into `room` may be in
+   * progress.
    */
   dispose(): void {
     if (!this.#borrowed && this.#buffer.length > ROOM_USUAL) freeBuffer(this.#buffer);
@@ -123,12 +124,15 @@ export class RequestParser {
     this.#rest();
   }
 
-  /** Whether nothing waits, so that the next bytes may be parsed where they are. */
+  /** Whether no bytes wait, so that the next bytes may be parsed in the buffer of the caller. */
   get empty(): boolean {
     return this.#from === this.#end;
   }
 
-  /** Parses `buffer[0, count)` in place of own memory. Only when empty; call `giveBack` before the buffer changes. */
+  /**
+   * Parses `buffer[0, count)` in place of the parser's own buffer. Call it only if `empty`; call `giveBack` before the
+   * buffer changes.
+   */
   borrow(buffer: Uint8Array, count: number): void {
     this.#wake();
     this.#rebase(0);
@@ -138,7 +142,7 @@ export class RequestParser {
     this.#end = count;
   }
 
-  /** Ends a loan: bytes that wait move to own memory. */
+  /** Ends the loan: waiting bytes move to the parser's own buffer. */
   giveBack(): void {
     if (!this.#borrowed) return;
     this.#borrowed = false;
@@ -147,7 +151,7 @@ export class RequestParser {
       this.#buffer = NO_BYTES;
       this.#rest();
     } else {
-      // A full buffer says that more will come.
+      // A full buffer suggests that more bytes follow.
       const full = this.#end === this.#buffer.length;
       this.#buffer = takeRoom(Math.max(full ? ROOM_USUAL : ROOM_MIN, waiting.length * 2));
       this.#buffer.set(waiting);
@@ -156,17 +160,17 @@ export class RequestParser {
   }
 
   /**
-   * Parses on. True when `request` is complete; false when more must be read. Throws ProtocolError, after which the
-   * parser is good for nothing.
+   * Continues to parse. Returns true if `request` is complete, and false if more bytes are needed. Throws
+   * ProtocolError, after which the parser is no longer usable.
    */
   next(): boolean {
     return this.#parse(this.request);
   }
 
   /**
-   * Parses the requests that have arrived, as many as `requests` has places, and returns how many; they take the places
-   * of those that were there. It stops before an inline request and before an error, which `next` then meets, and does
-   * nothing for a client that is not trusted: the request before may change what it is allowed.
+   * Parses up to `requests.length` of the arrived requests into `requests`, where they replace the previous ones, and
+   * returns their number. It stops before an inline request and before an error, which `next` then handles. It parses
+   * none for an untrusted client, because each request may change the client's limits.
    */
   parseAhead(requests: Request[]): number {
     let count = 0;
@@ -187,16 +191,16 @@ export class RequestParser {
   }
 
   /**
-   * Takes back requests that `parseAhead` gave and that have not run, of which `first` is the first: they are parsed
-   * again. Only before the buffer changes.
+   * Takes back requests that `parseAhead` returned and that have not run, starting with `first`; they are parsed again.
+   * Call it only before the buffer changes.
    */
   unread(first: Request): void {
-    // An inline request is never parsed ahead: it begins where the parser stands.
+    // An inline request is never parsed ahead: it begins at the parser's position.
     if (first.rawStart >= 0) this.#from = first.rawStart;
     this.#restart();
   }
 
-  /** Goes back to the start of the current request. */
+  /** Returns to the start of the current request. */
   #restart(): void {
     this.#at = this.#from;
     this.#scanned = 0;
@@ -204,7 +208,7 @@ export class RequestParser {
     this.#bulkLength = -1;
   }
 
-  /** Parses on in `request`, which stays the same until it is complete: then it returns true. */
+  /** Continues to parse into `request`, which stays the same until it is complete. Then returns true. */
   #parse(request: Request): boolean {
     const buffer = this.#buffer, end = this.#end;
     while (this.#argsLeft === 0) {
@@ -265,7 +269,7 @@ export class RequestParser {
     return true;
   }
 
-  /** Reads `$<length>\r\n` at #at and moves behind it. Returns INCOMPLETE while it is not all there. */
+  /** Reads `$<length>\r\n` at #at and moves past it. Returns INCOMPLETE until the whole line has arrived. */
   #bulkHeader(): number {
     if (this.#at >= this.#end) return INCOMPLETE;
     const buffer = this.#buffer;
@@ -279,13 +283,13 @@ export class RequestParser {
     return length;
   }
 
-  /** Reads `<mark><number>\r\n` at #at and moves behind it. -1 stands for every negative number. */
+  /** Reads `<mark><number>\r\n` at #at and moves past it. -1 stands for every negative number. */
   #number(what: string): number {
     const buffer = this.#buffer, end = this.#end;
     let i = this.#at + 1;
     let value = 0;
     let c = 0;
-    // The usual case: at most nine digits and the line's end are there.
+    // The usual case: at most nine digits and the line end have arrived.
     for (; i < end; i++) {
       c = buffer[i];
       const d = c - ZERO;
@@ -314,9 +318,7 @@ export class RequestParser {
     return text.charCodeAt(0) === MINUS ? -1 : Number(text);
   }
 
-  /**
-   * Reads an inline request. Where there are quotes its arguments get bytes of their own, because quoting changes them.
-   */
+  /** Reads an inline request. If it has quotes, its arguments get separate bytes, because unquoting changes them. */
   #inline(request: Request): boolean {
     const buffer = this.#buffer;
     const lf = buffer.indexOf(LF, Math.max(this.#at, this.#scanned));
@@ -363,7 +365,7 @@ export class RequestParser {
     this.request = IDLE;
   }
 
-  /** The size of the next larger buffer: twice this one, or less if the bulk string that is being read needs less. */
+  /** The size of the next larger buffer: twice the current size, or less if the current bulk string needs less. */
   #nextSize(): number {
     const doubled = Math.max(this.#buffer.length * 2, ROOM_MIN);
     if (this.#bulkLength < 0 || doubled <= ROOM_USUAL) return doubled;
@@ -379,7 +381,7 @@ export class RequestParser {
     this.#rebase(this.#from);
   }
 
-  /** All indices move down by `delta`; with nothing pending, to the start. */
+  /** Moves all indices down by `delta`; to the start if nothing is pending. */
   #rebase(delta: number): void {
     if (this.#from === this.#end) {
       this.#from =
@@ -402,7 +404,7 @@ export class RequestParser {
 }
 
 /**
- * The number of one digit or two before a carriage return at `i`, where four bytes can be read; INVALID if it is none.
+ * The number of one or two digits before a carriage return at `i`, if four bytes can be read there; INVALID otherwise.
  */
 function shortLength(buffer: Uint8Array, i: number): number {
   const a = buffer[i] - ZERO;

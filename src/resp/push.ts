@@ -1,13 +1,13 @@
 /**
- * Messages between replies, encoded once for all sessions that get them: a push in RESP3, an array in RESP2.
+ * Messages between replies, encoded once for all receiving sessions: a push in RESP3, an array in RESP2.
  */
 import { decimalLength, writeDecimal } from "../core/numbers.ts";
 
 const PUSH = 62, ARRAY = 42, BULK = 36, CR = 13, LF = 10;
-/** Longer parts are copied as a whole, shorter ones byte by byte. */
+/** Longer parts are copied with one call, shorter ones byte by byte. */
 const LOOP_BYTES_MAX = 48;
 
-/** A message of bulk strings, as a session of this protocol version gets it. */
+/** A message of bulk strings in the given protocol version. */
 export function encodePush(version: number, parts: readonly Uint8Array[]): Uint8Array {
   let length = 3 + decimalLength(parts.length);
   for (const part of parts) length += part.length + decimalLength(part.length) + 5;

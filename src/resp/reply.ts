@@ -1,9 +1,9 @@
 /**
- * The reply writer: RESP2 and RESP3 into chunks of bytes that a connection sends. It owns the format of every reply
- * type, and picks the RESP2 form where a session has not switched to RESP3.
+ * The reply writer: writes RESP2 and RESP3 into chunks of bytes that a connection sends. It implements the format of
+ * every reply type, and uses the RESP2 format for sessions that have not switched to RESP3.
  *
- * Hot: scalars are written byte by byte into the current chunk. Chunks come from a pool and return to it when they are
- * sent, so that an idle session holds none. The more unsent bytes there are, the larger are the chunks that follow.
+ * Hot: scalars are written byte by byte into the current chunk. Chunks come from a pool and return to it after they are
+ * sent, so an idle session holds none. The chunk size grows with the number of unsent bytes.
  */
 import { utf8 } from "../core/bytes.ts";
 import { decimalLength, DOUBLE_BYTES_MAX, writeDecimal, writeDouble } from "../core/numbers.ts";
@@ -11,12 +11,12 @@ import { CHUNK_BYTES_MAX, releaseChunk, takeChunk } from "./chunks.ts";
 
 const NONE = new Uint8Array(0);
 /**
- * The chunk that was last written through a view, and this view: sessions that take turns mostly get the same chunk.
+ * The chunk that was last written through a view, and the view. Sessions that take turns usually get the same chunk.
  */
 let viewed: Uint8Array = NONE;
 let viewOfIt: DataView = new DataView(NONE.buffer);
 
-/** A view on a chunk; chunks begin where their buffers do. */
+/** A view on a chunk. A chunk always begins at the start of its buffer. */
 function viewOf(chunk: Uint8Array): DataView {
   if (viewed !== chunk) {
     viewed = chunk;
@@ -25,22 +25,23 @@ function viewOf(chunk: Uint8Array): DataView {
   return viewOfIt;
 }
 
-/** A chunk, and the part of it that holds bytes of a reply. */
+/** A chunk, and the range of it that holds bytes of a reply. */
 export interface ReplyPart {
   readonly chunk: Uint8Array;
   readonly view: Uint8Array;
 }
 
-/** Longer values are spread over several chunks. */
+/** Longer values are split over several chunks. */
 const WHOLE_BYTES_MAX = 64 * 1024;
-/** A chunk that follows full ones is at least this long: fewer writes. */
+/** The minimum size of a chunk that follows a full one; large chunks need fewer writes. */
 const NEXT_CHUNK_BYTES = 64 * 1024;
-/** The most bytes that a bulk string takes besides those of its value. */
+/** The most bytes that a bulk string takes in addition to its value. */
 const BULK_ROOM_BYTES = 16;
-/** The most digits of a safe integer, with its sign. */
+/** The most characters of a safe integer, with its sign. */
 const DECIMAL_BYTES_MAX = 17;
 /**
- * Beyond this length set(subarray) beats copying eight bytes at a time, which beats a byte loop from eight bytes on.
+ * Above this length set(subarray) is faster than copying eight bytes at a time. From eight bytes on, the latter is
+ * faster than a loop over bytes.
  */
 const VIEW_COPY_BYTES_MAX = 200;
 const CR = 13, LF = 10;
@@ -50,33 +51,33 @@ const doubleText = new Uint8Array(DOUBLE_BYTES_MAX);
 export class Reply {
   /** Protocol version of the session, 2 or 3. */
   version = 2;
-  /** The chunk being written, and how much of it is. */
+  /** The chunk that is being written, and the number of bytes written to it. */
   chunk: Uint8Array = NONE;
   length = 0;
   /** The full chunks before it. */
   readonly #full: ReplyPart[] = [];
   #fullBytes = 0;
-  /** A reply beyond this length calls `onLimit`, and then nothing is kept if that has ended the connection. */
+  /** A reply beyond this length calls `onLimit`. If that closes the connection, no further bytes are kept. */
   limitBytes = Infinity;
   onLimit: (() => boolean) | undefined;
   #discarding = false;
-  /** Number of error replies written; the executor watches it. */
+  /** Number of error replies written; the executor reads it. */
   errors = 0;
   lastError = "";
 
-  /** Bytes written and not yet taken. */
+  /** Bytes that are written and not yet taken. */
   get pendingBytes(): number {
     return this.#fullBytes + this.length;
   }
 
-  /** Bytes of the chunks that are held. */
+  /** Size in bytes of the chunks that the writer holds. */
   get roomBytes(): number {
     let bytes = this.chunk.length;
     for (const { chunk } of this.#full) bytes += chunk.length;
     return bytes;
   }
 
-  /** Moves everything that was written to the end of `parts`, in order. Each chunk goes back with `releaseChunk`. */
+  /** Moves all written bytes to the end of `parts`, in order. The caller returns each chunk with `releaseChunk`. */
   take(parts: ReplyPart[] = []): ReplyPart[] {
     for (const part of this.#full) parts.push(part);
     if (this.length > 0) parts.push({ chunk: this.chunk, view: this.chunk.subarray(0, this.length) });
@@ -87,30 +88,30 @@ export class Reply {
     return parts;
   }
 
-  /** True when the output is one chunk, the usual case: send `chunk[0, length)`, then call `reset`. */
+  /** Whether the output is a single chunk, the usual case: send `chunk[0, length)`, then call `reset`. */
   get single(): boolean {
     return this.#full.length === 0;
   }
 
-  /** Forgets the current chunk, which the caller has taken. */
+  /** Drops the reference to the current chunk, which the caller has taken. */
   reset(): void {
     this.chunk = NONE;
     this.length = 0;
   }
 
-  /** Drops everything, and gives the chunks back. */
+  /** Drops all output and releases the chunks. */
   clear(): void {
     this.rewind(0);
     if (this.chunk !== NONE) releaseChunk(this.chunk);
     this.reset();
   }
 
-  /** A position to return to with `rewind`, for CLIENT REPLY OFF and for errors after a half-written reply. */
+  /** A position for `rewind`, used by CLIENT REPLY OFF and for errors after a partly written reply. */
   mark(): number {
     return this.pendingBytes;
   }
 
-  /** Drops everything that was written since `mark`. */
+  /** Drops all bytes written since `mark`. */
   rewind(mark: number): void {
     while (this.#fullBytes > mark) {
       const { chunk, view } = this.#full.pop()!;
@@ -122,7 +123,7 @@ export class Reply {
     this.length = mark - this.#fullBytes;
   }
 
-  /** Copies everything that was written since `mark`, for tests and for embedding. */
+  /** Copies all bytes written since `mark`, for tests and for embedding. */
   copySince(mark: number): Uint8Array {
     const out = new Uint8Array(this.pendingBytes - mark);
     let at = 0;
@@ -146,12 +147,12 @@ export class Reply {
     this.length = i;
   }
 
-  /** A simple string; latin1 text without a line break. */
+  /** A simple string: latin1 text without line breaks. */
   simple(text: string): void {
     this.#line(43, text);
   }
 
-  /** An error reply; `message` is latin1 and begins with its code. Line breaks become spaces. */
+  /** An error reply; `message` is latin1 and starts with its code. Line breaks become spaces. */
   error(message: string): void {
     this.errors++;
     this.lastError = message;
@@ -162,7 +163,7 @@ export class Reply {
     this.#header(58, value);
   }
 
-  /** An integer that may be beyond 2^53. */
+  /** An integer that may exceed 2^53. */
   bigInteger(value: bigint): void {
     this.#line(58, String(value));
   }
@@ -188,14 +189,14 @@ export class Reply {
     this.length = i;
   }
 
-  /** bulk for bytes of the arena, given as a view on their chunk. Hot. */
+  /** Like `bulk`, for bytes of the arena, given as a view on their chunk. Hot. */
   bulkView(view: DataView, start: number, end: number): void {
     if (end - start > WHOLE_BYTES_MAX) return this.#longBulk(bytesOf(view, start, end), 0, end - start);
     this.#ensure(end - start + BULK_ROOM_BYTES);
     this.length = writeBulk(this.chunk, viewOf(this.chunk), this.length, view, start, end);
   }
 
-  /** `count` bulk strings, the k-th of them `view[starts[k], ends[k])`. Hot. */
+  /** `count` bulk strings; the k-th is `view[starts[k], ends[k])`. Hot. */
   bulkViews(view: DataView, starts: Int32Array, ends: Int32Array, count: number): void {
     for (let k = 0; k < count;) {
       const size = ends[k] - starts[k];
@@ -215,7 +216,7 @@ export class Reply {
     }
   }
 
-  /** `count` bulk strings, the k-th of them `views[chunks[k]]` from `starts[k]` to `ends[k]`. Hot. */
+  /** `count` bulk strings; the k-th is `views[chunks[k]]` from `starts[k]` to `ends[k]`. Hot. */
   bulksOf(
     views: readonly DataView[],
     chunks: Int32Array,
@@ -241,7 +242,7 @@ export class Reply {
     }
   }
 
-  /** A bulk string of text, in UTF-8. */
+  /** A bulk string of text in UTF-8. */
   bulkText(text: string): void {
     for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 127) return this.bulk(utf8(text));
     this.#header(36, text.length);
@@ -249,11 +250,11 @@ export class Reply {
     this.#text("\r\n");
   }
 
-  /** A bulk string of an integer's digits. Hot. */
+  /** A bulk string of the digits of an integer. Hot. */
   bulkInteger(value: number): void {
     this.#ensure(BULK_ROOM_BYTES + DECIMAL_BYTES_MAX);
     const c = this.chunk;
-    // So few digits that their number is one digit: it can be written when they are.
+    // For short numbers the length is one digit, so the header can be written after the digits.
     const brief = value > -1e8 && value < 1e9;
     let i = this.length;
     c[i++] = 36;
@@ -270,13 +271,13 @@ export class Reply {
     this.length = i;
   }
 
-  /** The missing value. */
+  /** The null reply. */
   null(): void {
     if (this.version === 3) this.#text("_\r\n");
     else this.#text("$-1\r\n");
   }
 
-  /** The missing array, which RESP3 does not tell from the missing value. */
+  /** The null array; in RESP3 it is the same as the null reply. */
   nullArray(): void {
     if (this.version === 3) this.#text("_\r\n");
     else this.#text("*-1\r\n");
@@ -287,28 +288,28 @@ export class Reply {
     this.#header(42, count);
   }
 
-  /** Header of a map of `count` pairs; in RESP2 a flat array. */
+  /** Header of a map with `count` pairs; a flat array in RESP2. */
   map(count: number): void {
     if (this.version === 3) this.#header(37, count);
     else this.#header(42, count * 2);
   }
 
-  /** Header of a set; in RESP2 an array. */
+  /** Header of a set; an array in RESP2. */
   set(count: number): void {
     this.#header(this.version === 3 ? 126 : 42, count);
   }
 
-  /** Header of a message out of turn; in RESP2 an array. */
+  /** Header of an out-of-band message; an array in RESP2. */
   push(count: number): void {
     this.#header(this.version === 3 ? 62 : 42, count);
   }
 
-  /** Header of attributes of `count` pairs; RESP3 only. */
+  /** Header of attributes with `count` pairs; RESP3 only. */
   attribute(count: number): void {
     this.#header(124, count);
   }
 
-  /** A double; in RESP2 a bulk string. Hot. */
+  /** A double; a bulk string in RESP2. Hot. */
   double(value: number): void {
     if (Number.isSafeInteger(value) && !Object.is(value, -0)) {
       if (this.version === 3) this.#header(44, value);
@@ -323,19 +324,19 @@ export class Reply {
     this.#text("\r\n");
   }
 
-  /** A boolean; in RESP2 1 or 0. */
+  /** A boolean; 1 or 0 in RESP2. */
   boolean(value: boolean): void {
     if (this.version === 3) this.#text(value ? "#t\r\n" : "#f\r\n");
     else this.integer(value ? 1 : 0);
   }
 
-  /** A number beyond 64 bits; in RESP2 a bulk string. */
+  /** A number beyond 64 bits; a bulk string in RESP2. */
   bigNumber(digits: string): void {
     if (this.version === 3) this.#line(40, digits);
     else this.bulkText(digits);
   }
 
-  /** Text for people with a format of three letters; in RESP2 a bulk string. */
+  /** Text for display, with a format of three letters; a bulk string in RESP2. */
   verbatim(format: string, text: string): void {
     if (this.version !== 3) return this.bulkText(text);
     const bytes = utf8(`${format}:${text}`);
@@ -344,7 +345,7 @@ export class Reply {
     this.#text("\r\n");
   }
 
-  /** Bytes that are RESP already. */
+  /** Bytes that are already RESP. */
   raw(bytes: Uint8Array, start: number, end: number): void {
     if (end - start > WHOLE_BYTES_MAX) return this.#spread(bytes, start, end);
     this.#ensure(end - start);
@@ -357,7 +358,7 @@ export class Reply {
     }
   }
 
-  /** A mark, a safe integer and the line's end. */
+  /** A type byte, a safe integer and the line end. */
   #header(mark: number, count: number): void {
     this.#ensure(24);
     const c = this.chunk;
@@ -376,7 +377,7 @@ export class Reply {
     this.#text("\r\n");
   }
 
-  /** One byte for each character: text that a client sent comes back as the same bytes. */
+  /** One byte per character, so text from a client is returned as the same bytes. */
   #text(text: string): void {
     for (let from = 0; from < text.length; from += WHOLE_BYTES_MAX) {
       const to = Math.min(text.length, from + WHOLE_BYTES_MAX);
@@ -394,7 +395,7 @@ export class Reply {
     this.#text("\r\n");
   }
 
-  /** Writes bytes over as many chunks as they take. */
+  /** Writes bytes over as many chunks as necessary. */
   #spread(bytes: Uint8Array, start: number, end: number): void {
     while (start < end) {
       if (this.length === this.chunk.length) this.#nextChunk(Math.min(end - start, CHUNK_BYTES_MAX));
@@ -409,7 +410,7 @@ export class Reply {
     if (this.chunk.length - this.length < bytes) this.#nextChunk(bytes);
   }
 
-  /** Goes on in a chunk with room for `bytes`. */
+  /** Continues in a chunk with room for `bytes`. */
   #nextChunk(bytes: number): void {
     if (this.#fullBytes > this.limitBytes && !this.#discarding && this.onLimit?.() === false) {
       this.#discarding = true;
@@ -433,13 +434,13 @@ function bytesOf(view: DataView, start: number, end: number): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset + start, end - start);
 }
 
-/** The first four bytes of a bulk string's header by its length below 100: `$8\r\n`, `$88\r`. Low byte first. */
+/** The first four bytes of a bulk string's header, by its length below 100: `$8\r\n`, `$88\r`. Little-endian. */
 const HEADERS = Int32Array.from({ length: 100 }, (_, n) => {
   const [a, b, c, d] = utf8(`$${n}\r\n`);
   return a | b << 8 | c << 16 | d << 24;
 });
 
-/** Writes `view[start, end)` as a bulk string at `i` of a chunk with room for it, and returns the index behind it. */
+/** Writes `view[start, end)` as a bulk string at `i` of a chunk with room for it. Returns the index after it. */
 function writeBulk(c: Uint8Array, to: DataView, i: number, view: DataView, start: number, end: number): number {
   const size = end - start;
   if (size < 100) {
@@ -457,7 +458,7 @@ function writeBulk(c: Uint8Array, to: DataView, i: number, view: DataView, start
     i += size;
   } else if (size >= 8) {
     for (const last = end - 8; start < last; start += 8, i += 8) to.setBigInt64(i, view.getBigInt64(start, true), true);
-    // The last eight bytes overlap those before them.
+    // The last eight bytes overlap the bytes before them.
     i += end - 8 - start;
     to.setBigInt64(i, view.getBigInt64(end - 8, true), true);
     i += 8;

@@ -1,31 +1,31 @@
 /**
- * A request: the bytes it arrived in and where its arguments stand in them. Valid until the parser goes on.
+ * A request: the bytes in which it arrived, and the positions of its arguments. It is valid until the parser continues.
  */
 const ARGUMENTS_KEPT = 1024;
 
 export class Request {
   bytes: Uint8Array;
-  /** Number of arguments, the command's name included. */
+  /** Number of arguments, including the command's name. */
   argc = 0;
   /** Argument i is `bytes[start[i], end[i])`. */
   start: Int32Array;
   end: Int32Array;
-  /** The request as it stands in RESP is `bytes[rawStart, rawEnd)`; rawStart is -1 for an inline request. */
+  /** The RESP bytes of the request are `bytes[rawStart, rawEnd)`; rawStart is -1 for an inline request. */
   rawStart = -1;
   rawEnd = 0;
   /** Hash of argument 1 if it was computed before the request ran, else 0. */
   keyHash = 0;
-  /** Likewise of the argument that names an element of the key's collection. */
+  /** Hash of the argument that names an element of the key's collection, under the same rule. */
   elementHash = 0;
 
-  /** Without `room` the arrays come with the first argument: a connection that only waits needs none. */
+  /** Without `room` the arrays are allocated with the first argument, because a waiting connection needs none. */
   constructor(room = 0) {
     this.bytes = NOTHING;
     this.start = room === 0 ? NO_PLACES : new Int32Array(room);
     this.end = room === 0 ? NO_PLACES : new Int32Array(room);
   }
 
-  /** A request with bytes of its own, for requests that do not come from a socket: replay, queues, embedding. */
+  /** A request with its own bytes, for requests that do not come from a socket: replay, queues, embedding. */
   static of(args: readonly Uint8Array[]): Request {
     const request = new Request(args.length);
     const parts: Uint8Array[] = [];
@@ -61,7 +61,7 @@ export class Request {
     return Request.of(args);
   }
 
-  /** Whether argument i is that of another request. Hot. */
+  /** Whether argument i equals argument i of another request. Hot. */
   repeats(other: Request, i: number): boolean {
     if (i >= other.argc) return false;
     let at = this.start[i], from = other.start[i];
@@ -71,7 +71,7 @@ export class Request {
     return true;
   }
 
-  /** Makes room for at least `count` arguments. Those that are there stay. */
+  /** Makes room for at least `count` arguments. Existing arguments stay. */
   grow(count: number): void {
     let room = Math.max(this.start.length, ROOM_MIN);
     while (room < count) room *= 2;
@@ -82,7 +82,7 @@ export class Request {
     this.end = end;
   }
 
-  /** Gives back the room of very many arguments. */
+  /** Releases the room of a request with many arguments. */
   shrink(): void {
     if (this.start.length <= ARGUMENTS_KEPT) return;
     this.start = this.end = NO_PLACES;
