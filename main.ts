@@ -1,6 +1,6 @@
 /**
- * The program: finds the subcommand and hands the rest of the command line to it. Each subcommand is loaded only when it
- * runs. This file owns exit statuses and the text of `memdb help`, and nothing else.
+ * The program: finds the subcommand and passes the rest of the command line to it. A subcommand is loaded only when it
+ * runs. This file contains the exit statuses and the text of `memdb help`.
  */
 const HELP = `MemDB: an in-memory key-value server that speaks Redis's protocol
 
@@ -92,7 +92,7 @@ async function unknown(word: string): Promise<number> {
   return EXIT_USAGE;
 }
 
-/** Whether the first word of a command line names a config file, as redis-server takes it, rather than a subcommand. */
+/** Whether the first word of a command line is the path of a config file, as for redis-server, and not a subcommand. */
 function looksLikeFile(word: string): boolean {
   return word === "-" || /[./\\]/.test(word);
 }

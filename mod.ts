@@ -1,5 +1,5 @@
 /**
- * The library's face: what a program that imports MemDB may use. Nothing else of the project is public.
+ * The public interface of the library: everything that a program may import from MemDB.
  */
 export { MEMDB_VERSION, REDIS_VERSION } from "./src/core/version.ts";
 export type { Clock } from "./src/core/clock.ts";

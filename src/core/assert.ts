@@ -1,6 +1,7 @@
 /**
- * Assertions stay on in production. A failed one is our own fault, never the client's: it throws InvariantError, which
- * the process does not survive. Messages are static, because a template would allocate even when all is well.
+ * Assertions that stay enabled in production. A failed assertion is a fault of the program, never of the client: it
+ * throws InvariantError, which ends the process. Messages are static, because a template would allocate even if the
+ * condition holds.
  */
 export class InvariantError extends Error {
   override name = "InvariantError";

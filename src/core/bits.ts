@@ -1,9 +1,9 @@
 /**
- * Runs of bits in bytes, four bytes at a time: counting, finding and combining them. Bit 0 is the highest of the first
- * byte, as in SETBIT.
+ * Operations on runs of bits in bytes, four bytes at a time: counting, finding and combining. Bit 0 is the highest bit
+ * of the first byte, as in SETBIT.
  */
 
-/** Number of bits that are set in `bytes[start, end)`. */
+/** Number of set bits in `bytes[start, end)`. */
 export function countBits(bytes: Uint8Array, start: number, end: number): number {
   const view = viewOf(bytes);
   let count = 0, i = start;
@@ -12,14 +12,14 @@ export function countBits(bytes: Uint8Array, start: number, end: number): number
   return count;
 }
 
-/** Number of bits that are set in a 32-bit word. */
+/** Number of set bits in a 32-bit word. */
 export function onesOf(word: number): number {
   word -= (word >>> 1) & 0x55555555;
   word = (word & 0x33333333) + ((word >>> 2) & 0x33333333);
   return Math.imul((word + (word >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
 
-/** Index of the first byte in `bytes[start, end)` that has a bit of value `bit`; `end` if none has. */
+/** Index of the first byte in `bytes[start, end)` that has a bit of value `bit`; `end` if there is none. */
 export function findByte(bytes: Uint8Array, start: number, end: number, bit: number): number {
   const without = bit === 1 ? 0 : -1;
   const view = viewOf(bytes);
@@ -31,7 +31,10 @@ export function findByte(bytes: Uint8Array, start: number, end: number, bit: num
 
 export type BitOperation = "and" | "or" | "xor" | "and not";
 
-/** Combines `target` with `source[start, end)`, which is zero beyond its end and no longer than the target. */
+/**
+ * Combines `target` with `source[start, end)`. The source is not longer than the target and counts as zero beyond its
+ * end.
+ */
 export function combineBits(
   target: Uint8Array,
   source: Uint8Array,

@@ -1,23 +1,29 @@
 /**
- * Many byte strings behind each other in one buffer, and their order. There is no object for a string: a million of
- * them are two typed arrays.
+ * Many byte strings stored one after another in one buffer, and their sort order. A string has no object of its own: a
+ * million strings are two typed arrays.
  */
 import { compareBytes } from "./bytes.ts";
 import { KeyedItems } from "./radix_sort.ts";
 
-/** Bytes of a string that a key holds; its last byte says how many more there are, up to one beyond. */
+/**
+ * Bytes of a string that a sort key holds. The last byte of the key is the number of bytes from the key's start to the
+ * end of the string, at most KEY_BYTES + 1.
+ */
 const KEY_BYTES = 7;
-/** Below so many strings comparing whole strings costs less than making keys. */
+/** Below this number of strings comparing whole strings is faster than creating keys. */
 const KEYED_MIN = 20;
 const GROWTH = 2;
 const LOADED_AHEAD = 32;
 const aheadStarts = new Float64Array(LOADED_AHEAD), aheadEnds = new Float64Array(LOADED_AHEAD);
-/** Keeps the compiler from leaving loads out. */
+/** Prevents the compiler from removing loads. */
 let loaded = 0;
 
 export class ByteStrings {
   bytes = new Uint8Array(256);
-  /** Of doubles, because all strings together may have more than 4 GiB. The one behind the last is the end. */
+  /**
+   * Start positions, as doubles because all strings together may exceed 4 GiB. The entry after the last start is the
+   * end.
+   */
   starts = new Float64Array(16);
   count = 0;
 
@@ -47,8 +53,9 @@ export class ByteStrings {
   }
 
   /**
-   * Visits strings by their indices, in the order of `items`, with their places in `bytes`. Some are loaded together
-   * before they are visited, so that cache misses overlap: a million in random order took 60 % of the time.
+   * Visits strings by their indices, in the order of `items`, with their positions in `bytes`. Several strings are
+   * loaded together before they are visited, so that cache misses overlap: for a million strings in random order this
+   * takes 60 % of the time.
    */
   each(items: Int32Array, visit: (start: number, end: number) => void): void {
     const { bytes, starts } = this;
@@ -63,14 +70,14 @@ export class ByteStrings {
     }
   }
 
-  /** The order of two strings as memcmp has it: negative, zero or positive. */
+  /** The order of two strings as in memcmp: negative, zero or positive. */
   compare(a: number, b: number): number {
     return compareBytes(this.bytes, this.start(a), this.end(a), this.bytes, this.start(b), this.end(b));
   }
 
   /**
-   * Sorts the strings with the indices `items[from, to)` by their bytes, equal ones staying as they are; `mask` is 0,
-   * or -1 for descending order. Calls `visit` with each range of two or more equal ones.
+   * Sorts the strings with the indices `items[from, to)` by their bytes; the sort is stable. `mask` is 0, or -1 for
+   * descending order. Calls `visit` with each range of two or more equal strings.
    */
   sort(items: Int32Array, from: number, to: number, mask: number, visit?: (from: number, to: number) => void): void {
     this.#sort(items, from, to, mask, visit, 0);
@@ -98,7 +105,7 @@ export class ByteStrings {
     }
   }
 
-  /** Sorts strings that have their first `depth` bytes in common. */
+  /** Sorts strings whose first `depth` bytes are equal. */
   #sort(
     items: Int32Array,
     from: number,
@@ -129,7 +136,7 @@ export class ByteStrings {
     });
   }
 
-  /** How many of their first bytes strings have in common; at least `depth`, as the caller knows. */
+  /** The length of the common prefix of strings, which is at least `depth`. */
   #common(items: Int32Array, depth: number): number {
     const { bytes, starts } = this;
     const first = starts[items[0]];

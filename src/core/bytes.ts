@@ -1,6 +1,6 @@
 /**
- * Bytes and text. Keys, values and arguments are bytes; text is made of them only on cold paths, one character a byte
- * (latin1), so that nothing is lost either way.
+ * Bytes and text. Keys, values and arguments are bytes. Only cold paths convert them to text, one character per byte
+ * (latin1), so the conversion is lossless in both directions.
  */
 import { Buffer } from "node:buffer";
 
@@ -9,7 +9,7 @@ const decoder = new TextDecoder();
 
 export const NO_BYTES = new Uint8Array(0);
 
-/** One character for each byte. */
+/** Text with one character for each byte. */
 export function latin1(bytes: Uint8Array, start = 0, end = bytes.length): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1");
 }
@@ -29,14 +29,14 @@ export function fromUtf8(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
-/** Whether `a[as, ae)` and `b[bs, be)` are the same bytes. */
+/** Whether `a[as, ae)` and `b[bs, be)` are equal. */
 export function bytesEqual(a: Uint8Array, as: number, ae: number, b: Uint8Array, bs: number, be: number): boolean {
   if (ae - as !== be - bs) return false;
   while (as < ae) if (a[as++] !== b[bs++]) return false;
   return true;
 }
 
-/** Order of bytes as memcmp has it, the shorter first where one begins the other. Negative, zero or positive. */
+/** The order of byte strings as in memcmp; a prefix sorts before the longer string. Negative, zero or positive. */
 export function compareBytes(a: Uint8Array, as: number, ae: number, b: Uint8Array, bs: number, be: number): number {
   const n = Math.min(ae - as, be - bs);
   for (let i = 0; i < n; i++) {
@@ -46,7 +46,7 @@ export function compareBytes(a: Uint8Array, as: number, ae: number, b: Uint8Arra
   return (ae - as) - (be - bs);
 }
 
-/** Whether `bytes[start, end)` is `word` in any case; `word` is lower case ASCII. */
+/** Whether `bytes[start, end)` equals `word`, ignoring case; `word` is lower case ASCII. */
 export function equalsWord(bytes: Uint8Array, start: number, end: number, word: string): boolean {
   if (end - start !== word.length) return false;
   for (let i = 0; i < word.length; i++) {

@@ -1,5 +1,6 @@
 /**
- * The time, as everything in MemDB reads it. Tests and the embedding API hold a ManualClock still and move it.
+ * The clock from which all of MemDB reads the time. Tests and the embedding API use a ManualClock, which moves only on
+ * request.
  */
 export interface Clock {
   /** Milliseconds since the epoch, for deadlines. Never used to measure durations. */
@@ -7,13 +8,13 @@ export interface Clock {
   /** Microseconds from an arbitrary start, never going back; for durations. */
   monotonicUs(): number;
   /**
-   * Calls `run` once `nowMs` has reached `atMs`, or somewhat earlier where that is far away: who schedules looks at the
-   * clock again. Returns a function that calls it off.
+   * Calls `run` once `nowMs` has reached `atMs`. If `atMs` is far away the call may come earlier, so `run` must check
+   * the clock. Returns a function that cancels the call.
    */
   schedule(atMs: number, run: () => void): () => void;
 }
 
-/** The longest delay that a timer of the runtime takes, in milliseconds. */
+/** The longest delay of a timer of the runtime, in milliseconds. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
@@ -25,7 +26,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** A clock that stands still until it is moved. */
+/** A clock that stands still until `advance` moves it. */
 export class ManualClock implements Clock {
   #ms: number;
   #us = 0;
@@ -43,11 +44,11 @@ export class ManualClock implements Clock {
     return this.#us;
   }
 
-  /** Moves both readings by `ms`; a negative step moves the wall clock alone, as when an administrator sets it back. */
+  /** Moves both readings by `ms`. A negative step moves only the wall clock, as when an administrator sets it back. */
   advance(ms: number): void {
     this.#ms += ms;
     if (ms > 0) this.#us += ms * 1000;
-    // A timer that runs may schedule others, which run too if they are due.
+    // A timer that runs may schedule others, which also run if they are due.
     for (let due = this.#nextDue(); due !== undefined; due = this.#nextDue()) {
       this.#scheduled.delete(due);
       due.run();
@@ -69,7 +70,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Stops the thread, and with it the whole server, for some milliseconds. */
+/** Blocks the thread, and therefore the whole server, for some milliseconds. */
 export function sleepFor(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

@@ -1,13 +1,13 @@
 /**
- * Items by deadline: a binary heap in which each item knows its place, so that it can leave at any time. Adding and
- * removing cost O(log n), the earliest is at hand.
+ * Items ordered by deadline: a binary heap in which each item knows its position, so it can be removed at any time.
+ * Adding and removing cost O(log n); reading the earliest item costs O(1).
  */
 
 /** An item of at most one heap. */
 export interface Timed {
   /** Milliseconds since the epoch. Must not change while the item is in a heap. */
   readonly deadlineMs: number;
-  /** Belongs to the heap: the item's place, -1 while it is in none. */
+  /** Managed by the heap: the position of the item, -1 while it is in no heap. */
   heapIndex: number;
 }
 
@@ -27,7 +27,7 @@ export class DeadlineHeap<T extends Timed> {
     this.#rise(item, this.#items.length);
   }
 
-  /** Removes an item; one that is not there is left alone. */
+  /** Removes an item; no effect if it is not in the heap. */
   remove(item: T): void {
     const i = item.heapIndex;
     if (i < 0) return;

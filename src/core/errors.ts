@@ -1,13 +1,13 @@
 /**
- * The client's errors. A CommandError becomes an error reply in one place, the executor; everything else that is thrown
- * is our own fault. Messages that several families send stand here, in Redis's words; those of one family stand with
- * it.
+ * Errors caused by the client. The executor turns a CommandError into an error reply; every other error is a fault of
+ * the program. Messages of several families are defined here, in Redis's words; a message of one family is defined in
+ * that family.
  */
 export class CommandError extends Error {
   override name = "CommandError";
 }
 
-/** A request that breaks the protocol: the connection gets the message and is closed. */
+/** A request that violates the protocol. The client receives the message, and the connection is closed. */
 export class ProtocolError extends Error {
   override name = "ProtocolError";
 }
@@ -33,12 +33,12 @@ export const messages = {
   invalidCursor: "ERR invalid cursor",
 } as const;
 
-/** Throws CommandError. A function, so that hot code stays small around it. */
+/** Throws CommandError. A separate function keeps the hot code around it small. */
 export function fail(message: string): never {
   throw new CommandError(message);
 }
 
-/** Text of a client in an error, as Redis shows it: up to its first zero byte. */
+/** Text from a client, as Redis shows it in an error: up to the first zero byte. */
 export function shownText(text: string): string {
   const zero = text.indexOf("\0");
   return zero < 0 ? text : text.slice(0, zero);

@@ -1,10 +1,10 @@
 /**
- * Areas on earth, circles and boxes around a place: whether a place is inside, and which ranges of geohashes cover all
- * that is.
+ * Areas on earth, circles and boxes around a position: whether a position is inside, and which ranges of geohashes
+ * cover the area.
  *
- * The map is a grid of 2^step by 2^step cells, and a cell is one range of geohashes. An area is covered by a cell and
- * its eight neighbours, as fine as that is possible: the columns wrap at the date line, the rows end at the upper and
- * lower edge of the map.
+ * The map is a grid of 2^step by 2^step cells, and a cell is one range of geohashes. A cell and its eight neighbours
+ * cover an area, with the finest step for which they suffice. The columns wrap at the date line; the rows end at the
+ * upper and lower edges of the map.
  */
 import {
   BITS,
@@ -19,13 +19,13 @@ import {
   radians,
 } from "./geohash.ts";
 
-/** Half of the map's side; Redis takes its cells' size from it. */
+/** Half of the side of the map; Redis derives its cell sizes from it. */
 const MAP_RADIUS_M = 20037726.37;
-/** From these latitudes on a degree of longitude is so short that cells must be one step larger, and another one. */
+/** From each of these latitudes on, a degree of longitude is so short that cells must be one step larger. */
 const HIGH_LATITUDES = [66, 80];
-/** The error of the floating point, in degrees and as a fraction. */
+/** The floating point error, in degrees and as a fraction. */
 const TOLERANCE = 1e-9, NEARLY_ONE = 1 - 1e-6;
-/** Geohashes of places that lie exactly on the eastern or upper edge of the map. */
+/** Geohashes of positions exactly on the eastern or upper edge of the map. */
 const EDGE_FROM = 2 ** (2 * BITS), EDGE_TO = 2 ** (2 * BITS + 2);
 
 /** Neighbours as [columns east, rows north], in Redis's order: the order of unsorted replies depends on it. */
@@ -44,7 +44,7 @@ export class Area {
   readonly #halfHeightM: number;
   readonly #round: boolean;
 
-  /** A circle with a radius, or a box as high and, along every parallel, as wide as twice the halves. */
+  /** A circle with a radius; or a box whose height, and whose width along every parallel, is twice the given half. */
   private constructor(longitude: number, latitude: number, halfWidthM: number, halfHeightM: number, round: boolean) {
     this.#longitude = longitude;
     this.#latitude = latitude;
@@ -61,7 +61,7 @@ export class Area {
     return new Area(longitude, latitude, widthM / 2, heightM / 2, false);
   }
 
-  /** The distance of a place from the middle; NaN if it is outside. Hot. */
+  /** The distance of a position from the centre; NaN if the position is outside. Hot. */
   distanceTo(longitude: number, latitude: number): number {
     if (!this.#round) {
       if (latitudeDistanceM(latitude, this.#latitude) > this.#halfHeightM) return NaN;
@@ -71,7 +71,7 @@ export class Area {
     return this.#round && distance > this.#halfWidthM ? NaN : distance;
   }
 
-  /** Ranges that do not overlap and hold every place of the area. */
+  /** Ranges that do not overlap and contain every position of the area. */
   ranges(): HashRange[] {
     const latitudes = Math.min(2 * LATITUDE_MAX, degrees(this.#halfHeightM / EARTH_RADIUS_M)) + TOLERANCE;
     const longitudes = this.#longitudes(latitudes) + TOLERANCE;
@@ -87,7 +87,7 @@ export class Area {
       const rows = [offsetOf(south, LATITUDE_MAX, cells), Math.min(last, offsetOf(north, LATITUDE_MAX, cells))];
       const columns = [offsetOf(west, LONGITUDE_MAX, cells), offsetOf(east, LONGITUDE_MAX, cells)];
       const reached = rows[0] >= row - 1 && rows[1] <= row + 1 && columns[0] >= column - 1 && columns[1] <= column + 1;
-      // Redis never takes its first choice at the edge of the map.
+      // Redis never accepts the first step at the edge of the map.
       const isEdge = step === first && (row === 0 || row === last || column === 0 || column === last);
       if (step > 1 && (isEdge || !reached)) continue;
 
@@ -105,9 +105,9 @@ export class Area {
   }
 
   /**
-   * How far the area reaches to both sides, in degrees. Places at the latitudes a and b, `angle` apart, differ in
-   * longitude by at most 2 asin(sin(angle / 2) / sqrt(cos(a) cos(b))), and the cosines are at least that of the
-   * latitude that is nearest to a pole.
+   * The extent of the area to both sides in degrees. Two positions at the latitudes a and b with the angular distance
+   * `angle` differ in longitude by at most 2 asin(sin(angle / 2) / sqrt(cos(a) cos(b))). Both cosines are at least the
+   * cosine of the latitude nearest to a pole.
    */
   #longitudes(latitudes: number): number {
     const highest = Math.abs(this.#latitude) + latitudes;
@@ -117,7 +117,7 @@ export class Area {
     return sine >= NEARLY_ONE ? 180 : degrees(2 * Math.asin(sine));
   }
 
-  /** The step whose cells have about the size of the area. */
+  /** The step at which a cell has about the size of the area. */
   #firstStep(): number {
     const radiusM = this.#round ? this.#halfWidthM : Math.hypot(this.#halfWidthM, this.#halfHeightM);
     const halvings = radiusM === 0 ? Infinity : Math.max(0, Math.ceil(Math.log2(MAP_RADIUS_M / radiusM)));

@@ -1,15 +1,16 @@
 /**
- * Glob matching over bytes, as Redis matches KEYS, SCAN MATCH, PSUBSCRIBE and CONFIG GET. This file owns that one
- * function. It refuses everything beyond those rules: no brace groups, no character classes by name, no Unicode.
+ * Glob matching over bytes, as Redis matches KEYS, SCAN MATCH, PSUBSCRIBE and CONFIG GET. It supports only those rules:
+ * no brace groups, no named character classes, no Unicode.
  *
- * The rules: `*` any run, `?` any byte, `[abc]`, `[^abc]` and `[a-z]` one byte, `\x` the byte x itself. An unclosed
- * class ends with the pattern, a range may be written backwards, and an empty text matches the empty pattern only.
+ * The rules: `*` matches any run, `?` any byte, `[abc]`, `[^abc]` and `[a-z]` one byte, `\x` the byte x itself. An
+ * unclosed class ends with the pattern, a range may be written backwards, and an empty text matches only the empty
+ * pattern.
  *
- * Only the last `*` met is ever widened, so a match costs at most pattern times text, never more: if the part between
- * two stars was found once, finding it further right cannot help the rest of the pattern.
+ * Only the most recent `*` is ever widened, so a match costs at most pattern length times text length: once the part
+ * between two stars was found, finding it further right cannot help the rest of the pattern.
  */
 
-/** A pattern with more runs of stars than this, not counting one at its end, matches nothing (Redis's own limit). */
+/** A pattern with more runs of stars than this, not counting a run at its end, matches nothing (Redis's limit). */
 const STAR_LIMIT = 1000;
 
 const STAR = 0x2a;
@@ -24,7 +25,9 @@ function lower(byte: number): number {
   return byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte;
 }
 
-/** Whether the class that starts behind `[` at `p` holds `byte`. Leaves the position of the last byte in `classEnd`. */
+/**
+ * Whether the class that starts after `[` at `p` contains `byte`. Stores the position of its last byte in `classEnd`.
+ */
 function classHas(pattern: Uint8Array, p: number, pe: number, byte: number, nocase: boolean): boolean {
   const negated = p < pe && pattern[p] === CARET;
   if (negated) p++;
@@ -33,7 +36,7 @@ function classHas(pattern: Uint8Array, p: number, pe: number, byte: number, noca
   while (p < pe && pattern[p] !== CLOSE) {
     if (pattern[p] === BACKSLASH && pe - p >= 2) {
       p++;
-      // Redis compares an escaped member exactly, even when case is ignored.
+      // Redis compares an escaped member exactly, even if case is ignored.
       if (pattern[p] === byte) found = true;
     } else if (pe - p >= 3 && pattern[p + 1] === DASH) {
       let from = pattern[p];
@@ -58,7 +61,7 @@ function classHas(pattern: Uint8Array, p: number, pe: number, byte: number, noca
   return found !== negated;
 }
 
-/** Scratch of classHas: the position of `]`, or of the pattern's last byte if the class is unclosed. */
+/** Result of classHas: the position of `]`, or of the pattern's last byte if the class is unclosed. */
 let classEnd = 0;
 
 /**

@@ -1,22 +1,25 @@
 /**
- * The decimal digits of a double as Redis finds them: Grisu2 (F. Loitsch, "Printing Floating-Point Numbers Quickly and
- * Accurately with Integers", 2010). They always read back the same, but once in some hundred numbers they are not the
- * shortest or nearest that do, so JavaScript's own digits would not be Redis's. Its input is
- * positive and finite; numbers.ts makes the text of the digits.
+ * The decimal digits of a double as Redis computes them: Grisu2 (F. Loitsch, "Printing Floating-Point Numbers Quickly
+ * and Accurately with Integers", 2010). The digits always parse to the same double. For about one number in some
+ * hundred they are not the shortest or nearest ones, so JavaScript's digits would differ from Redis's. The input is
+ * positive and finite; numbers.ts formats the digits as text.
  *
- * A number is fraction × 2^exponent with a fraction of 64 bits, held in two words, upper and lower, each a number
- * below 2^32. Hot: no BigInt, which would cost ten times as much.
+ * A number is fraction × 2^exponent with a fraction of 64 bits, stored as an upper and a lower word below 2^32. Hot: no
+ * BigInt, which would take ten times as long.
  */
 
 const WORD = 2 ** 32;
-/** The upper word's part of the bit that doubles do not store. */
+/** The bit that doubles do not store, within the upper word. */
 const HIDDEN_BIT = 2 ** 20;
 /** Exponent of the last bit of the smallest doubles. */
 const EXPONENT_MIN = -1074;
 
 /** Powers of ten from 10^-348 in steps of 8, each rounded to 64 bits. */
 const POWER_FIRST = -348, POWER_STEP = 8, POWER_COUNT = 87;
-/** Times a power, the upper boundary gets an exponent in this range: its whole part fits in 32 bits. */
+/**
+ * After multiplication by a power, the exponent of the upper boundary is in this range, so its integer part fits in 32
+ * bits.
+ */
 const SCALED_MIN = -60, SCALED_MAX = -32;
 const LOG10_OF_2 = Math.log10(2);
 /** No double has more digits. */
@@ -26,23 +29,22 @@ const powerUpper = new Float64Array(POWER_COUNT), powerLower = new Float64Array(
 const powerExponent = new Int32Array(POWER_COUNT).fill(1); // 1: not calculated yet
 const words = new Uint32Array(2), double = new Float64Array(words.buffer);
 
-/** The digits found last, 0 to 9, how many, and the power of ten of the last one. */
+/** The digits of the last call, each 0 to 9; their number; and the power of ten of the last digit. */
 export const digits = new Uint8Array(DIGITS_MAX);
 export let digitCount = 0;
 export let digitPower = 0;
 
-// The product calculated last.
+// The result of the last multiplication.
 let upper = 0, lower = 0;
 
-/** Finds the digits of a positive finite double and leaves them in `digits`, `digitCount` and `digitPower`. */
+/** Finds the digits of a positive finite double and stores them in `digits`, `digitCount` and `digitPower`. */
 export function findDigits(value: number): void {
   double[0] = value;
   const biased = words[1] >>> 20;
   const high = (words[1] & (HIDDEN_BIT - 1)) + (biased === 0 ? 0 : HIDDEN_BIT), low = words[0];
   const exponent = Math.max(biased, 1) - 1 + EXPONENT_MIN;
-  // The boundaries lie half way to the neighbours, the lower one nearer below a power of two. 2^53 and 1 less are
-  // doubles,
-  // but 2^54 - 1 is not: the fraction is doubled, and 1 added, word by word.
+  // The boundaries lie halfway to the neighbours; below a power of two the lower one is nearer. 2^53 and 2^53 - 1 are
+  // doubles, but 2^54 - 1 is not. So the fraction is doubled and 1 is added word by word.
   const upperHigh = high * 2 + (low >>> 31), upperLow = (low * 2) % WORD + 1;
   const bits = upperHigh > 0 ? 64 - Math.clz32(upperHigh) : 32 - Math.clz32(upperLow);
   const shift = 64 - bits;
@@ -51,7 +53,7 @@ export function findDigits(value: number): void {
   const ph = powerUpper[index], pl = powerLower[index];
   shiftLeft(upperHigh, upperLow, shift);
   multiply(upper, lower, ph, pl);
-  // One unit inside the boundaries, which are inexact by less than that.
+  // One unit inside the boundaries, whose error is less than one unit.
   let topHigh = upper, topLow = lower - 1;
   if (topLow < 0) {
     topLow += WORD;
@@ -61,7 +63,7 @@ export function findDigits(value: number): void {
   multiply(upper, lower, ph, pl);
   const middleHigh = upper, middleLow = lower;
   if (high === HIDDEN_BIT && low === 0) {
-    // Four times the fraction less 1: all ones below the hidden bit.
+    // Four times the fraction minus 1: all bits below the hidden bit are ones.
     shiftLeft(HIDDEN_BIT * 4 - 1, WORD - 1, shift - 1);
   } else {
     const doubledLow = (low * 2) % WORD;
@@ -78,8 +80,8 @@ export function findDigits(value: number): void {
 }
 
 /**
- * Digits of the number `top`, the fewest that stay above `bottom`, then lowered towards `middle`. All count 2^-one,
- * where `one` is 32 to 60.
+ * Generates the shortest digits of the number `top` that stay above `bottom`, then lowers them towards `middle`. All
+ * three are in units of 2^-one, where `one` is 32 to 60.
  */
 function generate(
   topHigh: number,
@@ -148,7 +150,7 @@ function generate(
   }
 }
 
-/** Lowers the last digit while that brings it nearer to the number. `unit` counts upper words. */
+/** Lowers the last digit while this brings it nearer to the number. `unit` is in upper words. */
 function lowerLast(
   distanceHigh: number,
   distanceLow: number,
@@ -163,7 +165,8 @@ function lowerLast(
     const nextHigh = restHigh + unit;
     if (nextHigh > widthHigh || (nextHigh === widthHigh && restLow > widthLow)) return;
     if (nextHigh > distanceHigh || (nextHigh === distanceHigh && restLow >= distanceLow)) {
-      // Beyond the number: only if that is nearer than before it. Upper words are below 2^33, so that sums are exact.
+      // Past the number: continue only if the result is nearer than before. Upper words are below 2^33, so sums are
+      // exact.
       const before = (distanceHigh - restHigh) - (nextHigh - distanceHigh), lows = 2 * (distanceLow - restLow);
       if (before * WORD + lows <= 0) return;
     }
@@ -172,7 +175,7 @@ function lowerLast(
   }
 }
 
-/** Leaves a number of two words, shifted left, in the registers. Nothing is shifted out. */
+/** Stores a number of two words, shifted left, in the registers. No set bit is shifted out. */
 function shiftLeft(high: number, low: number, by: number): void {
   if (by >= 32) {
     upper = low * 2 ** (by - 32);
@@ -184,7 +187,7 @@ function shiftLeft(high: number, low: number, by: number): void {
   lower = shifted - carry * WORD;
 }
 
-/** Leaves the upper half of a product, rounded, in the registers. */
+/** Stores the upper half of a product, rounded, in the registers. */
 function multiply(ah: number, al: number, bh: number, bl: number): void {
   const crossed = upperProduct(al, bl) + lowerProduct(al, bh) + lowerProduct(ah, bl) + WORD / 2;
   const sum = lowerProduct(ah, bh) + upperProduct(al, bh) + upperProduct(ah, bl) + Math.floor(crossed / WORD);
@@ -202,7 +205,7 @@ function lowerProduct(a: number, b: number): number {
   return Math.imul(a, b) >>> 0;
 }
 
-/** The power of ten that brings a number with this exponent into the range. */
+/** The index of the power of ten that brings a number with this exponent into the range. */
 function powerIndex(exponent: number): number {
   let index = Math.trunc((-(exponent + POWER_COUNT) * LOG10_OF_2 - POWER_FIRST) / POWER_STEP);
   for (;;) {

@@ -1,11 +1,11 @@
 /**
- * The hash function of all dictionaries: HalfSipHash-1-3 over bytes with a random 64-bit key per process, so that no
- * client can choose keys that collide (hash flooding). Hot: 32-bit arithmetic only.
+ * The hash function of all dictionaries: HalfSipHash-1-3 over bytes with a random 64-bit key per process, so no client
+ * can choose keys that collide (hash flooding). Hot: 32-bit arithmetic only.
  */
 const seed = crypto.getRandomValues(new Int32Array(2));
 const K0 = seed[0], K1 = seed[1];
 
-/** 32-bit hash of `bytes[start, end)`, odd always: a slot's word 0 means "empty". */
+/** 32-bit hash of `bytes[start, end)`. It is always odd, because 0 in word 0 of a slot means "empty". */
 export function hashBytes(bytes: Uint8Array, start: number, end: number): number {
   let v0 = K0, v1 = K1, v2 = 0x6c796765 ^ K0, v3 = 0x74656462 ^ K1;
   const length = end - start;
@@ -50,8 +50,8 @@ export function hashBytes(bytes: Uint8Array, start: number, end: number): number
 }
 
 /**
- * The hash of a key in a table, from its hashBytes. Each table mixes that with a salt of its own: keys that come in the
- * order of another table, as from a scan, would all meet in a few pages if both tables had the same order. Hot.
+ * The hash of a key in a table, from its hashBytes. Each table mixes in its own salt. If two tables had the same order,
+ * keys that arrive in the order of the other table, as in a scan, would all fall into a few pages. Hot.
  */
 export function salted(hash: number, salt: number): number {
   hash ^= salt;

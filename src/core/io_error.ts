@@ -1,9 +1,9 @@
 /**
- * Errors of files in words that help: the system's reason, the operation, the path, and a remedy. For example
- * `No space left on device (write /data/db.aof): free space on that disk`.
+ * File errors with helpful messages: the system's reason, the operation, the path, and a remedy. For example `No space
+ * left on device (write /data/db.aof): free space on that disk`.
  */
 
-/** An operation on a file that failed. `code` is the system's name of the reason, "ENOSPC", where there is one. */
+/** A failed file operation. `code` is the system's name of the reason, such as "ENOSPC", if there is one. */
 export class IoError extends Error {
   override name = "IoError";
   readonly code: string | undefined;
@@ -40,16 +40,16 @@ const REMEDIES: Readonly<Record<string, string>> = {
   EXDEV: "choose a path on the same file system",
 };
 
-/** What Deno adds to the system's reason: its number, and often the call. */
+/** The text that Deno appends to the system's reason: its number, and often the call. */
 const SYSTEM_NUMBER = / \(os error (\d+)\).*$/s;
 
-/** The error's own words: without the number of the system's error, and without the call that Deno adds. */
+/** The message of an error without the system's error number and without the call that Deno appends. */
 export function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.replace(SYSTEM_NUMBER, "");
 }
 
-/** Linux's numbers of reasons for which Deno has no name. */
+/** Linux's error numbers for reasons that Deno does not name. */
 const UNNAMED: Readonly<Record<string, string>> = { "27": "EFBIG", "122": "EDQUOT" };
 
 function codeOf(error: unknown): string | undefined {
@@ -57,7 +57,7 @@ function codeOf(error: unknown): string | undefined {
   return (error as { code?: string }).code ?? UNNAMED[SYSTEM_NUMBER.exec(error.message)?.[1] ?? ""];
 }
 
-/** Runs `body`; what it throws becomes an IoError, which names the operation and the path. */
+/** Runs `body` and converts its errors to IoErrors with the operation and the path. */
 export function doing<T>(operation: string, path: string, body: () => T): T {
   try {
     return body();
@@ -66,7 +66,7 @@ export function doing<T>(operation: string, path: string, body: () => T): T {
   }
 }
 
-/** `doing` for what ends later. */
+/** Like `doing`, for asynchronous operations. */
 export async function doingLater<T>(operation: string, path: string, body: () => Promise<T>): Promise<T> {
   try {
     return await body();
@@ -75,13 +75,13 @@ export async function doingLater<T>(operation: string, path: string, body: () =>
   }
 }
 
-/** Errors without a reason of the system are mistakes of the program: they stay as they are. */
+/** Converts an error of the system. Other errors are faults of the program and stay unchanged. */
 function asIoError(operation: string, path: string, error: unknown): unknown {
   if (error instanceof IoError || !isSystemError(error)) return error;
   return new IoError(operation, path, error);
 }
 
-/** Whether an error comes from the system, not from a mistake of the program. */
+/** Whether an error comes from the system and is not a fault of the program. */
 export function isSystemError(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
   return error instanceof IoError || codeOf(error) !== undefined || SYSTEM_NUMBER.test(error.message) ||

@@ -1,19 +1,20 @@
 /**
- * The x87 80-bit float, in which Redis computes INCRBYFLOAT and HINCRBYFLOAT: reading it as strtold does, adding, and
- * printing it as those commands do. JavaScript has no such type, so it is built on BigInt; a double is faster where
- * it suffices. It refuses NaN: no text reads as one, and the sum of opposite infinities is reported as not finite.
+ * The x87 80-bit float, in which Redis computes INCRBYFLOAT and HINCRBYFLOAT: parsing as strtold does, addition, and
+ * printing as those commands do. JavaScript has no such type, so it is built on BigInt; a double is faster where it
+ * suffices. NaN is not supported: no text is parsed as NaN, and the sum of opposite infinities is reported as not
+ * finite.
  */
 import { latin1 } from "./bytes.ts";
 
-/** mantissa × 2^exponent. The mantissa has at most 64 bits and the sign; ±1 × 2^Infinity is infinite. */
+/** mantissa × 2^exponent. The mantissa has a sign and at most 64 bits; ±1 × 2^Infinity is infinite. */
 export interface LongDouble {
   readonly mantissa: bigint;
   readonly exponent: number;
 }
 
 /**
- * How a format of IEEE 754 rounds: bits of the mantissa, exponent of its last bit in the smallest number, and 2^n is
- * too large.
+ * The rounding of an IEEE 754 format: the bits of the mantissa, the exponent of the last bit of the smallest number,
+ * and the exponent n for which 2^n is too large.
  */
 export interface FloatFormat {
   readonly precision: number;
@@ -23,9 +24,9 @@ export interface FloatFormat {
 
 const LONG_DOUBLE: FloatFormat = { precision: 64, minExponent: -16445, limit: 16384 };
 
-/** Redis reads no longer text as a long double. */
+/** Redis parses no longer text as a long double. */
 const TEXT_BYTES_MAX = 5 * 1024 - 1;
-/** A power of ten or two that is beyond every format. */
+/** An exponent of ten or two that is beyond the range of every format. */
 const EXPONENT_MAX = 16_500;
 
 const DECIMAL = /^([+-]?)(?=\.?[0-9])([0-9]*)\.?([0-9]*)(?:e([+-]?[0-9]+))?$/i;
@@ -35,7 +36,7 @@ const INFINITE = /^([+-]?)inf(?:inity)?$/i;
 /** Zero, the value of a missing key. */
 export const LONG_ZERO: LongDouble = { mantissa: 0n, exponent: 0 };
 
-/** The number in `bytes[start, end)`, the whole text; undefined where Redis finds no valid float. */
+/** The number in the whole text `bytes[start, end)`; undefined where Redis finds no valid float. */
 export function parseLongDouble(bytes: Uint8Array, start: number, end: number): LongDouble | undefined {
   return end - start > TEXT_BYTES_MAX ? undefined : readFloat(latin1(bytes, start, end), LONG_DOUBLE);
 }
@@ -44,7 +45,7 @@ export function isFiniteLongDouble(value: LongDouble): boolean {
   return Number.isFinite(value.exponent);
 }
 
-/** The rounded sum. Infinite if it overflows or an operand is infinite, opposite infinities included. */
+/** The rounded sum. It is infinite if it overflows or an operand is infinite, including opposite infinities. */
 export function addLongDoubles(a: LongDouble, b: LongDouble): LongDouble {
   if (!isFiniteLongDouble(a)) return a;
   if (!isFiniteLongDouble(b)) return b;
@@ -55,7 +56,7 @@ export function addLongDoubles(a: LongDouble, b: LongDouble): LongDouble {
     : round(sum << BigInt(exponent), 1n, LONG_DOUBLE);
 }
 
-/** The number with 17 digits behind the point, but without zeros at the end, as INCRBYFLOAT stores it. */
+/** The number with 17 digits after the point and without trailing zeros, as INCRBYFLOAT stores it. */
 export function formatLongDouble(value: LongDouble): string {
   if (!isFiniteLongDouble(value)) return value.mantissa < 0n ? "-inf" : "inf";
   const magnitude = abs(value.mantissa) * 10n ** 17n;
@@ -70,8 +71,8 @@ export function formatLongDouble(value: LongDouble): string {
 }
 
 /**
- * Text as C reads a float (decimal, hexadecimal, inf), rounded to `format`. Undefined for any other text, and for
- * numbers too large or so small that they round to zero: Redis takes neither.
+ * Parses text as C reads a float (decimal, hexadecimal, inf), rounded to `format`. Returns undefined for other text,
+ * and for numbers that are too large or so small that they round to zero, because Redis accepts neither.
  */
 export function readFloat(text: string, format: FloatFormat): LongDouble | undefined {
   let match = INFINITE.exec(text);
@@ -85,7 +86,7 @@ export function readFloat(text: string, format: FloatFormat): LongDouble | undef
   const magnitude = BigInt(base === 16 ? `0x${digits}` : digits);
   if (magnitude === 0n) return LONG_ZERO;
   const scale = Number(power) - (base === 16 ? 4 : 1) * fraction.length;
-  // A number may have more digits than the limit, and an exponent that takes them back.
+  // A number may have more digits than the limit, and an exponent that compensates for them.
   if (Math.abs(scale) > EXPONENT_MAX + 4 * digits.length) return undefined;
   const factor = (base === 16 ? 2n : 10n) ** BigInt(Math.abs(scale));
   const numerator = sign === "-" ? -magnitude : magnitude;
@@ -97,12 +98,12 @@ function infinity(negative: boolean): LongDouble {
   return { mantissa: negative ? -1n : 1n, exponent: Infinity };
 }
 
-/** numerator / denominator in the nearest number of the format, ties to even. */
+/** numerator / denominator, rounded to the nearest number of the format, ties to even. */
 function round(numerator: bigint, denominator: bigint, format: FloatFormat): LongDouble {
   const negative = numerator < 0n;
   const magnitude = abs(numerator);
   if (magnitude === 0n) return LONG_ZERO;
-  // The quotient lies between 2^(length - 1) and 2^(length + 1); the comparison tells in which half.
+  // The quotient lies between 2^(length - 1) and 2^(length + 1); the comparison determines which half contains it.
   const length = bitLength(magnitude) - bitLength(denominator);
   const low = length < 0 ? magnitude << BigInt(-length) < denominator : magnitude < denominator << BigInt(length);
   const exponent = Math.max(length + (low ? 0 : 1) - format.precision, format.minExponent);

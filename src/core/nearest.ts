@@ -1,6 +1,9 @@
-/** Finds the word that the user probably meant, among the words of the caller. */
+/** Finds the word that the user probably meant among the candidates of the caller. */
 
-/** The candidate with the fewest edits to `word`, if they are at most a third of its length (at least two). */
+/**
+ * The candidate with the fewest edits to `word`. The limit is a third of the length of the word, but at least two
+ * edits.
+ */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const limit = Math.max(2, Math.floor(word.length / 3));
   return candidates
@@ -9,7 +12,9 @@ export function nearest(word: string, candidates: readonly string[]): string | u
     .sort((a, b) => a.edits - b.edits)[0]?.candidate;
 }
 
-/** Insertions, deletions, replacements of one character and swaps of two neighbours that lead from `a` to `b`. */
+/**
+ * The number of insertions, deletions, replacements of a character and swaps of two neighbours that turn `a` into `b`.
+ */
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, i) => i);

@@ -1,6 +1,6 @@
 /**
- * Numbers as Redis reads and prints them: 64-bit integers in their one canonical form, doubles in the shortest digits
- * that read back the same.
+ * Numbers as Redis parses and prints them: 64-bit integers in their canonical form, doubles with the shortest digits
+ * that parse to the same double.
  */
 import { latin1 } from "./bytes.ts";
 import { digitCount, digitPower, digits, findDigits } from "./grisu.ts";
@@ -9,18 +9,18 @@ import { type FloatFormat, readFloat } from "./long_double.ts";
 const PLUS = 43, MINUS = 45, POINT = 46, ZERO = 48, EXPONENT = 101;
 
 export const INT64_MIN = -(2n ** 63n);
-/** Bound for 64-bit integers that are read as doubles: the nearest double above the largest of them. */
+/** Bound for 64-bit integers that are read as doubles: the nearest double above the largest integer. */
 export const INT64_BOUND = 2 ** 63;
 export const INT64_MAX = 2n ** 63n - 1n;
 
 /** Result of parseSafeInt for anything but an integer of at most 15 digits. */
 export const NOT_SAFE = NaN;
-/** So many digits make a number of 31 bits. */
+/** Numbers with this many digits fit in 31 bits. */
 const SHORT_DIGITS = 9;
 
 /**
- * The integer in `bytes[start, end)` if it is canonical (no sign but a minus, no leading zero, no space) and has at
- * most 15 digits; NaN otherwise, also for integers that are longer. Hot.
+ * The integer in `bytes[start, end)` if it is canonical (no sign except a minus, no leading zero, no space) and has at
+ * most 15 digits; NaN otherwise, also for longer integers. Hot.
  */
 export function parseSafeInt(bytes: Uint8Array, start: number, end: number): number {
   let i = start;
@@ -35,7 +35,7 @@ export function parseSafeInt(bytes: Uint8Array, start: number, end: number): num
   return negative ? -value : value;
 }
 
-/** The number that the digits `bytes[start, end)` make, NaN if there is anything else. Exact below 2^53. Hot. */
+/** The number of the digits `bytes[start, end)`; NaN if there is any other character. Exact below 2^53. Hot. */
 function readDigits(bytes: Uint8Array, start: number, end: number): number {
   let i = start, short = 0;
   for (const stop = Math.min(end, start + SHORT_DIGITS); i < stop; i++) {
@@ -53,13 +53,13 @@ function readDigits(bytes: Uint8Array, start: number, end: number): number {
   return value;
 }
 
-/** Powers of ten that are doubles. */
+/** The powers of ten that doubles represent exactly. */
 const EXACT_POWERS = Float64Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
 const MANTISSA_END = 2 ** 53;
 
 /**
- * The double in `bytes[start, end)` if it stands there with a sign, digits and a point alone, and the digits make a
- * whole number of 53 bits: then one division rounds it as strtod does. NaN for all else. Hot.
+ * The double in `bytes[start, end)` if the text has only a sign, digits and a point, and the digits form an integer of
+ * at most 53 bits. One division then rounds it as strtod does. NaN for other text. Hot.
  */
 export function parsePlainDouble(bytes: Uint8Array, start: number, end: number): number {
   let i = start;
@@ -86,7 +86,7 @@ export function parsePlainDouble(bytes: Uint8Array, start: number, end: number):
   return negative ? -value : value;
 }
 
-/** The 64-bit signed integer in `bytes[start, end)`, or undefined where Redis finds none. */
+/** The signed 64-bit integer in `bytes[start, end)`; undefined where Redis finds none. */
 export function parseInt64(bytes: Uint8Array, start: number, end: number): bigint | undefined {
   const length = end - start;
   if (length === 0 || length > 20) return undefined;
@@ -96,7 +96,7 @@ export function parseInt64(bytes: Uint8Array, start: number, end: number): bigin
   return value < INT64_MIN || value > INT64_MAX ? undefined : value;
 }
 
-/** Whether the text is a canonical 64-bit integer, the encoding "int" of OBJECT ENCODING. */
+/** Whether the text is a canonical 64-bit integer, which OBJECT ENCODING reports as "int". */
 export function isInt64(bytes: Uint8Array, start: number, end: number): boolean {
   if (end - start <= 15) return !Number.isNaN(parseSafeInt(bytes, start, end));
   return parseInt64(bytes, start, end) !== undefined;
@@ -109,7 +109,7 @@ export function decimalLength(value: number): number {
   return length;
 }
 
-/** Writes a safe integer in decimal at `at` and returns the index behind it. Hot. */
+/** Writes a safe integer in decimal at `at` and returns the index after it. Hot. */
 export function writeDecimal(target: Uint8Array, at: number, value: number): number {
   if (value >= 0 && value < 100) return writePair(target, at, value | 0);
   if (value < 0) {
@@ -117,7 +117,7 @@ export function writeDecimal(target: Uint8Array, at: number, value: number): num
     value = -value;
   }
   if (value > 0x7fffffff) {
-    // Six digits at a time leave a number of 31 bits behind them.
+    // Removing six digits at a time leaves a number of 31 bits.
     const high = Math.floor(value / 1000000);
     at = writeDecimal(target, at, high);
     writeDigits(target, at, at + 6, (value - high * 1000000) | 0);
@@ -142,7 +142,7 @@ function writePair(target: Uint8Array, at: number, value: number): number {
   return at + 1;
 }
 
-/** Fills `target[at, end)` with the digits of `value`, zeros first. */
+/** Fills `target[at, end)` with the digits of `value`, with leading zeros. */
 function writeDigits(target: Uint8Array, at: number, end: number, value: number): void {
   while (end > at) {
     const rest = (value / 10) | 0;
@@ -151,28 +151,31 @@ function writeDigits(target: Uint8Array, at: number, end: number, value: number)
   }
 }
 
-/** Redis prints whole numbers up to here with all their digits. */
+/** Redis prints integers up to this value with all their digits. */
 const PLAIN_INTEGER_MAX = 2 ** 62;
 
 /** The most bytes that `writeDouble` and `writeShortest` write. */
 export const DOUBLE_BYTES_MAX = 32;
 const doubleText = new Uint8Array(DOUBLE_BYTES_MAX);
 
-/** A double as `writeDouble` writes it. */
+/** A double in the format of `writeDouble`. */
 export function formatDouble(value: number): string {
   return latin1(doubleText, 0, writeDouble(doubleText, 0, value));
 }
 
-/** A double as `writeShortest` writes it. */
+/** A double in the format of `writeShortest`. */
 export function shortestText(value: number): string {
   return latin1(doubleText, 0, writeShortest(doubleText, 0, value));
 }
 
 const PRECISE_DIGITS = 17;
-/** Seventeen digits, of which the last is even, and exactly half of it: C rounds that down, and JavaScript up. */
+/**
+ * Exactly halfway between two texts of seventeen digits, of which the lower ends with an even digit. C rounds down here
+ * and JavaScript up.
+ */
 const HALF = /^(-?[0-9]\.[0-9]{15}[02468])50*(e.*)$/;
 
-/** A double in 17 digits without zeros behind them, as "%.17g" prints it. */
+/** A double with 17 digits and without trailing zeros, as "%.17g" prints it. */
 export function preciseText(value: number): string {
   if (!Number.isFinite(value)) return shortestText(value);
   if (Object.is(value, -0)) return "-0";
@@ -188,14 +191,14 @@ export function preciseText(value: number): string {
   return `${sign}${withoutZeros(`${digits.slice(0, exponent + 1)}.${digits.slice(exponent + 1)}`)}`;
 }
 
-/** A decimal fraction without the zeros at its end. */
+/** A decimal fraction without trailing zeros. */
 function withoutZeros(text: string): string {
   return text.replace(/\.?0*$/, "");
 }
 
 /**
- * Writes a double as Redis replies it, whole numbers up to 2^62 with all digits, others as `writeShortest` does, and
- * returns the index behind it. Hot.
+ * Writes a double as Redis replies it: integers up to 2^62 with all digits, other numbers as `writeShortest` does.
+ * Returns the index after it. Hot.
  */
 export function writeDouble(target: Uint8Array, at: number, value: number): number {
   if (Number.isSafeInteger(value) && !Object.is(value, -0)) return writeDecimal(target, at, value);
@@ -206,8 +209,8 @@ export function writeDouble(target: Uint8Array, at: number, value: number): numb
 }
 
 /**
- * Writes a double in few digits that read back the same, plain with up to seven zeros added behind them or before them,
- * else with an exponent, and returns the index behind it. Hot.
+ * Writes a double with few digits that parse to the same double: without an exponent if at most seven zeros are added
+ * after or before the digits, otherwise with an exponent. Returns the index after it. Hot.
  */
 export function writeShortest(target: Uint8Array, at: number, value: number): number {
   if (!Number.isFinite(value)) return writeText(target, at, Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf");
@@ -244,7 +247,7 @@ export function writeShortest(target: Uint8Array, at: number, value: number): nu
   return writeDecimal(target, at, Math.abs(exponent));
 }
 
-/** Writes some of the digits that `findDigits` found. */
+/** Writes a range of the digits that `findDigits` found. */
 function writeFound(target: Uint8Array, at: number, from: number, to: number): number {
   for (let i = from; i < to; i++) target[at++] = ZERO + digits[i];
   return at;
@@ -261,13 +264,13 @@ function writeText(target: Uint8Array, at: number, text: string): number {
 }
 
 const DOUBLE: FloatFormat = { precision: 53, minExponent: -1074, limit: 1024 };
-/** Longer text is taken for no number. */
+/** Longer text is not parsed as a number. */
 const DOUBLE_TEXT_MAX = 1 << 20;
 const DECIMAL = /^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
 
 /**
- * The double in `bytes[start, end)` as strtod reads it, the whole text; undefined where Redis finds no valid float:
- * NaN, a number that is too large, or one so small that it rounds to zero.
+ * The double in the whole text `bytes[start, end)`, as strtod parses it. Returns undefined where Redis finds no valid
+ * float: NaN, a number that is too large, or one that is so small that it rounds to zero.
  */
 export function parseDouble(bytes: Uint8Array, start: number, end: number): number | undefined {
   const plain = parsePlainDouble(bytes, start, end);
@@ -280,6 +283,6 @@ export function parseDouble(bytes: Uint8Array, start: number, end: number): numb
     return Number.isFinite(value) ? value : undefined;
   }
   const float = readFloat(text, DOUBLE);
-  // Exact: the mantissa has 53 bits, and a scaled one of 2^-1074 is one unit of the smallest double.
+  // Exact: the mantissa has 53 bits, and a scaled mantissa of 2^-1074 is one unit of the smallest double.
   return float === undefined ? undefined : Number(float.mantissa) * 2 ** float.exponent;
 }

@@ -1,18 +1,18 @@
 /**
- * Sorts many items by keys of 64 bits: a radix sort of integers and doubles, stable, in temporary typed arrays. The
- * caller makes the keys and orders items whose keys are equal.
+ * Sorts many items by 64-bit keys: a stable radix sort of integers and doubles in temporary typed arrays. The caller
+ * creates the keys and orders items with equal keys.
  */
 
 const DIGIT_BITS = 11;
 const DIGITS = 1 << DIGIT_BITS;
-/** Digits of a key by word and shift, the lowest first. */
+/** The digits of a key by word and shift, lowest first. */
 const PASSES = [[0, 0], [0, 11], [0, 22], [1, 0], [1, 11], [1, 22]] as const;
-/** Below so many items comparing costs less than counting digits. */
+/** Below this number of items comparison is faster than counting digits. */
 const COUNTED_MIN = 300;
 
 const double = new Float64Array(1), halves = new Uint32Array(double.buffer);
 
-/** Items and their keys, whose words are ordered as unsigned integers, the high ones first. */
+/** Items and their keys. The words of a key are compared as unsigned integers, the high word first. */
 export class KeyedItems {
   items: Int32Array;
   low: Uint32Array;
@@ -24,22 +24,25 @@ export class KeyedItems {
     this.high = new Uint32Array(items.length);
   }
 
-  /** Makes a double the key of the i-th item. It must be a number; -0 is 0. `mask` is 0, or -1 for descending order. */
+  /**
+   * Sets the key of the i-th item to a double. NaN is not allowed; -0 equals 0. `mask` is 0, or -1 for descending
+   * order.
+   */
   setDouble(i: number, value: number, mask = 0): void {
     double[0] = value + 0;
-    // Flipping the sign, and all bits of negative numbers, makes the order of the bits that of the numbers.
+    // Flipping the sign bit, and all bits of negative numbers, gives the bit patterns the order of the numbers.
     const flip = halves[1] >> 31;
     this.low[i] = halves[0] ^ flip ^ mask;
     this.high[i] = halves[1] ^ (flip | 0x80000000) ^ mask;
   }
 
-  /** Sorts the items, and the keys along with them. */
+  /** Sorts the items together with their keys. */
   sort(): void {
     if (this.items.length < COUNTED_MIN) this.#sortFew();
     else this.#sortMany();
   }
 
-  /** Calls `visit` with each range of two or more sorted items that have equal keys. */
+  /** Calls `visit` with each range of two or more sorted items with equal keys. */
   eachTie(visit: (from: number, to: number) => void): void {
     const { low, high } = this, count = low.length;
     for (let from = 0; from < count;) {
@@ -67,7 +70,7 @@ export class KeyedItems {
       const source = word === 0 ? low : high;
       places.fill(0);
       for (let i = 0; i < count; i++) places[(source[i] >>> shift) & (DIGITS - 1)]++;
-      // A digit that all have in common changes nothing.
+      // A digit that is the same in all keys does not change the order.
       if (places[(source[0] >>> shift) & (DIGITS - 1)] === count) continue;
       for (let digit = 0, at = 0; digit < DIGITS; digit++) {
         const size = places[digit];

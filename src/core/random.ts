@@ -1,8 +1,9 @@
 /**
- * Randomness, replaceable and seedable. Not for secrets: keys of the hash function come from crypto.getRandomValues.
+ * Randomness that can be replaced and seeded. Not for secrets: the keys of the hash function come from
+ * crypto.getRandomValues.
  */
 export interface Random {
-  /** A uniform integer from 0 up to and without `bound`, which is at most 2^32. */
+  /** A uniform integer in [0, bound); `bound` is at most 2^32. */
   below(bound: number): number;
   /** A uniform number in [0, 1). */
   unit(): number;
@@ -13,7 +14,7 @@ export class SeededRandom implements Random {
   readonly #s = new Int32Array(4);
 
   constructor(seed: number) {
-    // SplitMix-style expansion, so that neighbouring seeds start far apart and the state is never all zero.
+    // SplitMix-style expansion: neighbouring seeds start far apart, and the state is never all zero.
     let z = seed | 0;
     for (let i = 0; i < 4; i++) {
       z = (z + 0x9e3779b9) | 0;
@@ -37,9 +38,9 @@ export class SeededRandom implements Random {
   }
 
   below(bound: number): number {
-    // Division takes longer than all the rest.
+    // A division takes longer than all other operations here.
     if ((bound & (bound - 1)) === 0) return (this.#next() & (bound - 1)) >>> 0;
-    // Rejects the incomplete last interval: every remainder is equally likely.
+    // Rejects the incomplete last interval, so that every remainder is equally likely.
     const limit = 0x100000000 - (0x100000000 % bound);
     for (;;) {
       const x = this.#next();

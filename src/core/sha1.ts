@@ -1,6 +1,6 @@
 /**
- * SHA-1 of short messages, for digests of data (commands/debug/digest.ts): to ask the platform costs ten times as much
- * as the hash of a few dozen bytes. It must not serve security. Source: RFC 3174.
+ * SHA-1 of short messages, for digests of data (commands/debug/digest.ts): for a few dozen bytes a call to the platform
+ * takes ten times as long as the hash itself. Not for security. Source: RFC 3174.
  */
 
 const BLOCK_BYTES = 64;
@@ -21,7 +21,7 @@ export function sha1(bytes: Uint8Array, into: Uint8Array): void {
   state[4] = 0xc3d2e1f0;
   let at = 0;
   for (; at + BLOCK_BYTES <= size; at += BLOCK_BYTES) mixBlock(bytes, at);
-  // The rest, a bit of one, zeros, and the length in bits.
+  // The last block: the remaining bytes, a one bit, zeros, and the length in bits.
   const rest = size - at;
   block.fill(0);
   for (let i = 0; i < rest; i++) block[i] = bytes[at + i];

@@ -1,10 +1,10 @@
 /**
- * The versions that the project names: its own, which stands in deno.json alone, and that of the Redis release which it
- * is compared with.
+ * The versions in use: MemDB's own, which is defined only in deno.json, and the version of the Redis release with which
+ * it is compatible.
  */
 import project from "../../deno.json" with { type: "json" };
 
 export const MEMDB_VERSION: string = project.version;
 
-/** The release of Redis that MemDB is compatible with. Clients look for it to decide which commands to use. */
+/** The compatible Redis release. Clients read it to decide which commands to use. */
 export const REDIS_VERSION = "8.6.3";

@@ -1,8 +1,8 @@
-/** Breaks text into lines between words. This file knows columns only; it counts a character as one column. */
+/** Breaks text into lines between words. It measures in columns; each character counts as one column. */
 
 /**
  * `text` in lines of at most `width` columns, broken at spaces. Lines after the first begin with `indent` spaces;
- * `used` columns of the first line are taken already. A word longer than a line stays whole.
+ * `used` columns of the first line are occupied already. A word longer than a line stays whole.
  */
 export function wrapWords(text: string, width: number, indent: number, used = indent): string {
   const margin = " ".repeat(indent);
