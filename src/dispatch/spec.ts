@@ -99,11 +99,9 @@ export interface KeyUse {
  * beginning:
  *
  * - elements: the command changes only the elements that it names. The new file gets the command; elements that are not
- * yet in the file follow with the rest of the value.
- *
+ *   yet in the file follow with the rest of the value.
  * - later: the command changes a part that is written last: the tail of a string or the deadline. The new file does not
- * need the command.
- *
+ *   need the command.
  * - head, tail: the command adds to this end of a list or removes from it.
  *
  * After any other command the value is written again from its beginning.
