@@ -21,11 +21,11 @@ Examples:
 const SUBCOMMANDS = ["serve", "cli", "check-aof", "import", "export", "help", "version"];
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
-/** As sysexits.h has it: an internal fault. */
+/** The exit status of an internal fault, as in sysexits.h. */
 const EXIT_SOFTWARE = 70;
 
 async function serve(args: readonly string[]): Promise<number> {
-  // First of all: a signal that comes while the rest is loaded must end the server in order too.
+  // The signal handlers come first, so that a signal during the following imports also ends the server in order.
   const { Signals } = await import("./src/server/signals.ts");
   const signals = new Signals();
   const { parseServeOptions, systemSurroundings } = await import("./src/server/options.ts");
@@ -126,7 +126,7 @@ async function main(args: readonly string[]): Promise<number> {
   return await usageError(() => serve(serverArgs));
 }
 
-/** Turns a UsageError into a line on stderr for each problem, and its exit status. */
+/** Prints each problem of a UsageError as a line on stderr, and returns its exit status. */
 async function usageError(run: () => Promise<number>): Promise<number> {
   try {
     return await run();
@@ -137,7 +137,7 @@ async function usageError(run: () => Promise<number>): Promise<number> {
   }
 }
 
-/** A line for an error that no subcommand has handled: an error of the system, or a fault of our own. */
+/** The line for an error that no subcommand has handled: an error of the system, or a fault of the program. */
 async function unhandled(error: unknown): Promise<number> {
   const { isSystemError } = await import("./src/core/io_error.ts");
   const message = error instanceof Error ? error.message : `${error}`;

@@ -1,6 +1,6 @@
-/** The error of a server that cannot start as it was asked to. */
+/** The server cannot start as requested. */
 
-/** The message is a sentence for the user that names the remedy; there is no stack trace to show. */
+/** The message is a sentence for the user that names the remedy. The error has no stack trace to show. */
 export class StartError extends Error {
   override name = "StartError";
 }

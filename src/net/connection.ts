@@ -50,7 +50,7 @@ export interface ConnectionHost {
   evictClients(): void;
 }
 
-/** A fault of our own while a session's request ran; `cause` is what was thrown. */
+/** A fault of the program while a session's request ran; `cause` is the thrown value. */
 export class CommandFault extends Error {
   override name = "CommandFault";
   readonly session: Session;

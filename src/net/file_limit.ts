@@ -1,21 +1,24 @@
 /**
- * How many clients the operating system's limit on open files leaves room for. Only Linux is asked, by the C library, and
- * only if FFI is permitted; elsewhere maxclients stays as it is. Deno itself has raised the limit as far as it may go.
+ * The number of clients for which the operating system's limit on open files leaves room. The limit is read only on
+ * Linux, through the C library, and only if FFI is permitted; otherwise maxclients stays unchanged. Deno itself has
+ * raised the limit to its maximum.
  */
 import { StartError } from "../core/start_error.ts";
 import { SettingError, type Settings } from "../settings/settings.ts";
 
-/** Files that the server needs besides its clients: those of Deno, listeners, data, log. Redis keeps as many. */
+/**
+ * Files that the server needs besides its clients: files of Deno, listeners, data, log. Redis reserves the same number.
+ */
 const RESERVED_FILES = 32;
 const RLIMIT_NOFILE = 7;
 const INFINITY = 0xffffffffffffffffn;
 
-/** The limit on open files of this process; undefined if it is not known or there is none. */
+/** The limit on open files of this process; undefined if it is unknown or there is none. */
 export function openFilesMax(): number | undefined {
   if (Deno.build.os !== "linux" || Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return undefined;
   try {
     const libc = Deno.dlopen("libc.so.6", { getrlimit: { parameters: ["i32", "buffer"], result: "i32" } });
-    // struct rlimit: the limit in force, and the highest that may be set.
+    // struct rlimit: the current limit, and the highest limit that may be set.
     const limit = new BigUint64Array(2);
     const failed = libc.symbols.getrlimit(RLIMIT_NOFILE, limit) !== 0;
     libc.close();
@@ -26,8 +29,8 @@ export function openFilesMax(): number | undefined {
 }
 
 /**
- * Bounds maxclients by the limit on open files, now and whenever it changes. `warn` gets the lines that Redis logs. Throws
- * StartError if the limit leaves room for no client.
+ * Bounds maxclients by the limit on open files, now and after each change. `warn` receives the lines that Redis logs.
+ * Throws StartError if the limit leaves no room for clients.
  */
 export function boundClients(settings: Settings, warn: (text: string) => void, filesMax = openFilesMax()): void {
   if (filesMax === undefined) return;

@@ -15,15 +15,15 @@ import { DenoSocket, type Socket } from "./socket.ts";
 const REST_MS = 10;
 /** The shortest time between two log lines about missing file descriptors. */
 const LOG_EVERY_MS = 1000;
-/** Bytes of a Unix socket's path that fit into struct sockaddr_un. */
+/** The most bytes of a path that fit into struct sockaddr_un. */
 const UNIX_PATH_BYTES_MAX = Deno.build.os === "linux" ? 107 : 103;
-/** The names of "all addresses of this machine". */
+/** The words for "all addresses of this machine". */
 const WILDCARDS: Readonly<Record<string, string>> = { "*": "0.0.0.0", "::*": "::" };
 
 /** Linux's error numbers, and those of macOS and Windows where they differ. */
 const EADDRNOTAVAIL = [99, 49, 10049];
 const EACCES = [13, 10013];
-/** The system does not support the protocol: EAFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EPFNOSUPPORT, ENOPROTOOPT. */
+/** Unsupported protocol: EAFNOSUPPORT, EPROTONOSUPPORT, ESOCKTNOSUPPORT, EPFNOSUPPORT, ENOPROTOOPT. */
 const UNSUPPORTED = [97, 93, 94, 96, 92, 47, 43, 44, 46, 42, 10047, 10043, 10044, 10046, 10042];
 
 export interface Host {
@@ -39,7 +39,7 @@ export interface Host {
   fatal(error: unknown): void;
 }
 
-/** A listener that is open. */
+/** An open listener. */
 interface Listening {
   /** The address as written in the setting, without "-". */
   readonly hostname: string;
@@ -66,7 +66,7 @@ export class Listeners {
     return [...this.#tcp.map(({ address }) => address), ...unix];
   }
 
-  /** Listens on every address of the settings, and follows them. Throws StartError. */
+  /** Listens on every address of the settings, and follows changes of `bind` and `port`. Throws StartError. */
   async open(): Promise<void> {
     const { settings } = this.#host;
     const { port, bind, unixsocket, unixsocketperm } = settings.values;
@@ -96,7 +96,10 @@ export class Listeners {
     this.#host.warn("Accepting client connection: accept: Too many open files");
   }
 
-  /** Listens where `bind` and `port` now say. If that fails everything stays as it was, and `failure` is the reply. */
+  /**
+   * Moves to the current addresses of `bind` and `port`. If that fails, all listeners stay as they were, and `failure`
+   * is the reply.
+   */
   #move(failure: string): void {
     const { bind, port, unixsocket } = this.#host.settings.values;
     if (bind.length === 0 && unixsocket === "") throw new SettingError("without an address no client can connect");
@@ -111,7 +114,7 @@ export class Listeners {
       closed = true;
     };
     try {
-      // An address and "all addresses" exclude each other on one port: then the old ones must go first.
+      // An address and "all addresses" exclude each other on one port, so the old listeners must be closed first.
       if (leaving.some(({ address, hostname }) => address.port === wantedPort && isAll(hostname)) || bind.some(isAll)) {
         close();
       }
@@ -127,7 +130,7 @@ export class Listeners {
     this.#host.moved();
   }
 
-  /** Listens again on addresses that were given up. Deno closes a listener a little later than it is told to. */
+  /** Listens again on addresses that were given up. Deno closes a listener with a short delay. */
   #restore(leaving: readonly Listening[]): void {
     if (leaving.length === 0 || this.#closed) return;
     try {
@@ -138,14 +141,14 @@ export class Listeners {
   }
 
   /**
-   * Listens on the addresses of `bind` that are not listened on yet, all or none. An address with "-" may be missing on
-   * this machine, and a protocol that the machine does not have is left out, as in Redis. Throws StartError.
+   * Listens on the addresses of `bind` that have no listener yet: all or none. As in Redis, an address with "-" may be
+   * missing on this machine, and a protocol that the machine does not support is skipped. Throws StartError.
    */
   #listen(bind: readonly string[], port: number): void {
     const before = this.#tcp;
     const opened: Listening[] = [];
     let picked = before.length > 0 ? before[0].address.port : port;
-    // Where "::" serves IPv4 too, it must come before "0.0.0.0", which then is served already.
+    // Where "::" also serves IPv4, it must come before "0.0.0.0", which then needs no listener.
     const words = this.#host.poller === undefined
       ? [...bind].sort((a, b) => Number(isV6All(b)) - Number(isV6All(a)))
       : bind;
@@ -191,7 +194,7 @@ export class Listeners {
     }
     try {
       await ensureDir(dirname(path));
-      // A socket that a server left behind; anything else at this path is not ours to remove.
+      // A server has left this socket behind. A file of another kind at this path must not be removed.
       const there = await Deno.lstat(path).catch(() => undefined);
       if (there?.isSocket) await Deno.remove(path);
       const close = poller?.listenUnix(path, (socket) => welcome(socket, undefined));
@@ -232,13 +235,13 @@ export class Listeners {
   }
 }
 
-/** The address of a word of `bind`, without the "-" and with "*" as the system writes it. */
+/** The address for a word of `bind`: without "-", and with the system's address for "*". */
 function hostnameOf(word: string): string {
   const name = word.replace(/^-/, "");
   return WILDCARDS[name] ?? name;
 }
 
-/** Whether a word of `bind` stands for all addresses of a protocol. */
+/** Whether a word of `bind` means all addresses of a protocol. */
 function isAll(word: string): boolean {
   return Object.values(WILDCARDS).includes(hostnameOf(word));
 }
@@ -251,7 +254,7 @@ function isV6Listening({ hostname }: Listening): boolean {
   return hostname === "::";
 }
 
-/** The system's number of an error, 0 if it has none. */
+/** The system's error number, 0 if the error has none. */
 function errnoOf(error: unknown): number {
   const { errno, message } = error as { errno?: number; message?: string };
   return errno ?? Number(/\(os error (\d+)\)/.exec(message ?? "")?.[1] ?? 0);
@@ -272,7 +275,7 @@ function sentence(error: unknown, hostname: string, port: number): string {
     if (EACCES.includes(errno) || error instanceof Deno.errors.PermissionDenied) {
       return `the system does not allow this user to listen on ${shown}. Choose a port above 1023 with --port`;
     }
-    // Deno has no number for a name that it cannot resolve.
+    // Deno gives no error number for a name that it cannot resolve.
     if (errno === 0) return `'${hostname}' is no address and no host name that is known here. Correct bind`;
     return `cannot listen on ${shown}: ${reasonOf(error)}`;
   }

@@ -110,8 +110,8 @@ export class Poller {
   }
 
   /**
-   * Listens on a literal address. Returns the address in use and a function that closes it, or undefined if `hostname` is
-   * a name that only Deno can resolve. Throws the same errors as Deno.listen, or an error with the system's `errno`.
+   * Listens on a literal address. Returns the address in use and a function that closes it, or undefined if `hostname`
+   * is a name that only Deno can resolve. Throws the same errors as Deno.listen, or an error with the system's `errno`.
    */
   listen(
     hostname: string,
@@ -135,7 +135,7 @@ export class Poller {
     return { address: { transport: "tcp", ...local }, close: () => this.#stopListening(socket) };
   }
 
-  /** Listens on a Unix socket. Returns a function that closes it, or undefined if the path is too long for the kernel. */
+  /** Listens on a Unix socket. Returns a function that closes it; undefined if the path is too long for the kernel. */
   listenUnix(path: string, welcome: (socket: EpollSocket) => void): (() => void) | undefined {
     const address = os.unixAddress(path);
     if (address === undefined) return undefined;
