@@ -82,7 +82,7 @@ async function run(options: Options, catalog: Catalog): Promise<number> {
     sink: shown,
     output,
     version: MEMDB_VERSION,
-    help: { colored: live && environment("NO_COLOR") === undefined, width: terminalWidth() },
+    help: { colored: live && (environment("NO_COLOR") ?? "") === "", width: terminalWidth() },
     repeat,
     intervalMs,
   };

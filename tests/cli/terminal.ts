@@ -130,7 +130,7 @@ export class Terminal implements AsyncDisposable {
     const words = [program, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
     this.#child = new Deno.Command("script", {
       args: ["--quiet", "--return", "--command", `stty cols ${columns} rows 40; exec ${words}`, "/dev/null"],
-      env: { TERM: "xterm", SHELL: "/bin/sh", ...env },
+      env: { TERM: "xterm", SHELL: "/bin/sh", NO_COLOR: "", ...env },
       stdin: "piped",
       stdout: "piped",
       stderr: "null",
