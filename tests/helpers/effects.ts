@@ -20,7 +20,7 @@ export function recordEffects(engine: Engine): string[] {
 }
 
 /** Classes of events that are recorded only on request. As in Redis, "A" does not include them. */
-const ON_REQUEST = "nm";
+const ON_REQUEST = "nmoc";
 
 /** Collects the key events from now on, as `db: class event key`, including those of the classes `more`. */
 export function recordEvents(engine: Engine, more = ""): string[] {
