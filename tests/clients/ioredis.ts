@@ -85,7 +85,7 @@ while (String(await redis.pubsub("NUMPAT")) === "0" || String(await redis.pubsub
 same(await redis.publish("news", "hello"), 2);
 same(await redis.spublish("shard", "part"), 1);
 same(await messages(3), expected);
-same(await subscriber.unsubscribe(), 1);
+same(await subscriber.unsubscribe("news", "sport"), 1);
 same(await subscriber.punsubscribe("n*"), 0);
 same(await subscriber.sunsubscribe("shard"), 0);
 same(await subscriber.get("greeting"), "héllo");
