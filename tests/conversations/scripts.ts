@@ -132,7 +132,6 @@ export const BLOCKING_SCRIPTS: Scripts = {
     ["a", "GET k", "INCR k", "GET k", "RPUSH l 1"],
     ["b", "PING", "MULTI", "INCR k", "EXEC"],
     ["c", "MULTI", "GET k", "EXEC", "INCR k extra", "PFCOUNT k", "PING"],
-    ["x", "CLIENT PAUSE 1", "GET k"],
     ["x", "CLIENT UNPAUSE", "GET k"],
     ["a", "CLIENT PAUSE 100000 WRITE"],
     ["x", "CLIENT PAUSE", "CLIENT PAUSE -1", "CLIENT PAUSE x", "CLIENT PAUSE 1 NONE"],
