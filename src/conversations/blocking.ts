@@ -15,10 +15,14 @@ import { DeadlineHeap, type Timed } from "../core/deadline_heap.ts";
 import type { Call } from "../dispatch/call.ts";
 import type { DeferredWork } from "../engine/after_command.ts";
 import type { Engine } from "../engine/engine.ts";
+import { type KeyEventListener, Notify } from "../engine/listeners.ts";
 import type { Suspension } from "../engine/session.ts";
 import { RequestParser } from "../resp/parser.ts";
 import { Request } from "../resp/request.ts";
-import type { Keyspace, KeyspaceObserver } from "../store/keyspace.ts";
+import { type Keyspace, type KeyspaceObserver, Type } from "../store/keyspace.ts";
+
+/** Events of a stream that may end a wait for it: other values are created where clients wait, and go when they are empty. */
+const STREAM_EVENTS: ReadonlySet<string> = new Set(["xadd", "xgroup-destroy"]);
 
 /** The keys for which a command waits. */
 export interface Wait {
@@ -31,6 +35,10 @@ export interface Wait {
   readonly deadlineMs: number;
   /** Whether the request also runs again when a key is removed or gets a value of another type. */
   readonly onRemoval?: boolean;
+  /** A time at which all requests that wait for one of the keys run again; 0 or missing means never. */
+  readonly retryAtMs?: number;
+  /** The request that runs again, if it is not the one that waits. */
+  readonly request?: Request;
 }
 
 /** The clients that wait for one key, as a linked list of places. */
@@ -61,6 +69,8 @@ class Waiter implements Suspension, Timed {
   heapIndex = -1;
   /** Its places, the latest first. */
   places: Place | undefined;
+  /** Stops the timer of `retryAtMs`. */
+  stopRetry: (() => void) | undefined;
 
   constructor(
     readonly blocking: Blocking,
@@ -112,6 +122,12 @@ export class Blocking implements DeferredWork {
     removed: (db, bytes, start, end, type) => this.#signal(db, bytes, start, end, type, true),
   };
 
+  /** Hears of streams that clients wait for; undefined while none does. */
+  #stopHearing: (() => void) | undefined;
+  readonly #streamListener: KeyEventListener = (db, kind, event, bytes, start, end) => {
+    if (kind === Notify.STREAM && STREAM_EVENTS.has(event)) this.#signal(db, bytes, start, end, Type.STREAM, false);
+  };
+
   constructor(engine: Engine) {
     this.#engine = engine;
     this.#parser.bulkBytesMax = Infinity;
@@ -141,14 +157,19 @@ export class Blocking implements DeferredWork {
    * Suspends the session of a call until one of its keys has a value of the type. Returns false if the session may not
    * wait; the command then replies as after a timeout.
    */
-  wait(call: Call, { type, first, last, deadlineMs, onRemoval = false }: Wait): boolean {
+  wait(call: Call, { type, first, last, deadlineMs, onRemoval = false, retryAtMs = 0, request }: Wait): boolean {
     if (!call.mayWait) return false;
     const again = this.#retrying?.call === call ? this.#retrying : undefined;
-    const waiter = again ?? new Waiter(this, call, rawBytes(call.request), type, deadlineMs, onRemoval);
+    const waiter = again ??
+      new Waiter(this, call, rawBytes(request ?? call.request), type, deadlineMs, onRemoval);
     if (this.#count === 0) this.#listen();
     for (let i = first; i <= last; i++) this.#enqueue(waiter, call.text(i));
     this.#count++;
     this.#counts[type] = (this.#counts[type] ?? 0) + 1;
+    if (type === Type.STREAM) this.#stopHearing ??= this.#engine.listeners.keyEvent.add(this.#streamListener);
+    if (retryAtMs > 0) {
+      waiter.stopRetry = this.#engine.clock.schedule(retryAtMs, () => this.#retryAll(waiter));
+    }
     if (waiter.deadlineMs > 0) {
       this.#deadlines.add(waiter);
       this.#setTimer();
@@ -184,7 +205,12 @@ export class Blocking implements DeferredWork {
     waiter.places = undefined;
     waiter.call.session.suspension = undefined;
     this.#deadlines.remove(waiter);
-    this.#counts[waiter.type]--;
+    waiter.stopRetry?.();
+    waiter.stopRetry = undefined;
+    if (--this.#counts[waiter.type] === 0 && waiter.type === Type.STREAM) {
+      this.#stopHearing?.();
+      this.#stopHearing = undefined;
+    }
     if (--this.#count > 0) return;
     for (const stop of this.#stopListening) stop();
     this.#stopListening = [];
@@ -278,6 +304,13 @@ export class Blocking implements DeferredWork {
     this.#retrying = undefined;
     if (this.#count === 0) this.#clearTimer();
     if (session.suspension === undefined) session.transport?.resume();
+  }
+
+  /** Runs the requests of all clients again that wait for a key of one of them. */
+  #retryAll(waiter: Waiter): void {
+    waiter.stopRetry = undefined;
+    for (let place = waiter.places; place !== undefined; place = place.sibling) this.#makeReady(place.queue);
+    this.#engine.afterCommand.run();
   }
 
   #setTimer(): void {

@@ -7,8 +7,8 @@ import { Encoding, type Keyspace, Type } from "../../../src/store/keyspace.ts";
 import type { RecordRef } from "../../../src/store/memory/arena.ts";
 import { Store } from "../../../src/store/store.ts";
 import type { EntryCursor } from "../../../src/store/values/streams/entries.ts";
-import type { GroupRef } from "../../../src/store/values/streams/layout.ts";
-import { StreamCounter, StreamPoint, StreamValue } from "../../../src/store/values/streams/stream_value.ts";
+import { type GroupRef, StreamCounter, StreamPoint } from "../../../src/store/values/streams/layout.ts";
+import { StreamValue } from "../../../src/store/values/streams/stream_value.ts";
 import { References, trimStream } from "../../../src/store/values/streams/trim.ts";
 import { oneIn, pick, property } from "../../helpers/property.ts";
 

@@ -8,8 +8,8 @@ import { bytesEqual, compareBytes } from "../../../core/bytes.ts";
 import { idText, isZeroId, newId, type StreamId } from "../../../core/stream_id.ts";
 import type { RecordRef } from "../../memory/arena.ts";
 import type { CommandWriter } from "../../store.ts";
-import type { GroupRef } from "./layout.ts";
-import { StreamCounter, StreamPoint, type StreamValue } from "./stream_value.ts";
+import { type GroupRef, StreamCounter, StreamPoint } from "./layout.ts";
+import type { StreamValue } from "./stream_value.ts";
 
 /** How far a stream is written. */
 export class StreamWalk {

@@ -42,6 +42,15 @@ export const NODES = 0, LENGTH = 1, LAST_ID = 2, FIRST_ID = 6, DELETED_ID = 10, 
 export const DURATION = 18, MAX_SIZE = 19, IIDS_ADDED = 20, IIDS_DUPLICATE = 22;
 export const STREAM_BYTES = 96;
 
+/** The 64-bit counters of a stream. */
+export const StreamCounter = { ADDED, IIDS_ADDED, IIDS_DUPLICATE } as const;
+export type StreamCounter = typeof StreamCounter[keyof typeof StreamCounter];
+/** The ids that a stream keeps: of its last entry, of its first one, and the largest that was deleted. */
+export const StreamPoint = { LAST: LAST_ID, FIRST: FIRST_ID, DELETED: DELETED_ID } as const;
+export type StreamPoint = typeof StreamPoint[keyof typeof StreamPoint];
+/** A number of entries that cannot be told. */
+export const UNKNOWN_COUNT = -1n;
+
 // Words of a node.
 export const NODE_ID = 0, NODE_BLOCK = 4;
 export const NODE_BYTES = 24;

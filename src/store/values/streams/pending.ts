@@ -98,6 +98,12 @@ export class Pending {
     this.#addAt(group, ref, timeMs);
   }
 
+  /** Puts the cursor of the index by time on an entry of the group. */
+  seekTime(group: GroupRef, ref: PendingRef): void {
+    const words = this.#arena.i32[ref >>> CHUNK_SHIFT];
+    this.times.seekFrom(this.byTime(group), words, ((ref & GRANULE_MASK) << 1) + PENDING_TIME, false);
+  }
+
   /** Copies the id of an entry. */
   readId(ref: PendingRef, id: StreamId): void {
     copyId(this.#arena.i32[ref >>> CHUNK_SHIFT], ((ref & GRANULE_MASK) << 1) + PENDING_ID, id, 0);

@@ -23,8 +23,6 @@ import {
   FIRST_ID,
   type GroupRef,
   GROUPS,
-  IIDS_ADDED,
-  IIDS_DUPLICATE,
   incrementWide,
   LAST_ID,
   LENGTH,
@@ -33,21 +31,15 @@ import {
   NODES,
   type PendingRef,
   STREAM_BYTES,
+  StreamCounter,
+  StreamPoint,
+  UNKNOWN_COUNT,
 } from "./layout.ts";
 import { type Pairs, StreamNodes } from "./nodes.ts";
 import { Producers } from "./producers.ts";
 
 /** In the place of an encoding: parts of a stream that wait to be freed, an index of nodes and a group. */
 const FREED_NODES = 14, FREED_GROUP = 15;
-/** A number of entries that cannot be told. */
-export const UNKNOWN_COUNT = -1n;
-
-/** The 64-bit counters of a stream. */
-export const StreamCounter = { ADDED, IIDS_ADDED, IIDS_DUPLICATE } as const;
-export type StreamCounter = typeof StreamCounter[keyof typeof StreamCounter];
-/** The ids that a stream keeps: of its last entry, of its first one, and the largest that was deleted. */
-export const StreamPoint = { LAST: LAST_ID, FIRST: FIRST_ID, DELETED: DELETED_ID } as const;
-export type StreamPoint = typeof StreamPoint[keyof typeof StreamPoint];
 
 export class StreamValue implements ValueType {
   /** Redis's stream-idmp-duration and stream-idmp-maxsize, for new streams. */
