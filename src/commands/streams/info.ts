@@ -5,7 +5,7 @@ import { fail, messages } from "../../core/errors.ts";
 import { ID_MAX, ID_MIN, newId } from "../../core/stream_id.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
-import { ExpiryMode, Type } from "../../store/keyspace.ts";
+import { Type } from "../../store/keyspace.ts";
 import type { IndexRef, RecordRef } from "../../store/memory/arena.ts";
 import { type GroupRef, StreamCounter, StreamPoint, UNKNOWN_COUNT } from "../../store/values/streams/layout.ts";
 import type { StreamValue } from "../../store/values/streams/stream_value.ts";
@@ -153,7 +153,6 @@ function stream(call: Call): void {
     if (count < 0) count = FULL_COUNT;
   }
   const { nodes, producers, body, nodeIndex } = streams;
-  if (call.store.expiryMode !== ExpiryMode.KEEP) producers.expire(body, call.store.nowMs);
   reply.map(full ? 15 : 16);
   field(call, "length", streams.length);
   field(call, "radix-tree-keys", nodes.index.count(nodeIndex));

@@ -6,6 +6,7 @@ import { compareIds, newId, type StreamId } from "../../core/stream_id.ts";
 import { combinedHash } from "../../core/xxh3.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
+import { MessageExpiry } from "../../engine/message_expiry.ts";
 import { ExpiryMode, Type } from "../../store/keyspace.ts";
 import type { RecordRef } from "../../store/memory/arena.ts";
 import { NONE } from "../../store/memory/arena.ts";
@@ -92,9 +93,15 @@ export function findMessage(call: Call, streams: StreamValue, message: Message, 
 }
 
 /** Remembers a message with the id of its entry. */
-export function recordMessage(_call: Call, streams: StreamValue, { producer, name }: Message, id: StreamId): void {
+export function recordMessage(
+  call: Call,
+  streams: StreamValue,
+  { producer, name }: Pick<Message, "producer" | "name">,
+  id: StreamId,
+): void {
   streams.producers.add(streams.body, producer, name, 0, name.length, id);
   streams.incrementCounter(StreamCounter.IIDS_ADDED);
+  call.engine.part(MessageExpiry).watch(call.db, call.bytes, call.start(1), call.end(1));
 }
 
 const SECONDS_MAX = 86_400, MESSAGES_MAX = 10_000;
@@ -147,8 +154,7 @@ function record(call: Call): void {
     }
     return call.reply.ok();
   }
-  producers.add(body, producer, bytes, call.start(3), call.end(3), id);
-  streams.incrementCounter(StreamCounter.IIDS_ADDED);
+  recordMessage(call, streams, { producer, name: call.view(3) }, id);
   call.reply.ok();
   changedQuietly(call, "", 1);
 }
