@@ -167,7 +167,11 @@ function nextId(fixture: Fixture): StreamId {
   const kind = random.below(5);
   if (kind < 3) id[3]++;
   else if (kind === 3) id[1] += 1 + random.below(pick(random, [3, 100_000]));
-  else id[2]++;
+  else if (oneIn(random, 2)) id[2]++;
+  else {
+    id[1]++;
+    id[2] = id[3] = 0;
+  }
   if (id[3] === 0) id[2]++;
   return compareIds(id, 0, fixture.lastId, 0) > 0 ? id : nextId(fixture);
 }
