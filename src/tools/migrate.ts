@@ -29,7 +29,7 @@ SOURCE is not changed. It may be
   --aofpath FILE    where to write; the file must not be there yet (default: ./appendonly.aof)
   --databases N     if SOURCE has more than 16 databases
 
-Keys of types that MemDB does not have (streams, values of modules) are left out, and named. So are libraries of
+Keys of types that MemDB does not have (values of modules) are left out, and named. So are libraries of
 functions. Keys that are past their deadline are left out, and counted. How long keys were idle, or how often they were
 used, is kept.
 
