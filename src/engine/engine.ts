@@ -13,6 +13,7 @@ import { AfterCommand } from "./after_command.ts";
 import { ClientMemory } from "./client_memory.ts";
 import { Effects } from "./effects.ts";
 import { Eviction } from "./eviction.ts";
+import { MessageExpiry } from "./message_expiry.ts";
 import { Listeners, Notify, type NotifyClass } from "./listeners.ts";
 import { Pause } from "./pause.ts";
 import { Rates } from "./rates.ts";
@@ -184,6 +185,7 @@ export class Engine {
     this.runId = runId;
     this.eviction = new Eviction(this, (db, key) => this.#keyEvicted(db, key));
     store.onExpired = (db, bytes, start, end) => this.#keyExpired(db, bytes, start, end);
+    store.onMessages = (...key) => this.part(MessageExpiry).watch(...key);
     this.listeners = new Listeners(store);
     this.watches = new Watches(this.listeners);
     this.clientMemory = new ClientMemory(settings, this.sessions, this.watches);
