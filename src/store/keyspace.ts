@@ -147,11 +147,12 @@ export class Keyspace {
    */
   find(bytes: Uint8Array, start: number, end: number, hash = hashBytes(bytes, start, end)): RecordRef {
     const ref = this.peek(bytes, start, end, hash);
-    if (ref !== 0 && this.isExpired(ref)) {
-      if (this.store.expiryMode === ExpiryMode.DELETE) this.expire(ref);
-      return NONE;
-    }
-    return ref;
+    return ref !== 0 && this.isExpired(ref) ? this.#expired(ref) : ref;
+  }
+
+  #expired(ref: RecordRef): RecordRef {
+    if (this.store.expiryMode === ExpiryMode.DELETE) this.expire(ref);
+    return NONE;
   }
 
   /** `find` that changes nothing: the record may be expired. */
@@ -223,8 +224,12 @@ export class Keyspace {
 
   /** Whether a key is past its deadline; never in ExpiryMode.KEEP. */
   isExpired(ref: RecordRef): boolean {
+    // Most keys have no deadline. This function stays small, so that the compiler puts it into its callers.
+    return (flagsOf(this.store.arena, ref) & NUMBER) !== 0 && this.#isPastDeadline(ref);
+  }
+
+  #isPastDeadline(ref: RecordRef): boolean {
     const { store } = this;
-    if ((flagsOf(store.arena, ref) & NUMBER) === 0) return false;
     return hasPassed(store.arena, ref, store.nowMs) && store.expiryMode !== ExpiryMode.KEEP;
   }
 
