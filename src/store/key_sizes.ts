@@ -1,6 +1,6 @@
 /**
- * The sizes of a database's keys, as INFO keysizes reports them: for each type a histogram by powers of two. The size of a
- * string is its length, that of any other value the number of its elements.
+ * The sizes of a database's keys, as INFO keysizes reports them: for each type a histogram by powers of two. The size
+ * of a string is its length, that of any other value the number of its elements.
  *
  *     bin 0   size 0
  *     bin n   sizes from 2^(n-1) to 2^n - 1
@@ -24,6 +24,12 @@ export class KeySizes {
 
   remove(type: number, bin: number): void {
     this.#counts[(type << BIN_BITS) + bin]--;
+  }
+
+  /** Counts a key in another bin. */
+  move(type: number, from: number, to: number): void {
+    this.#counts[(type << BIN_BITS) + from]--;
+    this.#counts[(type << BIN_BITS) + to]++;
   }
 
   clear(): void {

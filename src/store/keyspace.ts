@@ -291,7 +291,7 @@ export class Keyspace {
       if (length === oldLength || arena.roundUp(head + length) === arena.roundUp(head + oldLength)) {
         copyIn(arena, value, vs, ve, old >>> CHUNK_SHIFT, ((old & GRANULE_MASK) << 3) + head);
         setValueLength(arena, old, length);
-        if (length !== oldLength) this.#recount(oldLength, length);
+        this.sizes.move(Type.STRING, binOf(oldLength), binOf(length));
         setMeta(arena, old, store.freshClock(old));
         if (deadline !== NEVER) setDeadline(arena, old, deadline);
         return old;
@@ -343,7 +343,7 @@ export class Keyspace {
       arena.i32[body >>> CHUNK_SHIFT][(body & GRANULE_MASK) << 1] = length;
     }
     this.readString(ref);
-    this.#recount(old, length);
+    this.sizes.move(Type.STRING, binOf(old), binOf(length));
     if (length > old) this.bytes.fill(0, this.start + old, this.start + length);
     return ref;
   }
@@ -364,7 +364,9 @@ export class Keyspace {
     setMeta(arena, ref, type | (encoding << 4) | this.store.freshClock());
     setBody(arena, ref, body);
     dict.insert(this.keys, hash, ref);
-    this.#count(ref, this.store.valueType(type).count(encoding, body));
+    const bin = binOf(this.store.valueType(type).count(encoding, body));
+    setValueLength(arena, ref, bin);
+    this.sizes.add(type, bin);
     this.store.observer?.created?.(this, bytes, start, end, type);
     return ref;
   }
@@ -392,15 +394,16 @@ export class Keyspace {
     return bodyOf(this.store.arena, ref);
   }
 
-  /** Gives a key that is no string the body that its value has after a write, and counts its `size` elements. Hot. */
+  /** Gives a key that is no string the body that its value has after a write. The value has `size` elements. Hot. */
   keep(ref: RecordRef, encoding: number, body: BodyRef, size: number): void {
     const { arena } = this.store;
     setBody(arena, ref, body);
-    setMeta(arena, ref, (metaOf(arena, ref) & ~0xf0) | (encoding << 4));
-    const bin = binOf(size);
-    if (bin === valueLength(arena, ref)) return;
-    this.#uncount(ref);
-    this.#count(ref, size);
+    const meta = (metaOf(arena, ref) & ~0xf0) | (encoding << 4);
+    setMeta(arena, ref, meta);
+    const bin = binOf(size), old = valueLength(arena, ref);
+    if (bin === old) return;
+    setValueLength(arena, ref, bin);
+    this.sizes.move(meta & 15, old, bin);
   }
 
   /** Deletes a key and frees its value. False if there is no such key. */
@@ -554,21 +557,14 @@ export class Keyspace {
   check(reached: Set<number>): void {
     const { arena, dict } = this.store;
     let withDeadline = 0, withFieldDeadline = 0;
-    const sizes = new KeySizes();
     dict.check(this.keys, reached, (ref) => {
       invariant(!reached.has(ref), "a block belongs to two owners");
       reached.add(ref);
       const flags = flagsOf(arena, ref);
       if ((flags & NUMBER) !== 0) withDeadline++;
       if (this.#hasFieldDeadlines(ref)) withFieldDeadline++;
-      const type = this.typeOf(ref);
-      this.readString(ref);
-      const size = type === Type.STRING
-        ? this.length
-        : this.store.valueType(type).count(this.encodingOf(ref), bodyOf(arena, ref));
-      sizes.add(type, binOf(size));
       if ((flags & BODY) === 0) return;
-      const body = bodyOf(arena, ref);
+      const body = bodyOf(arena, ref), type = this.typeOf(ref);
       if (type === Type.STRING) reached.add(body);
       else this.store.valueType(type).check(this.encodingOf(ref), body, reached);
     });
@@ -580,8 +576,21 @@ export class Keyspace {
         "a hash without field deadlines is indexed as having some",
       );
     });
-    invariant(sizes.equals(this.sizes), "the sizes of keys are miscounted");
     invariant(withFieldDeadline === this.fieldExpiresSize, "the hashes with field deadlines are miscounted");
+    this.checkSizes();
+  }
+
+  /** Checks the histograms of sizes against the keys. */
+  checkSizes(): void {
+    const { dict } = this.store;
+    const sizes = new KeySizes();
+    dict.each(this.keys, (ref) => {
+      const type = this.typeOf(ref);
+      if (type === Type.STRING) this.readString(ref);
+      else this.length = this.store.valueType(type).count(this.encodingOf(ref), this.bodyOf(ref));
+      sizes.add(type, binOf(this.length));
+    });
+    invariant(sizes.equals(this.sizes), "the sizes of keys are miscounted");
   }
 
   #createStringBody(length: number, bytes = BODY_LENGTH_BYTES + length): BodyRef {
@@ -592,32 +601,21 @@ export class Keyspace {
   }
 
   /**
-   * The bin that a key counts in. A string's follows from its length; a record of any other value has its bin in the place
-   * of the value's length, so that it can be found when the value has changed or is gone.
+   * The bin of a key. That of a string follows from its length. Every other record has its bin in the field of the value's
+   * length, so that the bin is known after the value has changed.
    */
-  #binOf(ref: RecordRef): number {
+  #binOf(ref: RecordRef, type: number): number {
     const { arena } = this.store;
-    if (this.typeOf(ref) !== Type.STRING) return valueLength(arena, ref);
-    if ((flagsOf(arena, ref) & BODY) === 0) return binOf(valueLength(arena, ref));
+    const length = valueLength(arena, ref);
+    if (type !== Type.STRING) return length;
+    if ((flagsOf(arena, ref) & BODY) === 0) return binOf(length);
     const body = bodyOf(arena, ref);
     return binOf(arena.i32[body >>> CHUNK_SHIFT][(body & GRANULE_MASK) << 1]);
   }
 
-  /** Counts a key that is no string. */
-  #count(ref: RecordRef, size: number): void {
-    const bin = binOf(size);
-    setValueLength(this.store.arena, ref, bin);
-    this.sizes.add(this.typeOf(ref), bin);
-  }
-
-  /** Counts a string that has another length. */
-  #recount(from: number, to: number): void {
-    this.sizes.remove(Type.STRING, binOf(from));
-    this.sizes.add(Type.STRING, binOf(to));
-  }
-
   #uncount(ref: RecordRef): void {
-    this.sizes.remove(this.typeOf(ref), this.#binOf(ref));
+    const type = this.typeOf(ref);
+    this.sizes.remove(type, this.#binOf(ref, type));
   }
 
   /** Puts `ref` in the slot where `find` just found `old`, and frees `old` with its value. */
@@ -664,10 +662,11 @@ export class Keyspace {
     const old = dict.find(this.keys, arena.u8[ref >>> CHUNK_SHIFT], start, end, hash);
     invariant(old === 0, "a key was added that exists");
     dict.insert(this.keys, hash, ref);
-    this.sizes.add(this.typeOf(ref), this.#binOf(ref));
+    const type = this.typeOf(ref);
+    this.sizes.add(type, this.#binOf(ref, type));
     if ((flagsOf(arena, ref) & NUMBER) !== 0) this.#index(this.expires, hash, ref);
     if (this.#hasFieldDeadlines(ref)) this.#index(this.fieldExpires, hash, ref);
-    this.store.observer?.created?.(this, arena.u8[ref >>> CHUNK_SHIFT], start, end, this.typeOf(ref));
+    this.store.observer?.created?.(this, arena.u8[ref >>> CHUNK_SHIFT], start, end, type);
   }
 
   #detach(ref: RecordRef): void {

@@ -1,5 +1,7 @@
 /** INFO keysizes: the histograms follow every way in which keys and values change. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
+import { InvariantError } from "../../../src/core/assert.ts";
+import { Type } from "../../../src/store/keyspace.ts";
 import { pick, property } from "../../helpers/property.ts";
 import { differential } from "../../helpers/redis.ts";
 import { withServer } from "../../helpers/server.ts";
@@ -52,9 +54,30 @@ Deno.test("INFO keysizes counts keys by type and power of two", () =>
     ]);
   }));
 
+Deno.test("DEBUG KEYSIZES-HIST-ASSERT checks the histograms after every command that changes a key", () =>
+  withServer(async (client, { server }) => {
+    const { afterCommand, listeners, store } = server.engine;
+    // The check runs here, so that its error reaches the test.
+    const added: { run(): void }[] = [];
+    afterCommand.add = (work) => added.push(work);
+    await client.run("DEBUG KEYSIZES-HIST-ASSERT 1");
+    await client.run("SET k 12345");
+    await client.run("GET k");
+    assertEquals(added.length, 1);
+    added[0].run();
+    store.databases[0].sizes.move(Type.STRING, 3, 4);
+    assertThrows(() => added[0].run(), InvariantError, "the sizes of keys are miscounted");
+    store.databases[0].sizes.move(Type.STRING, 4, 3);
+    await client.run("DEBUG KEYSIZES-HIST-ASSERT 0");
+    await client.run("SET k 1");
+    assertEquals(added.length, 1);
+    assertEquals(listeners.keyChanged.empty, true);
+  }));
+
 differential("INFO keysizes shows what Redis shows after random commands", (pair) =>
   property(3, async (random) => {
     await pair.same("FLUSHALL");
+    await pair.same("DEBUG", "KEYSIZES-HIST-ASSERT", "1");
     const key = () => `k${random.below(12)}`;
     const items = (most: number) => Array.from({ length: 1 + random.below(most) }, () => `m${random.below(2 * most)}`);
     const commands = [
