@@ -2,7 +2,9 @@
  * A session: the state of one speaker of the protocol. It is independent of sockets, because replay, scripts and the
  * embedding API also have sessions. It holds the client's name, its choices and the reply writer.
  */
+import { CHUNK_BYTES } from "../resp/chunks.ts";
 import type { Reply } from "../resp/reply.ts";
+import type { SharedBytes } from "../resp/shared_bytes.ts";
 import { ExpiryMode } from "../store/keyspace.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Subscriber } from "./subscriber.ts";
@@ -231,6 +233,20 @@ export class Session {
     transport?.wake();
     // A large number of messages counts against the limit at once, not only at the end of the turn.
     if (!reply.single) transport?.checkOutput();
+  }
+
+  /** Like `push`, for the message that was encoded last in `shared`. Hot. */
+  share(shared: SharedBytes, running: boolean): void {
+    if (running) {
+      (this.#outbox ??= []).push(shared.copy());
+      return;
+    }
+    if (this.#closing) return;
+    const { reply, transport } = this;
+    if (transport === undefined) return reply.raw(shared.chunk, shared.start, shared.end);
+    reply.share(shared.chunk, shared.start, shared.end);
+    transport.wake();
+    if (reply.pendingBytes > CHUNK_BYTES) transport.checkOutput();
   }
 
   /** Sends the pushes that waited for the end of a command. */
