@@ -53,6 +53,8 @@ export class Call {
   dirty = 0;
   /** Effects that are logged instead of the request; undefined to log the request as received. */
   effects: PendingEffect[] | undefined;
+  /** A command with `mayBeLong` has done more than a brief command does. */
+  long = false;
   /** The running command is part of a unit, so it must not change the state of its client's connection. */
   inUnit = false;
   /** Indices of arguments that neither the slow log nor MONITOR may show. */

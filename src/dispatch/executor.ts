@@ -229,7 +229,7 @@ export class Executor implements CommandRunner {
     call.command = command;
     call.dirty = 0;
     const { bits, stats } = command;
-    const brief = (bits & (Flag.BRIEF | Flag.BY_REPLY)) !== 0 && !this.#precise;
+    const brief = (bits & (Flag.BRIEF | Flag.MAY_BE_LONG)) !== 0 && !this.#precise;
     const startUs = brief && command === this.#run ? UNTIMED : this.#startTiming(command, brief);
     if (brief) this.#runCalls++;
     stats.calls++;
@@ -256,7 +256,7 @@ export class Executor implements CommandRunner {
     session.commandCount++;
     if (engine.monitors.size > 0 && (bits & (Flag.SKIP_MONITOR | Flag.ADMIN)) === 0) feedMonitors(engine, call);
     if (!brief) this.#timed(call, command, request, engine.clock.monotonicUs() - startUs);
-    else if ((bits & Flag.BY_REPLY) !== 0 && call.reply.mark() - mark > BRIEF_REPLY_BYTES) {
+    else if ((bits & Flag.MAY_BE_LONG) !== 0 && (call.long || call.reply.mark() - mark > BRIEF_REPLY_BYTES)) {
       this.#endLong(call, command, request);
     }
     call.secrets = undefined;
@@ -265,7 +265,7 @@ export class Executor implements CommandRunner {
   /** Ends the run of another command and begins one of this command if it is brief. Returns the start, or UNTIMED. */
   #startTiming(command: Command, brief: boolean): number {
     if (this.#run !== undefined) this.#endRun();
-    const timed = !brief || (command.bits & Flag.BY_REPLY) !== 0 || this.#batch === 0 ||
+    const timed = !brief || (command.bits & Flag.MAY_BE_LONG) !== 0 || this.#batch === 0 ||
       command.stats.calls < BUSY_CALLS;
     const startUs = timed ? this.#engine.clock.monotonicUs() : UNTIMED;
     if (brief) {
@@ -335,6 +335,7 @@ export class Executor implements CommandRunner {
    * usual time.
    */
   #endLong(call: Call, command: Command, request: Request): void {
+    call.long = false;
     const { stats } = command;
     const us = this.#engine.clock.monotonicUs() - this.#runStartUs;
     const others = this.#runCalls - 1;

@@ -19,8 +19,8 @@ export const Flag = {
   ADMIN: 64,
   /** So fast that consecutive calls are timed together. */
   BRIEF: 128,
-  /** Brief if the reply is short. */
-  BY_REPLY: 256,
+  /** Brief unless the reply is long, or the handler says that the call was. */
+  MAY_BE_LONG: 256,
   /** IMMEDIATE runs at once while a transaction queues commands; the flag after it refuses to run in a transaction. */
   IMMEDIATE: 512,
   NO_MULTI: 1024,
@@ -68,10 +68,10 @@ export class Command {
     this.parent = parent;
     this.fullName = parent === undefined ? spec.name : `${parent.spec.name}|${spec.name}`;
     let bits = spec.complexity === "O(1)" || spec.flags.includes("fast") ? Flag.BRIEF : 0;
-    if (spec.growsWithReply === true) bits |= Flag.BY_REPLY;
+    if (spec.growsWithReply === true || spec.mayBeLong === true) bits |= Flag.MAY_BE_LONG;
     for (const flag of spec.flags) bits |= BITS[flag] ?? 0;
-    // A command that may wait, or may send to many sessions, is timed individually.
-    if (spec.flags.includes("blocking") || spec.flags.includes("pubsub")) bits &= ~Flag.BRIEF;
+    // A command that may wait is timed individually.
+    if (spec.flags.includes("blocking")) bits &= ~Flag.BRIEF;
     if (spec.needsDisk) bits |= Flag.NEEDS_DISK;
     if (spec.immediate) bits |= Flag.IMMEDIATE;
     if (spec.runsQueue) bits |= Flag.RUNS_QUEUE;

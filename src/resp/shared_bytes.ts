@@ -7,7 +7,7 @@
  *
  * The bytes live until `reset`, at the end of the turn. A session that cannot send them by then copies them.
  */
-import { decimalLength, writeDecimal } from "../core/numbers.ts";
+import { writeDecimal } from "../core/numbers.ts";
 import { CHUNK_BYTES_MAX, freeBuffer, releaseChunk, takeChunk } from "./chunks.ts";
 
 const NONE = new Uint8Array(0);
@@ -15,6 +15,8 @@ const NONE = new Uint8Array(0);
 const CHUNK_BYTES_MIN = 64 * 1024;
 /** Longer parts are copied with one call, shorter ones byte by byte. */
 const LOOP_BYTES_MAX = 48;
+/** The most bytes of a header, with the line end behind a bulk string. */
+const HEADER_BYTES_MAX = 24;
 const PUSH = 62, ARRAY = 42, BULK = 36, CR = 13, LF = 10;
 
 export class SharedBytes {
@@ -30,21 +32,27 @@ export class SharedBytes {
     this.#mark = version === 3 ? PUSH : ARRAY;
   }
 
-  /** Encodes a message of bulk strings: a push in RESP3, an array in RESP2. Hot. */
-  encode(parts: readonly Uint8Array[]): void {
-    let length = 3 + decimalLength(parts.length);
-    for (const part of parts) length += part.length + decimalLength(part.length) + 5;
-    this.#reserve(length);
+  /**
+   * Begins a message of `count` bulk strings, which `add` appends: a push in RESP3, an array in RESP2. The strings have
+   * `bytes` bytes together. Hot.
+   */
+  begin(count: number, bytes: number): void {
+    this.#reserve((count + 1) * HEADER_BYTES_MAX + bytes);
+    this.end = header(this.chunk, this.start, this.#mark, count);
+  }
+
+  /** Appends the bulk string `bytes[start, end)` to the message. Hot. */
+  add(bytes: Uint8Array, start = 0, end = bytes.length): void {
     const out = this.chunk;
-    let at = header(out, this.start, this.#mark, parts.length);
-    for (const part of parts) {
-      at = header(out, at, BULK, part.length);
-      if (part.length > LOOP_BYTES_MAX) out.set(part, at);
-      else for (let i = 0; i < part.length; i++) out[at + i] = part[i];
-      at += part.length;
-      out[at++] = CR;
-      out[at++] = LF;
+    let at = header(out, this.end, BULK, end - start);
+    if (end - start > LOOP_BYTES_MAX) {
+      out.set(bytes.subarray(start, end), at);
+      at += end - start;
+    } else {
+      while (start < end) out[at++] = bytes[start++];
     }
+    out[at++] = CR;
+    out[at++] = LF;
     this.end = at;
   }
 
