@@ -132,6 +132,7 @@ export class AofManager {
 
   #use(log: AofLog | undefined): void {
     this.#log = this.#engine.durability = log;
+    this.#engine.listeners.changesSafe();
   }
 
   /** Some times a second. */
@@ -320,9 +321,11 @@ export class AofManager {
     }
     try {
       file.write(true);
+      file.added(this.#engine.stats.changes);
       await file.safe(file.writtenBytes);
       await this.#disk.rename(from, path);
       await this.#disk.syncFolder(path);
+      this.#log?.named();
     } catch (error) {
       if (this.#log !== undefined) {
         effects.unlisten(this.#log);

@@ -33,6 +33,7 @@ import { blockingSortedSetCommands } from "./sorted_sets/blocking.ts";
 import { sortedSetCommands } from "./sorted_sets/sorted_sets.ts";
 import type { CommandSpec } from "../dispatch/spec.ts";
 import { stringCommands } from "./strings/strings.ts";
+import { waitCommands } from "./server/wait.ts";
 import { transactionCommands } from "./transactions/transactions.ts";
 
 export const commandTable: readonly CommandSpec[] = [
@@ -66,6 +67,7 @@ export const commandTable: readonly CommandSpec[] = [
   ...persistenceCommands,
   ...serverCommands,
   ...snapshotCommands,
+  ...waitCommands,
   ...hyperLogLogCommands,
   ...geoCommands,
 ];

@@ -241,6 +241,7 @@ export class Executor implements CommandRunner {
     }
     if (call.dirty > 0) {
       engine.stats.changes += call.dirty;
+      if (!call.inUnit) session.changesAtWrite = engine.stats.changes;
       if (engine.effects.open) {
         session.wrote = true;
         this.#log(call, request);

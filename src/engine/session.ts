@@ -96,6 +96,8 @@ export class Session {
   kind: ClientKind = "normal";
   /** A request since the last sent reply has made a change that is logged. */
   wrote = false;
+  /** The number of changes of all sessions (`engine.stats.changes`) right after the latest write of this one. */
+  changesAtWrite = 0;
   /** No further request runs, and the connection closes when the replies are sent. */
   closing = false;
   /** No further request runs until more replies are sent. */
