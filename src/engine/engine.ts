@@ -222,7 +222,9 @@ export class Engine {
 
   /** Sends a message to a session between its replies: at once, or after the running command of that session. */
   push(session: Session, message: Uint8Array): void {
-    session.push(message, this.current === session);
+    const running = this.current === session;
+    if (running) this.afterCommand.pending = true;
+    session.push(message, running);
   }
 
   /** Bytes that count against maxmemory: the data and the buffers of clients. */

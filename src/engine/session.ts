@@ -66,6 +66,8 @@ export interface Suspension {
   fail(message: string): boolean;
 }
 
+export type ReplyMode = "on" | "off" | "skip" | "skip-next";
+
 export type ClientKind = "normal" | "pubsub" | "replica" | "master";
 
 export class Session {
@@ -77,31 +79,20 @@ export class Session {
   /** Index of the selected database. */
   db = 0;
   user: User = DEFAULT_USER;
-  authenticated = true;
   name = "";
   libName = "";
   libVersion = "";
   readonly createdMs: number;
   lastActiveMs: number;
   lastCommand: { readonly fullName: string } | undefined;
-  /** The mode of CLIENT REPLY: "off" drops all replies, "skip" drops one. */
-  replyMode: "on" | "off" | "skip" | "skip-next" = "on";
-  /** The queued requests between MULTI and EXEC. */
-  transaction: Transaction | undefined;
   noEvict = false;
   noTouch = false;
-  monitoring = false;
   /** The subscriptions of the session; undefined while it has none. */
   subscriber: Subscriber | undefined;
-  kind: ClientKind = "normal";
   /** A request since the last sent reply has made a change that is logged. */
   wrote = false;
   /** The number of changes of all sessions (`engine.stats.changes`) right after the latest write of this one. */
   changesAtWrite = 0;
-  /** No further request runs, and the connection closes when the replies are sent. */
-  closing = false;
-  /** No further request runs until more replies are sent. */
-  held = false;
   /** The bytes of this session that the sums of ClientMemory include, and the kind under which they are counted. */
   readonly counted: { kind: ClientKind; bytes: number; outputBytes: number } = {
     kind: "normal",
@@ -112,10 +103,23 @@ export class Session {
   bytesIn = 0;
   bytesOut = 0;
 
+  /**
+   * True while no state of the session changes how its commands run: it is authenticated, an ordinary client, outside
+   * of a transaction, and gets all replies. Hot code checks this instead of each state.
+   */
+  plain = true;
+  #authenticated = true;
+  #transaction: Transaction | undefined;
+  #monitoring = false;
+  #kind: ClientKind = "normal";
+  #replyMode: ReplyMode = "on";
   /** Pushes that wait for the end of the running command, because a push must not split a reply. */
   #outbox: Uint8Array[] | undefined;
-  /** The wait of the running command. No further request of the session runs until the wait ends. */
-  suspension: Suspension | undefined;
+  /** True while no further request runs: the session is closing, held or suspended. Hot code checks this. */
+  stopped = false;
+  #closing = false;
+  #held = false;
+  #suspension: Suspension | undefined;
 
   constructor(id: number, reply: Reply, nowMs: number, origin: Origin = "embedded", transport?: Transport) {
     this.id = id;
@@ -125,6 +129,93 @@ export class Session {
     this.transport = transport;
     this.createdMs = nowMs;
     this.lastActiveMs = nowMs;
+  }
+
+  get authenticated(): boolean {
+    return this.#authenticated;
+  }
+
+  set authenticated(authenticated: boolean) {
+    this.#authenticated = authenticated;
+    this.#updatePlain();
+  }
+
+  /** The queued requests between MULTI and EXEC. */
+  get transaction(): Transaction | undefined {
+    return this.#transaction;
+  }
+
+  set transaction(transaction: Transaction | undefined) {
+    this.#transaction = transaction;
+    this.#updatePlain();
+  }
+
+  /** Whether the session receives all commands of all clients, after MONITOR. */
+  get monitoring(): boolean {
+    return this.#monitoring;
+  }
+
+  set monitoring(monitoring: boolean) {
+    this.#monitoring = monitoring;
+    this.#updatePlain();
+  }
+
+  get kind(): ClientKind {
+    return this.#kind;
+  }
+
+  set kind(kind: ClientKind) {
+    this.#kind = kind;
+    this.#updatePlain();
+  }
+
+  /** The mode of CLIENT REPLY: "off" drops all replies, "skip" drops one. */
+  get replyMode(): ReplyMode {
+    return this.#replyMode;
+  }
+
+  set replyMode(mode: ReplyMode) {
+    this.#replyMode = mode;
+    this.#updatePlain();
+  }
+
+  /** Whether the connection closes when the replies are sent. */
+  get closing(): boolean {
+    return this.#closing;
+  }
+
+  set closing(closing: boolean) {
+    this.#closing = closing;
+    this.#updateStopped();
+  }
+
+  /** Whether requests wait until more replies are sent. */
+  get held(): boolean {
+    return this.#held;
+  }
+
+  set held(held: boolean) {
+    this.#held = held;
+    this.#updateStopped();
+  }
+
+  /** The wait of the running command. */
+  get suspension(): Suspension | undefined {
+    return this.#suspension;
+  }
+
+  set suspension(suspension: Suspension | undefined) {
+    this.#suspension = suspension;
+    this.#updateStopped();
+  }
+
+  #updateStopped(): void {
+    this.stopped = this.#closing || this.#held || this.#suspension !== undefined;
+  }
+
+  #updatePlain(): void {
+    this.plain = this.#authenticated && this.#transaction === undefined && !this.#monitoring &&
+      this.#kind === "normal" && this.#replyMode === "on";
   }
 
   /**
@@ -144,14 +235,10 @@ export class Session {
     if (!reply.single) transport?.checkOutput();
   }
 
-  /** Whether pushes wait. Hot code checks this before it calls `flushOutbox`. */
-  get hasPushes(): boolean {
-    return this.#outbox !== undefined;
-  }
-
   /** Sends the pushes that waited for the end of a command. */
   flushOutbox(): void {
-    const messages = this.#outbox ?? [];
+    const messages = this.#outbox;
+    if (messages === undefined) return;
     this.#outbox = undefined;
     for (const message of messages) this.push(message, false);
   }

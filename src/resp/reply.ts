@@ -57,6 +57,7 @@ export class Reply {
   /** The full chunks before it. */
   readonly #full: ReplyPart[] = [];
   #fullBytes = 0;
+  #fullRoomBytes = 0;
   /** A reply beyond this length calls `onLimit`. If that closes the connection, no further bytes are kept. */
   limitBytes = Infinity;
   onLimit: (() => boolean) | undefined;
@@ -72,9 +73,7 @@ export class Reply {
 
   /** Size in bytes of the chunks that the writer holds. */
   get roomBytes(): number {
-    let bytes = this.chunk.length;
-    for (const { chunk } of this.#full) bytes += chunk.length;
-    return bytes;
+    return this.#fullRoomBytes + this.chunk.length;
   }
 
   /** Moves all written bytes to the end of `parts`, in order. The caller returns each chunk with `releaseChunk`. */
@@ -83,7 +82,7 @@ export class Reply {
     if (this.length > 0) parts.push({ chunk: this.chunk, view: this.chunk.subarray(0, this.length) });
     else if (this.chunk !== NONE) releaseChunk(this.chunk);
     this.#full.length = 0;
-    this.#fullBytes = 0;
+    this.#fullBytes = this.#fullRoomBytes = 0;
     this.reset();
     return parts;
   }
@@ -116,6 +115,7 @@ export class Reply {
     while (this.#fullBytes > mark) {
       const { chunk, view } = this.#full.pop()!;
       this.#fullBytes -= view.length;
+      this.#fullRoomBytes -= chunk.length;
       releaseChunk(this.chunk);
       this.chunk = chunk;
       this.length = view.length;
@@ -350,12 +350,14 @@ export class Reply {
     if (end - start > WHOLE_BYTES_MAX) return this.#spread(bytes, start, end);
     this.#ensure(end - start);
     const c = this.chunk;
+    let i = this.length;
     if (end - start > 48) {
-      c.set(bytes.subarray(start, end), this.length);
-      this.length += end - start;
+      c.set(bytes.subarray(start, end), i);
+      i += end - start;
     } else {
-      while (start < end) c[this.length++] = bytes[start++];
+      while (start < end) c[i++] = bytes[start++];
     }
+    this.length = i;
   }
 
   /** A type byte, a safe integer and the line end. */
@@ -371,8 +373,20 @@ export class Reply {
   }
 
   #line(mark: number, text: string): void {
-    this.#ensure(1);
-    this.chunk[this.length++] = mark;
+    const { length } = text;
+    if (length > WHOLE_BYTES_MAX) return this.#longLine(mark, text);
+    this.#ensure(length + 3);
+    const c = this.chunk;
+    let i = this.length;
+    c[i++] = mark;
+    for (let k = 0; k < length; k++) c[i++] = text.charCodeAt(k);
+    c[i++] = CR;
+    c[i++] = LF;
+    this.length = i;
+  }
+
+  #longLine(mark: number, text: string): void {
+    this.#text(String.fromCharCode(mark));
     this.#text(text);
     this.#text("\r\n");
   }
@@ -421,6 +435,7 @@ export class Reply {
     } else if (this.length > 0) {
       this.#full.push({ chunk: this.chunk, view: this.chunk.subarray(0, this.length) });
       this.#fullBytes += this.length;
+      this.#fullRoomBytes += this.chunk.length;
       bytes = Math.max(bytes, Math.min(CHUNK_BYTES_MAX, Math.max(NEXT_CHUNK_BYTES, this.#fullBytes)));
     } else if (this.chunk !== NONE) {
       releaseChunk(this.chunk);
