@@ -135,17 +135,18 @@ export class AofLog implements EffectListener, Durability {
   /** Writes what waits, without a sync; after a failure only with `again`. False if that failed. */
   write(again = false): boolean {
     if (this.#prepare !== undefined) return false;
-    const { current, persistence, settings, stats } = this.#engine;
+    const { current, latency, persistence, settings, stats } = this.#engine;
     const failedBefore = this.#writeError !== "";
     if (failedBefore && !again) return false;
     const everySync = settings.values.appendfsync !== "no";
+    const file = this.#file, next = this.#next, startUs = latency.start();
     if (this.#engine.knobs.aofFlushSleepUs > 0) sleepFor(this.#engine.knobs.aofFlushSleepUs / 1000);
-    const file = this.#file, next = this.#next;
     this.#writeError = writeTo(file, everySync, failedBefore);
     if (next !== undefined) {
       const error = writeTo(next, everySync, failedBefore);
       if (error !== "") this.#nextFailed(error);
     }
+    this.#noteWrite(latency.since(startUs));
     // Within a command, effects of changes that are counted already may still follow.
     if (current === undefined) {
       file.added(stats.changes);
@@ -155,6 +156,16 @@ export class AofLog implements EffectListener, Durability {
     persistence.pendingBytes = file.pendingBytes;
     if (failedBefore || this.#writeError !== "") this.#report();
     return this.#writeError === "";
+  }
+
+  /** Tells the latency monitor how long a write took, with the reason that may have slowed it. */
+  #noteWrite(us: number): void {
+    const { latency, persistence, snapshots } = this.#engine;
+    if (us < latency.thresholdUs) return;
+    const busy = persistence.rewriting || snapshots.cancel !== undefined;
+    latency.add("aof-write", us);
+    if (this.#file.syncing !== undefined) latency.add("aof-write-pending-fsync", us);
+    else latency.add(busy ? "aof-write-active-child" : "aof-write-alone", us);
   }
 
   /** Before it has the name, a new file that fails is given up; afterwards its failure is ours. */
@@ -214,6 +225,7 @@ export class AofLog implements EffectListener, Durability {
   }
 
   #syncNow(): void {
+    const { latency } = this.#engine, startUs = latency.start();
     for (const file of [this.#file, this.#next]) {
       try {
         file?.syncNow();
@@ -222,6 +234,7 @@ export class AofLog implements EffectListener, Durability {
         this.#report();
       }
     }
+    latency.note("aof-fsync-always", latency.since(startUs));
   }
 
   #syncInBackground(): void {
@@ -250,9 +263,11 @@ export class AofLog implements EffectListener, Durability {
   /** Notices that the file was removed or replaced: what is written to it then would be lost with it. */
   #checkPath(): void {
     if (!this.#named || this.#next !== undefined || this.#closed) return;
+    const { latency } = this.#engine, startUs = latency.start();
     let found: string | undefined;
     try {
       found = this.#disk.identity(this.path);
+      latency.note("aof-fstat", latency.since(startUs));
     } catch (error) {
       this.#engine.log("warning", `Cannot check the append-only file: ${reasonOf(error)}`);
       return;

@@ -20,6 +20,7 @@ import { listCommands } from "./lists/lists.ts";
 import { hyperLogLogCommands } from "./hyperloglogs/hyperloglogs.ts";
 import { infoCommands } from "./server/info.ts";
 import { introspectCommands } from "./server/command.ts";
+import { latencyCommands } from "./server/latency.ts";
 import { memoryCommands } from "./server/memory.ts";
 import { persistenceCommands } from "./server/persistence.ts";
 import { serverCommands } from "./server/server.ts";
@@ -63,6 +64,7 @@ export const commandTable: readonly CommandSpec[] = [
   ...dumpCommands,
   ...infoCommands,
   ...introspectCommands,
+  ...latencyCommands,
   ...memoryCommands,
   ...persistenceCommands,
   ...serverCommands,

@@ -10,7 +10,7 @@ const COMMON = {
   group: "generic",
   complexity: "O(1)",
   flags: ["blocking"],
-  categories: ["connection"],
+  categories: ["connection", "-keyspace"],
   tips: ["request_policy:all_shards", "response_policy:agg_min"],
   types: { numlocal: "integer", numreplicas: "integer", timeout: "integer" },
 } as const;
