@@ -20,6 +20,7 @@ import { listCommands } from "./lists/lists.ts";
 import { hyperLogLogCommands } from "./hyperloglogs/hyperloglogs.ts";
 import { infoCommands } from "./server/info.ts";
 import { introspectCommands } from "./server/command.ts";
+import { latencyCommands } from "./server/latency.ts";
 import { memoryCommands } from "./server/memory.ts";
 import { persistenceCommands } from "./server/persistence.ts";
 import { serverCommands } from "./server/server.ts";
@@ -33,6 +34,7 @@ import { blockingSortedSetCommands } from "./sorted_sets/blocking.ts";
 import { sortedSetCommands } from "./sorted_sets/sorted_sets.ts";
 import type { CommandSpec } from "../dispatch/spec.ts";
 import { stringCommands } from "./strings/strings.ts";
+import { waitCommands } from "./server/wait.ts";
 import { transactionCommands } from "./transactions/transactions.ts";
 
 export const commandTable: readonly CommandSpec[] = [
@@ -62,10 +64,12 @@ export const commandTable: readonly CommandSpec[] = [
   ...dumpCommands,
   ...infoCommands,
   ...introspectCommands,
+  ...latencyCommands,
   ...memoryCommands,
   ...persistenceCommands,
   ...serverCommands,
   ...snapshotCommands,
+  ...waitCommands,
   ...hyperLogLogCommands,
   ...geoCommands,
 ];

@@ -8,17 +8,16 @@
  * make other keys ready; the phase continues until no key is ready.
  *
  * While no client waits, nothing listens and there is no cost. A waiting client takes the bytes of its request and one
- * object per key. All clients share one timer.
+ * object per key.
  */
 import { latin1 } from "../core/bytes.ts";
-import { DeadlineHeap, type Timed } from "../core/deadline_heap.ts";
 import type { Call } from "../dispatch/call.ts";
 import type { DeferredWork } from "../engine/after_command.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { Suspension } from "../engine/session.ts";
 import { RequestParser } from "../resp/parser.ts";
 import { Request } from "../resp/request.ts";
 import type { Keyspace, KeyspaceObserver } from "../store/keyspace.ts";
+import { WaitingClient } from "./waiting_client.ts";
 
 /** The keys for which a command waits. */
 export interface Wait {
@@ -55,51 +54,41 @@ class Place {
   constructor(readonly waiter: Waiter, readonly queue: Queue) {}
 }
 
-/** A waiting client. */
-class Waiter implements Suspension, Timed {
-  readonly again = false;
-  heapIndex = -1;
+/** A client that waits for keys. */
+class Waiter extends WaitingClient {
   /** Its places, the latest first. */
   places: Place | undefined;
 
   constructor(
     readonly blocking: Blocking,
-    readonly call: Call,
+    call: Call,
     /** The request in RESP. */
     readonly request: Uint8Array,
     readonly type: number,
-    readonly deadlineMs: number,
+    deadlineMs: number,
     readonly onRemoval: boolean,
-  ) {}
+  ) {
+    super(call, deadlineMs);
+  }
 
-  end(): void {
+  override end(): void {
+    super.end();
     this.blocking.leave(this);
   }
 
-  timeOut(): boolean {
-    this.blocking.answer(this, () => this.call.reply.nullArray());
-    return true;
-  }
-
-  fail(message: string): boolean {
-    this.blocking.answer(this, () => {
-      this.call.runner.fail(this.call, message);
-    });
-    return true;
+  override replyTimeout(): void {
+    this.call.reply.nullArray();
   }
 }
 
 export class Blocking implements DeferredWork {
   readonly #engine: Engine;
   readonly #queues = new Map<Keyspace, Map<string, Queue>>();
-  readonly #deadlines = new DeadlineHeap<Waiter>();
   /** Number of waiting clients by type. */
   readonly #counts: number[] = [];
   #count = 0;
   #ready: Queue[] = [];
   #stopListening: (() => void)[] = [];
-  #stopTimer: (() => void) | undefined;
-  #timerMs = Infinity;
   /** The client whose request is running again. */
   #retrying: Waiter | undefined;
   readonly #parser = new RequestParser();
@@ -120,11 +109,6 @@ export class Blocking implements DeferredWork {
   /** Number of waiting clients. */
   get clientCount(): number {
     return this.#count;
-  }
-
-  /** Number of clients that wait with a deadline. */
-  get timedCount(): number {
-    return this.#deadlines.size;
   }
 
   /** Number of keys for which clients wait, and the number of those among them whose removal ends a wait. */
@@ -149,11 +133,7 @@ export class Blocking implements DeferredWork {
     for (let i = first; i <= last; i++) this.#enqueue(waiter, call.text(i));
     this.#count++;
     this.#counts[type] = (this.#counts[type] ?? 0) + 1;
-    if (waiter.deadlineMs > 0) {
-      this.#deadlines.add(waiter);
-      this.#setTimer();
-    }
-    call.session.suspension = waiter;
+    waiter.begin();
     return true;
   }
 
@@ -170,25 +150,14 @@ export class Blocking implements DeferredWork {
     }
   }
 
-  /** Replies to a client without running its request again, and ends its wait. */
-  answer(waiter: Waiter, write: () => void): void {
-    const { call } = waiter;
-    this.leave(waiter);
-    call.runner.answer(call, write);
-    call.session.transport?.resume();
-  }
-
   /** Removes a client from all queues. */
   leave(waiter: Waiter): void {
     for (let place = waiter.places; place !== undefined; place = place.sibling) this.#dequeue(place);
     waiter.places = undefined;
-    waiter.call.session.suspension = undefined;
-    this.#deadlines.remove(waiter);
     this.#counts[waiter.type]--;
     if (--this.#count > 0) return;
     for (const stop of this.#stopListening) stop();
     this.#stopListening = [];
-    if (this.#retrying === undefined) this.#clearTimer();
   }
 
   #listen(): void {
@@ -268,7 +237,7 @@ export class Blocking implements DeferredWork {
   #retry(waiter: Waiter): void {
     const { call, request } = waiter, { session } = call;
     this.#retrying = waiter;
-    this.leave(waiter);
+    waiter.end();
     session.transport?.answering();
     this.#parser.borrow(request, request.length);
     this.#parser.next();
@@ -276,33 +245,7 @@ export class Blocking implements DeferredWork {
     this.#parser.next();
     this.#parser.giveBack();
     this.#retrying = undefined;
-    if (this.#count === 0) this.#clearTimer();
     if (session.suspension === undefined) session.transport?.resume();
-  }
-
-  #setTimer(): void {
-    const first = this.#deadlines.first;
-    if (first === undefined || first.deadlineMs >= this.#timerMs) return;
-    this.#stopTimer?.();
-    this.#timerMs = first.deadlineMs;
-    this.#stopTimer = this.#engine.clock.schedule(first.deadlineMs, () => this.#expire());
-  }
-
-  #clearTimer(): void {
-    this.#stopTimer?.();
-    this.#stopTimer = undefined;
-    this.#timerMs = Infinity;
-  }
-
-  /** Replies to the clients whose deadline has passed. */
-  #expire(): void {
-    this.#clearTimer();
-    const nowMs = this.#engine.clock.nowMs();
-    for (let first = this.#deadlines.first; first !== undefined; first = this.#deadlines.first) {
-      if (first.deadlineMs > nowMs) break;
-      first.timeOut();
-    }
-    this.#setTimer();
   }
 }
 

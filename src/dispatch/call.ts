@@ -83,15 +83,17 @@ export class Call {
   }
 
   /**
-   * Runs `body` as one unit: after a crash all of its effects are present, or none. The clock of commands stands still.
+   * Runs `body` as one unit: after a crash all of its effects are present, or none. The clock of commands stands still,
+   * and a command of the unit counts the changes before the unit as its client's latest.
    */
   unit(body: () => void): void {
-    const { effects } = this.engine, outer = this.inUnit;
+    const { effects, stats } = this.engine, outer = this.inUnit, { changes } = stats;
     effects.begin();
     this.inUnit = true;
     body();
     this.inUnit = outer;
     effects.end();
+    if (!outer && stats.changes > changes) this.session.changesAtWrite = stats.changes;
   }
 
   /**

@@ -6,8 +6,8 @@
  * Every command is timed individually, except brief ones: reading the clock twice would add a fifth to their cost.
  * Consecutive calls of the same brief command (a run) are timed together. For a busy command only one in eight batches
  * is timed, and the other batches are assumed to cost the same. A command whose time grows with its reply is brief
- * while its reply is short, and all of its runs are timed. When slowlog-log-slower-than is below a millisecond, every
- * command is timed individually.
+ * while its reply is short, and all of its runs are timed. When slowlog-log-slower-than is below a millisecond, or the
+ * latency monitor is on, every command is timed individually.
  */
 import { latin1 } from "../core/bytes.ts";
 import { CommandError, messages, shownText } from "../core/errors.ts";
@@ -59,12 +59,14 @@ export class Executor implements CommandRunner {
     this.#prefetcher = new Prefetcher(this.table);
     const { settings } = engine;
     const copySettings = () => {
-      const { slowlogLogSlowerThan, maxmemory } = settings.values;
-      this.#precise = slowlogLogSlowerThan >= 0 && slowlogLogSlowerThan < PRECISE_BELOW_US;
+      const { latencyMonitorThreshold, maxmemory, slowlogLogSlowerThan } = settings.values;
+      this.#precise = latencyMonitorThreshold > 0 ||
+        (slowlogLogSlowerThan >= 0 && slowlogLogSlowerThan < PRECISE_BELOW_US);
       this.#maxmemory = maxmemory;
     };
     copySettings();
     settings.onChange("slowlog-log-slower-than", copySettings);
+    settings.onChange("latency-monitor-threshold", copySettings);
     settings.onChange("maxmemory", copySettings);
   }
 
@@ -246,6 +248,7 @@ export class Executor implements CommandRunner {
     }
     if (call.dirty > 0) {
       engine.stats.changes += call.dirty;
+      if (!call.inUnit) session.changesAtWrite = engine.stats.changes;
       if (engine.effects.open) {
         session.wrote = true;
         this.#log(call, request);
@@ -316,13 +319,14 @@ export class Executor implements CommandRunner {
   }
 
   #timed(call: Call, command: Command, request: Request, us: number): void {
-    const { settings, slowlog, store } = this.#engine;
+    const { latency, settings, slowlog, store } = this.#engine;
     const { slowlogLogSlowerThan, slowlogMaxLen, latencyTracking } = settings.values;
     command.stats.usec += us;
     // Later requests of this turn must not see the time from before a slow command. Within a unit the time stands
     // still.
     if (us >= 1000 && !call.inUnit) this.readClock();
     if (latencyTracking) command.stats.latency.record(us);
+    if (us >= latency.thresholdUs) latency.add(command.spec.flags.includes("fast") ? "fast-command" : "command", us);
     if (slowlogLogSlowerThan >= 0 && us >= slowlogLogSlowerThan && (command.bits & Flag.SKIP_SLOWLOG) === 0) {
       const { session } = call;
       const client = session.transport?.remote ?? "";

@@ -13,6 +13,7 @@ import { AfterCommand } from "./after_command.ts";
 import { ClientMemory } from "./client_memory.ts";
 import { Effects } from "./effects.ts";
 import { Eviction } from "./eviction.ts";
+import { LatencyMonitor } from "./latency.ts";
 import { Listeners, Notify, type NotifyClass } from "./listeners.ts";
 import { Pause } from "./pause.ts";
 import { Rates } from "./rates.ts";
@@ -90,6 +91,7 @@ export class Engine {
   readonly knobs = new DebugKnobs();
   readonly rates: Rates;
   readonly slowlog = new SlowLog();
+  readonly latency: LatencyMonitor;
   readonly eviction: Eviction;
   /** All sessions with a socket, by id. */
   readonly sessions = new Map<number, Session>();
@@ -180,6 +182,7 @@ export class Engine {
       loadedKeys: 0,
       loadedExpiredKeys: 0,
     };
+    this.latency = new LatencyMonitor(settings, clock);
     this.rates = new Rates(clock.monotonicUs());
     this.startBytes = store.arena.usedBytes;
     store.setTime(this.startMs);

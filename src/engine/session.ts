@@ -93,6 +93,8 @@ export class Session {
   subscriber: Subscriber | undefined;
   /** A request since the last sent reply has made a change that is logged. */
   wrote = false;
+  /** The number of changes of all sessions (`engine.stats.changes`) right after the latest write of this one. */
+  changesAtWrite = 0;
   /** The bytes of this session that the sums of ClientMemory include, and the kind under which they are counted. */
   readonly counted: { kind: ClientKind; bytes: number; outputBytes: number } = {
     kind: "normal",

@@ -268,11 +268,13 @@ export class Server implements ConnectionHost {
     if (this.#reclaiming) return;
     this.#reclaiming = true;
     const slice = () => {
-      const { store, clock } = this.engine, endUs = clock.monotonicUs() + RECLAIM_US;
+      const { store, clock, latency } = this.engine;
+      const startUs = clock.monotonicUs(), endUs = startUs + RECLAIM_US;
       for (let step = 0; step < RECLAIM_STEPS && store.garbagePending; step++) {
         store.reclaim(RECLAIM_STEP_BLOCKS);
         if (clock.monotonicUs() >= endUs) break;
       }
+      latency.note("lazyfree-slice", clock.monotonicUs() - startUs);
       this.#reclaiming = store.garbagePending && this.#stopping === undefined;
       if (this.#reclaiming) setTimeout(slice);
     };

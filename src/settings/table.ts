@@ -206,7 +206,7 @@ export const sections = [
     setting("latency-tracking", yesNo, "yes", "keep the latency of each command"),
     setting("latency-tracking-info-percentiles", percentiles, "50 99 99.9", "percentiles shown by INFO latencystats"),
     setting("notify-keyspace-events", notifyClasses, "", "classes of keyspace events that are published"),
-    idle("latency-monitor-threshold", long, "0", "there is no latency monitor yet"),
+    setting("latency-monitor-threshold", long, "0", "milliseconds that make an event of LATENCY; 0 is never"),
   ),
   section(
     "Encodings of values",

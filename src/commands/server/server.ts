@@ -1,52 +1,19 @@
 /**
- * Commands about the running server: time, shutdown, role, slow log, latency, monitoring. Statistics are in info.ts
- * and memory.ts.
+ * Commands about the running server: time, shutdown, role, slow log, monitoring. Statistics are in info.ts, memory.ts and
+ * latency.ts.
  */
 import { fail, messages } from "../../core/errors.ts";
 import { REDIS_VERSION } from "../../core/version.ts";
 import { saveAtEnd, savesAtEnd } from "../../rdb/save.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { failWords, subcommandHelp } from "../shared/help.ts";
-import type { Command } from "../../dispatch/registry.ts";
 import type { CommandSpec } from "../../dispatch/spec.ts";
 
 const ADMIN = ["admin", "loading", "stale"] as const;
 const CLOSED = ["admin", "noscript", "loading", "stale"] as const;
 const SLOWLOG = { group: "server", since: "2.2.12", complexity: "O(1)", flags: ADMIN, syntax: "", arity: 2 } as const;
-const LATENCY = { group: "server", complexity: "O(1)", flags: CLOSED, syntax: "", arity: 2 } as const;
 
 export const serverCommands: readonly CommandSpec[] = [
-  {
-    name: "latency",
-    summary: "A container for commands about latencies.",
-    since: "2.8.13",
-    group: "server",
-    complexity: "Depends on subcommand.",
-    arity: -2,
-    flags: [],
-    syntax: "",
-    subcommands: [
-      {
-        ...LATENCY,
-        name: "help",
-        summary: "Describes the subcommands.",
-        since: "2.8.13",
-        flags: ["loading", "stale"],
-        handler: subcommandHelp,
-      },
-      {
-        ...LATENCY,
-        name: "histogram",
-        summary: "Returns how the durations of commands are distributed.",
-        since: "7.0.0",
-        complexity: "O(N) where N is the number of commands that are shown",
-        arity: -2,
-        tips: ["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"],
-        syntax: "[command [command ...]]",
-        handler: latencyHistogram,
-      },
-    ],
-  },
   {
     name: "lolwut",
     summary: "Draws something, and tells the version.",
@@ -221,35 +188,6 @@ function slowlogGet(call: Call): void {
 function slowlogReset({ engine, reply }: Call): void {
   engine.slowlog.reset();
   reply.ok();
-}
-
-/** The commands named by an argument; the name of a container stands for all of its subcommands. */
-function commandsOf(call: Call, i: number): readonly Command[] {
-  const command = call.table.named(call.text(i));
-  if (command === undefined) return [];
-  return command.subcommands.length > 0 ? [command, ...command.subcommands] : [command];
-}
-
-function latencyHistogram(call: Call): void {
-  const { argc, reply, table } = call;
-  const asked = argc === 2
-    ? [...table.all()]
-    : Array.from({ length: argc - 2 }, (_, k) => commandsOf(call, k + 2)).flat();
-  const shown = asked.filter(({ stats }) => stats.latency.total > 0);
-  reply.map(shown.length);
-  for (const { fullName, stats } of shown) {
-    reply.bulkText(fullName);
-    reply.map(2);
-    reply.bulkText("calls");
-    reply.integer(stats.latency.total);
-    reply.bulkText("histogram_usec");
-    const steps = stats.latency.cumulative();
-    reply.map(steps.length);
-    for (const { us, count } of steps) {
-      reply.integer(us);
-      reply.integer(count);
-    }
-  }
 }
 
 const MAZE_COLUMNS = 40, MAZE_ROWS = 8;
