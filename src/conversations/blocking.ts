@@ -13,7 +13,7 @@
 import { latin1 } from "../core/bytes.ts";
 import { DeadlineHeap, type Timed } from "../core/deadline_heap.ts";
 import type { Call } from "../dispatch/call.ts";
-import type { DeferredWork } from "../engine/after_command.ts";
+import type { DeferredWork } from "../engine/phase.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Suspension } from "../engine/session.ts";
 import { RequestParser } from "../resp/parser.ts";

@@ -18,7 +18,7 @@ import type { Reply } from "../resp/reply.ts";
 import { Request } from "../resp/request.ts";
 import { PREFETCH_MAX } from "../store/blocks/dict.ts";
 import type { Call, CommandRunner } from "./call.ts";
-import { keysOf } from "./key_positions.ts";
+import { keysOf, reportReads } from "./key_positions.ts";
 import { Prefetcher } from "./prefetch.ts";
 import { feedMonitors } from "./monitor.ts";
 import { type Command, CommandTable, Flag, shownName, wrongArity } from "./registry.ts";
@@ -140,6 +140,7 @@ export class Executor implements CommandRunner {
     const engine = this.#engine, { session } = call;
     engine.current = session;
     this.#execute(call, request, command);
+    if (session.tracker !== undefined) session.tracker.commandEnded();
     engine.current = undefined;
     if (session.hasPushes) session.flushOutbox();
     if (engine.afterCommand.pending) engine.afterCommand.run();
@@ -162,8 +163,8 @@ export class Executor implements CommandRunner {
     call.request = request;
     if (command !== undefined && command.subcommands.length > 0) command = this.#subcommand(command, request);
     session.lastCommand = command;
-    const mark = reply.mark();
     const refusal = this.#refusal(call, command, request);
+    const mark = reply.mark();
     if (refusal !== "") {
       if (command !== undefined) command.stats.rejected++;
       this.#error(call, this.#discarding(call, command, refusal));
@@ -247,6 +248,10 @@ export class Executor implements CommandRunner {
       }
     }
     call.effects = undefined;
+    const tracker = engine.current?.tracker;
+    if (tracker !== undefined && (command.bits & Flag.READS) !== 0 && tracker.remembers) {
+      reportReads(tracker, command, request);
+    }
     if (session.suspension !== undefined) return this.#suspended(call, command);
     session.commandCount++;
     if (engine.monitors.size > 0 && (command.bits & (Flag.SKIP_MONITOR | Flag.ADMIN)) === 0) feedMonitors(engine, call);
@@ -350,6 +355,13 @@ export class Executor implements CommandRunner {
     return command.subcommand(request.bytes, request.start[1], request.end[1]) ?? command;
   }
 
+  /** Evicts keys if memory is short. Messages about them precede the reply. Returns whether a command may use memory. */
+  #makeRoom(session: Session): boolean {
+    const enough = this.#engine.makeRoom();
+    session.sendAhead();
+    return enough;
+  }
+
   /** The reason for refusing a request, or "". */
   #refusal(call: Call, command: Command | undefined, request: Request): string {
     const engine = this.#engine;
@@ -371,7 +383,7 @@ export class Executor implements CommandRunner {
     if (call.session.monitoring && touchesKeys(command)) return "ERR Replica can't interact with the keyspace";
     if ((bits & Flag.NEEDS_DISK) !== 0 && engine.persistence.failure !== "") return engine.persistence.failure;
     // A unit got its memory at EXEC, and no later part of it may be refused.
-    if ((bits & Flag.DENY_OOM) !== 0 && this.#maxmemory > 0 && !call.inUnit && !engine.makeRoom()) {
+    if (this.#maxmemory > 0 && !call.inUnit && !this.#makeRoom(call.session) && (bits & Flag.DENY_OOM) !== 0) {
       return messages.outOfMemory;
     }
     if (

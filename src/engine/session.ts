@@ -6,6 +6,7 @@ import type { Reply } from "../resp/reply.ts";
 import { ExpiryMode } from "../store/keyspace.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Subscriber } from "./subscriber.ts";
+import type { Tracker } from "./tracker.ts";
 import { DEFAULT_USER, type User } from "./user.ts";
 
 /** How a session reaches its client; a session without a socket has none. */
@@ -93,6 +94,8 @@ export class Session {
   monitoring = false;
   /** The subscriptions of the session; undefined while it has none. */
   subscriber: Subscriber | undefined;
+  /** The client-side caching of the session; undefined before its first CLIENT TRACKING ON. */
+  tracker: Tracker | undefined;
   kind: ClientKind = "normal";
   /** A request since the last sent reply has made a change that is logged. */
   wrote = false;
@@ -152,6 +155,12 @@ export class Session {
     const messages = this.#outbox ?? [];
     this.#outbox = undefined;
     for (const message of messages) this.push(message, false);
+  }
+
+  /** Sends all messages that wait ahead of the reply to the running command, of which nothing is written yet. */
+  sendAhead(): void {
+    this.tracker?.flush();
+    this.flushOutbox();
   }
 
   /** Whether the client is on this machine or the session has no client: the meaning of "local" in settings. */

@@ -4,6 +4,7 @@
  */
 import type { Step } from "./conversation.ts";
 import { PUBSUB_SCRIPTS } from "./pubsub_scripts.ts";
+import { TRACKING_SCRIPTS } from "./tracking_scripts.ts";
 
 /** Grouped by topic. */
 export type Scripts = Readonly<Record<string, readonly Step[]>>;
@@ -290,6 +291,8 @@ export const NOTIFICATION_SCRIPTS: Scripts = {
 
 /** Every command of every script, as words. */
 export function scriptedCommands(): string[][] {
-  return [BLOCKING_SCRIPTS, NOTIFICATION_SCRIPTS, PUBSUB_SCRIPTS].flatMap((scripts) => Object.values(scripts).flat())
+  return [BLOCKING_SCRIPTS, NOTIFICATION_SCRIPTS, PUBSUB_SCRIPTS, TRACKING_SCRIPTS].flatMap((scripts) =>
+    Object.values(scripts).flat()
+  )
     .flatMap(([, ...commands]) => commands.map((command) => command.split(" ")));
 }
