@@ -8,9 +8,9 @@
 import { fromLatin1, latin1, utf8 } from "../core/bytes.ts";
 import { globMatch } from "../core/glob.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { SharedBytes } from "../resp/shared_bytes.ts";
 import { Session } from "../engine/session.ts";
 import { type NameKind, Subscriber } from "../engine/subscriber.ts";
-import { encodePush } from "../resp/push.ts";
 
 const MESSAGE = utf8("message"), PATTERN_MESSAGE = utf8("pmessage"), SHARD_MESSAGE = utf8("smessage");
 
@@ -136,15 +136,24 @@ export class Subscriptions {
 
   #send(subscribers: Subscribers | undefined, parts: readonly Uint8Array[]): number {
     if (subscribers === undefined) return 0;
+    const engine = this.#engine;
     if (subscribers instanceof Session) {
-      this.#engine.push(subscribers, encodePush(subscribers.reply.version, parts));
+      const shared = engine.sharedBytes(subscribers);
+      shared.encode(parts);
+      engine.share(subscribers, shared);
       return 1;
     }
-    let resp2: Uint8Array | undefined, resp3: Uint8Array | undefined, count = 0;
+    let resp2: SharedBytes | undefined, resp3: SharedBytes | undefined, count = 0;
     // A session that is disconnected while it receives the message leaves the set.
     for (const session of subscribers) {
-      const bytes = session.reply.version === 3 ? resp3 ??= encodePush(3, parts) : resp2 ??= encodePush(2, parts);
-      this.#engine.push(session, bytes);
+      let shared = session.reply.version === 3 ? resp3 : resp2;
+      if (shared === undefined) {
+        shared = engine.sharedBytes(session);
+        shared.encode(parts);
+        if (session.reply.version === 3) resp3 = shared;
+        else resp2 = shared;
+      }
+      engine.share(session, shared);
       count++;
     }
     return count;

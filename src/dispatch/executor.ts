@@ -90,37 +90,34 @@ export class Executor implements CommandRunner {
   run(call: Call, parser: RequestParser): void {
     const { session } = call;
     const requests = this.#requests, commands = this.#commands;
-    while (!session.closing && session.suspension === undefined && !session.held) {
+    while (!session.stopped) {
       const count = parser.parseAhead(requests);
       this.#prefetcher.pipeline(call, requests, commands, count);
-      for (let k = 0; k < count && !session.closing; k++) {
-        if (session.held) {
-          parser.unread(requests[k]);
-          break;
-        }
+      for (let k = 0; k < count; k++) {
         this.requestCount++;
         this.execute(call, requests[k], commands[k]);
-        if (session.suspension !== undefined) {
+        // Long replies count against the limit at once, not only at the end of the batch.
+        if (call.reply.pendingBytes > LONG_REPLY_BYTES) session.transport?.checkOutput();
+        if (session.stopped) {
           this.#takeBack(session, parser, requests[k], k + 1 < count ? requests[k + 1] : undefined);
           break;
         }
         requests[k].shrink();
-        // Long replies count against the limit at once, not only at the end of the batch.
-        if (call.reply.pendingBytes > LONG_REPLY_BYTES) session.transport?.checkOutput();
       }
       if (count === 0) {
         if (!parser.next()) return;
         this.requestCount++;
         this.execute(call, parser.request);
-        if (session.suspension !== undefined) this.#takeBack(session, parser, parser.request, undefined);
+        if (session.stopped) this.#takeBack(session, parser, parser.request, undefined);
       }
       if (!call.reply.single) session.transport?.checkOutput();
     }
   }
 
-  /** Returns the requests that did not run to the parser after a session was suspended. */
+  /** Returns the requests that did not run to the parser after a session was held or suspended. */
   #takeBack(session: Session, parser: RequestParser, request: Request, next: Request | undefined): void {
-    if (session.suspension!.again) {
+    if (session.closing) return;
+    if (session.suspension?.again) {
       this.requestCount--;
       parser.unread(request);
     } else if (next !== undefined) {
@@ -142,8 +139,12 @@ export class Executor implements CommandRunner {
     this.#execute(call, request, command);
     if (session.tracker !== undefined) session.tracker.commandEnded();
     engine.current = undefined;
-    if (session.hasPushes) session.flushOutbox();
-    if (engine.afterCommand.pending) engine.afterCommand.run();
+    if (engine.afterCommand.pending) this.#afterCommand(session);
+  }
+
+  #afterCommand(session: Session): void {
+    session.flushOutbox();
+    this.#engine.afterCommand.run();
   }
 
   /** Runs a request inside the running command: a unit, a script, a function. */
@@ -159,10 +160,29 @@ export class Executor implements CommandRunner {
   }
 
   #execute(call: Call, request: Request, command: Command | undefined): void {
-    const { reply, session } = call;
+    const { session } = call;
     call.request = request;
     if (command !== undefined && command.subcommands.length > 0) command = this.#subcommand(command, request);
     session.lastCommand = command;
+    if (command !== undefined && session.plain && this.#mayRun(command, request.argc)) {
+      const mark = call.reply.mark();
+      this.#runHandler(call, command, request, mark);
+      if (!session.plain) this.#dropUnwanted(session, call.reply, mark);
+    } else {
+      this.#executeByRules(call, request, command);
+    }
+  }
+
+  /** Whether no rule stands against a command of a plain session. Hot: `#refusal` has all rules. */
+  #mayRun(command: Command, argc: number): boolean {
+    const { pause, persistence } = this.#engine, { bits } = command;
+    return argc >= command.argcMin && argc <= command.argcMax && pause === undefined && !persistence.loading &&
+      this.#maxmemory === 0 && ((bits & Flag.NEEDS_DISK) === 0 || persistence.failure === "");
+  }
+
+  /** Refuses, holds back, queues or runs a request. */
+  #executeByRules(call: Call, request: Request, command: Command | undefined): void {
+    const { reply, session } = call;
     const refusal = this.#refusal(call, command, request);
     const mark = reply.mark();
     if (refusal !== "") {
@@ -177,7 +197,7 @@ export class Executor implements CommandRunner {
     } else {
       this.#runHandler(call, command!, request, mark);
     }
-    if (session.replyMode !== "on" && session.suspension === undefined) this.#dropReply(session, reply, mark);
+    this.#dropUnwanted(session, reply, mark);
   }
 
   answer(call: Call, write: () => void): void {
@@ -186,7 +206,7 @@ export class Executor implements CommandRunner {
     command.stats.calls++;
     this.#engine.stats.commands++;
     write();
-    if (session.replyMode !== "on") this.#dropReply(session, reply, mark);
+    this.#dropUnwanted(session, reply, mark);
   }
 
   fail(call: Call, message: string): void {
@@ -195,7 +215,8 @@ export class Executor implements CommandRunner {
   }
 
   /** Drops the reply since `mark` if CLIENT REPLY says so. */
-  #dropReply(session: Session, reply: Reply, mark: number): void {
+  #dropUnwanted(session: Session, reply: Reply, mark: number): void {
+    if (session.replyMode === "on" || session.suspension !== undefined) return;
     if (session.replyMode === "skip-next") {
       session.replyMode = "skip";
       return;
@@ -208,37 +229,21 @@ export class Executor implements CommandRunner {
     const engine = this.#engine, { store, listeners } = engine, { session } = call;
     call.command = command;
     call.dirty = 0;
-    const { stats } = command;
-    const byReply = (command.bits & Flag.BY_REPLY) !== 0;
-    const brief = (byReply || (command.bits & Flag.BRIEF) !== 0) && !this.#precise;
-    let startUs = UNTIMED;
-    if (!brief || command !== this.#run) {
-      if (this.#run !== undefined) this.#endRun();
-      if (!brief || byReply || this.#batch === 0 || stats.calls < BUSY_CALLS) startUs = engine.clock.monotonicUs();
-      if (brief) {
-        this.#run = command;
-        this.#runStartUs = startUs;
-      }
-    }
+    const { bits, stats } = command;
+    const brief = (bits & (Flag.BRIEF | Flag.BY_REPLY)) !== 0 && !this.#precise;
+    const startUs = brief && command === this.#run ? UNTIMED : this.#startTiming(command, brief);
     if (brief) this.#runCalls++;
     stats.calls++;
     engine.stats.commands++;
     store.holdClocks = session.noTouch;
     store.expiryMode = session.expiryMode > engine.expiryFloor ? session.expiryMode : engine.expiryFloor;
-    if (!listeners.beforeWrite.empty && (command.bits & Flag.WRITE) !== 0) {
-      const keys = keysOf(command, request) ?? [];
-      const indices = keys.map(({ index }) => index);
-      for (const listener of listeners.beforeWrite.all) listener(call.db.index, command.reach, request, indices);
-    }
+    if ((bits & Flag.WRITE) !== 0 && !listeners.beforeWrite.empty) this.#announceWrite(call, command, request);
     try {
       command.handler!(call);
       // A run that began inside the command ends with the command.
       if (this.#run !== undefined && this.#run !== command) this.#endRun();
     } catch (error) {
-      if (!(error instanceof CommandError)) throw error;
-      call.reply.rewind(mark);
-      stats.failed++;
-      this.#error(call, error.message);
+      this.#handlerFailed(call, command, mark, error);
     }
     if (call.dirty > 0) {
       engine.stats.changes += call.dirty;
@@ -248,16 +253,45 @@ export class Executor implements CommandRunner {
       }
     }
     call.effects = undefined;
-    const tracker = engine.current?.tracker;
-    if (tracker !== undefined && (command.bits & Flag.READS) !== 0 && tracker.remembers) {
-      reportReads(tracker, command, request);
+    if ((bits & Flag.READS) !== 0 && engine.current?.tracker !== undefined) {
+      reportReads(engine.current.tracker, command, request);
     }
-    if (session.suspension !== undefined) return this.#suspended(call, command);
+    if (session.stopped && session.suspension !== undefined) return this.#suspended(call, command);
     session.commandCount++;
-    if (engine.monitors.size > 0 && (command.bits & (Flag.SKIP_MONITOR | Flag.ADMIN)) === 0) feedMonitors(engine, call);
+    if (engine.monitors.size > 0 && (bits & (Flag.SKIP_MONITOR | Flag.ADMIN)) === 0) feedMonitors(engine, call);
     if (!brief) this.#timed(call, command, request, engine.clock.monotonicUs() - startUs);
-    else if (byReply && call.reply.mark() - mark > BRIEF_REPLY_BYTES) this.#endLong(call, command, request);
+    else if ((bits & Flag.BY_REPLY) !== 0 && call.reply.mark() - mark > BRIEF_REPLY_BYTES) {
+      this.#endLong(call, command, request);
+    }
     call.secrets = undefined;
+  }
+
+  /** Ends the run of another command and begins one of this command if it is brief. Returns the start, or UNTIMED. */
+  #startTiming(command: Command, brief: boolean): number {
+    if (this.#run !== undefined) this.#endRun();
+    const timed = !brief || (command.bits & Flag.BY_REPLY) !== 0 || this.#batch === 0 ||
+      command.stats.calls < BUSY_CALLS;
+    const startUs = timed ? this.#engine.clock.monotonicUs() : UNTIMED;
+    if (brief) {
+      this.#run = command;
+      this.#runStartUs = startUs;
+    }
+    return startUs;
+  }
+
+  #announceWrite(call: Call, command: Command, request: Request): void {
+    const indices = (keysOf(command, request) ?? []).map(({ index }) => index);
+    for (const listener of this.#engine.listeners.beforeWrite.all) {
+      listener(call.db.index, command.reach, request, indices);
+    }
+  }
+
+  /** Replaces the reply of a handler by the error that it threw. Passes on faults of the server itself. */
+  #handlerFailed(call: Call, { stats }: Command, mark: number, error: unknown): void {
+    if (!(error instanceof CommandError)) throw error;
+    call.reply.rewind(mark);
+    stats.failed++;
+    this.#error(call, error.message);
   }
 
   /** Leaves a waiting command uncounted; it counts when it is answered. */

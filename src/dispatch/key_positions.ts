@@ -39,6 +39,7 @@ export function keysOf({ spec }: Command, request: Request): KeyPosition[] | und
 
 /** Tells client-side caching of the keys that a request has read. */
 export function reportReads(tracker: Tracker, command: Command, request: Request): void {
+  if (!tracker.remembers) return;
   const { bytes, start, end, keyHash } = request;
   for (const { index } of keysOf(command, request) ?? []) {
     const hash = index === 1 && keyHash !== 0 ? keyHash : hashBytes(bytes, start[index], end[index]);

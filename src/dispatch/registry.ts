@@ -54,6 +54,9 @@ export class Command {
   readonly fullName: string;
   readonly bits: number;
   readonly arity: number;
+  /** The fewest and the most arguments with which the command itself runs, its name included. */
+  readonly argcMin: number;
+  readonly argcMax: number;
   readonly reach: Reach;
   /** Index of the argument that names an element; 0 if there is none. */
   readonly element: number;
@@ -78,6 +81,13 @@ export class Command {
     if (spec.whileSubscribed) bits |= Flag.WHILE_SUBSCRIBED;
     this.bits = bits;
     this.arity = spec.arity;
+    // A command without a handler runs never; a container with one runs without a subcommand.
+    this.argcMin = spec.handler === undefined ? Infinity : Math.abs(spec.arity);
+    this.argcMax = spec.subcommands !== undefined && spec.subcommands.length > 0
+      ? 1
+      : spec.arity > 0
+      ? spec.arity
+      : Infinity;
     this.reach = spec.reach ?? "named";
     this.element = spec.element ?? 0;
     this.handler = spec.handler;

@@ -16,6 +16,7 @@ import { Listeners, Notify, type NotifyClass } from "./listeners.ts";
 import { Pause } from "./pause.ts";
 import { Phase } from "./phase.ts";
 import { Rates } from "./rates.ts";
+import { SharedBytes } from "../resp/shared_bytes.ts";
 import type { Session } from "./session.ts";
 import type { Settings } from "../settings/settings.ts";
 import { SlowLog } from "./slowlog.ts";
@@ -134,6 +135,9 @@ export class Engine {
   pause: Pause | undefined;
   /** The session whose request runs; undefined between commands. */
   current: Session | undefined;
+  /** Messages of this turn that many sessions receive, in RESP2 and RESP3. */
+  readonly #shared2 = new SharedBytes(2);
+  readonly #shared3 = new SharedBytes(3);
   /** DEBUG SET-ACTIVE-EXPIRE. */
   activeExpiry = true;
   /** DEBUG PAUSE-CRON. */
@@ -224,7 +228,27 @@ export class Engine {
 
   /** Sends a message to a session between its replies: at once, or after the running command of that session. */
   push(session: Session, message: Uint8Array): void {
-    session.push(message, this.current === session);
+    const running = this.current === session;
+    if (running) this.afterCommand.pending = true;
+    session.push(message, running);
+  }
+
+  /** The messages that a session may share with others. */
+  sharedBytes({ reply }: Session): SharedBytes {
+    return reply.version === 3 ? this.#shared3 : this.#shared2;
+  }
+
+  /** Like `push`, for the message that was encoded last in `shared`. */
+  share(session: Session, shared: SharedBytes): void {
+    const running = this.current === session;
+    if (running) this.afterCommand.pending = true;
+    session.share(shared, running);
+  }
+
+  /** Forgets the shared messages at the end of the turn. */
+  forgetShared(): void {
+    this.#shared2.reset();
+    this.#shared3.reset();
   }
 
   /** Bytes that count against maxmemory: the data and the buffers of clients. */

@@ -233,12 +233,18 @@ export class Connection implements Transport, SocketOwner {
     for (; this.#requests > 0; this.#requests--) this.#reply.error(message);
   }
 
+  /** Called when the replies leave after the end of the turn. */
+  delay(): void {
+    this.#reply.own();
+  }
+
   /** Sends the written replies. Only one write is in progress at a time; later replies follow it. */
   send(): void {
     this.#queued = false;
     this.session.wrote = false;
     if (this.#closed) return;
     if (this.#sending) {
+      this.#reply.own();
       this.checkOutput();
       this.#account();
       return;
@@ -256,6 +262,13 @@ export class Connection implements Transport, SocketOwner {
     this.#sending = true;
     this.session.bytesOut += reply.pendingBytes;
     this.#server.engine.stats.outputBytes += reply.pendingBytes;
+    if (reply.shared) {
+      const bytes = reply.takeShared();
+      this.#sendingBytes = bytes.length;
+      this.#server.engine.stats.writes++;
+      this.#socket.send(bytes, bytes.length, true);
+      return;
+    }
     if (!reply.single) {
       reply.take(this.#parts);
       for (const { chunk, view } of this.#parts) {
@@ -285,7 +298,7 @@ export class Connection implements Transport, SocketOwner {
 
   /** For the socket: it has sent all bytes. */
   sent(): void {
-    releaseChunk(this.#chunk);
+    if (this.#chunk !== NO_BYTES) releaseChunk(this.#chunk);
     this.#chunk = NO_BYTES;
     this.#sendingBytes = 0;
     if (this.session.held) this.#release();
@@ -406,7 +419,7 @@ export class Connection implements Transport, SocketOwner {
 
   /** Releases all memory. No pool takes the chunk that is being sent, because the system may still read it. */
   #dispose(): void {
-    if (this.#sendingBytes > 0) freeBuffer(this.#chunk);
+    if (this.#sendingBytes > 0 && this.#chunk !== NO_BYTES) freeBuffer(this.#chunk);
     this.#chunk = NO_BYTES;
     for (const { chunk } of this.#parts) releaseChunk(chunk);
     this.#parts.length =

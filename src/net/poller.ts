@@ -367,14 +367,14 @@ export class EpollSocket implements Socket {
     this.#poller.watch(this, this.#socket);
   }
 
-  send(bytes: Uint8Array, length: number): void {
+  send(bytes: Uint8Array, length: number, transient = false): void {
     this.long = length >= LONG_BYTES;
     this.#poller.offer(length);
     const count = this.#libc.send(this.#socket, bytes as Uint8Array<ArrayBuffer>, length, os.MSG_NOSIGNAL);
     if (count === length) {
       this.#sent();
     } else if (count >= 0 || this.#transient()) {
-      this.#bytes = bytes;
+      this.#bytes = transient ? bytes.slice(0, length) : bytes;
       this.#at = Math.max(0, count);
       this.#length = length;
       this.#watch();

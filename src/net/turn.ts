@@ -94,8 +94,13 @@ export class Turn {
     this.#scheduled = false;
     const waiting = this.#waiting;
     this.#waiting = [];
-    if (durability !== undefined && durability.pending && this.#delay(durability, waiting)) return;
+    if (durability !== undefined && durability.pending && this.#delay(durability, waiting)) {
+      this.#engine.forgetShared();
+      return;
+    }
     for (const connection of waiting) connection.send();
+    // A connection that was closed meanwhile may have caused messages of the next turn.
+    if (this.#waiting.length === 0) this.#engine.forgetShared();
     const { stats, clock } = this.#engine;
     stats.eventLoopCycles++;
     if (this.#cycle % TIMED_EVERY === 0) stats.eventLoopUs += (clock.monotonicUs() - this.#startUs) * TIMED_EVERY;
@@ -118,7 +123,10 @@ export class Turn {
       this.#delayed--;
       for (const connection of waiting) if (connection.session.wrote) connection.send();
     });
-    for (const connection of waiting) if (!connection.session.wrote) connection.send();
+    for (const connection of waiting) {
+      if (connection.session.wrote) connection.delay();
+      else connection.send();
+    }
     return true;
   }
 }

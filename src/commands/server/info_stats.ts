@@ -2,6 +2,7 @@
  * The sections of INFO with measurements: memory, work done, processor time, and counts per command, error and
  * database.
  */
+import { Type } from "../../store/keyspace.ts";
 import { Subscriptions } from "../../conversations/subscriptions.ts";
 import { Tracking } from "../../conversations/tracking.ts";
 import type { Call } from "../../dispatch/call.ts";
@@ -215,4 +216,29 @@ export function keyspaceFields({ store }: Call): Field[] {
     `db${db.index}`,
     `keys=${db.size},expires=${db.expiresSize},avg_ttl=${Math.round(db.averageTtlMs)},subexpiry=${db.fieldExpiresSize}`,
   ]);
+}
+
+/** The histograms of Keysizes: their names by type. */
+const SIZE_NAMES: readonly [type: number, name: string][] = [
+  [Type.STRING, "strings_sizes"],
+  [Type.LIST, "lists_items"],
+  [Type.SET, "sets_items"],
+  [Type.ZSET, "zsets_items"],
+  [Type.HASH, "hashes_items"],
+];
+
+export function keySizeFields({ store }: Call): Field[] {
+  return store.databases.flatMap(({ index, sizes }) =>
+    SIZE_NAMES.flatMap(([type, name]): Field[] => {
+      const bins = sizes.bins(type).map(({ from, keys }) => `${powerText(from)}=${keys}`);
+      return bins.length === 0 ? [] : [[`db${index}_distrib_${name}`, bins.join(",")]];
+    })
+  );
+}
+
+/** A power of two, or 0, with a unit of 1024, 1024^2 or more: 32K. */
+function powerText(value: number): string {
+  const units = ["", "K", "M", "G", "T"];
+  const unit = value === 0 ? 0 : Math.floor(Math.log2(value) / 10);
+  return `${value / 1024 ** unit}${units[unit]}`;
 }

@@ -19,8 +19,7 @@ function setUp(): { store: Store; sets: MemberSet } {
 function checkAll(store: Store, sets: MemberSet, ref: RecordRef, model: Set<string>): void {
   const [db] = store.databases;
   const { encoding, body } = sets;
-  db.setBody(ref, body);
-  db.setEncoding(ref, encoding);
+  db.keep(ref, encoding, body, sets.length);
   store.check();
   assertEquals(membersOf(sets, encoding, body).sort(), [...model].sort());
   sets.open(encoding, body);
