@@ -171,6 +171,7 @@ export class AofManager {
       const head = new Uint8Array(HEAD_BYTES);
       if (isRdb(head.subarray(0, file.readSync(head) ?? 0))) return false;
       for (const db of this.#engine.store.databases) db.clear();
+      this.#engine.listeners.databasesFlushed();
       const verdict = { startBytes: 0, wholeBytes: file.statSync().size };
       new Replay(this.#engine, this.#executor).loadNow(file, verdict);
       return true;

@@ -12,7 +12,7 @@
  */
 import { latin1 } from "../core/bytes.ts";
 import type { Call } from "../dispatch/call.ts";
-import type { DeferredWork } from "../engine/after_command.ts";
+import type { DeferredWork } from "../engine/phase.ts";
 import type { Engine } from "../engine/engine.ts";
 import { RequestParser } from "../resp/parser.ts";
 import { Request } from "../resp/request.ts";

@@ -282,7 +282,7 @@ export class Call {
 
   #report(db: Keyspace, kind: NotifyClass, event: string, bytes: Uint8Array, start: number, end: number): void {
     const { listeners } = this.engine;
-    listeners.changed(db, bytes, start, end);
+    listeners.changed(db, bytes, start, end, this.session);
     if (event !== "") listeners.announced(db, kind, event, bytes, start, end);
   }
 

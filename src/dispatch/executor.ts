@@ -18,7 +18,7 @@ import type { Reply } from "../resp/reply.ts";
 import { Request } from "../resp/request.ts";
 import { PREFETCH_MAX } from "../store/blocks/dict.ts";
 import type { Call, CommandRunner } from "./call.ts";
-import { keysOf } from "./key_positions.ts";
+import { keysOf, reportReads } from "./key_positions.ts";
 import { Prefetcher } from "./prefetch.ts";
 import { feedMonitors } from "./monitor.ts";
 import { type Command, CommandTable, Flag, shownName, wrongArity } from "./registry.ts";
@@ -139,6 +139,7 @@ export class Executor implements CommandRunner {
     const engine = this.#engine, { session } = call;
     engine.current = session;
     this.#execute(call, request, command);
+    if (session.tracker !== undefined) session.tracker.commandEnded();
     engine.current = undefined;
     if (engine.afterCommand.pending) this.#afterCommand(session);
   }
@@ -178,14 +179,14 @@ export class Executor implements CommandRunner {
   #mayRun(command: Command, argc: number): boolean {
     const { pause, persistence } = this.#engine, { bits } = command;
     return argc >= command.argcMin && argc <= command.argcMax && pause === undefined && !persistence.loading &&
-      ((bits & (Flag.NEEDS_DISK | Flag.DENY_OOM)) === 0 || (persistence.failure === "" && this.#maxmemory === 0));
+      this.#maxmemory === 0 && ((bits & Flag.NEEDS_DISK) === 0 || persistence.failure === "");
   }
 
   /** Refuses, holds back, queues or runs a request. */
   #executeByRules(call: Call, request: Request, command: Command | undefined): void {
     const { reply, session } = call;
-    const mark = reply.mark();
     const refusal = this.#refusal(call, command, request);
+    const mark = reply.mark();
     if (refusal !== "") {
       if (command !== undefined) command.stats.rejected++;
       this.#error(call, this.#discarding(call, command, refusal));
@@ -255,6 +256,9 @@ export class Executor implements CommandRunner {
       }
     }
     call.effects = undefined;
+    if ((bits & Flag.READS) !== 0 && engine.current?.tracker !== undefined) {
+      reportReads(engine.current.tracker, command, request);
+    }
     if (session.stopped && session.suspension !== undefined) return this.#suspended(call, command);
     session.commandCount++;
     if (engine.monitors.size > 0 && (bits & (Flag.SKIP_MONITOR | Flag.ADMIN)) === 0) feedMonitors(engine, call);
@@ -390,6 +394,13 @@ export class Executor implements CommandRunner {
     return command.subcommand(request.bytes, request.start[1], request.end[1]) ?? command;
   }
 
+  /** Evicts keys if memory is short. Messages about them precede the reply. Returns whether a command may use memory. */
+  #makeRoom(session: Session): boolean {
+    const enough = this.#engine.makeRoom();
+    session.sendAhead();
+    return enough;
+  }
+
   /** The reason for refusing a request, or "". */
   #refusal(call: Call, command: Command | undefined, request: Request): string {
     const engine = this.#engine;
@@ -411,7 +422,7 @@ export class Executor implements CommandRunner {
     if (call.session.monitoring && touchesKeys(command)) return "ERR Replica can't interact with the keyspace";
     if ((bits & Flag.NEEDS_DISK) !== 0 && engine.persistence.failure !== "") return engine.persistence.failure;
     // A unit got its memory at EXEC, and no later part of it may be refused.
-    if ((bits & Flag.DENY_OOM) !== 0 && this.#maxmemory > 0 && !call.inUnit && !engine.makeRoom()) {
+    if (this.#maxmemory > 0 && !call.inUnit && !this.#makeRoom(call.session) && (bits & Flag.DENY_OOM) !== 0) {
       return messages.outOfMemory;
     }
     if (

@@ -32,6 +32,8 @@ export const Flag = {
   NEEDS_DISK: 8192,
   /** Allowed in RESP2 for a session with subscriptions. */
   WHILE_SUBSCRIBED: 16384,
+  /** Reads the keys that it names; a script reads only those that its commands name. */
+  READS: 32768,
 } as const;
 
 const BITS: Partial<Record<CommandFlag, number>> = {
@@ -72,6 +74,7 @@ export class Command {
     for (const flag of spec.flags) bits |= BITS[flag] ?? 0;
     // A command that may wait is timed individually.
     if (spec.flags.includes("blocking")) bits &= ~Flag.BRIEF;
+    if (spec.flags.includes("readonly") && spec.group !== "scripting") bits |= Flag.READS;
     if (spec.needsDisk) bits |= Flag.NEEDS_DISK;
     if (spec.immediate) bits |= Flag.IMMEDIATE;
     if (spec.runsQueue) bits |= Flag.RUNS_QUEUE;

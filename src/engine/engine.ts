@@ -9,13 +9,13 @@ import { ExpiryMode, type Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
 import { DebugKnobs } from "./debug_knobs.ts";
 import type { Durability } from "./durability.ts";
-import { AfterCommand } from "./after_command.ts";
 import { ClientMemory } from "./client_memory.ts";
 import { Effects } from "./effects.ts";
 import { Eviction } from "./eviction.ts";
 import { LatencyMonitor } from "./latency.ts";
 import { Listeners, Notify, type NotifyClass } from "./listeners.ts";
 import { Pause } from "./pause.ts";
+import { Phase } from "./phase.ts";
 import { Rates } from "./rates.ts";
 import { SharedBytes } from "../resp/shared_bytes.ts";
 import type { Session } from "./session.ts";
@@ -97,7 +97,9 @@ export class Engine {
   readonly sessions = new Map<number, Session>();
   readonly monitors = new Set<Session>();
   readonly listeners: Listeners;
-  readonly afterCommand = new AfterCommand();
+  /** Work for the end of the running command, and for the end of the turn of the event loop. */
+  readonly afterCommand = new Phase();
+  readonly endOfTurn = new Phase();
   readonly watches: Watches;
   readonly clientMemory: ClientMemory;
   readonly runId: string;
@@ -319,7 +321,7 @@ export class Engine {
 
   #gone(db: Keyspace, kind: NotifyClass, event: string, bytes: Uint8Array, start: number, end: number): void {
     if (!this.listeners.hearKeys) return;
-    this.listeners.changed(db, bytes, start, end);
+    this.listeners.changed(db, bytes, start, end, undefined);
     this.listeners.announced(db, kind, event, bytes, start, end);
   }
 }

@@ -8,6 +8,7 @@ import type { SharedBytes } from "../resp/shared_bytes.ts";
 import { ExpiryMode } from "../store/keyspace.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Subscriber } from "./subscriber.ts";
+import type { Tracker } from "./tracker.ts";
 import { DEFAULT_USER, type User } from "./user.ts";
 
 /** How a session reaches its client; a session without a socket has none. */
@@ -91,6 +92,8 @@ export class Session {
   noTouch = false;
   /** The subscriptions of the session; undefined while it has none. */
   subscriber: Subscriber | undefined;
+  /** The client-side caching of the session; undefined before its first CLIENT TRACKING ON. */
+  tracker: Tracker | undefined;
   /** A request since the last sent reply has made a change that is logged. */
   wrote = false;
   /** The number of changes of all sessions (`engine.stats.changes`) right after the latest write of this one. */
@@ -257,6 +260,12 @@ export class Session {
     if (messages === undefined) return;
     this.#outbox = undefined;
     for (const message of messages) this.push(message, false);
+  }
+
+  /** Sends all messages that wait ahead of the reply to the running command, of which nothing is written yet. */
+  sendAhead(): void {
+    this.tracker?.flush();
+    this.flushOutbox();
   }
 
   /** Whether the client is on this machine or the session has no client: the meaning of "local" in settings. */

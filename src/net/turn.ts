@@ -79,18 +79,21 @@ export class Turn {
     this.enter();
   }
 
-  /** Ends the turn for effects without a waiting connection: expiry, eviction. */
+  /** Ends the server's own work like a turn: expiry, eviction. */
   settle(): void {
-    const { durability } = this.#engine;
+    const { afterCommand, endOfTurn, durability } = this.#engine;
+    if (afterCommand.pending) afterCommand.run();
+    if (endOfTurn.pending) endOfTurn.run();
     if (durability?.pending) durability.commit();
   }
 
   #end(): void {
     for (let next = this.#resumed.shift(); next !== undefined; next = this.#resumed.shift()) next.goOn();
+    const { durability, endOfTurn } = this.#engine;
+    if (endOfTurn.pending) endOfTurn.run();
     this.#scheduled = false;
     const waiting = this.#waiting;
     this.#waiting = [];
-    const { durability } = this.#engine;
     if (durability !== undefined && durability.pending && this.#delay(durability, waiting)) {
       this.#engine.forgetShared();
       return;

@@ -1,23 +1,18 @@
 /**
- * Messages of one protocol version that many sessions receive, encoded once. They stand behind each other in a chunk, so that a session that
- * receives all messages of a turn sends one range of bytes, without a copy.
+ * Messages of one protocol version that many sessions receive, encoded once. They stand behind each other in a chunk, so
+ * that a session that receives all messages of a turn sends one range of bytes, without a copy.
  *
  *     chunk   | message | message | message | free |
  *                       ^ start   ^ end
  *
  * The bytes live until `reset`, at the end of the turn. A session that cannot send them by then copies them.
  */
-import { writeDecimal } from "../core/numbers.ts";
 import { CHUNK_BYTES_MAX, freeBuffer, releaseChunk, takeChunk } from "./chunks.ts";
+import { messageBytesMax, writeBulkString, writeMessageHeader } from "./push.ts";
 
 const NONE = new Uint8Array(0);
 /** The minimum size of a chunk. */
 const CHUNK_BYTES_MIN = 64 * 1024;
-/** Longer parts are copied with one call, shorter ones byte by byte. */
-const LOOP_BYTES_MAX = 48;
-/** The most bytes of a header, with the line end behind a bulk string. */
-const HEADER_BYTES_MAX = 24;
-const PUSH = 62, ARRAY = 42, BULK = 36, CR = 13, LF = 10;
 
 export class SharedBytes {
   /** The message that was encoded last: `chunk[start, end)`. */
@@ -26,10 +21,10 @@ export class SharedBytes {
   end = 0;
   /** The chunks before the current one. */
   readonly #full: Uint8Array[] = [];
-  readonly #mark: number;
+  readonly #version: 2 | 3;
 
   constructor(version: 2 | 3) {
-    this.#mark = version === 3 ? PUSH : ARRAY;
+    this.#version = version;
   }
 
   /**
@@ -37,23 +32,13 @@ export class SharedBytes {
    * `bytes` bytes together. Hot.
    */
   begin(count: number, bytes: number): void {
-    this.#reserve((count + 1) * HEADER_BYTES_MAX + bytes);
-    this.end = header(this.chunk, this.start, this.#mark, count);
+    this.#reserve(messageBytesMax(count, bytes));
+    this.end = writeMessageHeader(this.chunk, this.start, this.#version, count);
   }
 
   /** Appends the bulk string `bytes[start, end)` to the message. Hot. */
   add(bytes: Uint8Array, start = 0, end = bytes.length): void {
-    const out = this.chunk;
-    let at = header(out, this.end, BULK, end - start);
-    if (end - start > LOOP_BYTES_MAX) {
-      out.set(bytes.subarray(start, end), at);
-      at += end - start;
-    } else {
-      while (start < end) out[at++] = bytes[start++];
-    }
-    out[at++] = CR;
-    out[at++] = LF;
-    this.end = at;
+    this.end = writeBulkString(this.chunk, this.end, bytes, start, end);
   }
 
   /** Copies the message that was encoded last. */
@@ -80,12 +65,4 @@ export class SharedBytes {
     this.chunk = length > CHUNK_BYTES_MAX ? new Uint8Array(length) : takeChunk(Math.max(length, CHUNK_BYTES_MIN));
     this.start = 0;
   }
-}
-
-function header(out: Uint8Array, at: number, mark: number, count: number): number {
-  out[at++] = mark;
-  at = writeDecimal(out, at, count);
-  out[at++] = CR;
-  out[at++] = LF;
-  return at;
 }

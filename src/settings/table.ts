@@ -140,7 +140,7 @@ export const sections = [
       "who may change dir and dbfilename by CONFIG SET",
       start,
     ),
-    idle("tracking-table-max-keys", long, "1000000", "there is no client-side caching yet"),
+    setting("tracking-table-max-keys", long, "1000000", "keys that client-side caching remembers; 0 is no limit"),
     idle("busy-reply-threshold", long, "5000", "there are no scripts yet", { alias: "lua-time-limit" }),
     idle("sanitize-dump-payload", choice("no", "yes", "clients"), "no", "payloads are always decoded and checked"),
   ),

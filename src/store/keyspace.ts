@@ -1,8 +1,9 @@
 /**
- * One database: the keys, their types, deadlines and clocks. A key is a record of the dictionary `keys`; one with a
- * deadline is also in the dictionary `expires`, as the same record, so that expiry never reads the others; in the same
- * way a hash that has fields with a deadline is also in `fieldExpires`. Strings live here, in the record or, above 64
- * KiB, in a body; of every other type this file knows only the body's ref.
+ * One database, or a table of the server that maps keys to strings: the keys, their types, deadlines and clocks. A key
+ * is a record of the dictionary `keys`; one with a deadline is also in the dictionary `expires`, as the same record, so
+ * that expiry never reads the others; in the same way a hash that has fields with a deadline is also in `fieldExpires`.
+ * Strings live here, in the record or, above 64 KiB, in a body; of every other type this file knows only the body's
+ * ref.
  *
  *     meta of a record:  type:4 | encoding:4 | clock:24      body of a long string:  +0 length:32 · +8 bytes
  *
@@ -101,6 +102,7 @@ export interface KeyspaceObserver {
 }
 
 export class Keyspace {
+  /** The number of the database; negative for a table of the server. */
   readonly index: number;
   readonly store: Store;
   /** Headers of the dictionaries. */
@@ -129,6 +131,10 @@ export class Keyspace {
     this.keys = store.dict.create();
     this.expires = store.dict.create();
     this.fieldExpires = store.dict.create();
+  }
+
+  get isDatabase(): boolean {
+    return this.index >= 0;
   }
 
   get size(): number {

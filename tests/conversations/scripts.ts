@@ -5,6 +5,7 @@
 import type { Step } from "./conversation.ts";
 import { PUBSUB_SCRIPTS } from "./pubsub_scripts.ts";
 import { WAIT_SCRIPTS } from "./waiting_scripts.ts";
+import { TRACKING_SCRIPTS } from "./tracking_scripts.ts";
 
 /** Grouped by topic. */
 export type Scripts = Readonly<Record<string, readonly Step[]>>;
@@ -291,7 +292,7 @@ export const NOTIFICATION_SCRIPTS: Scripts = {
 
 /** Every command of every script, as words. */
 export function scriptedCommands(): string[][] {
-  return [BLOCKING_SCRIPTS, NOTIFICATION_SCRIPTS, PUBSUB_SCRIPTS, WAIT_SCRIPTS]
+  return [BLOCKING_SCRIPTS, NOTIFICATION_SCRIPTS, PUBSUB_SCRIPTS, TRACKING_SCRIPTS, WAIT_SCRIPTS]
     .flatMap((scripts) => Object.values(scripts).flat())
     .flatMap(([, ...commands]) => commands.map((command) => command.split(" ")));
 }

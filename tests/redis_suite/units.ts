@@ -30,7 +30,6 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   "unit/functions": "needs functions",
   "unit/acl": "needs users and their rights",
   "unit/acl-v2": "needs users and their rights",
-  "unit/tracking": "needs client-side caching",
   "unit/wait": "needs replication",
 };
 

@@ -4,6 +4,7 @@
  */
 import { Type } from "../../store/keyspace.ts";
 import { Subscriptions } from "../../conversations/subscriptions.ts";
+import { Tracking } from "../../conversations/tracking.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { memoryReport, ratio } from "./memory_report.ts";
 
@@ -96,7 +97,7 @@ export function statsFields({ engine, table }: Call): Field[] {
   const { rates, stats, store } = engine;
   let commandUs = 0;
   for (const { stats } of table.all()) commandUs += stats.usec;
-  const subscriptions = engine.part(Subscriptions);
+  const subscriptions = engine.part(Subscriptions), tracking = engine.part(Tracking);
   const kbps = (rate: { perSecond: number }) => (rate.perSecond / 1024).toFixed(2);
   return [
     ["total_connections_received", stats.connections],
@@ -141,9 +142,9 @@ export function statsFields({ engine, table }: Call): Field[] {
     ["active_defrag_key_misses", 0],
     ["total_active_defrag_time", 0],
     ["current_active_defrag_time", 0],
-    ["tracking_total_keys", 0],
-    ["tracking_total_items", 0],
-    ["tracking_total_prefixes", 0],
+    ["tracking_total_keys", tracking.keyCount],
+    ["tracking_total_items", tracking.itemCount],
+    ["tracking_total_prefixes", tracking.prefixCount],
     ["unexpected_error_replies", 0],
     ["total_error_replies", stats.errors],
     ["dump_payload_sanitizations", 0],

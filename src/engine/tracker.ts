@@ -1,0 +1,67 @@
+/**
+ * Client-side caching as one session has it: the mode that CLIENT TRACKING chose, and what the executor reports.
+ * src/conversations/tracking.ts keeps the keys and sends the invalidations.
+ */
+import type { Session } from "./session.ts";
+
+/** Approximate bytes of a prefix without its text; they include the entries in both directions. */
+const PREFIX_BYTES = 160;
+
+/** The options of CLIENT TRACKING ON. */
+export interface TrackingMode {
+  /** The client hears of every changed key with one of its prefixes, not only of keys that it has read. */
+  readonly broadcast: boolean;
+  /** Reads are remembered only after CLIENT CACHING YES. */
+  readonly optIn: boolean;
+  /** Reads are remembered except after CLIENT CACHING NO. */
+  readonly optOut: boolean;
+  /** The client does not hear of its own changes. */
+  readonly noLoop: boolean;
+}
+
+export abstract class Tracker {
+  readonly session: Session;
+  /** The mode; undefined while tracking is off. */
+  mode: TrackingMode | undefined;
+  /** The id of the session that receives the invalidations; 0 for the own one. */
+  redirect = 0;
+  /** An invalidation found that session gone. */
+  redirectBroken = false;
+  /** CLIENT CACHING was given for the next command. */
+  caching = false;
+  /** The prefixes of the broadcast mode (latin1). */
+  readonly prefixes = new Set<string>();
+
+  constructor(session: Session) {
+    this.session = session;
+  }
+
+  /** Whether the keys of the running command are to be remembered if it reads. Hot. */
+  get remembers(): boolean {
+    const { mode } = this;
+    if (mode === undefined || mode.broadcast) return false;
+    return this.caching ? !mode.optOut : !mode.optIn;
+  }
+
+  /** Bytes that count as memory of the client. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const prefix of this.prefixes) bytes += PREFIX_BYTES + prefix.length;
+    return bytes;
+  }
+
+  /** Remembers that the session has read the key `bytes[start, end)`. Hot. */
+  abstract remember(bytes: Uint8Array, start: number, end: number, hash: number): void;
+
+  /** Sends the invalidations that waited because a command of this session was running. */
+  abstract flush(): void;
+
+  /** The outermost command of the session has ended. */
+  commandEnded(): void {
+    this.flush();
+    const { lastCommand, suspension, transaction } = this.session;
+    if (!this.caching || suspension !== undefined || transaction !== undefined) return;
+    // CACHING holds for one command or transaction; the subcommands of CLIENT do not count.
+    if (!lastCommand?.fullName.startsWith("client|")) this.caching = false;
+  }
+}
