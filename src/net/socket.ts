@@ -99,7 +99,12 @@ export class DenoSocket implements Socket {
   }
 
   defer(): void {
-    setImmediate(() => this.#owner.proceed());
+    deferred.push(this);
+    if (deferred.length === 1) setImmediate(proceedNext);
+  }
+
+  proceed(): void {
+    this.#owner.proceed();
   }
 
   close(): void {
@@ -128,6 +133,15 @@ export class DenoSocket implements Socket {
 }
 
 const NOTHING = new Uint8Array(0);
+
+/** Sockets whose `proceed` is due: one in each round of Deno's event loop, so that others are read in between. */
+const deferred: DenoSocket[] = [];
+
+function proceedNext(): void {
+  const socket = deferred.shift()!;
+  if (deferred.length > 0) setImmediate(proceedNext);
+  socket.proceed();
+}
 
 function addressText(address: Deno.Addr, local: Deno.Addr): string {
   if (address.transport === "unix" || local.transport === "unix") return `${(local as Deno.UnixAddr).path}:0`;
