@@ -5,7 +5,7 @@
  */
 import { fail } from "../core/errors.ts";
 import type { Call } from "../dispatch/call.ts";
-import type { DeferredWork } from "../engine/after_command.ts";
+import type { DeferredWork } from "../engine/phase.ts";
 import type { Engine } from "../engine/engine.ts";
 import { WaitingClient } from "./waiting_client.ts";
 
