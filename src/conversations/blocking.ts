@@ -10,14 +10,18 @@
  * While no client waits, nothing listens and there is no cost. A waiting client takes the bytes of its request and one
  * object per key.
  */
-import { latin1 } from "../core/bytes.ts";
 import type { Call } from "../dispatch/call.ts";
 import type { DeferredWork } from "../engine/phase.ts";
 import type { Engine } from "../engine/engine.ts";
 import { RequestParser } from "../resp/parser.ts";
-import { Request } from "../resp/request.ts";
+import type { Request } from "../resp/request.ts";
+import { Arena } from "../store/memory/arena.ts";
 import type { Keyspace, KeyspaceObserver } from "../store/keyspace.ts";
+import { HeldBytes, Place, type Queue, QueueTable } from "./queues.ts";
 import { WaitingClient } from "./waiting_client.ts";
+
+/** Longer requests are copied into memory of their own when they run again. */
+const ROOM_BYTES = 4096;
 
 /** The keys for which a command waits. */
 export interface Wait {
@@ -32,38 +36,16 @@ export interface Wait {
   readonly onRemoval?: boolean;
 }
 
-/** The clients that wait for one key, as a linked list of places. */
-class Queue {
-  head: Place | undefined;
-  tail: Place | undefined;
-  /** True while the queue is in the list of ready keys. */
-  ready = false;
-  /** Number of clients that also wait for the removal of the key. */
-  onRemoval = 0;
-
-  constructor(readonly db: Keyspace, readonly key: string) {}
-}
-
-/** The place of one client in one queue. */
-class Place {
-  previous: Place | undefined;
-  next: Place | undefined;
-  /** The client's place in the queue of its next key. */
-  sibling: Place | undefined;
-
-  constructor(readonly waiter: Waiter, readonly queue: Queue) {}
-}
-
 /** A client that waits for keys. */
 class Waiter extends WaitingClient {
   /** Its places, the latest first. */
-  places: Place | undefined;
+  places: Place<Waiter> | undefined;
 
   constructor(
     readonly blocking: Blocking,
     call: Call,
     /** The request in RESP. */
-    readonly request: Uint8Array,
+    readonly request: HeldBytes,
     readonly type: number,
     deadlineMs: number,
     readonly onRemoval: boolean,
@@ -74,6 +56,7 @@ class Waiter extends WaitingClient {
   override end(): void {
     super.end();
     this.blocking.leave(this);
+    this.request.free();
   }
 
   override replyTimeout(): void {
@@ -83,15 +66,19 @@ class Waiter extends WaitingClient {
 
 export class Blocking implements DeferredWork {
   readonly #engine: Engine;
-  readonly #queues = new Map<Keyspace, Map<string, Queue>>();
+  readonly #queues = new Map<Keyspace, QueueTable<Waiter>>();
   /** Number of waiting clients by type. */
   readonly #counts: number[] = [];
   #count = 0;
-  #ready: Queue[] = [];
+  #ready: Queue<Waiter>[] = [];
   #stopListening: (() => void)[] = [];
   /** The client whose request is running again. */
   #retrying: Waiter | undefined;
   readonly #parser = new RequestParser();
+  /** The requests of waiting clients, and the keys for which they wait. */
+  readonly #arena = new Arena();
+  /** The request that is running again. */
+  readonly #room = new Uint8Array(ROOM_BYTES);
   readonly #observer: KeyspaceObserver = {
     created: (db, bytes, start, end, type) => this.#signal(db, bytes, start, end, type, false),
     replaced: (db, bytes, start, end, type, oldType) => {
@@ -127,10 +114,11 @@ export class Blocking implements DeferredWork {
    */
   wait(call: Call, { type, first, last, deadlineMs, onRemoval = false }: Wait): boolean {
     if (!call.mayWait) return false;
-    const again = this.#retrying?.call === call ? this.#retrying : undefined;
-    const waiter = again ?? new Waiter(this, call, rawBytes(call.request), type, deadlineMs, onRemoval);
+    // A client that continues to wait keeps its deadline.
+    const until = this.#retrying?.call === call ? this.#retrying.deadlineMs : deadlineMs;
+    const waiter = new Waiter(this, call, this.#hold(call.request), type, until, onRemoval);
     if (this.#count === 0) this.#listen();
-    for (let i = first; i <= last; i++) this.#enqueue(waiter, call.text(i));
+    for (let i = first; i <= last; i++) this.#enqueue(waiter, i);
     this.#count++;
     this.#counts[type] = (this.#counts[type] ?? 0) + 1;
     waiter.begin();
@@ -160,6 +148,14 @@ export class Blocking implements DeferredWork {
     this.#stopListening = [];
   }
 
+  /** A copy of a request in RESP. */
+  #hold(request: Request): HeldBytes {
+    const { bytes, rawStart, rawEnd } = request;
+    if (rawStart >= 0) return new HeldBytes(this.#arena, bytes, rawStart, rawEnd);
+    const inRESP = request.clone().bytes;
+    return new HeldBytes(this.#arena, inRESP, 0, inRESP.length);
+  }
+
   #listen(): void {
     const { listeners } = this.#engine;
     this.#stopListening = [
@@ -168,43 +164,35 @@ export class Blocking implements DeferredWork {
     ];
   }
 
-  #enqueue(waiter: Waiter, key: string): void {
-    const { db } = waiter.call;
-    for (let place = waiter.places; place !== undefined; place = place.sibling) if (place.queue.key === key) return;
+  /** Adds a client to the queue of key argument i, unless it is there already. */
+  #enqueue(waiter: Waiter, i: number): void {
+    const { call } = waiter, { db, bytes } = call, start = call.start(i), end = call.end(i), hash = call.hash(i);
     let queues = this.#queues.get(db);
-    if (queues === undefined) this.#queues.set(db, queues = new Map());
-    let queue = queues.get(key);
-    if (queue === undefined) queues.set(key, queue = new Queue(db, key));
+    if (queues === undefined) this.#queues.set(db, queues = new QueueTable(db, this.#arena));
+    const queue = queues.find(bytes, start, end, hash) ?? queues.add(bytes, start, end, hash);
+    for (let place = waiter.places; place !== undefined; place = place.sibling) if (place.queue === queue) return;
     const place = new Place(waiter, queue);
     place.sibling = waiter.places;
     waiter.places = place;
-    place.previous = queue.tail;
-    if (queue.tail === undefined) queue.head = place;
-    else queue.tail.next = place;
-    queue.tail = place;
+    queue.add(place);
     if (waiter.onRemoval) queue.onRemoval++;
   }
 
-  #dequeue({ queue, previous, next, waiter }: Place): void {
-    if (previous === undefined) queue.head = next;
-    else previous.next = next;
-    if (next === undefined) queue.tail = previous;
-    else next.previous = previous;
+  #dequeue(place: Place<Waiter>): void {
+    const { queue, waiter } = place;
+    queue.remove(place);
     if (waiter.onRemoval) queue.onRemoval--;
-    if (queue.head !== undefined) return;
-    const queues = this.#queues.get(queue.db)!;
-    queues.delete(queue.key);
-    if (queues.size === 0) this.#queues.delete(queue.db);
+    if (queue.head === undefined) this.#queues.get(queue.db)!.delete(queue);
   }
 
   /** Handles the creation or removal of a key: marks its queue as ready. */
   #signal(db: Keyspace, bytes: Uint8Array, start: number, end: number, type: number, removed: boolean): void {
     if (!(this.#counts[type] > 0)) return;
-    const queue = this.#queues.get(db)?.get(latin1(bytes, start, end));
+    const queue = this.#queues.get(db)?.find(bytes, start, end);
     if (queue !== undefined && (!removed || queue.onRemoval > 0)) this.#makeReady(queue);
   }
 
-  #makeReady(queue: Queue): void {
+  #makeReady(queue: Queue<Waiter>): void {
     if (queue.ready) return;
     queue.ready = true;
     this.#ready.push(queue);
@@ -219,14 +207,13 @@ export class Blocking implements DeferredWork {
   }
 
   /** Runs the requests of the clients that wait for a key again, as long as the key has a value of their type. */
-  #serve(queue: Queue): void {
-    const { db } = queue;
-    const key = Uint8Array.from(queue.key, (c) => c.charCodeAt(0));
+  #serve(queue: Queue<Waiter>): void {
+    const { db, hash, key } = queue;
     // A client that continues to wait moves to the end of the queue, behind `last`, and is not visited twice.
     const last = queue.tail;
     for (let place = queue.head; place !== undefined;) {
       const { waiter, next } = place;
-      const ref = db.find(key, 0, key.length);
+      const ref = db.find(key.bytes, key.start, key.start + key.length, hash);
       if (waiter.onRemoval || (ref !== 0 && db.typeOf(ref) === waiter.type)) this.#retry(waiter);
       else if (ref === 0 && queue.onRemoval === 0) return;
       if (place === last) return;
@@ -236,10 +223,12 @@ export class Blocking implements DeferredWork {
 
   #retry(waiter: Waiter): void {
     const { call, request } = waiter, { session } = call;
+    const room = request.length > ROOM_BYTES ? new Uint8Array(request.length) : this.#room;
+    request.copyTo(room);
     this.#retrying = waiter;
     waiter.end();
     session.transport?.answering();
-    this.#parser.borrow(request, request.length);
+    this.#parser.borrow(room, request.length);
     this.#parser.next();
     call.runner.execute(call, this.#parser.request);
     this.#parser.next();
@@ -247,10 +236,4 @@ export class Blocking implements DeferredWork {
     this.#retrying = undefined;
     if (session.suspension === undefined) session.transport?.resume();
   }
-}
-
-/** A copy of a request in RESP. */
-function rawBytes(request: Request): Uint8Array {
-  const { bytes, rawStart, rawEnd } = request;
-  return rawStart >= 0 ? bytes.slice(rawStart, rawEnd) : request.clone().bytes;
 }
