@@ -14,8 +14,6 @@ import { latin1 } from "../core/bytes.ts";
 import type { Call } from "../dispatch/call.ts";
 import type { DeferredWork } from "../engine/after_command.ts";
 import type { Engine } from "../engine/engine.ts";
-import { RequestParser } from "../resp/parser.ts";
-import { Request } from "../resp/request.ts";
 import type { Keyspace, KeyspaceObserver } from "../store/keyspace.ts";
 import { WaitingClient } from "./waiting_client.ts";
 
@@ -62,8 +60,6 @@ class Waiter extends WaitingClient {
   constructor(
     readonly blocking: Blocking,
     call: Call,
-    /** The request in RESP. */
-    readonly request: Uint8Array,
     readonly type: number,
     deadlineMs: number,
     readonly onRemoval: boolean,
@@ -91,7 +87,6 @@ export class Blocking implements DeferredWork {
   #stopListening: (() => void)[] = [];
   /** The client whose request is running again. */
   #retrying: Waiter | undefined;
-  readonly #parser = new RequestParser();
   readonly #observer: KeyspaceObserver = {
     created: (db, bytes, start, end, type) => this.#signal(db, bytes, start, end, type, false),
     replaced: (db, bytes, start, end, type, oldType) => {
@@ -103,7 +98,6 @@ export class Blocking implements DeferredWork {
 
   constructor(engine: Engine) {
     this.#engine = engine;
-    this.#parser.bulkBytesMax = Infinity;
   }
 
   /** Number of waiting clients. */
@@ -128,7 +122,7 @@ export class Blocking implements DeferredWork {
   wait(call: Call, { type, first, last, deadlineMs, onRemoval = false }: Wait): boolean {
     if (!call.mayWait) return false;
     const again = this.#retrying?.call === call ? this.#retrying : undefined;
-    const waiter = again ?? new Waiter(this, call, rawBytes(call.request), type, deadlineMs, onRemoval);
+    const waiter = again ?? new Waiter(this, call, type, deadlineMs, onRemoval);
     if (this.#count === 0) this.#listen();
     for (let i = first; i <= last; i++) this.#enqueue(waiter, call.text(i));
     this.#count++;
@@ -235,22 +229,8 @@ export class Blocking implements DeferredWork {
   }
 
   #retry(waiter: Waiter): void {
-    const { call, request } = waiter, { session } = call;
     this.#retrying = waiter;
-    waiter.end();
-    session.transport?.answering();
-    this.#parser.borrow(request, request.length);
-    this.#parser.next();
-    call.runner.execute(call, this.#parser.request);
-    this.#parser.next();
-    this.#parser.giveBack();
+    waiter.retry();
     this.#retrying = undefined;
-    if (session.suspension === undefined) session.transport?.resume();
   }
-}
-
-/** A copy of a request in RESP. */
-function rawBytes(request: Request): Uint8Array {
-  const { bytes, rawStart, rawEnd } = request;
-  return rawStart >= 0 ? bytes.slice(rawStart, rawEnd) : request.clone().bytes;
 }
