@@ -37,6 +37,11 @@ export interface CommandRunner {
   retry(call: Call, request: Request): void;
   /** Counts a suspended command as run; `write` writes its reply. */
   answer(call: Call, request: Request, write: () => void): void;
+  /**
+   * The replies of the requests that the command performs are parts of its own reply, whose head is written: CLIENT
+   * REPLY drops or keeps each by itself.
+   */
+  replyInParts(call: Call): void;
   /** Writes an error reply and counts it. */
   fail(call: Call, message: string): void;
 }
@@ -57,6 +62,8 @@ export class Call {
   effects: PendingEffect[] | undefined;
   /** The running command is part of a unit, so it must not change the state of its client's connection. */
   inUnit = false;
+  /** The beginning of the reply that CLIENT REPLY may drop, for a session that is not plain. */
+  mark = 0;
   /** The command runs again after it has waited. */
   retried = false;
   /** Microseconds for which the waiting command ran until now. */

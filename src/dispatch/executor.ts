@@ -162,13 +162,14 @@ export class Executor implements CommandRunner {
 
   /** Runs a request inside the running command: a unit, a script, a function. */
   perform(call: Call, request: Request): void {
-    const outer = call.request, { command, dirty, effects, secrets } = call;
+    const outer = call.request, { command, dirty, effects, mark, secrets } = call;
     call.effects = call.secrets = undefined;
     this.#execute(call, request, this.table.find(request.bytes, request.start[0], request.end[0]));
     call.session.lastCommand = call.command = command;
     call.request = outer;
     call.dirty = dirty;
     call.effects = effects;
+    call.mark = mark;
     call.secrets = secrets;
   }
 
@@ -180,7 +181,7 @@ export class Executor implements CommandRunner {
     if (command !== undefined && session.plain && this.#mayRun(command, request.argc)) {
       const mark = call.reply.mark();
       this.#runHandler(call, command, request, mark);
-      if (!session.plain) this.#dropUnwanted(session, call.reply, mark);
+      if (!session.plain) this.#dropUnwanted(call, mark);
     } else {
       this.#executeByRules(call, request, command);
     }
@@ -196,7 +197,7 @@ export class Executor implements CommandRunner {
   /** Refuses, holds back, queues or runs a request. */
   #executeByRules(call: Call, request: Request, command: Command | undefined): void {
     const { reply, session } = call;
-    const mark = reply.mark();
+    const mark = call.mark = reply.mark();
     const refusal = this.#refusal(call, command, request);
     if (refusal !== "") {
       if (command !== undefined) command.stats.rejected++;
@@ -210,7 +211,7 @@ export class Executor implements CommandRunner {
     } else {
       this.#runHandler(call, command!, request, mark);
     }
-    this.#dropUnwanted(session, reply, mark);
+    this.#dropUnwanted(call, call.mark);
   }
 
   retry(call: Call, request: Request): void {
@@ -228,7 +229,7 @@ export class Executor implements CommandRunner {
     stats.commands++;
     session.commandCount++;
     this.#timed(call, command, request, clock.monotonicUs() - startUs);
-    this.#dropUnwanted(session, reply, mark);
+    this.#dropUnwanted(call, mark);
   }
 
   fail(call: Call, message: string): void {
@@ -236,15 +237,19 @@ export class Executor implements CommandRunner {
     this.#error(call, message);
   }
 
-  /** Drops the reply since `mark` if CLIENT REPLY says so. */
-  #dropUnwanted(session: Session, reply: Reply, mark: number): void {
-    if (session.replyMode === "on" || session.suspension !== undefined) return;
-    if (session.replyMode === "skip-next") {
-      session.replyMode = "skip";
-      return;
-    }
-    reply.rewind(mark);
-    if (session.replyMode === "skip") session.replyMode = "on";
+  /** Drops the reply since `mark` if CLIENT REPLY says so. Only a whole request, not a part of a unit, ends a skip. */
+  #dropUnwanted(call: Call, mark: number): void {
+    const { inUnit, reply, session } = call, { replyMode } = session;
+    if (replyMode === "on" || session.suspension !== undefined || reply !== session.reply) return;
+    if (replyMode !== "skip-next" && mark < reply.mark()) reply.rewind(mark);
+    if (inUnit || replyMode === "off") return;
+    session.replyMode = replyMode === "skip-next" ? "skip" : "on";
+  }
+
+  replyInParts(call: Call): void {
+    const { reply, session: { replyMode } } = call;
+    if (replyMode === "off" || replyMode === "skip") reply.rewind(call.mark);
+    call.mark = Infinity;
   }
 
   #runHandler(call: Call, command: Command, request: Request, mark: number): void {

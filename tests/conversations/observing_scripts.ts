@@ -123,3 +123,65 @@ export const COMMANDLOG_SCRIPTS: Scripts = {
     ["x", "CONFIG SET commandlog-reply-larger-than 1048576"],
   ],
 };
+
+export const REPLY_SCRIPTS: Scripts = {
+  "off and on": [
+    ["a", "CLIENT REPLY OFF", "PING", "nothing x", "GET", "CLIENT REPLY ON", "PING"],
+    ["a", "CLIENT REPLY OFF", "MULTI", "ECHO 1", "EXEC", "MULTI", "nothing x", "EXEC", "EXEC", "CLIENT REPLY ON"],
+  ],
+  "skip drops one reply": [
+    ["a", "CLIENT REPLY SKIP", "ECHO 1", "ECHO 2"],
+    ["a", "CLIENT REPLY SKIP", "CLIENT REPLY SKIP", "ECHO 1", "ECHO 2"],
+    ["a", "CLIENT REPLY SKIP", "nothing x", "ECHO 2"],
+    ["a", "CLIENT REPLY OFF", "CLIENT REPLY SKIP", "ECHO 1", "ECHO 2", "CLIENT REPLY ON"],
+    ["a", "CLIENT REPLY MAYBE", "CLIENT REPLY", "CLIENT REPLY ON x"],
+    ["a", "CLIENT REPLY SKIP", "RESET", "PING"],
+    ["a", "CLIENT REPLY OFF", "RESET", "PING"],
+  ],
+  "pushes and messages come all the same": [
+    ["a", "CLIENT REPLY OFF", "SUBSCRIBE c", "PSUBSCRIBE p*"],
+    ["x", "PUBLISH c m", "PUBLISH p m"],
+    ["a", "UNSUBSCRIBE", "PUNSUBSCRIBE", "PING", "CLIENT REPLY ON"],
+    ["h", "HELLO 3"],
+    ["h", "CLIENT REPLY OFF", "SUBSCRIBE c", "ECHO 1"],
+    ["x", "PUBLISH c m"],
+    ["h", "PUBLISH c own", "UNSUBSCRIBE", "CLIENT REPLY ON"],
+    ["h", "CLIENT REPLY SKIP", "SUBSCRIBE c", "PING"],
+    ["h", "CLIENT REPLY OFF", "MULTI", "SUBSCRIBE d", "PUBLISH c own", "ECHO 1", "EXEC", "CLIENT REPLY ON"],
+  ],
+  "a monitor without replies": [
+    ["m", "MONITOR", "CLIENT REPLY OFF"],
+    ["a", "ECHO 1"],
+    ["m", "CLIENT REPLY ON"],
+    ["a", "ECHO 2"],
+  ],
+  "clients that wait": [
+    ["a", "CLIENT REPLY SKIP", "BLPOP k 0", "ECHO 1"],
+    ["b", "CLIENT REPLY OFF", "BLPOP k 0", "CLIENT REPLY ON", "ECHO 1"],
+    ["x", "RPUSH k 1 2"],
+    ["c", "CLIENT REPLY SKIP", "WAIT 1 0", "ECHO 1"],
+    ["c"],
+  ],
+};
+
+/** Valkey refuses CLIENT REPLY within a transaction. */
+export const REPLY_IN_UNIT_SCRIPTS: Scripts = {
+  "off and on within a transaction hold for what follows": [
+    ["a", "MULTI", "ECHO 1", "CLIENT REPLY OFF", "ECHO 2", "EXEC", "ECHO 3"],
+    ["a", "CLIENT REPLY ON", "ECHO 4"],
+    ["a", "CLIENT REPLY OFF", "MULTI", "ECHO 1", "CLIENT REPLY ON", "ECHO 2", "EXEC", "ECHO 3"],
+    ["a", "MULTI", "CLIENT REPLY OFF", "ECHO 1", "CLIENT REPLY ON", "ECHO 2", "EXEC", "ECHO 3"],
+    ["a", "MULTI", "CLIENT REPLY OFF", "LPUSH k", "EXEC", "CLIENT REPLY ON"],
+    ["h", "HELLO 3"],
+    ["h", "SUBSCRIBE c"],
+    ["h", "MULTI", "ECHO 0", "CLIENT REPLY OFF", "SUBSCRIBE d", "PUBLISH c own", "ECHO 1", "EXEC"],
+    ["h", "CLIENT REPLY ON"],
+  ],
+  "skip within a transaction holds for the command behind it": [
+    ["a", "MULTI", "ECHO 1", "CLIENT REPLY SKIP", "ECHO 2", "ECHO 3", "EXEC", "ECHO 4", "ECHO 5"],
+    ["a", "MULTI", "ECHO 1", "ECHO 2", "CLIENT REPLY SKIP", "EXEC", "ECHO 3", "ECHO 4"],
+    ["a", "CLIENT REPLY SKIP", "MULTI", "CLIENT REPLY SKIP", "ECHO 1", "EXEC", "ECHO 2", "ECHO 3"],
+    ["a", "MULTI", "ECHO 1", "CLIENT REPLY ON", "ECHO 2"],
+    ["a", "CLIENT REPLY SKIP", "EXEC", "ECHO 3"],
+  ],
+};

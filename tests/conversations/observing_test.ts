@@ -5,7 +5,13 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { withServer } from "../helpers/server.ts";
 import { compareScripts } from "./compare_scripts.ts";
 import { Conversation } from "./conversation.ts";
-import { COMMANDLOG_SCRIPTS, MONITOR_SCRIPTS, SLOWLOG_SCRIPTS } from "./observing_scripts.ts";
+import {
+  COMMANDLOG_SCRIPTS,
+  MONITOR_SCRIPTS,
+  REPLY_IN_UNIT_SCRIPTS,
+  REPLY_SCRIPTS,
+  SLOWLOG_SCRIPTS,
+} from "./observing_scripts.ts";
 
 /** Times and addresses differ, and the harness itself sends PING. */
 const noTimes = (text: string) =>
@@ -48,3 +54,9 @@ Deno.test("the time for which a client waited counts nowhere", () =>
     assertMatch(await client.run("INFO latencystats"), /latency_percentiles_usec_blpop:p50=/);
     talk.close();
   }));
+
+compareScripts("CLIENT REPLY drops what it drops on", REPLY_SCRIPTS, { mask: noTimes });
+compareScripts("within a transaction CLIENT REPLY drops what it drops on", REPLY_IN_UNIT_SCRIPTS, {
+  programs: ["redis-server"],
+  mask: noTimes,
+});
