@@ -20,6 +20,7 @@ import { listCommands } from "./lists/lists.ts";
 import { hyperLogLogCommands } from "./hyperloglogs/hyperloglogs.ts";
 import { infoCommands } from "./server/info.ts";
 import { introspectCommands } from "./server/command.ts";
+import { commandLogCommands } from "./server/command_log.ts";
 import { latencyCommands } from "./server/latency.ts";
 import { memoryCommands } from "./server/memory.ts";
 import { persistenceCommands } from "./server/persistence.ts";
@@ -64,6 +65,7 @@ export const commandTable: readonly CommandSpec[] = [
   ...dumpCommands,
   ...infoCommands,
   ...introspectCommands,
+  ...commandLogCommands,
   ...latencyCommands,
   ...memoryCommands,
   ...persistenceCommands,

@@ -27,8 +27,8 @@ class Waiter extends WaitingClient {
     waiting.add(this);
   }
 
-  override end(): void {
-    super.end();
+  protected override leave(): void {
+    super.leave();
     this.waiting.delete(this);
   }
 

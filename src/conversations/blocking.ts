@@ -13,15 +13,9 @@
 import type { Call } from "../dispatch/call.ts";
 import type { DeferredWork } from "../engine/phase.ts";
 import type { Engine } from "../engine/engine.ts";
-import { RequestParser } from "../resp/parser.ts";
-import type { Request } from "../resp/request.ts";
-import { Arena } from "../store/memory/arena.ts";
 import type { Keyspace, KeyspaceObserver } from "../store/keyspace.ts";
-import { HeldBytes, Place, type Queue, QueueTable } from "./queues.ts";
-import { WaitingClient } from "./waiting_client.ts";
-
-/** Longer requests are copied into memory of their own when they run again. */
-const ROOM_BYTES = 4096;
+import { Place, type Queue, QueueTable } from "./queues.ts";
+import { WaitingClient, WaitingRequests } from "./waiting_client.ts";
 
 /** The keys for which a command waits. */
 export interface Wait {
@@ -44,8 +38,6 @@ class Waiter extends WaitingClient {
   constructor(
     readonly blocking: Blocking,
     call: Call,
-    /** The request in RESP. */
-    readonly request: HeldBytes,
     readonly type: number,
     deadlineMs: number,
     readonly onRemoval: boolean,
@@ -53,10 +45,9 @@ class Waiter extends WaitingClient {
     super(call, deadlineMs);
   }
 
-  override end(): void {
-    super.end();
+  protected override leave(): void {
+    super.leave();
     this.blocking.leave(this);
-    this.request.free();
   }
 
   override replyTimeout(): void {
@@ -74,11 +65,6 @@ export class Blocking implements DeferredWork {
   #stopListening: (() => void)[] = [];
   /** The client whose request is running again. */
   #retrying: Waiter | undefined;
-  readonly #parser = new RequestParser();
-  /** The requests of waiting clients, and the keys for which they wait. */
-  readonly #arena = new Arena();
-  /** The request that is running again. */
-  readonly #room = new Uint8Array(ROOM_BYTES);
   readonly #observer: KeyspaceObserver = {
     created: (db, bytes, start, end, type) => this.#signal(db, bytes, start, end, type, false),
     replaced: (db, bytes, start, end, type, oldType) => {
@@ -90,7 +76,6 @@ export class Blocking implements DeferredWork {
 
   constructor(engine: Engine) {
     this.#engine = engine;
-    this.#parser.bulkBytesMax = Infinity;
   }
 
   /** Number of waiting clients. */
@@ -116,7 +101,7 @@ export class Blocking implements DeferredWork {
     if (!call.mayWait) return false;
     // A client that continues to wait keeps its deadline.
     const until = this.#retrying?.call === call ? this.#retrying.deadlineMs : deadlineMs;
-    const waiter = new Waiter(this, call, this.#hold(call.request), type, until, onRemoval);
+    const waiter = new Waiter(this, call, type, until, onRemoval);
     if (this.#count === 0) this.#listen();
     for (let i = first; i <= last; i++) this.#enqueue(waiter, i);
     this.#count++;
@@ -148,14 +133,6 @@ export class Blocking implements DeferredWork {
     this.#stopListening = [];
   }
 
-  /** A copy of a request in RESP. */
-  #hold(request: Request): HeldBytes {
-    const { bytes, rawStart, rawEnd } = request;
-    if (rawStart >= 0) return new HeldBytes(this.#arena, bytes, rawStart, rawEnd);
-    const inRESP = request.clone().bytes;
-    return new HeldBytes(this.#arena, inRESP, 0, inRESP.length);
-  }
-
   #listen(): void {
     const { listeners } = this.#engine;
     this.#stopListening = [
@@ -168,7 +145,9 @@ export class Blocking implements DeferredWork {
   #enqueue(waiter: Waiter, i: number): void {
     const { call } = waiter, { db, bytes } = call, start = call.start(i), end = call.end(i), hash = call.hash(i);
     let queues = this.#queues.get(db);
-    if (queues === undefined) this.#queues.set(db, queues = new QueueTable(db, this.#arena));
+    if (queues === undefined) {
+      this.#queues.set(db, queues = new QueueTable(db, this.#engine.part(WaitingRequests).arena));
+    }
     const queue = queues.find(bytes, start, end, hash) ?? queues.add(bytes, start, end, hash);
     for (let place = waiter.places; place !== undefined; place = place.sibling) if (place.queue === queue) return;
     const place = new Place(waiter, queue);
@@ -222,18 +201,8 @@ export class Blocking implements DeferredWork {
   }
 
   #retry(waiter: Waiter): void {
-    const { call, request } = waiter, { session } = call;
-    const room = request.length > ROOM_BYTES ? new Uint8Array(request.length) : this.#room;
-    request.copyTo(room);
     this.#retrying = waiter;
-    waiter.end();
-    session.transport?.answering();
-    this.#parser.borrow(room, request.length);
-    this.#parser.next();
-    call.runner.execute(call, this.#parser.request);
-    this.#parser.next();
-    this.#parser.giveBack();
+    waiter.retry();
     this.#retrying = undefined;
-    if (session.suspension === undefined) session.transport?.resume();
   }
 }

@@ -33,8 +33,15 @@ export interface CommandRunner {
   perform(call: Call, request: Request): void;
   /** Runs one request between commands, followed by the phase after the command. */
   execute(call: Call, request: Request): void;
+  /** Runs the request of a suspended command again, between commands. */
+  retry(call: Call, request: Request): void;
   /** Counts a suspended command as run; `write` writes its reply. */
-  answer(call: Call, write: () => void): void;
+  answer(call: Call, request: Request, write: () => void): void;
+  /**
+   * The replies of the requests that the command performs are parts of its own reply, whose head is written: CLIENT
+   * REPLY drops or keeps each by itself.
+   */
+  replyInParts(call: Call): void;
   /** Writes an error reply and counts it. */
   fail(call: Call, message: string): void;
 }
@@ -57,7 +64,13 @@ export class Call {
   long = false;
   /** The running command is part of a unit, so it must not change the state of its client's connection. */
   inUnit = false;
-  /** Indices of arguments that neither the slow log nor MONITOR may show. */
+  /** The beginning of the reply that CLIENT REPLY may drop, for a session that is not plain. */
+  mark = 0;
+  /** The command runs again after it has waited. */
+  retried = false;
+  /** Microseconds for which the waiting command ran until now. */
+  spentUs = 0;
+  /** Indices of arguments that neither the logs of commands nor MONITOR may show. */
   secrets: Set<number> | undefined;
 
   /** `reply` receives the replies if they do not go to the session's client. */

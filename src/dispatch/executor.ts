@@ -11,6 +11,7 @@
  */
 import { latin1 } from "../core/bytes.ts";
 import { CommandError, messages, shownText } from "../core/errors.ts";
+import type { CommandLog } from "../engine/command_log.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Session } from "../engine/session.ts";
 import type { RequestParser } from "../resp/parser.ts";
@@ -35,6 +36,14 @@ const BRIEF_REPLY_BYTES = 16 * 1024;
 /** Unsent bytes after which the limit of output is checked with every request. */
 const LONG_REPLY_BYTES = 64 * 1024;
 
+const COPIED_SETTINGS = [
+  "commandlog-reply-larger-than",
+  "commandlog-request-larger-than",
+  "latency-monitor-threshold",
+  "maxmemory",
+  "slowlog-log-slower-than",
+] as const;
+
 export class Executor implements CommandRunner {
   readonly table: CommandTable;
   /** Number of requests that `run` has run, for all sessions. */
@@ -52,6 +61,8 @@ export class Executor implements CommandRunner {
   // Copies of settings that are read for every command.
   #precise = false;
   #maxmemory = 0;
+  #largeRequestBytes = Infinity;
+  #largeReplyBytes = Infinity;
 
   constructor(engine: Engine, specs: readonly CommandSpec[]) {
     this.#engine = engine;
@@ -63,11 +74,12 @@ export class Executor implements CommandRunner {
       this.#precise = latencyMonitorThreshold > 0 ||
         (slowlogLogSlowerThan >= 0 && slowlogLogSlowerThan < PRECISE_BELOW_US);
       this.#maxmemory = maxmemory;
+      const { commandlogReplyLargerThan: replyBytes, commandlogRequestLargerThan: requestBytes } = settings.values;
+      this.#largeReplyBytes = replyBytes < 0 ? Infinity : replyBytes;
+      this.#largeRequestBytes = requestBytes < 0 ? Infinity : requestBytes;
     };
     copySettings();
-    settings.onChange("slowlog-log-slower-than", copySettings);
-    settings.onChange("latency-monitor-threshold", copySettings);
-    settings.onChange("maxmemory", copySettings);
+    for (const name of COPIED_SETTINGS) settings.onChange(name, copySettings);
   }
 
   /** Reads the time that commands see; one reading serves many requests. */
@@ -153,13 +165,14 @@ export class Executor implements CommandRunner {
 
   /** Runs a request inside the running command: a unit, a script, a function. */
   perform(call: Call, request: Request): void {
-    const outer = call.request, { command, dirty, effects, secrets } = call;
+    const outer = call.request, { command, dirty, effects, mark, secrets } = call;
     call.effects = call.secrets = undefined;
     this.#execute(call, request, this.table.find(request.bytes, request.start[0], request.end[0]));
     call.session.lastCommand = call.command = command;
     call.request = outer;
     call.dirty = dirty;
     call.effects = effects;
+    call.mark = mark;
     call.secrets = secrets;
   }
 
@@ -171,7 +184,7 @@ export class Executor implements CommandRunner {
     if (command !== undefined && session.plain && this.#mayRun(command, request.argc)) {
       const mark = call.reply.mark();
       this.#runHandler(call, command, request, mark);
-      if (!session.plain) this.#dropUnwanted(session, call.reply, mark);
+      if (!session.plain) this.#dropUnwanted(call, mark);
     } else {
       this.#executeByRules(call, request, command);
     }
@@ -188,7 +201,7 @@ export class Executor implements CommandRunner {
   #executeByRules(call: Call, request: Request, command: Command | undefined): void {
     const { reply, session } = call;
     const refusal = this.#refusal(call, command, request);
-    const mark = reply.mark();
+    const mark = call.mark = reply.mark();
     if (refusal !== "") {
       if (command !== undefined) command.stats.rejected++;
       this.#error(call, this.#discarding(call, command, refusal));
@@ -201,16 +214,25 @@ export class Executor implements CommandRunner {
     } else {
       this.#runHandler(call, command!, request, mark);
     }
-    this.#dropUnwanted(session, reply, mark);
+    this.#dropUnwanted(call, call.mark);
   }
 
-  answer(call: Call, write: () => void): void {
-    const { command, reply, session } = call, mark = reply.mark();
+  retry(call: Call, request: Request): void {
+    call.retried = true;
+    this.execute(call, request);
+    call.retried = false;
+  }
+
+  answer(call: Call, request: Request, write: () => void): void {
+    const { clock, stats } = this.#engine, { command, reply, session } = call, mark = reply.mark();
+    const startUs = clock.monotonicUs();
     session.transport?.answering();
-    command.stats.calls++;
-    this.#engine.stats.commands++;
     write();
-    this.#dropUnwanted(session, reply, mark);
+    command.stats.calls++;
+    stats.commands++;
+    session.commandCount++;
+    this.#timed(call, command, request, clock.monotonicUs() - startUs);
+    this.#dropUnwanted(call, mark);
   }
 
   fail(call: Call, message: string): void {
@@ -218,15 +240,19 @@ export class Executor implements CommandRunner {
     this.#error(call, message);
   }
 
-  /** Drops the reply since `mark` if CLIENT REPLY says so. */
-  #dropUnwanted(session: Session, reply: Reply, mark: number): void {
-    if (session.replyMode === "on" || session.suspension !== undefined) return;
-    if (session.replyMode === "skip-next") {
-      session.replyMode = "skip";
-      return;
-    }
-    reply.rewind(mark);
-    if (session.replyMode === "skip") session.replyMode = "on";
+  /** Drops the reply since `mark` if CLIENT REPLY says so. Only a whole request, not a part of a unit, ends a skip. */
+  #dropUnwanted(call: Call, mark: number): void {
+    const { inUnit, reply, session } = call, { replyMode } = session;
+    if (replyMode === "on" || session.suspension !== undefined || reply !== session.reply) return;
+    if (replyMode !== "skip-next" && mark < reply.mark()) reply.rewind(mark);
+    if (inUnit || replyMode === "off") return;
+    session.replyMode = replyMode === "skip-next" ? "skip" : "on";
+  }
+
+  replyInParts(call: Call): void {
+    const { reply, session: { replyMode } } = call;
+    if (replyMode === "off" || replyMode === "skip") reply.rewind(call.mark);
+    call.mark = Infinity;
   }
 
   #runHandler(call: Call, command: Command, request: Request, mark: number): void {
@@ -261,14 +287,23 @@ export class Executor implements CommandRunner {
     if ((bits & Flag.READS) !== 0 && engine.current?.tracker !== undefined) {
       reportReads(engine.current.tracker, command, request);
     }
-    if (session.stopped && session.suspension !== undefined) return this.#suspended(call, command);
+    if (engine.monitors.size > 0 && (bits & (Flag.SKIP_MONITOR | Flag.ADMIN)) === 0) this.#feedMonitors(call);
+    if (session.stopped && session.suspension !== undefined) return this.#suspended(call, command, startUs);
     session.commandCount++;
-    if (engine.monitors.size > 0 && (bits & (Flag.SKIP_MONITOR | Flag.ADMIN)) === 0) feedMonitors(engine, call);
+    const replyBytes = call.reply.mark() - mark;
     if (!brief) this.#timed(call, command, request, engine.clock.monotonicUs() - startUs);
-    else if ((bits & Flag.MAY_BE_LONG) !== 0 && (call.long || call.reply.mark() - mark > BRIEF_REPLY_BYTES)) {
+    else if ((bits & Flag.MAY_BE_LONG) !== 0 && (call.long || replyBytes > BRIEF_REPLY_BYTES)) {
       this.#endLong(call, command, request);
     }
+    if (replyBytes >= this.#largeReplyBytes || request.rawEnd - request.rawStart >= this.#largeRequestBytes) {
+      this.#logLarge(call, command, request, replyBytes);
+    }
     call.secrets = undefined;
+  }
+
+  /** A command that waits was shown when it began to wait. */
+  #feedMonitors(call: Call): void {
+    if (!call.retried) feedMonitors(this.#engine, call);
   }
 
   /** Ends the run of another command and begins one of this command if it is brief. Returns the start, or UNTIMED. */
@@ -299,10 +334,12 @@ export class Executor implements CommandRunner {
     this.#error(call, error.message);
   }
 
-  /** Leaves a waiting command uncounted; it counts when it is answered. */
-  #suspended(call: Call, { stats }: Command): void {
+  /** Leaves a waiting command uncounted; it counts when it is answered, with the time that it ran until now. */
+  #suspended(call: Call, { stats }: Command, startUs: number): void {
+    const engine = this.#engine;
     stats.calls--;
-    this.#engine.stats.commands--;
+    engine.stats.commands--;
+    call.spentUs += Math.round(engine.clock.monotonicUs() - startUs);
     call.secrets = undefined;
   }
 
@@ -324,20 +361,41 @@ export class Executor implements CommandRunner {
     return `EXECABORT Transaction discarded because of: ${refusal.replace(/^ERR /, "")}`;
   }
 
+  /** Counts the time of a command: `us` is the time of this run, without that of runs before a wait. */
   #timed(call: Call, command: Command, request: Request, us: number): void {
-    const { latency, settings, slowlog, store } = this.#engine;
-    const { slowlogLogSlowerThan, slowlogMaxLen, latencyTracking } = settings.values;
-    command.stats.usec += us;
+    const { commandLogs, latency, settings } = this.#engine;
+    const { slowlogLogSlowerThan, latencyTracking } = settings.values;
+    const wholeUs = us + call.spentUs;
+    call.spentUs = 0;
+    command.stats.usec += wholeUs;
     // Later requests of this turn must not see the time from before a slow command. Within a unit the time stands
     // still.
     if (us >= 1000 && !call.inUnit) this.readClock();
-    if (latencyTracking) command.stats.latency.record(us);
+    if (latencyTracking) command.stats.latency.record(wholeUs);
     if (us >= latency.thresholdUs) latency.add(command.spec.flags.includes("fast") ? "fast-command" : "command", us);
-    if (slowlogLogSlowerThan >= 0 && us >= slowlogLogSlowerThan && (command.bits & Flag.SKIP_SLOWLOG) === 0) {
-      const { session } = call;
-      const client = session.transport?.remote ?? "";
-      slowlog.add(request, us, store.nowMs, client, session.name, slowlogMaxLen, call.secrets);
+    if (slowlogLogSlowerThan >= 0 && wholeUs >= slowlogLogSlowerThan) {
+      this.#remember(call, command, request, commandLogs.slow, wholeUs);
     }
+  }
+
+  /** Logs a large request or reply. The size of an inline request is known only here. */
+  #logLarge(call: Call, command: Command, request: Request, replyBytes: number): void {
+    const { commandLogs } = this.#engine;
+    const requestBytes = request.size();
+    if (requestBytes >= this.#largeRequestBytes) {
+      this.#remember(call, command, request, commandLogs["large-request"], requestBytes);
+    }
+    const sentBytes = call.session.replyMode === "off" ? 0 : replyBytes;
+    if (sentBytes >= this.#largeReplyBytes) {
+      this.#remember(call, command, request, commandLogs["large-reply"], sentBytes);
+    }
+  }
+
+  #remember(call: Call, { bits }: Command, request: Request, log: CommandLog, value: number): void {
+    if ((bits & Flag.SKIP_SLOWLOG) !== 0) return;
+    const { session } = call;
+    const client = session.transport?.remote ?? "";
+    log.add(request, value, this.#engine.store.nowMs, client, session.name, call.secrets);
   }
 
   /**

@@ -10,6 +10,7 @@ import type { Store } from "../store/store.ts";
 import { DebugKnobs } from "./debug_knobs.ts";
 import type { Durability } from "./durability.ts";
 import { ClientMemory } from "./client_memory.ts";
+import { CommandLog } from "./command_log.ts";
 import { Effects } from "./effects.ts";
 import { Eviction } from "./eviction.ts";
 import { LatencyMonitor } from "./latency.ts";
@@ -20,7 +21,6 @@ import { Rates } from "./rates.ts";
 import { SharedBytes } from "../resp/shared_bytes.ts";
 import type { Session } from "./session.ts";
 import type { Settings } from "../settings/settings.ts";
-import { SlowLog } from "./slowlog.ts";
 import { Stats } from "./stats.ts";
 import { Watches } from "./watches.ts";
 
@@ -81,6 +81,8 @@ export interface SnapshotState {
   loadedExpiredKeys: number;
 }
 
+const LOG_LENGTHS = ["slowlog-max-len", "commandlog-large-request-max-len", "commandlog-large-reply-max-len"] as const;
+
 export class Engine {
   readonly store: Store;
   readonly settings: Settings;
@@ -90,7 +92,12 @@ export class Engine {
   readonly stats = new Stats();
   readonly knobs = new DebugKnobs();
   readonly rates: Rates;
-  readonly slowlog = new SlowLog();
+  /** The logs of commands, by Valkey's names. */
+  readonly commandLogs = {
+    "slow": new CommandLog(),
+    "large-request": new CommandLog(),
+    "large-reply": new CommandLog(),
+  };
   readonly latency: LatencyMonitor;
   readonly eviction: Eviction;
   /** All sessions with a socket, by id. */
@@ -185,6 +192,8 @@ export class Engine {
       loadedExpiredKeys: 0,
     };
     this.latency = new LatencyMonitor(settings, clock);
+    this.#setLogLengths();
+    for (const name of LOG_LENGTHS) settings.onChange(name, () => this.#setLogLengths());
     this.rates = new Rates(clock.monotonicUs());
     this.startBytes = store.arena.usedBytes;
     store.setTime(this.startMs);
@@ -280,6 +289,13 @@ export class Engine {
       if (held) count(-1);
       held = false;
     };
+  }
+
+  #setLogLengths(): void {
+    const { values } = this.settings;
+    this.commandLogs["slow"].lengthMax = values.slowlogMaxLen;
+    this.commandLogs["large-request"].lengthMax = values.commandlogLargeRequestMaxLen;
+    this.commandLogs["large-reply"].lengthMax = values.commandlogLargeReplyMaxLen;
   }
 
   /** Sets the reason why the append-only file cannot be written; "" if it can. */

@@ -203,6 +203,22 @@ export const sections = [
     setting("slowlog-max-len", long, "128", "slow commands remembered", {
       valkeyName: "commandlog-slow-execution-max-len",
     }),
+    setting(
+      "commandlog-request-larger-than",
+      int(-1, LONG_MAX),
+      "1048576",
+      "bytes that make a request large for COMMANDLOG; -1 is never",
+      hidden,
+    ),
+    setting("commandlog-large-request-max-len", long, "128", "large requests remembered", hidden),
+    setting(
+      "commandlog-reply-larger-than",
+      int(-1, LONG_MAX),
+      "1048576",
+      "bytes that make a reply large for COMMANDLOG; -1 is never",
+      hidden,
+    ),
+    setting("commandlog-large-reply-max-len", long, "128", "large replies remembered", hidden),
     setting("latency-tracking", yesNo, "yes", "keep the latency of each command"),
     setting("latency-tracking-info-percentiles", percentiles, "50 99 99.9", "percentiles shown by INFO latencystats"),
     setting("notify-keyspace-events", notifyClasses, "", "classes of keyspace events that are published"),

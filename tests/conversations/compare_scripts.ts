@@ -1,7 +1,7 @@
 /**
  * Tests that run each script on MemDB and on both released servers.
  */
-import { compare } from "./conversation.ts";
+import { compare, type Mask } from "./conversation.ts";
 import type { Scripts } from "./scripts.ts";
 import { peerTest, withPeers } from "./servers.ts";
 
@@ -12,9 +12,10 @@ const noIds = (text: string) => text.replace(/\bid=\d+/g, "id=?");
 export function compareScripts(
   name: string,
   scripts: Scripts,
-  { programs = ["redis-server", "valkey-server"], settings = {} }: {
+  { programs = ["redis-server", "valkey-server"], settings = {}, mask = (text) => text }: {
     programs?: readonly string[];
     settings?: Record<string, string>;
+    mask?: Mask;
   } = {},
 ): void {
   for (const program of programs) {
@@ -23,7 +24,7 @@ export function compareScripts(
         async (ours, theirs) => {
           for (const [title, steps] of Object.entries(scripts)) {
             try {
-              await compare(ours, theirs, steps, noIds);
+              await compare(ours, theirs, steps, (text) => mask(noIds(text)));
               for (const client of new Set(steps.map(([client]) => client))) await compare(ours, theirs, [[client]]);
               await compare(ours, theirs, [["end", "FLUSHALL ASYNC", "DBSIZE"], ["end"]]);
             } catch (error) {
