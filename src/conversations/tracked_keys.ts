@@ -24,9 +24,14 @@ export class TrackedKeys {
     return this.#keys.size;
   }
 
+  /** Loads the entries of keys with these hashes into the processor's caches. */
+  prefetch(hashes: Int32Array, count: number): void {
+    this.#keys.prefetch(hashes, count);
+  }
+
   /** Adds a client to a key. Returns false if the key has it already. Hot. */
   add(bytes: Uint8Array, start: number, end: number, hash: number, number: number): boolean {
-    const keys = this.#keys, ref = keys.find(bytes, start, end, hash);
+    const keys = this.#keys, ref = keys.peek(bytes, start, end, hash);
     if (ref === 0) {
       this.#numberView.setUint32(0, number, true);
       keys.setString(bytes, start, end, this.#number, 0, NUMBER_BYTES, NEVER, hash);

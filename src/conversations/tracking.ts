@@ -55,29 +55,38 @@ class ClientTracker extends Tracker {
   /** Number of items of the client in the table. */
   itemCount = 0;
   readonly #tracking: Tracking;
+  readonly #table: TrackedKeys;
   /** Invalidations that wait for the end of the running command; undefined stands for all keys. */
   #waiting: (Invalidation | undefined)[] = [];
 
-  constructor(session: Session, number: number, tracking: Tracking) {
+  constructor(session: Session, number: number, tracking: Tracking, table: TrackedKeys) {
     super(session);
     this.number = number;
     this.#tracking = tracking;
+    this.#table = table;
   }
 
   remember(bytes: Uint8Array, start: number, end: number, hash: number): void {
-    this.#tracking.remember(this, bytes, start, end, hash);
+    if (!this.#table.add(bytes, start, end, hash, this.number)) return;
+    this.itemCount++;
+    this.#tracking.added();
+  }
+
+  prefetch(hashes: Int32Array, count: number): void {
+    if (this.remembers) this.#table.prefetch(hashes, count);
   }
 
   /** Tells the session, behind its reply if its command is running. */
   invalidate(what: Invalidation | undefined, running: boolean): void {
-    if (running) this.#waiting.push(what);
-    else this.#tracking.send(this, what);
+    if (!running) return this.#tracking.send(this, what);
+    this.#waiting.push(what);
+    this.hasWaiting = true;
   }
 
   flush(): void {
-    if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;
     this.#waiting = [];
+    this.hasWaiting = false;
     for (const what of waiting) this.#tracking.send(this, what);
   }
 }
@@ -145,10 +154,8 @@ export class Tracking implements DeferredWork {
     this.#listen();
   }
 
-  /** Remembers that a client has read a key. Hot. */
-  remember(tracker: ClientTracker, bytes: Uint8Array, start: number, end: number, hash: number): void {
-    if (!this.#table.add(bytes, start, end, hash, tracker.number)) return;
-    tracker.itemCount++;
+  /** The table has a further item. */
+  added(): void {
     if (this.#exceeded) this.#engine.afterCommand.add(this);
   }
 
@@ -229,7 +236,7 @@ export class Tracking implements DeferredWork {
 
   #createTracker(session: Session): ClientTracker {
     do this.#lastNumber = (this.#lastNumber + 1) >>> 0; while (this.#trackers.has(this.#lastNumber));
-    const tracker = new ClientTracker(session, this.#lastNumber, this);
+    const tracker = new ClientTracker(session, this.#lastNumber, this, this.#table);
     this.#trackers.set(tracker.number, tracker);
     return tracker;
   }

@@ -37,14 +37,16 @@ export function keysOf({ spec }: Command, request: Request): KeyPosition[] | und
   return found;
 }
 
-/** Tells client-side caching of the keys that a request has read. */
+/** Tells client-side caching of the keys that a request has read. Hot. */
 export function reportReads(tracker: Tracker, command: Command, request: Request): void {
   if (!tracker.remembers) return;
-  const { bytes, start, end, keyHash } = request;
-  for (const { index } of keysOf(command, request) ?? []) {
-    const hash = index === 1 && keyHash !== 0 ? keyHash : hashBytes(bytes, start[index], end[index]);
-    tracker.remember(bytes, start[index], end[index], hash);
-  }
+  if (command.onlyKey > 0) reportRead(tracker, request, command.onlyKey);
+  else for (const { index } of keysOf(command, request) ?? []) reportRead(tracker, request, index);
+}
+
+function reportRead(tracker: Tracker, { bytes, start, end, keyHash }: Request, index: number): void {
+  const hash = index === 1 && keyHash !== 0 ? keyHash : hashBytes(bytes, start[index], end[index]);
+  tracker.remember(bytes, start[index], end[index], hash);
 }
 
 /** Index of the first key; 0 if a keyword is missing, undefined if the arguments do not determine it. */

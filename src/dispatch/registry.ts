@@ -6,6 +6,7 @@ import { equalsWord, latin1 } from "../core/bytes.ts";
 import { shownText } from "../core/errors.ts";
 import type { Reach } from "../engine/listeners.ts";
 import { CommandStats } from "../engine/stats.ts";
+import { KeyFlag } from "./key_flags.ts";
 import type { CommandFlag, CommandSpec, Handler } from "./spec.ts";
 
 /** Flag bits that the executor tests. */
@@ -60,6 +61,8 @@ export class Command {
   readonly reach: Reach;
   /** Index of the argument that names an element; 0 if there is none. */
   readonly element: number;
+  /** Index of the only key; 0 if a request may have none or several. */
+  readonly onlyKey: number;
   readonly handler: Handler | undefined;
   readonly parent: Command | undefined;
   readonly subcommands: readonly Command[];
@@ -90,6 +93,7 @@ export class Command {
       : Infinity;
     this.reach = spec.reach ?? "named";
     this.element = spec.element ?? 0;
+    this.onlyKey = onlyKeyOf(spec);
     this.handler = spec.handler;
     this.subcommands = (spec.subcommands ?? []).map((sub) => new Command(sub, this));
   }
@@ -98,6 +102,13 @@ export class Command {
   subcommand(bytes: Uint8Array, start: number, end: number): Command | undefined {
     return this.subcommands.find((sub) => equalsWord(bytes, start, end, sub.spec.name));
   }
+}
+
+function onlyKeyOf({ findKeys, keys = [] }: CommandSpec): number {
+  if (findKeys !== undefined || keys.length !== 1) return 0;
+  const [{ begin, find, flags }] = keys;
+  if (begin === "unknown" || !("index" in begin) || find === "unknown" || !("last" in find)) return 0;
+  return find.last === 0 && (flags & (KeyFlag.NOT_KEY | KeyFlag.INCOMPLETE)) === 0 ? begin.index : 0;
 }
 
 /** Slots of the hash table of names; a power of two far above the number of commands. */

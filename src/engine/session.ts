@@ -264,7 +264,7 @@ export class Session {
 
   /** Sends all messages that wait ahead of the reply to the running command, of which nothing is written yet. */
   sendAhead(): void {
-    this.tracker?.flush();
+    if (this.tracker?.hasWaiting) this.tracker.flush();
     this.flushOutbox();
   }
 

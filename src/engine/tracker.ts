@@ -21,14 +21,16 @@ export interface TrackingMode {
 
 export abstract class Tracker {
   readonly session: Session;
-  /** The mode; undefined while tracking is off. */
-  mode: TrackingMode | undefined;
+  #mode: TrackingMode | undefined;
+  #caching = false;
+  /** Whether invalidations wait for the end of the running command. */
+  hasWaiting = false;
+  /** Whether the keys of the running command are to be remembered if it reads. Hot. */
+  remembers = false;
   /** The id of the session that receives the invalidations; 0 for the own one. */
   redirect = 0;
   /** An invalidation found that session gone. */
   redirectBroken = false;
-  /** CLIENT CACHING was given for the next command. */
-  caching = false;
   /** The prefixes of the broadcast mode (latin1). */
   readonly prefixes = new Set<string>();
 
@@ -36,11 +38,29 @@ export abstract class Tracker {
     this.session = session;
   }
 
-  /** Whether the keys of the running command are to be remembered if it reads. Hot. */
-  get remembers(): boolean {
-    const { mode } = this;
-    if (mode === undefined || mode.broadcast) return false;
-    return this.caching ? !mode.optOut : !mode.optIn;
+  /** The mode; undefined while tracking is off. */
+  get mode(): TrackingMode | undefined {
+    return this.#mode;
+  }
+
+  set mode(mode: TrackingMode | undefined) {
+    this.#mode = mode;
+    this.#updateRemembers();
+  }
+
+  /** CLIENT CACHING was given for the next command. */
+  get caching(): boolean {
+    return this.#caching;
+  }
+
+  set caching(caching: boolean) {
+    this.#caching = caching;
+    this.#updateRemembers();
+  }
+
+  #updateRemembers(): void {
+    const mode = this.#mode;
+    this.remembers = mode !== undefined && !mode.broadcast && (this.#caching ? !mode.optOut : !mode.optIn);
   }
 
   /** Bytes that count as memory of the client. */
@@ -53,14 +73,18 @@ export abstract class Tracker {
   /** Remembers that the session has read the key `bytes[start, end)`. Hot. */
   abstract remember(bytes: Uint8Array, start: number, end: number, hash: number): void;
 
+  /** Prepares for up to PREFETCH_MAX keys with these hashes that are likely read next. Hot. */
+  abstract prefetch(hashes: Int32Array, count: number): void;
+
   /** Sends the invalidations that waited because a command of this session was running. */
   abstract flush(): void;
 
   /** The outermost command of the session has ended. */
   commandEnded(): void {
-    this.flush();
+    if (this.hasWaiting) this.flush();
+    if (!this.#caching) return;
     const { lastCommand, suspension, transaction } = this.session;
-    if (!this.caching || suspension !== undefined || transaction !== undefined) return;
+    if (suspension !== undefined || transaction !== undefined) return;
     // CACHING holds for one command or transaction; the subcommands of CLIENT do not count.
     if (!lastCommand?.fullName.startsWith("client|")) this.caching = false;
   }
