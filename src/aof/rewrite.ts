@@ -44,6 +44,8 @@ interface Late {
   readonly key: Uint8Array;
   /** Where to go on in the value; 0 is its beginning. */
   cursor: number;
+  /** What the type of the value says about the place, if a number does not. */
+  place: unknown;
   /** Part of it is in the file. */
   begun: boolean;
   /** Elements, as far as they were known last. Lists need it, to tell what a pop took. */
@@ -114,6 +116,7 @@ export class Rewrite implements EffectListener {
     db.readKey(ref);
     const late = this.#await(db.index, db.bytes, db.start, db.start + length);
     late.cursor = cursor;
+    late.place = this.#emitter.place;
     late.begun = true;
     late.count = this.#countOf(db, ref);
   }
@@ -128,6 +131,7 @@ export class Rewrite implements EffectListener {
       return;
     }
     this.#emitter.begin(late.db, key, 0, key.length, late.factor);
+    this.#emitter.place = late.place;
     late.cursor = this.#writeValue(db, ref, late.cursor);
     late.begun = true;
     late.count = this.#countOf(db, ref);
@@ -317,7 +321,7 @@ export class Rewrite implements EffectListener {
   }
 
   #await(db: number, bytes: Uint8Array, start: number, end: number): Late {
-    const late = { db, key: bytes.slice(start, end), cursor: 0, begun: false, count: 0, factor: 1 };
+    const late = { db, key: bytes.slice(start, end), cursor: 0, place: undefined, begun: false, count: 0, factor: 1 };
     this.#late.set(lateName(db, bytes, start, end), late);
     return late;
   }

@@ -23,7 +23,7 @@ export interface Asked {
 /** A client that waits for acknowledgements of its changes. */
 class Waiter extends WaitingClient {
   constructor(readonly waiting: Set<Waiter>, call: Call, readonly asked: Asked) {
-    super(call, asked.deadlineMs);
+    super(call, call.request, asked.deadlineMs);
     waiting.add(this);
   }
 

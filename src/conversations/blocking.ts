@@ -13,9 +13,14 @@
 import type { Call } from "../dispatch/call.ts";
 import type { DeferredWork } from "../engine/phase.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { Keyspace, KeyspaceObserver } from "../store/keyspace.ts";
+import { type KeyEventListener, Notify } from "../engine/listeners.ts";
+import type { Request } from "../resp/request.ts";
+import { type Keyspace, type KeyspaceObserver, Type } from "../store/keyspace.ts";
 import { Place, type Queue, QueueTable } from "./queues.ts";
 import { WaitingClient, WaitingRequests } from "./waiting_client.ts";
+
+/** Events of a stream that may end a wait for it: other values are created where clients wait, and go when they are empty. */
+const STREAM_EVENTS: ReadonlySet<string> = new Set(["xadd", "xgroup-destroy"]);
 
 /** The keys for which a command waits. */
 export interface Wait {
@@ -28,21 +33,28 @@ export interface Wait {
   readonly deadlineMs: number;
   /** Whether the request also runs again when a key is removed or gets a value of another type. */
   readonly onRemoval?: boolean;
+  /** A time at which all requests that wait for one of the keys run again; 0 or missing means never. */
+  readonly retryAtMs?: number;
+  /** The request that runs again, if it is not the one that waits. */
+  readonly request?: Request;
 }
 
 /** A client that waits for keys. */
 class Waiter extends WaitingClient {
   /** Its places, the latest first. */
   places: Place<Waiter> | undefined;
+  /** Stops the timer of `retryAtMs`. */
+  stopRetry: (() => void) | undefined;
 
   constructor(
     readonly blocking: Blocking,
     call: Call,
+    request: Request,
     readonly type: number,
     deadlineMs: number,
     readonly onRemoval: boolean,
   ) {
-    super(call, deadlineMs);
+    super(call, request, deadlineMs);
   }
 
   protected override leave(): void {
@@ -74,6 +86,12 @@ export class Blocking implements DeferredWork {
     removed: (db, bytes, start, end, type) => this.#signal(db, bytes, start, end, type, true),
   };
 
+  /** Hears of streams that clients wait for; undefined while none does. */
+  #stopHearing: (() => void) | undefined;
+  readonly #streamListener: KeyEventListener = (db, kind, event, bytes, start, end) => {
+    if (kind === Notify.STREAM && STREAM_EVENTS.has(event)) this.#signal(db, bytes, start, end, Type.STREAM, false);
+  };
+
   constructor(engine: Engine) {
     this.#engine = engine;
   }
@@ -97,15 +115,19 @@ export class Blocking implements DeferredWork {
    * Suspends the session of a call until one of its keys has a value of the type. Returns false if the session may not
    * wait; the command then replies as after a timeout.
    */
-  wait(call: Call, { type, first, last, deadlineMs, onRemoval = false }: Wait): boolean {
+  wait(call: Call, { type, first, last, deadlineMs, onRemoval = false, retryAtMs = 0, request }: Wait): boolean {
     if (!call.mayWait) return false;
     // A client that continues to wait keeps its deadline.
     const until = this.#retrying?.call === call ? this.#retrying.deadlineMs : deadlineMs;
-    const waiter = new Waiter(this, call, type, until, onRemoval);
+    const waiter = new Waiter(this, call, request ?? call.request, type, until, onRemoval);
     if (this.#count === 0) this.#listen();
     for (let i = first; i <= last; i++) this.#enqueue(waiter, i);
     this.#count++;
     this.#counts[type] = (this.#counts[type] ?? 0) + 1;
+    if (type === Type.STREAM) this.#stopHearing ??= this.#engine.listeners.keyEvent.add(this.#streamListener);
+    if (retryAtMs > 0) {
+      waiter.stopRetry = this.#engine.clock.schedule(retryAtMs, () => this.#retryAll(waiter));
+    }
     waiter.begin();
     return true;
   }
@@ -127,7 +149,12 @@ export class Blocking implements DeferredWork {
   leave(waiter: Waiter): void {
     for (let place = waiter.places; place !== undefined; place = place.sibling) this.#dequeue(place);
     waiter.places = undefined;
-    this.#counts[waiter.type]--;
+    waiter.stopRetry?.();
+    waiter.stopRetry = undefined;
+    if (--this.#counts[waiter.type] === 0 && waiter.type === Type.STREAM) {
+      this.#stopHearing?.();
+      this.#stopHearing = undefined;
+    }
     if (--this.#count > 0) return;
     for (const stop of this.#stopListening) stop();
     this.#stopListening = [];
@@ -204,5 +231,12 @@ export class Blocking implements DeferredWork {
     this.#retrying = waiter;
     waiter.retry();
     this.#retrying = undefined;
+  }
+
+  /** Runs the requests of all clients again that wait for a key of one of them. */
+  #retryAll(waiter: Waiter): void {
+    waiter.stopRetry = undefined;
+    for (let place = waiter.places; place !== undefined; place = place.sibling) this.#makeReady(place.queue);
+    this.#engine.afterCommand.run();
   }
 }

@@ -54,9 +54,9 @@ export abstract class WaitingClient implements Suspension, Timed {
   /** The request in RESP. */
   readonly #request: HeldBytes;
 
-  /** The request of `call` waits. `deadlineMs` is in milliseconds since the epoch; 0 means never. */
-  constructor(readonly call: Call, readonly deadlineMs: number) {
-    this.#request = call.engine.part(WaitingRequests).hold(call.request);
+  /** A request of `call` waits. `deadlineMs` is in milliseconds since the epoch; 0 means never. */
+  constructor(readonly call: Call, request: Request, readonly deadlineMs: number) {
+    this.#request = call.engine.part(WaitingRequests).hold(request);
   }
 
   /** Suspends the session. */

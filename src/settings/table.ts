@@ -37,7 +37,6 @@ export type { Setting } from "./setting.ts";
 
 const path = textOf(/^[^]+$/, "a path can't be empty", "PATH");
 
-const NO_STREAMS = "there are no streams yet";
 const anyInt = int(-INT_MAX - 1, INT_MAX);
 /** For MemDB's own settings: tools that set every setting that CONFIG GET shows to its value must not fail. */
 const own = { change: "kept" } as const;
@@ -251,8 +250,20 @@ export const sections = [
       alias: "zset-max-ziplist-value",
     }),
     setting("hll-sparse-max-bytes", bytes, "3000", "size up to which a HyperLogLog is sparse"),
-    idle("stream-node-max-bytes", bytes, "4096", NO_STREAMS),
-    idle("stream-node-max-entries", long, "100", NO_STREAMS),
+    setting("stream-node-max-bytes", bytes, "4096", "bytes of a stream's block of entries; 0 is no limit"),
+    setting(
+      "stream-node-max-entries",
+      long,
+      "100",
+      "entries of a stream's block, deleted ones included; 0 is no limit",
+    ),
+    setting(
+      "stream-idmp-duration",
+      int(1, 86400),
+      "100",
+      "seconds for which a new stream knows its producers' messages",
+    ),
+    setting("stream-idmp-maxsize", int(1, 10000), "100", "messages that a new stream knows of each producer"),
   ),
   section(
     "Process",
