@@ -290,7 +290,7 @@ export class Executor implements CommandRunner {
     if (latencyTracking) command.stats.latency.record(us);
     if (slowlogLogSlowerThan >= 0 && us >= slowlogLogSlowerThan && (command.bits & Flag.SKIP_SLOWLOG) === 0) {
       const { session } = call;
-      const client = session.transport?.remote ?? "";
+      const client = (session.caller ?? session).transport?.remote ?? "";
       slowlog.add(request, us, store.nowMs, client, session.name, slowlogMaxLen, call.secrets);
     }
   }
@@ -368,6 +368,7 @@ export class Executor implements CommandRunner {
     if (engine.persistence.loading && (bits & Flag.LOADING) === 0 && call.session.origin === "client") {
       return messages.loading;
     }
+    if (engine.busy !== undefined && !call.inUnit && !allowedWhileBusy(command, request)) return engine.busy.message;
     if (call.session.monitoring && touchesKeys(command)) return "ERR Replica can't interact with the keyspace";
     if ((bits & Flag.NEEDS_DISK) !== 0 && engine.persistence.failure !== "") return engine.persistence.failure;
     // A unit got its memory at EXEC, and no later part of it may be refused.
@@ -393,6 +394,12 @@ function bitsOf({ transaction }: Session, { bits }: Command): number {
 function touchesKeys(command: Command): boolean {
   const { flags } = command.spec;
   return flags.includes("readonly") || flags.includes("write") || flags.includes("may_replicate");
+}
+
+/** Whether another client may run a request while a script runs for long. */
+function allowedWhileBusy({ bits, spec }: Command, { argc, bytes, start }: Request): boolean {
+  if ((bits & Flag.ALLOW_BUSY) !== 0) return true;
+  return spec.name === "shutdown" && argc === 2 && (bytes[start[1]] | 32) === 110;
 }
 
 function unknownCommand(request: Request): string {

@@ -32,6 +32,10 @@ export const Flag = {
   NEEDS_DISK: 8192,
   /** Allowed in RESP2 for a session with subscriptions. */
   WHILE_SUBSCRIBED: 16384,
+  /** Refused in scripts. */
+  NO_SCRIPT: 32768,
+  /** Allowed to other clients while a script runs for long. */
+  ALLOW_BUSY: 65536,
 } as const;
 
 const BITS: Partial<Record<CommandFlag, number>> = {
@@ -44,6 +48,8 @@ const BITS: Partial<Record<CommandFlag, number>> = {
   admin: Flag.ADMIN,
   no_multi: Flag.NO_MULTI,
   may_replicate: Flag.MAY_REPLICATE,
+  noscript: Flag.NO_SCRIPT,
+  allow_busy: Flag.ALLOW_BUSY,
 };
 
 export class Command {
