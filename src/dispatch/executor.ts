@@ -118,6 +118,19 @@ export class Executor implements CommandRunner {
     }
   }
 
+  /** Runs requests of another client from within a running script. The phase after the command waits for its end. */
+  runInside(call: Call, parser: RequestParser): void {
+    const engine = this.#engine, { session } = call;
+    while (!session.closing && session.suspension === undefined && !session.held && parser.next()) {
+      const { request } = parser;
+      this.requestCount++;
+      engine.current = session;
+      this.#execute(call, request, this.table.find(request.bytes, request.start[0], request.end[0]));
+      engine.current = undefined;
+      if (session.hasPushes) session.flushOutbox();
+    }
+  }
+
   /** Returns the requests that did not run to the parser after a session was suspended. */
   #takeBack(session: Session, parser: RequestParser, request: Request, next: Request | undefined): void {
     if (session.suspension!.again) {
@@ -368,7 +381,7 @@ export class Executor implements CommandRunner {
     if (engine.persistence.loading && (bits & Flag.LOADING) === 0 && call.session.origin === "client") {
       return messages.loading;
     }
-    if (engine.busy !== undefined && !call.inUnit && !allowedWhileBusy(command, request)) return engine.busy.message;
+    if (engine.busy !== undefined && !call.inUnit && (bits & Flag.ALLOW_BUSY) === 0) return engine.busy.message;
     if (call.session.monitoring && touchesKeys(command)) return "ERR Replica can't interact with the keyspace";
     if ((bits & Flag.NEEDS_DISK) !== 0 && engine.persistence.failure !== "") return engine.persistence.failure;
     // A unit got its memory at EXEC, and no later part of it may be refused.
@@ -394,12 +407,6 @@ function bitsOf({ transaction }: Session, { bits }: Command): number {
 function touchesKeys(command: Command): boolean {
   const { flags } = command.spec;
   return flags.includes("readonly") || flags.includes("write") || flags.includes("may_replicate");
-}
-
-/** Whether another client may run a request while a script runs for long. */
-function allowedWhileBusy({ bits, spec }: Command, { argc, bytes, start }: Request): boolean {
-  if ((bits & Flag.ALLOW_BUSY) !== 0) return true;
-  return spec.name === "shutdown" && argc === 2 && (bytes[start[1]] | 32) === 110;
 }
 
 function unknownCommand(request: Request): string {

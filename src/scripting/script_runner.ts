@@ -171,7 +171,9 @@ export class ScriptRunner implements LuaHost {
     const ms = (engine.clock.monotonicUs() - run.startUs) / 1000;
     if (ms < threshold) return run.killed;
     if (engine.busy === undefined) this.#becomeBusy(run, ms);
+    const { current } = engine;
     engine.serveOthers();
+    engine.current = current;
     return run.killed;
   }
 

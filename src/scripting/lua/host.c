@@ -125,6 +125,8 @@ void host_due(lua_State *L) {
   }
   static const char message[] = "Script killed by user with SCRIPT KILL...";
   host_push_error(L, message, sizeof message - 1);
+  /* A handler of xpcall that the error reaches must be interrupted too. */
+  L->allowhook = 1;
   lua_error(L);
 }
 
