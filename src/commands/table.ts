@@ -4,6 +4,8 @@
 import { bitfieldCommands } from "./bitmaps/bitfields.ts";
 import { bitmapCommands } from "./bitmaps/bitmaps.ts";
 import { configCommands } from "./server/config.ts";
+import { evalCommands } from "./scripting/eval.ts";
+import { scriptCommands } from "./scripting/script.ts";
 import { databaseCommands } from "./server/databases.ts";
 import { debugCommands } from "./debug/debug.ts";
 import { dumpCommands } from "./keys/dump.ts";
@@ -90,4 +92,6 @@ export const commandTable: readonly CommandSpec[] = [
   ...claimCommands,
   ...streamInfoCommands,
   ...messageCommands,
+  ...evalCommands,
+  ...scriptCommands,
 ];

@@ -127,6 +127,20 @@ export class Executor implements CommandRunner {
     }
   }
 
+  /** Runs requests of another client from within a running script. The phase after the command waits for its end. */
+  runInside(call: Call, parser: RequestParser): void {
+    const engine = this.#engine, { session } = call;
+    while (!session.stopped && parser.next()) {
+      const { request } = parser;
+      this.requestCount++;
+      engine.current = session;
+      this.#execute(call, request, this.table.find(request.bytes, request.start[0], request.end[0]));
+      engine.current = undefined;
+      session.flushOutbox();
+      if (session.stopped) this.#takeBack(session, parser, request, undefined);
+    }
+  }
+
   /** Returns the requests that did not run to the parser after a session was held or suspended. */
   #takeBack(session: Session, parser: RequestParser, request: Request, next: Request | undefined): void {
     if (session.closing) return;
@@ -191,8 +205,9 @@ export class Executor implements CommandRunner {
 
   /** Whether no rule stands against a command of a plain session. Hot: `#refusal` has all rules. */
   #mayRun(command: Command, argc: number): boolean {
-    const { pause, persistence } = this.#engine, { bits } = command;
-    return argc >= command.argcMin && argc <= command.argcMax && pause === undefined && !persistence.loading &&
+    const { busy, pause, persistence } = this.#engine, { bits } = command;
+    return argc >= command.argcMin && argc <= command.argcMax && pause === undefined && busy === undefined &&
+      !persistence.loading &&
       this.#maxmemory === 0 && ((bits & Flag.NEEDS_DISK) === 0 || persistence.failure === "");
   }
 
@@ -393,7 +408,7 @@ export class Executor implements CommandRunner {
   #remember(call: Call, { bits }: Command, request: Request, log: CommandLog, value: number): void {
     if ((bits & Flag.SKIP_SLOWLOG) !== 0) return;
     const { session } = call;
-    const client = session.transport?.remote ?? "";
+    const client = (session.caller ?? session).transport?.remote ?? "";
     log.add(request, value, this.#engine.store.nowMs, client, session.name, call.secrets);
   }
 
@@ -478,6 +493,7 @@ export class Executor implements CommandRunner {
     if (engine.persistence.loading && (bits & Flag.LOADING) === 0 && call.session.origin === "client") {
       return messages.loading;
     }
+    if (engine.busy !== undefined && !call.inUnit && (bits & Flag.ALLOW_BUSY) === 0) return engine.busy.message;
     if (call.session.monitoring && touchesKeys(command)) return "ERR Replica can't interact with the keyspace";
     if ((bits & Flag.NEEDS_DISK) !== 0 && engine.persistence.failure !== "") return engine.persistence.failure;
     // A unit got its memory at EXEC, and no later part of it may be refused.

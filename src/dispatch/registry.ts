@@ -35,6 +35,10 @@ export const Flag = {
   WHILE_SUBSCRIBED: 16384,
   /** Reads the keys that it names; a script reads only those that its commands name. */
   READS: 32768,
+  /** Refused in scripts. */
+  NO_SCRIPT: 65536,
+  /** Allowed to other clients while a script runs for long. */
+  ALLOW_BUSY: 131072,
 } as const;
 
 const BITS: Partial<Record<CommandFlag, number>> = {
@@ -47,6 +51,8 @@ const BITS: Partial<Record<CommandFlag, number>> = {
   admin: Flag.ADMIN,
   no_multi: Flag.NO_MULTI,
   may_replicate: Flag.MAY_REPLICATE,
+  noscript: Flag.NO_SCRIPT,
+  allow_busy: Flag.ALLOW_BUSY,
 };
 
 export class Command {

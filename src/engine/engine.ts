@@ -83,6 +83,14 @@ export interface SnapshotState {
 
 const LOG_LENGTHS = ["slowlog-max-len", "commandlog-large-request-max-len", "commandlog-large-reply-max-len"] as const;
 
+/** A script that has run for longer than busy-reply-threshold. Other clients may only ask for its end. */
+export interface Busy {
+  /** The error reply to all other commands. */
+  readonly message: string;
+  /** Ends the script, even if it has written. */
+  end(): void;
+}
+
 export class Engine {
   readonly store: Store;
   readonly settings: Settings;
@@ -140,6 +148,8 @@ export class Engine {
   readonly snapshots: SnapshotState;
   /** Makes changes durable; undefined while the data is only in memory. */
   durability: Durability | undefined;
+  /** A script that runs for too long, if there is one. */
+  busy: Busy | undefined;
   /** The active CLIENT PAUSE, if there is one. */
   pause: Pause | undefined;
   /** The session whose request runs; undefined between commands. */
@@ -164,6 +174,8 @@ export class Engine {
   shutdown: (options: { save: boolean; now: boolean; force: boolean }) => void = () => {};
   /** Writes a line to the server's log; set by the server. */
   log: (level: "debug" | "verbose" | "notice" | "warning", text: string) => void = () => {};
+  /** Serves the other clients from within a running script; set by net. */
+  serveOthers: () => void = () => {};
   /** Starts a rewrite of the append-only file; set by aof. */
   rewriteAof: (() => void) | undefined;
   /** Empties the store and loads the append-only file again (DEBUG LOADAOF); set by aof. */

@@ -85,6 +85,8 @@ export class Session {
   name = "";
   libName = "";
   libVersion = "";
+  /** The session for which the session of a script acts. */
+  caller: Session | undefined;
   readonly createdMs: number;
   lastActiveMs: number;
   lastCommand: { readonly fullName: string } | undefined;

@@ -215,7 +215,8 @@ export class Connection implements Transport, SocketOwner {
     this.#reply.limitBytes = hard === 0 ? Infinity : hard + FREE_OUTPUT_BYTES;
     parser.bulkBytesMax = engine.settings.values.protoMaxBulkLen;
     try {
-      executor.run(this.#call, parser);
+      if (engine.busy === undefined) executor.run(this.#call, parser);
+      else executor.runInside(this.#call, parser);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw new CommandFault(session, error);
       this.#reply.error(`ERR Protocol error: ${error.message}`);
@@ -232,8 +233,15 @@ export class Connection implements Transport, SocketOwner {
     const produced = this.#reply.pendingBytes - this.#runStart;
     this.#long = produced >= LONG_BYTES;
     if (this.#long) this.#server.turn.produced(produced);
-    if (this.#mustSend()) this.#server.turn.add(this);
+    // While a script runs the turn does not end, but a client that has written nothing need not wait for it.
+    if (engine.busy !== undefined && !session.wrote) this.send();
+    else if (this.#mustSend()) this.#server.turn.add(this);
     if (session.held) this.#release();
+  }
+
+  /** For the socket: whether requests of this connection are running. */
+  get running(): boolean {
+    return this.#running;
   }
 
   /**

@@ -27,6 +27,8 @@ export interface Socket {
 
 /** The interface of the connection for its socket. */
 export interface SocketOwner {
+  /** Requests that arrived earlier are running. */
+  readonly running: boolean;
   /** A view to read into. */
   room(): Uint8Array;
   /** Bytes arrived in the view from `room`. Returns false to stop reading until `resume`. */

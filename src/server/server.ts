@@ -88,6 +88,7 @@ export class Server implements ConnectionHost {
     this.turn = new Turn(this.engine, this.executor);
     if (settings.values.sockets === "auto") {
       this.#poller = Poller.open(this.turn, () => systemClock.monotonicUs(), () => this.#listeners.exhausted());
+      this.engine.serveOthers = () => this.#poller?.serveInside();
     }
     this.#listeners = new Listeners({
       settings,
@@ -302,6 +303,7 @@ function refuse(socket: Socket, message: string): void {
   const room = new Uint8Array(16);
   const done = () => false;
   socket.start({
+    running: false,
     room: () => room,
     received: done,
     receivedShared: done,

@@ -140,7 +140,10 @@ export const sections = [
       start,
     ),
     setting("tracking-table-max-keys", long, "1000000", "keys that client-side caching remembers; 0 is no limit"),
-    idle("busy-reply-threshold", long, "5000", "there are no scripts yet", { alias: "lua-time-limit" }),
+    setting("busy-reply-threshold", long, "5000", "ms of a script after which other clients get BUSY; 0 is never", {
+      alias: "lua-time-limit",
+    }),
+    setting("lua-memory-limit", memory(4 << 20, 1n << 30n), "512mb", "limit of the memory of Lua scripts"),
     idle("sanitize-dump-payload", choice("no", "yes", "clients"), "no", "payloads are always decoded and checked"),
   ),
   section(
