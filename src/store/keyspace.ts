@@ -375,7 +375,7 @@ export class Keyspace {
     setMeta(arena, ref, type | (encoding << 4) | this.store.freshClock());
     setBody(arena, ref, body);
     dict.insert(this.keys, hash, ref);
-    const bin = binOf(this.store.valueType(type).count(encoding, body));
+    const bin = this.#binOfBody(type, encoding, body);
     setValueLength(arena, ref, bin);
     this.sizes.add(type, bin);
     this.store.observer?.created?.(this, bytes, start, end, type);
@@ -598,8 +598,10 @@ export class Keyspace {
     dict.each(this.keys, (ref) => {
       const type = this.typeOf(ref);
       if (type === Type.STRING) this.readString(ref);
-      else this.length = this.store.valueType(type).count(this.encodingOf(ref), this.bodyOf(ref));
-      sizes.add(type, binOf(this.length));
+      const bin = type === Type.STRING
+        ? binOf(this.length)
+        : this.#binOfBody(type, this.encodingOf(ref), this.bodyOf(ref));
+      sizes.add(type, bin);
     });
     invariant(sizes.equals(this.sizes), "the sizes of keys are miscounted");
   }
@@ -622,6 +624,11 @@ export class Keyspace {
     if ((flagsOf(arena, ref) & BODY) === 0) return binOf(length);
     const body = bodyOf(arena, ref);
     return binOf(arena.i32[body >>> CHUNK_SHIFT][(body & GRANULE_MASK) << 1]);
+  }
+
+  /** The bin of a value with a body. All streams are in bin 0, because the histograms do not show them. */
+  #binOfBody(type: number, encoding: number, body: BodyRef): number {
+    return type === Type.STREAM ? 0 : binOf(this.store.valueType(type).count(encoding, body));
   }
 
   #uncount(ref: RecordRef): void {
