@@ -15,6 +15,9 @@ export class AofFile {
   /** Bytes of the file that were written, and those of them that survive a power failure. */
   writtenBytes: number;
   syncedBytes: number;
+  /** The caller's number of changes that the written bytes hold, and of those that the synced bytes hold. */
+  writtenChanges = 0;
+  syncedChanges = 0;
   /** The file keeps no promise any more: a sync failed, and what it should have covered may be gone. */
   broken = false;
   #buffer = new Uint8Array(BUFFER_BYTES);
@@ -111,6 +114,11 @@ export class AofFile {
     return this.#writing !== undefined;
   }
 
+  /** Notes that everything up to `changes` was added; it counts as written if nothing waits. */
+  added(changes: number): void {
+    if (this.#length === 0) this.writtenChanges = changes;
+  }
+
   /** Starts a sync of all written bytes, or returns the one that runs. Rejects, and breaks the file, if it fails. */
   sync(): Promise<void> {
     return this.#syncing ??= this.#sync().finally(() => this.#syncing = undefined);
@@ -118,10 +126,10 @@ export class AofFile {
 
   /** Syncs all written bytes, and waits. Throws, and breaks the file, if that fails. */
   syncNow(): void {
-    if (this.syncedBytes === this.writtenBytes) return;
     try {
-      this.file.syncDataSync();
+      if (this.syncedBytes < this.writtenBytes) this.file.syncDataSync();
       this.syncedBytes = this.writtenBytes;
+      this.syncedChanges = this.writtenChanges;
     } catch (error) {
       this.broken = true;
       throw error;
@@ -154,10 +162,11 @@ export class AofFile {
   }
 
   async #sync(): Promise<void> {
-    const size = this.writtenBytes;
+    const size = this.writtenBytes, changes = this.writtenChanges;
     try {
       await this.file.syncData();
       this.syncedBytes = Math.max(this.syncedBytes, size);
+      this.syncedChanges = Math.max(this.syncedChanges, changes);
     } catch (error) {
       // The system may have dropped the pages that it could not write: no later sync can promise them.
       this.broken = true;

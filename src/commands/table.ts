@@ -4,6 +4,8 @@
 import { bitfieldCommands } from "./bitmaps/bitfields.ts";
 import { bitmapCommands } from "./bitmaps/bitmaps.ts";
 import { configCommands } from "./server/config.ts";
+import { evalCommands } from "./scripting/eval.ts";
+import { scriptCommands } from "./scripting/script.ts";
 import { databaseCommands } from "./server/databases.ts";
 import { debugCommands } from "./debug/debug.ts";
 import { dumpCommands } from "./keys/dump.ts";
@@ -20,6 +22,8 @@ import { listCommands } from "./lists/lists.ts";
 import { hyperLogLogCommands } from "./hyperloglogs/hyperloglogs.ts";
 import { infoCommands } from "./server/info.ts";
 import { introspectCommands } from "./server/command.ts";
+import { commandLogCommands } from "./server/command_log.ts";
+import { latencyCommands } from "./server/latency.ts";
 import { memoryCommands } from "./server/memory.ts";
 import { persistenceCommands } from "./server/persistence.ts";
 import { serverCommands } from "./server/server.ts";
@@ -41,6 +45,7 @@ import { rangeCommands } from "./streams/ranges.ts";
 import { readCommands } from "./streams/read.ts";
 import { streamInfoCommands } from "./streams/info.ts";
 import { stringCommands } from "./strings/strings.ts";
+import { waitCommands } from "./server/wait.ts";
 import { transactionCommands } from "./transactions/transactions.ts";
 
 export const commandTable: readonly CommandSpec[] = [
@@ -70,10 +75,13 @@ export const commandTable: readonly CommandSpec[] = [
   ...dumpCommands,
   ...infoCommands,
   ...introspectCommands,
+  ...commandLogCommands,
+  ...latencyCommands,
   ...memoryCommands,
   ...persistenceCommands,
   ...serverCommands,
   ...snapshotCommands,
+  ...waitCommands,
   ...hyperLogLogCommands,
   ...geoCommands,
   ...addStreamCommands,
@@ -84,4 +92,6 @@ export const commandTable: readonly CommandSpec[] = [
   ...claimCommands,
   ...streamInfoCommands,
   ...messageCommands,
+  ...evalCommands,
+  ...scriptCommands,
 ];

@@ -51,7 +51,6 @@ const NO_PINNING = "threads are left to the operating system";
 const SERVICE_MANAGER = "a service manager does this";
 
 const NO_RDMA = "MemDB does not speak RDMA";
-const NO_SIZE_LOG = "only slow commands are logged";
 const LOG_FORMAT = "the log has Redis's format";
 const hidden = { hidden: true } as const;
 
@@ -243,10 +242,6 @@ export const compatibilitySections = [
     idle("repl-mptcp", yesNo, "no", NO_REPLICAS, hidden),
     idle("dual-channel-replication-enabled", yesNo, "no", NO_REPLICAS, hidden),
     idle("availability-zone", text(), "", NO_CLUSTER, hidden),
-    idle("commandlog-large-reply-max-len", long, "128", NO_SIZE_LOG, hidden),
-    idle("commandlog-large-request-max-len", long, "128", NO_SIZE_LOG, hidden),
-    idle("commandlog-reply-larger-than", int(-1, LONG_MAX), "1048576", NO_SIZE_LOG, hidden),
-    idle("commandlog-request-larger-than", int(-1, LONG_MAX), "1048576", NO_SIZE_LOG, hidden),
     idle("extended-redis-compatibility", yesNo, "no", "MemDB always answers as Redis", hidden),
     idle("hash-seed", text(), "", "each server has a seed of its own", hidden),
     idle("log-format", choice("legacy", "logfmt", "json"), "legacy", LOG_FORMAT, hidden),

@@ -102,6 +102,8 @@ export class Store {
   readonly dict: Dict = new Dict(this.arena);
   readonly random: Random;
   readonly databases: Keyspace[] = [];
+  /** Keyspaces that are no databases. */
+  readonly #tables: Keyspace[] = [];
   readonly #types: ValueType[] = [];
   /** Things to be freed, the last first. */
   readonly #garbage: Garbage[] = [];
@@ -138,6 +140,16 @@ export class Store {
   constructor(options: StoreOptions) {
     this.random = options.random;
     for (let i = 0; i < options.databases; i++) this.databases.push(new Keyspace(this, i));
+  }
+
+  /**
+   * A keyspace for a table of the server whose keys come from clients: its strings lie in the arena, so that they count
+   * as used memory. No command sees its keys.
+   */
+  createTable(): Keyspace {
+    const table = new Keyspace(this, -1 - this.#tables.length);
+    this.#tables.push(table);
+    return table;
   }
 
   /** Sets the time that commands see, in milliseconds since the epoch. */
@@ -288,7 +300,7 @@ export class Store {
   check(): void {
     while (this.garbagePending) this.reclaim(1 << 20);
     const reached = new Set<number>();
-    for (const db of this.databases) db.check(reached);
+    for (const keyspace of [...this.databases, ...this.#tables]) keyspace.check(reached);
     const inUse = this.arena.check();
     for (const ref of reached) invariant(inUse.has(ref), "a block is reached that is free");
     invariant(reached.size === inUse.size, "a block is in use that nothing reaches");
