@@ -15,7 +15,6 @@ import type { CommandLog } from "../engine/command_log.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Session } from "../engine/session.ts";
 import type { RequestParser } from "../resp/parser.ts";
-import type { Reply } from "../resp/reply.ts";
 import { Request } from "../resp/request.ts";
 import { PREFETCH_MAX } from "../store/blocks/dict.ts";
 import type { Call, CommandRunner } from "./call.ts";
