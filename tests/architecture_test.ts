@@ -38,6 +38,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Lines of code in a file, without comments and empty lines. */
 const LINES_MAX = 600;
+const COLUMNS_MAX = 120;
 
 const root = new URL("../", import.meta.url);
 
@@ -141,4 +142,11 @@ Deno.test("no file is long", () => {
     return lines > LINES_MAX ? `${path}: ${lines} lines` : "";
   });
   assertEquals(long.filter((line) => line !== ""), []);
+});
+
+Deno.test("no line is wide", () => {
+  const wide = all.flatMap(({ path, text }) =>
+    text.split("\n").flatMap((line, i) => line.length > COLUMNS_MAX ? [`${path}, line ${i + 1}`] : [])
+  );
+  assertEquals(wide, []);
 });

@@ -412,8 +412,8 @@ export class Executor implements CommandRunner {
     if (
       call.session.kind === "pubsub" && (bits & Flag.WHILE_SUBSCRIBED) === 0 && !call.inUnit && call.reply.version === 2
     ) {
-      return `ERR Can't execute '${command.fullName}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are ` +
-        "allowed in this context";
+      return `ERR Can't execute '${command.fullName}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET ` +
+        "are allowed in this context";
     }
     return "";
   }

@@ -105,7 +105,7 @@ export const serverCommands: readonly CommandSpec[] = [
       {
         ...SLOWLOG,
         name: "get",
-        summary: "Returns the slow log's last entries: 10 unless told, all with -1.",
+        summary: "Returns the slow log's last entries: 10 by default, all with -1.",
         complexity: "O(N) where N is the number of entries returned",
         arity: -2,
         tips: ["request_policy:all_nodes", "nondeterministic_output"],
