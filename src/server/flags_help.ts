@@ -50,7 +50,9 @@ function describe(setting: Setting, width: number): string {
 export function serveHelp(width: number, everything = false): string {
   const parts = all.flatMap(({ title, settings }) => {
     const shown = settings.filter((setting) => everything || hasEffect(setting));
-    return shown.length === 0 ? [] : [`${title}\n${shown.map((setting) => describe(setting, width)).join("\n")}`];
+    return shown.length === 0
+      ? []
+      : [`${wrapWords(title, width, 0)}\n${shown.map((setting) => describe(setting, width)).join("\n")}`];
   });
   return `Usage: memdb [serve] [CONFIG-FILE] [flags]
 
