@@ -23,11 +23,12 @@ export class Emitter implements CommandWriter {
   #length = 0;
   #argc = 0;
   readonly #header = new Uint8Array(16);
-  readonly #names = new Map<string, Uint8Array>();
+  readonly #names = new Map<string, { readonly bytes: Uint8Array; readonly argc: number }>();
   /** Arguments and bytes written since `begin`, and the factor of their limits. */
   #arguments = 0;
   #bytes = 0;
   #factor = 1;
+  place: unknown;
 
   constructor(effects: EffectWriter) {
     this.#effects = effects;
@@ -77,11 +78,15 @@ export class Emitter implements CommandWriter {
 
   command(name: string): void {
     this.end();
-    let word = this.#names.get(name);
-    if (word === undefined) this.#names.set(name, word = fromLatin1(`$${name.length}\r\n${name}\r\n`));
-    this.#raw(word, 0, word.length);
+    let head = this.#names.get(name);
+    if (head === undefined) {
+      const words = name.split(" ");
+      const bytes = fromLatin1(words.map((word) => `$${word.length}\r\n${word}\r\n`).join(""));
+      this.#names.set(name, head = { bytes, argc: words.length + 1 });
+    }
+    this.#raw(head.bytes, 0, head.bytes.length);
     this.#raw(this.#key, 0, this.#key.length);
-    this.#argc = 2;
+    this.#argc = head.argc;
   }
 
   bytes(bytes: Uint8Array, start: number, end: number): void {

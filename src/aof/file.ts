@@ -15,6 +15,9 @@ export class AofFile {
   /** Number of written bytes, and of bytes that survive a power failure. */
   writtenBytes: number;
   syncedBytes: number;
+  /** The caller's number of changes that the written bytes hold, and of those that the synced bytes hold. */
+  writtenChanges = 0;
+  syncedChanges = 0;
   /** A sync failed, so written bytes may be lost. No later sync repairs this. */
   broken = false;
   #buffer = new Uint8Array(BUFFER_BYTES);
@@ -111,6 +114,11 @@ export class AofFile {
     return this.#writing !== undefined;
   }
 
+  /** Notes that everything up to `changes` was added; it counts as written if nothing waits. */
+  added(changes: number): void {
+    if (this.#length === 0) this.writtenChanges = changes;
+  }
+
   /**
    * Starts a sync of all written bytes, or returns the running one. If it fails, it rejects and marks the file broken.
    */
@@ -120,10 +128,10 @@ export class AofFile {
 
   /** Syncs all written bytes and waits. If that fails, it throws and marks the file broken. */
   syncNow(): void {
-    if (this.syncedBytes === this.writtenBytes) return;
     try {
-      this.file.syncDataSync();
+      if (this.syncedBytes < this.writtenBytes) this.file.syncDataSync();
       this.syncedBytes = this.writtenBytes;
+      this.syncedChanges = this.writtenChanges;
     } catch (error) {
       this.broken = true;
       throw error;
@@ -156,10 +164,11 @@ export class AofFile {
   }
 
   async #sync(): Promise<void> {
-    const size = this.writtenBytes;
+    const size = this.writtenBytes, changes = this.writtenChanges;
     try {
       await this.file.syncData();
       this.syncedBytes = Math.max(this.syncedBytes, size);
+      this.syncedChanges = Math.max(this.syncedChanges, changes);
     } catch (error) {
       // The system may have dropped pages that it could not write. A later sync does not bring them back.
       this.broken = true;

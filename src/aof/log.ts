@@ -33,6 +33,10 @@ export class AofLog implements EffectListener, Durability {
   /** The rewritten file already has the name. */
   #renamed = false;
   #nextError = "";
+  /** The name of the file survives a power failure. */
+  #named = false;
+  /** The value of `safeChanges` when the listeners were called last. */
+  #toldChanges = 0;
   #syncStartUs = 0;
   #slowSync = false;
   #lastSecondUs: number;
@@ -67,6 +71,12 @@ export class AofLog implements EffectListener, Durability {
     this.#report();
   }
 
+  /** Called once the name of the file survives a power failure. */
+  named(): void {
+    this.#named = true;
+    this.#tellSafe();
+  }
+
   effect(db: number, bytes: Uint8Array, start: number, end: number): void {
     this.#effects.append(db, bytes, start, end);
     if (this.#next !== undefined) this.#nextEffects!.append(db, bytes, start, end);
@@ -78,6 +88,22 @@ export class AofLog implements EffectListener, Durability {
     const file = this.#file;
     if (file.pendingBytes > 0) return true;
     return file.syncedBytes < file.writtenBytes && this.#engine.settings.values.appendfsync === "always";
+  }
+
+  /** A file that has lost its name keeps nothing. While a new file takes over, either may be the one that survives. */
+  get safeChanges(): number {
+    const file = this.#file;
+    if (!this.#named || this.#pathError !== "") return 0;
+    if (this.#renamed) return Math.min(file.syncedChanges, this.#next!.syncedChanges);
+    const all = !file.broken && file.pendingBytes === 0 && file.syncedBytes === file.writtenBytes;
+    return all ? this.#engine.stats.changes : file.syncedChanges;
+  }
+
+  #tellSafe(): void {
+    const { safeChanges } = this;
+    if (safeChanges === this.#toldChanges) return;
+    this.#toldChanges = safeChanges;
+    this.#engine.listeners.changesSafe();
   }
 
   /** Whether only a new file restores durability, because a sync failed or the file has lost its name. */
@@ -100,6 +126,7 @@ export class AofLog implements EffectListener, Durability {
       this.#syncNow();
       // A sync does not make a file durable that has lost its name.
       this.#checkPath();
+      this.#tellSafe();
     }
     return written && !this.failed;
   }
@@ -107,21 +134,37 @@ export class AofLog implements EffectListener, Durability {
   /** Writes the buffer without a sync; after a failure only with `again`. Returns false if that fails. */
   write(again = false): boolean {
     if (this.#prepare !== undefined) return false;
-    const { persistence, settings } = this.#engine;
+    const { current, latency, persistence, settings, stats } = this.#engine;
     const failedBefore = this.#writeError !== "";
     if (failedBefore && !again) return false;
     const everySync = settings.values.appendfsync !== "no";
+    const file = this.#file, next = this.#next, startUs = latency.start();
     if (this.#engine.knobs.aofFlushSleepUs > 0) sleepFor(this.#engine.knobs.aofFlushSleepUs / 1000);
-    const file = this.#file, next = this.#next;
     this.#writeError = writeTo(file, everySync, failedBefore);
     if (next !== undefined) {
       const error = writeTo(next, everySync, failedBefore);
       if (error !== "") this.#nextFailed(error);
     }
+    this.#noteWrite(latency.since(startUs));
+    // Within a command, effects of changes that are counted already may still follow.
+    if (current === undefined) {
+      file.added(stats.changes);
+      next?.added(stats.changes);
+    }
     persistence.currentBytes = file.writtenBytes;
     persistence.pendingBytes = file.pendingBytes;
     if (failedBefore || this.#writeError !== "") this.#report();
     return this.#writeError === "";
+  }
+
+  /** Tells the latency monitor how long a write took, with the reason that may have slowed it. */
+  #noteWrite(us: number): void {
+    const { latency, persistence, snapshots } = this.#engine;
+    if (us < latency.thresholdUs) return;
+    const busy = persistence.rewriting || snapshots.cancel !== undefined;
+    latency.add("aof-write", us);
+    if (this.#file.syncing !== undefined) latency.add("aof-write-pending-fsync", us);
+    else latency.add(busy ? "aof-write-active-child" : "aof-write-alone", us);
   }
 
   /** A new file that fails is abandoned before it has the name. Afterwards its failure is a failure of the log. */
@@ -159,7 +202,7 @@ export class AofLog implements EffectListener, Durability {
   tick(): void {
     const { clock, settings } = this.#engine;
     if (this.#prepare !== undefined) void this.#tryPrepare(this.#prepare);
-    else if (this.#writeError !== "") this.write(true);
+    else if (this.#writeError !== "" && this.write(true)) this.commit();
     const nowUs = clock.monotonicUs();
     if (nowUs - this.#lastSecondUs < 1_000_000) return;
     this.#lastSecondUs = nowUs;
@@ -183,6 +226,7 @@ export class AofLog implements EffectListener, Durability {
   }
 
   #syncNow(): void {
+    const { latency } = this.#engine, startUs = latency.start();
     for (const file of [this.#file, this.#next]) {
       try {
         file?.syncNow();
@@ -191,13 +235,17 @@ export class AofLog implements EffectListener, Durability {
         this.#report();
       }
     }
+    latency.note("aof-fsync-always", latency.since(startUs));
   }
 
   #syncInBackground(): void {
     for (const file of [this.#file, this.#next]) {
       if (file === undefined || file.broken || file.syncedBytes === file.writtenBytes) continue;
       if (file === this.#file) this.#startSync(file);
-      file.sync().catch((error) => {
+      file.sync().then(() => {
+        this.#checkPath();
+        this.#tellSafe();
+      }, (error) => {
         if (file === this.#next) this.#nextFailed(reasonOf(error));
         this.#report();
       });
@@ -215,10 +263,12 @@ export class AofLog implements EffectListener, Durability {
 
   /** Detects that the file was removed or replaced, because later writes to it would be lost. */
   #checkPath(): void {
-    if (this.#next !== undefined || this.#closed) return;
+    if (!this.#named || this.#next !== undefined || this.#closed) return;
+    const { latency } = this.#engine, startUs = latency.start();
     let found: string | undefined;
     try {
       found = this.#disk.identity(this.path);
+      latency.note("aof-fstat", latency.since(startUs));
     } catch (error) {
       this.#engine.log("warning", `Cannot check the append-only file: ${reasonOf(error)}`);
       return;
@@ -258,6 +308,7 @@ export class AofLog implements EffectListener, Durability {
     try {
       // The last effects of the rewrite, which are acknowledged, may still be in its buffer.
       next.write(true);
+      next.added(this.#engine.stats.changes);
       await next.safe(next.writtenBytes);
       const found = this.#disk.identity(this.path);
       if (found !== undefined && found !== "" && found !== identityOf(this.#file.file)) {
@@ -278,6 +329,7 @@ export class AofLog implements EffectListener, Durability {
     } catch (error) {
       // A power failure might restore the old file, without the later effects.
       next.broken = true;
+      next.syncedChanges = Math.min(next.syncedChanges, this.#file.syncedChanges);
       throw error;
     } finally {
       const old = this.#file;
@@ -291,6 +343,7 @@ export class AofLog implements EffectListener, Durability {
       persistence.currentBytes = persistence.baseBytes = next.writtenBytes;
       persistence.pendingBytes = next.pendingBytes;
       this.#report();
+      this.#tellSafe();
       await old.close();
     }
   }

@@ -134,6 +134,7 @@ export class AofManager {
 
   #use(log: AofLog | undefined): void {
     this.#log = this.#engine.durability = log;
+    this.#engine.listeners.changesSafe();
   }
 
   /** Called several times a second. */
@@ -172,6 +173,7 @@ export class AofManager {
       const head = new Uint8Array(HEAD_BYTES);
       if (isRdb(head.subarray(0, file.readSync(head) ?? 0))) return false;
       for (const db of this.#engine.store.databases) db.clear();
+      this.#engine.listeners.databasesFlushed();
       const verdict = { startBytes: 0, wholeBytes: file.statSync().size };
       new Replay(this.#engine, this.#executor).loadNow(file, verdict);
       return true;
@@ -322,9 +324,11 @@ export class AofManager {
     }
     try {
       file.write(true);
+      file.added(this.#engine.stats.changes);
       await file.safe(file.writtenBytes);
       await this.#disk.rename(from, path);
       await this.#disk.syncFolder(path);
+      this.#log?.named();
     } catch (error) {
       if (this.#log !== undefined) {
         effects.unlisten(this.#log);
@@ -344,7 +348,7 @@ export class AofManager {
    * unwritten or unsynced, and the listener is still registered.
    */
   async #write(file: AofFile): Promise<Rewrite> {
-    const { effects, persistence, settings } = this.#engine;
+    const { effects, latency, persistence, settings } = this.#engine;
     let rewrite = this.#begin(file);
     let failure: unknown;
     const failed = (error: unknown) => failure ??= error;
@@ -360,7 +364,9 @@ export class AofManager {
           syncedBytes = 0;
           rewrite = this.#begin(file);
         }
+        const startUs = latency.start();
         if (file.pendingBytes < WAIT_BYTES) rewrite.step(delay.active ? 1 : SLICE_US);
+        latency.note("aof-rewrite-slice", latency.since(startUs));
         persistence.rewriteKeys = rewrite.keysWritten;
         if (file.pendingBytes >= WRITE_BYTES && !file.writing) file.writeLater().catch(failed);
         if (file.writtenBytes - syncedBytes >= SYNC_BYTES && file.syncing === undefined) {

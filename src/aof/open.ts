@@ -87,6 +87,7 @@ async function openLog(
   file.syncDataSync();
   await disk.syncFolder(path);
   aof.syncNow();
+  log.named();
   engine.effects.listen(log);
   return log;
 }

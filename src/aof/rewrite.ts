@@ -45,6 +45,8 @@ interface Late {
   readonly key: Uint8Array;
   /** Cursor of the next piece of the value; 0 is the beginning. */
   cursor: number;
+  /** What the type of the value says about the place, if a number does not. */
+  place: unknown;
   /** A part of the value is in the file. */
   begun: boolean;
   /** The last known number of elements. With it a pop from a list tells how many elements it took. */
@@ -116,6 +118,7 @@ export class Rewrite implements EffectListener {
     db.readKey(ref);
     const late = this.#await(db.index, db.bytes, db.start, db.start + length);
     late.cursor = cursor;
+    late.place = this.#emitter.place;
     late.begun = true;
     late.count = this.#countOf(db, ref);
   }
@@ -130,6 +133,7 @@ export class Rewrite implements EffectListener {
       return;
     }
     this.#emitter.begin(late.db, key, 0, key.length, late.factor);
+    this.#emitter.place = late.place;
     late.cursor = this.#writeValue(db, ref, late.cursor);
     late.begun = true;
     late.count = this.#countOf(db, ref);
@@ -323,7 +327,7 @@ export class Rewrite implements EffectListener {
   }
 
   #await(db: number, bytes: Uint8Array, start: number, end: number): Late {
-    const late = { db, key: bytes.slice(start, end), cursor: 0, begun: false, count: 0, factor: 1 };
+    const late = { db, key: bytes.slice(start, end), cursor: 0, place: undefined, begun: false, count: 0, factor: 1 };
     this.#late.set(lateName(db, bytes, start, end), late);
     return late;
   }

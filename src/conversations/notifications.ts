@@ -32,8 +32,15 @@ export class Notifications {
     const classes = this.#classes;
     if ((classes & NOTIFY_BITS[kind]) === 0) return;
     const key = bytes.slice(start, end), name = utf8(event);
-    if ((classes & NOTIFY_BITS.K) !== 0) this.#subscriptions.publish(join(`__keyspace@${db.index}__:`, key), name);
-    if ((classes & NOTIFY_BITS.E) !== 0) this.#subscriptions.publish(join(`__keyevent@${db.index}__:`, name), key);
+    if ((classes & NOTIFY_BITS.K) !== 0) this.#send(join(`__keyspace@${db.index}__:`, key), name);
+    if ((classes & NOTIFY_BITS.E) !== 0) this.#send(join(`__keyevent@${db.index}__:`, name), key);
+  }
+
+  #send(channel: Uint8Array, payload: Uint8Array): void {
+    this.#subscriptions.publish({
+      channel: { bytes: channel, start: 0, end: channel.length },
+      payload: { bytes: payload, start: 0, end: payload.length },
+    });
   }
 }
 

@@ -7,6 +7,7 @@
  * if the record is gone or was used since.
  */
 import type { Clock } from "../core/clock.ts";
+import type { LatencyMonitor } from "./latency.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -27,6 +28,7 @@ export interface MemoryOwner {
   readonly store: Store;
   readonly settings: Settings;
   readonly clock: Clock;
+  readonly latency: LatencyMonitor;
   readonly usedBytes: number;
 }
 
@@ -67,7 +69,11 @@ export class Eviction {
    */
   makeRoom(): boolean {
     const { maxmemory } = this.#settings.values;
-    return maxmemory === 0 || this.#owner.usedBytes <= maxmemory || this.#evict(maxmemory);
+    if (maxmemory === 0 || this.#owner.usedBytes <= maxmemory) return true;
+    const { latency } = this.#owner, startUs = latency.start();
+    const enough = this.#evict(maxmemory);
+    latency.note("eviction-cycle", latency.since(startUs));
+    return enough;
   }
 
   #evict(limit: number): boolean {
@@ -169,7 +175,9 @@ export class Eviction {
   #remove(db: Keyspace, ref: RecordRef): void {
     db.readKey(ref);
     const key = db.bytes.slice(db.start, db.start + db.length);
+    const { latency } = this.#owner, startUs = latency.start();
     db.unlink(ref);
+    latency.note("eviction-del", latency.since(startUs));
     this.#evicted(db, key);
   }
 

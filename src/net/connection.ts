@@ -215,7 +215,8 @@ export class Connection implements Transport, SocketOwner {
     this.#reply.limitBytes = hard === 0 ? Infinity : hard + FREE_OUTPUT_BYTES;
     parser.bulkBytesMax = engine.settings.values.protoMaxBulkLen;
     try {
-      executor.run(this.#call, parser);
+      if (engine.busy === undefined) executor.run(this.#call, parser);
+      else executor.runInside(this.#call, parser);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw new CommandFault(session, error);
       this.#reply.error(`ERR Protocol error: ${error.message}`);
@@ -232,8 +233,15 @@ export class Connection implements Transport, SocketOwner {
     const produced = this.#reply.pendingBytes - this.#runStart;
     this.#long = produced >= LONG_BYTES;
     if (this.#long) this.#server.turn.produced(produced);
-    if (this.#mustSend()) this.#server.turn.add(this);
+    // While a script runs the turn does not end, but a client that has written nothing need not wait for it.
+    if (engine.busy !== undefined && !session.wrote) this.send();
+    else if (this.#mustSend()) this.#server.turn.add(this);
     if (session.held) this.#release();
+  }
+
+  /** For the socket: whether requests of this connection are running. */
+  get running(): boolean {
+    return this.#running;
   }
 
   /**
@@ -250,12 +258,18 @@ export class Connection implements Transport, SocketOwner {
     for (; this.#requests > 0; this.#requests--) this.#reply.error(message);
   }
 
+  /** Called when the replies leave after the end of the turn. */
+  delay(): void {
+    this.#reply.own();
+  }
+
   /** Sends the written replies. Only one write is in progress at a time; later replies follow it. */
   send(): void {
     this.#queued = false;
     this.session.wrote = false;
     if (this.#closed) return;
     if (this.#sending) {
+      this.#reply.own();
       this.checkOutput();
       this.#account();
       return;
@@ -273,6 +287,13 @@ export class Connection implements Transport, SocketOwner {
     this.#sending = true;
     this.session.bytesOut += reply.pendingBytes;
     this.#server.engine.stats.outputBytes += reply.pendingBytes;
+    if (reply.shared) {
+      const bytes = reply.takeShared();
+      this.#sendingBytes = bytes.length;
+      this.#server.engine.stats.writes++;
+      this.#socket.send(bytes, bytes.length, true);
+      return;
+    }
     if (!reply.single) {
       reply.take(this.#parts);
       for (const { chunk, view } of this.#parts) {
@@ -302,7 +323,7 @@ export class Connection implements Transport, SocketOwner {
 
   /** For the socket: it has sent all bytes. */
   sent(): void {
-    releaseChunk(this.#chunk);
+    if (this.#chunk !== NO_BYTES) releaseChunk(this.#chunk);
     this.#chunk = NO_BYTES;
     this.#sendingBytes = 0;
     if (this.session.held) this.#release();
@@ -428,7 +449,7 @@ export class Connection implements Transport, SocketOwner {
 
   /** Releases all memory. No pool takes the chunk that is being sent, because the system may still read it. */
   #dispose(): void {
-    if (this.#sendingBytes > 0) freeBuffer(this.#chunk);
+    if (this.#sendingBytes > 0 && this.#chunk !== NO_BYTES) freeBuffer(this.#chunk);
     this.#chunk = NO_BYTES;
     for (const { chunk } of this.#parts) releaseChunk(chunk);
     this.#parts.length =

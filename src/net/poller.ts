@@ -17,6 +17,8 @@ import * as os from "./libc.ts";
 import type { Socket, SocketOwner } from "./socket.ts";
 
 const EVENTS_MAX = 512;
+/** Events that are taken at once from within a script. */
+const INSIDE_EVENTS_MAX = 64;
 const READ_BYTES = 64 * 1024;
 const ACCEPTS_AT_ONCE = 64;
 /** Bytes that a round passes to the kernel before further long replies wait for the next round. */
@@ -82,6 +84,12 @@ export class Poller {
   /** Bytes that were passed to the kernel in this round. */
   #offeredBytes = 0;
   #asleep = false;
+  /** The events of the round: their number, and the index of the next one to serve. */
+  readonly #events = new DataView(new ArrayBuffer(EVENTS_MAX * os.EVENT_BYTES));
+  #count = 0;
+  #next = 0;
+  /** The buffers of `serveInside`; those of the loop are in use then. */
+  #inside: { readonly events: DataView<ArrayBuffer>; readonly buffer: Uint8Array<ArrayBuffer> } | undefined;
   readonly #listeners = new Map<number, (socket: number, peer: Uint8Array) => void>();
   #stopped = false;
   #running: Promise<void> | undefined;
@@ -156,6 +164,30 @@ export class Poller {
     if (this.#listeners.delete(socket)) this.#libc.close(socket);
   }
 
+  /**
+   * Serves the sockets that are ready from within a running script. The client that runs it is served later. Every
+   * reply is sent at once.
+   */
+  serveInside(): void {
+    const inside = this.#inside ??= {
+      events: new DataView(new ArrayBuffer(INSIDE_EVENTS_MAX * os.EVENT_BYTES)),
+      buffer: new Uint8Array(READ_BYTES),
+    };
+    const { events, buffer } = inside;
+    // The kernel reports no event of the round again.
+    while (this.#next < this.#count) this.#serveInside(this.#events, this.#next++, buffer);
+    const count = this.#libc.epoll_wait(this.#epoll, new Uint8Array(events.buffer), INSIDE_EVENTS_MAX, 0);
+    for (let i = 0; i < count && !this.#stopped; i++) this.#serveInside(events, i, buffer);
+  }
+
+  #serveInside(events: DataView, index: number, buffer: Uint8Array<ArrayBuffer>): void {
+    const at = index * os.EVENT_BYTES, number = events.getInt32(at + os.EVENT_FD, true);
+    const socket = this.#sockets[number], happened = events.getUint32(at, true);
+    if (socket === undefined) this.#accept(number);
+    else if (socket.running) socket.putOff(happened);
+    else socket.happened(happened, buffer);
+  }
+
   /** Ends the loop. All sockets must be closed before. */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -168,8 +200,7 @@ export class Poller {
 
   async #run(): Promise<void> {
     const libc = this.#libc, turns = this.#turns;
-    const events = new DataView(new ArrayBuffer(EVENTS_MAX * os.EVENT_BYTES));
-    const bytes = new Uint8Array(events.buffer);
+    const events = this.#events, bytes = new Uint8Array(events.buffer);
     let yieldedUs = this.#nowUs();
     while (!this.#stopped) {
       const late = this.#soon.length > 0 || this.#later.length > 0;
@@ -187,8 +218,9 @@ export class Poller {
         if (soon.length > 0) this.#soon = [];
         if (later.length > 0) this.#later = [];
         this.#offeredBytes = 0;
-        for (let i = 0; i < count && !this.#stopped; i++) {
-          const at = i * os.EVENT_BYTES;
+        this.#count = count;
+        for (this.#next = 0; this.#next < this.#count && !this.#stopped;) {
+          const at = this.#next++ * os.EVENT_BYTES;
           this.#serve(events.getInt32(at + os.EVENT_FD, true), events.getUint32(at, true));
         }
         if (soon !== this.#soon) this.#soon = [...this.#serveLate(soon), ...this.#soon];
@@ -376,14 +408,14 @@ export class EpollSocket implements Socket {
     this.#poller.watch(this, this.#socket);
   }
 
-  send(bytes: Uint8Array, length: number): void {
+  send(bytes: Uint8Array, length: number, transient = false): void {
     this.long = length >= LONG_BYTES;
     this.#poller.offer(length);
     const count = this.#libc.send(this.#socket, bytes as Uint8Array<ArrayBuffer>, length, os.MSG_NOSIGNAL);
     if (count === length) {
       this.#sent();
     } else if (count >= 0 || this.#transient()) {
-      this.#bytes = bytes;
+      this.#bytes = transient ? bytes.slice(0, length) : bytes;
       this.#at = Math.max(0, count);
       this.#length = length;
       this.#watch();
@@ -396,6 +428,11 @@ export class EpollSocket implements Socket {
     this.#reading = true;
     // Registering again makes the kernel report the bytes that have arrived meanwhile.
     this.#watch();
+  }
+
+  /** Whether requests of this client are running. */
+  get running(): boolean {
+    return this.#owner?.running ?? false;
   }
 
   defer(): void {

@@ -96,21 +96,29 @@ export class Turn {
     this.enter();
   }
 
-  /** Ends the turn for effects without a waiting connection: expiry, eviction. */
+  /** Ends the server's own work like a turn: expiry, eviction. */
   settle(): void {
-    const { durability } = this.#engine;
+    const { afterCommand, endOfTurn, durability } = this.#engine;
+    if (afterCommand.pending) afterCommand.run();
+    if (endOfTurn.pending) endOfTurn.run();
     if (durability?.pending) durability.commit();
   }
 
   #end(): void {
     for (let next = this.#resumed.shift(); next !== undefined; next = this.#resumed.shift()) next.goOn();
+    const { durability, endOfTurn } = this.#engine;
+    if (endOfTurn.pending) endOfTurn.run();
     this.#scheduled = false;
     this.#producedBytes = 0;
     const waiting = this.#waiting;
     this.#waiting = [];
-    const { durability } = this.#engine;
-    if (durability !== undefined && durability.pending && this.#delay(durability, waiting)) return;
+    if (durability !== undefined && durability.pending && this.#delay(durability, waiting)) {
+      this.#engine.forgetShared();
+      return;
+    }
     for (const connection of waiting) connection.send();
+    // A connection that was closed meanwhile may have caused messages of the next turn.
+    if (this.#waiting.length === 0) this.#engine.forgetShared();
     const { stats, clock } = this.#engine;
     stats.eventLoopCycles++;
     if (this.#cycle % TIMED_EVERY === 0) stats.eventLoopUs += (clock.monotonicUs() - this.#startUs) * TIMED_EVERY;
@@ -133,7 +141,10 @@ export class Turn {
       this.#delayed--;
       for (const connection of waiting) if (connection.session.wrote) connection.send();
     });
-    for (const connection of waiting) if (!connection.session.wrote) connection.send();
+    for (const connection of waiting) {
+      if (connection.session.wrote) connection.delay();
+      else connection.send();
+    }
     return true;
   }
 }

@@ -23,6 +23,8 @@ export const VERSION_SNAPSHOT = 12;
  * The version of exported files: Redis 7.0, Valkey and everything newer read it. It has no small sets in packed form.
  */
 export const VERSION_EXPORT = 10;
+/** The first version whose streams have the times at which consumers were active (Redis 7.2). */
+export const VERSION_STREAM_ACTIVE_TIME = 11;
 /** The first version with sets as listpacks, and the first with deadlines of fields (Redis 7.4). */
 export const VERSION_SET_LISTPACK = 11, VERSION_FIELD_DEADLINES = 12;
 

@@ -80,6 +80,15 @@ export class RdbOutput {
     }
   }
 
+  /** A length or count of up to 64 bits. */
+  wide(value: bigint): void {
+    if (value <= Number.MAX_SAFE_INTEGER) return this.count(Number(value));
+    this.#room(9);
+    this.bytes[this.length] = LENGTH_64_BYTE;
+    this.#view.setBigUint64(this.length + 1, value);
+    this.length += 9;
+  }
+
   raw(bytes: Uint8Array, start: number, end: number): void {
     this.#room(end - start);
     this.bytes.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), this.length);

@@ -22,6 +22,7 @@ function replaceAll(engine: Engine, image: Uint8Array, keepExpired: boolean): vo
   const { store, snapshots } = engine;
   snapshots.cancel?.();
   for (const db of store.databases) db.clear();
+  engine.listeners.databasesFlushed();
   const release = keepExpired ? engine.holdExpiry(ExpiryMode.KEEP) : () => {};
   try {
     const { keys, expired } = new RdbLoader(store, RdbInput.of(image), { keepExpired }).run();

@@ -207,10 +207,12 @@ class BackgroundSave {
     const { output } = this.#writer;
     const path = this.#path, temporary = this.#temporary;
     while (!this.#walk.done) {
+      const { latency, snapshots } = this.#engine, startUs = latency.start();
       const keys = this.#writer.keys;
       this.#slice();
-      this.#engine.snapshots.keysWritten = this.#writer.keys;
+      snapshots.keysWritten = this.#writer.keys;
       flush(this.#file, temporary, output);
+      latency.note("rdb-save-slice", latency.since(startUs));
       await this.#turn(this.#writer.keys - keys);
     }
     this.#writer.end();

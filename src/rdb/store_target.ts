@@ -5,11 +5,14 @@
 import { NO_BYTES } from "../core/bytes.ts";
 import type { HashValue } from "../store/values/hash_value.ts";
 import type { List } from "../store/values/list.ts";
-import { ExpiryMode, type Keyspace, NEVER, Type } from "../store/keyspace.ts";
+import { Encoding, ExpiryMode, type Keyspace, NEVER, Type } from "../store/keyspace.ts";
 import { typeName } from "../store/type_names.ts";
 import type { MemberSet } from "../store/values/set.ts";
 import type { SortedSet } from "../store/values/sorted_set.ts";
+import type { StreamValue } from "../store/values/streams/stream_value.ts";
 import type { Store } from "../store/store.ts";
+import type { StreamBuilder } from "./stream_reader.ts";
+import { StreamTarget } from "./stream_target.ts";
 import { type AddElement, type AddField, type AddScored, nowhere, type ValueTarget } from "./value_reader.ts";
 import type { Deadline } from "../store/deadline.ts";
 import { type BodyRef, NONE, type RecordRef } from "../store/memory/arena.ts";
@@ -94,6 +97,17 @@ export class StoreTarget implements ValueTarget {
       hashes.setDeadline(deadline);
     });
     this.#took(hashes.encoding, added === 0 ? NONE : hashes.body, added === 0);
+  }
+
+  stream(fill: (builder: StreamBuilder) => void): void {
+    if (!this.#begin(Type.STREAM)) return nowhere.stream(fill);
+    const streams = this.#store.valueType(Type.STREAM) as StreamValue;
+    streams.create();
+    const target = new StreamTarget(streams);
+    fill(target);
+    this.duplicate = target.damaged;
+    // An empty stream keeps its key.
+    this.#took(Encoding.STREAM, streams.body, false);
   }
 
   /** Whether the value has no elements. Such a value cannot have a key. */

@@ -1,12 +1,13 @@
 /**
  * Reads a value in any of the forms that Redis has written since version 2, and passes its elements in order to a
- * target. This file owns the forms. It skips streams and the values of modules, which MemDB does not have.
+ * target. This file owns the forms. It skips the values of modules, which MemDB does not have.
  */
 import { parseDouble } from "../core/numbers.ts";
 import { NEVER } from "../store/keyspace.ts";
 import { Blob, type BlobKind } from "./blobs.ts";
 import { NODE_PACKED, NODE_PLAIN, RdbType } from "./format.ts";
 import { Held, type RdbInput } from "./input.ts";
+import { noStream, type StreamBuilder, StreamReader } from "./stream_reader.ts";
 
 /** Receives an element of a list or set. The bytes are valid during the call. */
 export type AddElement = (bytes: Uint8Array, start: number, end: number) => void;
@@ -32,6 +33,7 @@ export interface ValueTarget {
   set(count: number, fill: (add: AddElement) => void): void;
   sortedSet(count: number, fill: (add: AddScored) => void): void;
   hash(count: number, fill: (add: AddField) => void): void;
+  stream(fill: (builder: StreamBuilder) => void): void;
 }
 
 /** A target that keeps nothing. Reading a value into it checks the value. */
@@ -41,11 +43,12 @@ export const nowhere: ValueTarget = {
   set: (_, fill) => fill(() => {}),
   sortedSet: (_, fill) => fill(() => {}),
   hash: (_, fill) => fill(() => {}),
+  stream: (fill) => fill(noStream),
 };
 
 const MODULE_END = 0, MODULE_FLOAT = 3, MODULE_DOUBLE = 4, MODULE_STRING = 5;
 const KEY_METADATA_CLASS_BYTES = 4;
-const STREAM_ID_BYTES = 16, TIME_BYTES = 8;
+const TIME_BYTES = 8;
 /** Redis keeps the deadlines of fields in 48 bits. */
 const FIELD_DEADLINE_MAX = 2 ** 48 - 1;
 /** The count that is assumed if a blob does not have it. */
@@ -58,9 +61,11 @@ export class ValueReader {
   readonly #blob = new Blob();
   readonly #held = new Held();
   readonly #secondHeld = new Held();
+  readonly #streams: StreamReader;
 
   constructor(input: RdbInput) {
     this.#input = input;
+    this.#streams = new StreamReader(input);
   }
 
   /**
@@ -131,8 +136,8 @@ export class ValueReader {
       case RdbType.STREAM_LISTPACKS_2:
       case RdbType.STREAM_LISTPACKS_3:
       case RdbType.STREAM_LISTPACKS_4:
-        this.#skipStream(type);
-        return "a stream";
+        target.stream((builder) => this.#streams.read(type, builder));
+        return "";
       case RdbType.MODULE_2:
         return this.skipModule();
       case RdbType.MODULE:
@@ -297,44 +302,6 @@ export class ValueReader {
         add(bytes, start, end, value, valueStart, valueEnd, deadline);
       }
     });
-  }
-
-  #skipStream(type: number): void {
-    const input = this.#input;
-    const skipLengths = (count: number) => {
-      for (let i = 0; i < count; i++) input.plainLength();
-    };
-    const isNew = type !== RdbType.STREAM_LISTPACKS;
-    for (let nodes = input.count(2); nodes > 0; nodes--) {
-      input.string();
-      input.string();
-    }
-    // Length and last ID; then first ID, largest deleted ID, number of entries ever added.
-    skipLengths(isNew ? 8 : 3);
-    for (let groups = input.count(5); groups > 0; groups--) {
-      input.string();
-      skipLengths(isNew ? 3 : 2);
-      for (let pending = input.count(STREAM_ID_BYTES); pending > 0; pending--) {
-        input.skip(STREAM_ID_BYTES + TIME_BYTES);
-        input.plainLength();
-      }
-      for (let consumers = input.count(TIME_BYTES); consumers > 0; consumers--) {
-        input.string();
-        input.skip(type >= RdbType.STREAM_LISTPACKS_3 ? 2 * TIME_BYTES : TIME_BYTES);
-        for (let pending = input.count(STREAM_ID_BYTES); pending > 0; pending--) input.skip(STREAM_ID_BYTES);
-      }
-    }
-    if (type < RdbType.STREAM_LISTPACKS_4) return;
-    // Producers with the IDs of their messages, between two settings and two counters.
-    skipLengths(2);
-    for (let producers = input.count(2); producers > 0; producers--) {
-      input.string();
-      for (let messages = input.count(3); messages > 0; messages--) {
-        input.string();
-        skipLengths(2);
-      }
-    }
-    skipLengths(2);
   }
 }
 

@@ -9,9 +9,11 @@ import { Encoding, type Keyspace, NEVER, Type } from "../store/keyspace.ts";
 import { Packed } from "../store/blocks/packed.ts";
 import type { MemberSet } from "../store/values/set.ts";
 import type { SortedSet } from "../store/values/sorted_set.ts";
+import type { StreamValue } from "../store/values/streams/stream_value.ts";
 import type { Store } from "../store/store.ts";
 import { NODE_PACKED, NODE_PLAIN, RdbType, VERSION_FIELD_DEADLINES, VERSION_SET_LISTPACK } from "./format.ts";
 import type { RdbOutput } from "./output.ts";
+import { streamType, StreamWriter } from "./stream_writer.ts";
 import type { BodyRef, RecordRef } from "../store/memory/arena.ts";
 
 export class ValueWriter {
@@ -52,6 +54,11 @@ export class ValueWriter {
         return encoding === Encoding.HASHTABLE || this.#earliest(db, ref) === NEVER
           ? RdbType.HASH
           : RdbType.HASH_METADATA;
+      case Type.STREAM: {
+        const streams = this.#streams;
+        streams.open(db.bodyOf(ref));
+        return streamType(streams, this.#version);
+      }
     }
     throw new InvariantError("a type has no form in RDB files");
   }
@@ -77,6 +84,10 @@ export class ValueWriter {
       }
       case RdbType.ZSET_2:
         return this.#sortedSet(encoding, body);
+      case RdbType.STREAM_LISTPACKS_2:
+      case RdbType.STREAM_LISTPACKS_3:
+      case RdbType.STREAM_LISTPACKS_4:
+        return new StreamWriter(this.#store, this.#streams, output).write(type);
       case RdbType.HASH:
       case RdbType.HASH_METADATA:
         return this.#hash(type, encoding, body);
@@ -160,6 +171,10 @@ export class ValueWriter {
 
   get #sets(): MemberSet {
     return this.#store.valueType(Type.SET) as MemberSet;
+  }
+
+  get #streams(): StreamValue {
+    return this.#store.valueType(Type.STREAM) as StreamValue;
   }
 
   get #hashes(): HashValue {

@@ -88,6 +88,7 @@ export class Server implements ConnectionHost {
     this.turn = new Turn(this.engine, this.executor);
     if (settings.values.sockets === "auto") {
       this.#poller = Poller.open(this.turn, () => systemClock.monotonicUs(), () => this.#listeners.exhausted());
+      this.engine.serveOthers = () => this.#poller?.serveInside();
     }
     this.#listeners = new Listeners({
       settings,
@@ -268,11 +269,13 @@ export class Server implements ConnectionHost {
     if (this.#reclaiming) return;
     this.#reclaiming = true;
     const slice = () => {
-      const { store, clock } = this.engine, endUs = clock.monotonicUs() + RECLAIM_US;
+      const { store, clock, latency } = this.engine;
+      const startUs = clock.monotonicUs(), endUs = startUs + RECLAIM_US;
       for (let step = 0; step < RECLAIM_STEPS && store.garbagePending; step++) {
         store.reclaim(RECLAIM_STEP_BLOCKS);
         if (clock.monotonicUs() >= endUs) break;
       }
+      latency.note("lazyfree-slice", clock.monotonicUs() - startUs);
       this.#reclaiming = store.garbagePending && this.#stopping === undefined;
       if (this.#reclaiming) setTimeout(slice);
     };
@@ -300,6 +303,7 @@ function refuse(socket: Socket, message: string): void {
   const room = new Uint8Array(16);
   const done = () => false;
   socket.start({
+    running: false,
     room: () => room,
     received: done,
     receivedShared: done,

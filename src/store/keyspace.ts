@@ -1,8 +1,9 @@
 /**
- * One database: the keys, their types, deadlines and clocks. A key is a record of the dictionary `keys`; one with a
- * deadline is also in the dictionary `expires`, as the same record, so that expiry never reads the others; in the same
- * way a hash that has fields with a deadline is also in `fieldExpires`. Strings live here, in the record or, above 64
- * KiB, in a body; of every other type this file knows only the body's ref.
+ * One database, or a table of the server that maps keys to strings: the keys, their types, deadlines and clocks. A key
+ * is a record of the dictionary `keys`; one with a deadline is also in the dictionary `expires`, as the same record, so
+ * that expiry never reads the others; in the same way a hash that has fields with a deadline is also in `fieldExpires`.
+ * Strings live here, in the record or, above 64 KiB, in a body; of every other type this file knows only the body's
+ * ref.
  *
  *     meta of a record:  type:4 | encoding:4 | clock:24      body of a long string:  +0 length:32 · +8 bytes
  *
@@ -101,6 +102,7 @@ export interface KeyspaceObserver {
 }
 
 export class Keyspace {
+  /** The number of the database; negative for a table of the server. */
   readonly index: number;
   readonly store: Store;
   /** Headers of the dictionaries. */
@@ -129,6 +131,10 @@ export class Keyspace {
     this.keys = store.dict.create();
     this.expires = store.dict.create();
     this.fieldExpires = store.dict.create();
+  }
+
+  get isDatabase(): boolean {
+    return this.index >= 0;
   }
 
   get size(): number {
@@ -369,7 +375,7 @@ export class Keyspace {
     setMeta(arena, ref, type | (encoding << 4) | this.store.freshClock());
     setBody(arena, ref, body);
     dict.insert(this.keys, hash, ref);
-    const bin = binOf(this.store.valueType(type).count(encoding, body));
+    const bin = this.#binOfBody(type, encoding, body);
     setValueLength(arena, ref, bin);
     this.sizes.add(type, bin);
     this.store.observer?.created?.(this, bytes, start, end, type);
@@ -592,8 +598,10 @@ export class Keyspace {
     dict.each(this.keys, (ref) => {
       const type = this.typeOf(ref);
       if (type === Type.STRING) this.readString(ref);
-      else this.length = this.store.valueType(type).count(this.encodingOf(ref), this.bodyOf(ref));
-      sizes.add(type, binOf(this.length));
+      const bin = type === Type.STRING
+        ? binOf(this.length)
+        : this.#binOfBody(type, this.encodingOf(ref), this.bodyOf(ref));
+      sizes.add(type, bin);
     });
     invariant(sizes.equals(this.sizes), "the sizes of keys are miscounted");
   }
@@ -616,6 +624,11 @@ export class Keyspace {
     if ((flagsOf(arena, ref) & BODY) === 0) return binOf(length);
     const body = bodyOf(arena, ref);
     return binOf(arena.i32[body >>> CHUNK_SHIFT][(body & GRANULE_MASK) << 1]);
+  }
+
+  /** The bin of a value with a body. All streams are in bin 0, because the histograms do not show them. */
+  #binOfBody(type: number, encoding: number, body: BodyRef): number {
+    return type === Type.STREAM ? 0 : binOf(this.store.valueType(type).count(encoding, body));
   }
 
   #uncount(ref: RecordRef): void {

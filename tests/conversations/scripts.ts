@@ -3,7 +3,10 @@
  * that it sends as one pipeline. A step without commands closes the client's connection.
  */
 import type { Step } from "./conversation.ts";
+import { COMMANDLOG_SCRIPTS } from "./observing_scripts.ts";
 import { PUBSUB_SCRIPTS } from "./pubsub_scripts.ts";
+import { WAIT_SCRIPTS } from "./waiting_scripts.ts";
+import { TRACKING_SCRIPTS } from "./tracking_scripts.ts";
 
 /** Grouped by topic. */
 export type Scripts = Readonly<Record<string, readonly Step[]>>;
@@ -290,6 +293,14 @@ export const NOTIFICATION_SCRIPTS: Scripts = {
 
 /** Every command of every script, as words. */
 export function scriptedCommands(): string[][] {
-  return [BLOCKING_SCRIPTS, NOTIFICATION_SCRIPTS, PUBSUB_SCRIPTS].flatMap((scripts) => Object.values(scripts).flat())
+  return [
+    BLOCKING_SCRIPTS,
+    COMMANDLOG_SCRIPTS,
+    NOTIFICATION_SCRIPTS,
+    PUBSUB_SCRIPTS,
+    TRACKING_SCRIPTS,
+    WAIT_SCRIPTS,
+  ]
+    .flatMap((scripts) => Object.values(scripts).flat())
     .flatMap(([, ...commands]) => commands.map((command) => command.split(" ")));
 }

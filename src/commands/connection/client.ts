@@ -5,6 +5,7 @@
 import { fail, messages, shownText } from "../../core/errors.ts";
 import type { ClientKind, Session } from "../../engine/session.ts";
 import type { Call } from "../../dispatch/call.ts";
+import { trackingSubcommands } from "./tracking.ts";
 import { waitingSubcommands } from "./waiting.ts";
 import { CLIENT_NAME_ERROR, clientKind, clientLine, isPrintableName } from "../shared/client_line.ts";
 import { subcommandHelp } from "../shared/help.ts";
@@ -29,6 +30,7 @@ export const clientCommands: readonly CommandSpec[] = [{
   syntax: "",
   subcommands: [
     ...waitingSubcommands,
+    ...trackingSubcommands,
     {
       ...COMMON,
       name: "getname",
