@@ -1,7 +1,7 @@
 /**
- * `deno task bench:peers`: what MemDB costs beside Redis and Valkey, where they are on the PATH. This file reads the flags
- * and lists the parts; each is a file of bench/. Prints tables in Markdown. A benchmark, not a test: nothing fails on its
- * figures.
+ * `deno task bench:peers`: what MemDB costs beside Redis and Valkey, where they are on the PATH. This file reads the
+ * flags and lists the parts; each is a file of bench/. Prints tables in Markdown. A benchmark, not a test: nothing
+ * fails on its figures.
  */
 import { parseArgs } from "@std/cli";
 import { algebra } from "./bench/algebra.ts";

@@ -19,7 +19,10 @@ import { type Keyspace, type KeyspaceObserver, Type } from "../store/keyspace.ts
 import { Place, type Queue, QueueTable } from "./queues.ts";
 import { WaitingClient, WaitingRequests } from "./waiting_client.ts";
 
-/** Events of a stream that may end a wait for it: other values are created where clients wait, and go when they are empty. */
+/**
+ * Events of a stream that may end a wait for it: other values are created where clients wait, and go when they are
+ * empty.
+ */
 const STREAM_EVENTS: ReadonlySet<string> = new Set(["xadd", "xgroup-destroy"]);
 
 /** The keys for which a command waits. */

@@ -467,7 +467,9 @@ export class Executor implements CommandRunner {
     return command.subcommand(request.bytes, request.start[1], request.end[1]) ?? command;
   }
 
-  /** Evicts keys if memory is short. Messages about them precede the reply. Returns whether a command may use memory. */
+  /**
+   * Evicts keys if memory is short. Messages about them precede the reply. Returns whether a command may use memory.
+   */
   #makeRoom(session: Session): boolean {
     const enough = this.#engine.makeRoom();
     session.sendAhead();
@@ -502,8 +504,8 @@ export class Executor implements CommandRunner {
     if (
       call.session.kind === "pubsub" && (bits & Flag.WHILE_SUBSCRIBED) === 0 && !call.inUnit && call.reply.version === 2
     ) {
-      return `ERR Can't execute '${command.fullName}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are ` +
-        "allowed in this context";
+      return `ERR Can't execute '${command.fullName}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET ` +
+        "are allowed in this context";
     }
     return "";
   }

@@ -1,6 +1,6 @@
 /**
- * Forgetting the messages of producers that a stream has known for long enough: ten times a second, the streams to which
- * producers added something are looked at. While there are none, no timer runs.
+ * Forgetting the messages of producers that a stream has known for long enough: ten times a second, the streams to
+ * which producers added something are looked at. While there are none, no timer runs.
  */
 import { fromLatin1, latin1 } from "../core/bytes.ts";
 import { type Keyspace, Type } from "../store/keyspace.ts";

@@ -113,8 +113,8 @@ export class ScriptRunner implements LuaHost {
     const run = this.#run;
     if (run === undefined) return "NOTBUSY No scripts in execution right now.";
     if (run.wrote) {
-      return "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the " +
-        "script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
+      return "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait " +
+        "the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
     }
     if (run.options.kind !== kind) return slow[run.options.kind];
     run.killed = true;

@@ -1,7 +1,8 @@
 /**
- * Every setting, one object each: name, kind, default, meaning, and how it may change. CONFIG, the flags, the environment,
- * config files, help and the tables in the documentation are derived from it. Names, ranges and texts are Redis's. This
- * file holds no behaviour: settings.ts holds the values, and the part of the server that acts on one listens there.
+ * Every setting, one object each: name, kind, default, meaning, and how it may change. CONFIG, the flags, the
+ * environment, config files, help and the tables in the documentation are derived from it. Names, ranges and texts are
+ * Redis's. This file holds no behaviour: settings.ts holds the values, and the part of the server that acts on one
+ * listens there.
  */
 import { compatibilitySections } from "./compatibility.ts";
 import {

@@ -99,7 +99,7 @@ Deno.test("when the folder has changed since it was loaded, the start is refused
     await Deno.writeTextFile(increment, "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n2\r\n", { append: true });
     const start = () => withServer(folder, { appendonly: "yes" }, () => Promise.resolve());
     const error = await assertRejects(start);
-    assertMatch((error as Error).message, /appendonly\.aof and Redis's \S+appendonlydir are both there.*--aofpath/);
+    assertMatch((error as Error).message, /appendonly\.aof and Redis's \S+appendonlydir both exist.*--aofpath/);
     await Deno.remove(`${folder}/appendonly.aof`);
     await withServer(folder, { appendonly: "yes" }, async (client) => {
       assertEquals(await client.run("GET a"), "$1\r\n2\r\n");

@@ -67,7 +67,9 @@ const UNSUBSCRIBED = new RegExp(String.raw`(?:[*>]3\r\n\$1[123]\r\n[ps]?unsubscr
 /** Servers introduce themselves each in its way. */
 const GREETING = /(?:%7|\*14)\r\n\$6\r\nserver\r\n[^]*?modules\r\n(?:\*1\r\n[^]*?args\r\n)?\*0\r\n/g;
 
-/** Undoes the order of patterns and of the names in an UNSUBSCRIBE without any, which is chance in the released servers. */
+/**
+ * Undoes the order of patterns and of the names in an UNSUBSCRIBE without any, which is chance in the released servers.
+ */
 function sorted(text: string): string {
   return text.replace(GREETING, "(greeting)").replace(
     PATTERN_MESSAGES,

@@ -179,7 +179,7 @@ const REFUSED: Record<string, Uint8Array> = {
   "1000 elements are announced where fewer have room": imageOf("\x02\x01k\x43\xe8"),
   "5 compressed bytes cannot be 16000": imageOf("\x00\x01k\xc3\x05\x7e\x80abcde"),
   "a listpack does not hold what it should": imageOf("\x10\x01k\x07\x07\0\0\0\x01\0\xff"),
-  "a value of a module in the old form, which nobody but the module can read": imageOf("\x06\x01k\x01"),
+  "a value of a module in the old form, which only the module can read": imageOf("\x06\x01k\x01"),
 };
 
 for (const [reason, image] of Object.entries(REFUSED)) {
