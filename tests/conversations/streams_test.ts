@@ -9,7 +9,7 @@ import { Conversation } from "./conversation.ts";
 import { NEW_STREAM_SCRIPTS, STREAM_SCRIPTS } from "./stream_scripts.ts";
 
 compareScripts("clients that wait for entries are served as by", STREAM_SCRIPTS);
-compareScripts("clients with commands of Redis 8 are served as by", NEW_STREAM_SCRIPTS, ["redis-server"]);
+compareScripts("clients with commands of Redis 8 are served as by", NEW_STREAM_SCRIPTS, { programs: ["redis-server"] });
 
 Deno.test("a reader's wait ends by the clock, and nobody listens any more", () =>
   withServer(async (_, server) => {
