@@ -57,19 +57,13 @@ class Waiter extends WaitingClient {
   /** Its places, the latest first. */
   places: Place | undefined;
 
-  constructor(
-    readonly blocking: Blocking,
-    call: Call,
-    readonly type: number,
-    deadlineMs: number,
-    readonly onRemoval: boolean,
-  ) {
+  constructor(call: Call, readonly type: number, deadlineMs: number, readonly onRemoval: boolean) {
     super(call, deadlineMs);
   }
 
   override end(): void {
     super.end();
-    this.blocking.leave(this);
+    this.call.engine.part(Blocking).leave(this);
   }
 
   override replyTimeout(): void {
@@ -122,7 +116,7 @@ export class Blocking implements DeferredWork {
   wait(call: Call, { type, first, last, deadlineMs, onRemoval = false }: Wait): boolean {
     if (!call.mayWait) return false;
     const again = this.#retrying?.call === call ? this.#retrying : undefined;
-    const waiter = again ?? new Waiter(this, call, type, deadlineMs, onRemoval);
+    const waiter = again ?? new Waiter(call, type, deadlineMs, onRemoval);
     if (this.#count === 0) this.#listen();
     for (let i = first; i <= last; i++) this.#enqueue(waiter, call.text(i));
     this.#count++;

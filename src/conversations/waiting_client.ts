@@ -2,6 +2,7 @@
  * A client whose command waits: what all kinds of waiting have in common. A kind adds the reason for which the wait
  * ends, and the reply after a timeout.
  */
+import { latin1 } from "../core/bytes.ts";
 import type { Timed } from "../core/deadline_heap.ts";
 import type { Call } from "../dispatch/call.ts";
 import type { Suspension } from "../engine/session.ts";
@@ -9,21 +10,25 @@ import { RequestParser } from "../resp/parser.ts";
 import type { Request } from "../resp/request.ts";
 import { Deadlines } from "./deadlines.ts";
 
+const ROOM_USUAL = 1024;
 /** For the requests of all waiting clients: none is parsed while another one runs. */
+let room = new Uint8Array(ROOM_USUAL);
 const parser = new RequestParser();
 parser.bulkBytesMax = Infinity;
 
 export abstract class WaitingClient implements Suspension, Timed {
-  readonly again = false;
   heapIndex = -1;
-
-  /** The request in RESP. */
-  readonly #request: Uint8Array;
+  /** The request in RESP. Text takes far less memory than a small array of bytes. */
+  readonly #request: string;
 
   /** The request of `call` waits. `deadlineMs` is in milliseconds since the epoch; 0 means never. */
   constructor(readonly call: Call, readonly deadlineMs: number) {
     const { bytes, rawStart, rawEnd } = call.request;
-    this.#request = rawStart >= 0 ? bytes.slice(rawStart, rawEnd) : call.request.clone().bytes;
+    this.#request = rawStart >= 0 ? latin1(bytes, rawStart, rawEnd) : latin1(call.request.clone().bytes);
+  }
+
+  get again(): boolean {
+    return false;
   }
 
   /** Suspends the session. */
@@ -57,12 +62,15 @@ export abstract class WaitingClient implements Suspension, Timed {
   }
 
   #withRequest(run: (request: Request) => void): void {
-    parser.borrow(this.#request, this.#request.length);
+    const { length } = this.#request;
+    if (room.length < length) room = new Uint8Array(length);
+    for (let i = 0; i < length; i++) room[i] = this.#request.charCodeAt(i);
+    parser.borrow(room, length);
     parser.next();
     run(parser.request);
-    // The parser gives up a borrowed buffer only between requests.
-    parser.next();
+    parser.finish();
     parser.giveBack();
+    if (room.length > ROOM_USUAL) room = new Uint8Array(ROOM_USUAL);
   }
 
   timeOut(): boolean {

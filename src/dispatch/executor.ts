@@ -135,6 +135,8 @@ export class Executor implements CommandRunner {
       parser.unread(request);
     } else if (next !== undefined) {
       parser.unread(next);
+    } else {
+      parser.finish();
     }
   }
 
