@@ -2,6 +2,7 @@
  * A client whose command waits: what all kinds of waiting have in common. A kind adds the reason for which the wait
  * ends, and the reply after a timeout.
  */
+import { latin1 } from "../core/bytes.ts";
 import type { Timed } from "../core/deadline_heap.ts";
 import type { Call } from "../dispatch/call.ts";
 import type { Suspension } from "../engine/session.ts";
@@ -48,7 +49,6 @@ export class WaitingRequests {
 }
 
 export abstract class WaitingClient implements Suspension, Timed {
-  readonly again = false;
   heapIndex = -1;
 
   /** The request in RESP. */
@@ -57,6 +57,10 @@ export abstract class WaitingClient implements Suspension, Timed {
   /** A request of `call` waits. `deadlineMs` is in milliseconds since the epoch; 0 means never. */
   constructor(readonly call: Call, request: Request, readonly deadlineMs: number) {
     this.#request = call.engine.part(WaitingRequests).hold(request);
+  }
+
+  get again(): boolean {
+    return false;
   }
 
   /** Suspends the session. */
