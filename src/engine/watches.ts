@@ -7,9 +7,9 @@ import type { Keyspace } from "../store/keyspace.ts";
 import type { KeyChangeListener, Listeners } from "./listeners.ts";
 import type { Session } from "./session.ts";
 
-/** The watched keys of one session. */
+/** The watched keys of one session; none once one of them has changed. */
 interface Watch {
-  readonly keys: { readonly db: Keyspace; readonly bytes: Uint8Array; readonly text: string }[];
+  keys: { readonly db: Keyspace; readonly bytes: Uint8Array; readonly text: string }[];
   /** One of the keys has changed. */
   broken: boolean;
 }
@@ -33,9 +33,7 @@ export class Watches {
   }
 
   /** Number of sessions that watch at least one key. */
-  get sessionCount(): number {
-    return this.#watches.size;
-  }
+  sessionCount = 0;
 
   /** Number of watched keys; a key counts once for each session that watches it. */
   get keyCount(): number {
@@ -54,8 +52,9 @@ export class Watches {
     return this.#watches.get(session)?.broken ?? false;
   }
 
-  /** Starts to watch a key for a session. */
+  /** Starts to watch a key for a session; no effect if a watched key has changed already. */
   watch(session: Session, db: Keyspace, bytes: Uint8Array): void {
+    if (this.isBroken(session)) return;
     // An expired key is deleted now, so that its later deletion does not count as a change.
     db.find(bytes, 0, bytes.length);
     this.#leave ??= this.#listeners.keyChanged.add(this.#listener);
@@ -68,6 +67,7 @@ export class Watches {
     if (watchers?.has(session)) return;
     if (watchers === undefined) keys.set(text, new Set([session]));
     else watchers.add(session);
+    if (watch.keys.length === 0) this.sessionCount++;
     watch.keys.push({ db, bytes, text });
   }
 
@@ -76,14 +76,23 @@ export class Watches {
     const watch = this.#watches.get(session);
     if (watch === undefined) return;
     this.#watches.delete(session);
-    for (const { db, text } of watch.keys) {
-      const keys = this.#watchers.get(db)!, watchers = keys.get(text)!;
+    this.#drop(session, watch);
+  }
+
+  /** Removes the keys of a session. */
+  #drop(session: Session, watch: Watch): void {
+    const { keys } = watch;
+    if (keys.length === 0) return;
+    this.sessionCount--;
+    watch.keys = [];
+    for (const { db, text } of keys) {
+      const ofDb = this.#watchers.get(db)!, watchers = ofDb.get(text)!;
       watchers.delete(session);
       if (watchers.size > 0) continue;
-      keys.delete(text);
-      if (keys.size === 0) this.#watchers.delete(db);
+      ofDb.delete(text);
+      if (ofDb.size === 0) this.#watchers.delete(db);
     }
-    if (this.#watches.size > 0) return;
+    if (this.#watchers.size > 0) return;
     this.#leave?.();
     this.#leave = undefined;
   }
@@ -104,6 +113,10 @@ export class Watches {
   }
 
   #break(watchers: Iterable<Session> | undefined): void {
-    for (const session of watchers ?? []) this.#watches.get(session)!.broken = true;
+    for (const session of [...watchers ?? []]) {
+      const watch = this.#watches.get(session)!;
+      watch.broken = true;
+      this.#drop(session, watch);
+    }
   }
 }

@@ -12,7 +12,7 @@ class Listener {
   readonly #socket: Deno.Conn;
   #received: Uint8Array[] = [];
   closed = false;
-  /** Number of reads that returned data. */
+  /** Number of reads that returned data or the end. */
   readCount = 0;
 
   constructor(socket: Deno.Conn) {
@@ -31,6 +31,7 @@ class Listener {
       // The server or `close` has ended the connection.
     }
     this.closed = true;
+    this.readCount++;
   }
 
   async send(bytes: Uint8Array): Promise<void> {

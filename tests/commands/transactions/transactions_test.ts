@@ -190,7 +190,7 @@ Deno.test("clients see who is in a transaction, and who watches", async () => {
     await client.run("SET b 1");
     assertEquals(
       (await shown()).replace(/multi-mem=[1-9]\d*/, "multi-mem=some"),
-      "flags=xd multi=1 watch=2 multi-mem=some watching_clients:1 total_watched_keys:2",
+      "flags=xd multi=1 watch=0 multi-mem=some watching_clients:0 total_watched_keys:0",
     );
     other.close();
     while ((await client.run("INFO clients")).includes("watching_clients:1"));
