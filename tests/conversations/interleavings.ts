@@ -142,7 +142,8 @@ const WEIGHTS: readonly (readonly [kind: readonly Maker[], weight: number])[] = 
 ];
 const KINDS = WEIGHTS.flatMap(([kind, weight]) => Array.from({ length: weight }, () => kind));
 
-function randomCommand(random: SeededRandom, name: string): string {
+/** A command of a client at random; `{b}` in it stands for the id of client b. */
+export function randomCommand(random: SeededRandom, name: string): string {
   const kind = pick(random, KINDS);
   if (kind === TRACKING && name < "c" && oneIn(random, 2)) {
     const broadcasting = pick(random, BROADCASTING)(random);
@@ -247,12 +248,16 @@ export function checkNothingStays({ engine }: Server): void {
     subscribed: (["channel", "pattern", "shard"] as const).map((kind) => subscriptions.count(kind)),
     watching: [engine.watches.sessionCount, engine.watches.keyCount],
     tracking: [clientCount, keyCount, itemCount, prefixCount],
+    monitoring: engine.monitors.size,
+    paused: engine.pause?.heldCount ?? 0,
     listening: [engine.listeners.keyChanged.all.length, engine.listeners.flushed.all.length],
   }, {
     waiting: [0, 0, 0],
     subscribed: [0, 0, 0],
     watching: [0, 0],
     tracking: [0, 0, 0, 0],
+    monitoring: 0,
+    paused: 0,
     listening: [0, 0],
   });
 }
