@@ -28,7 +28,7 @@ export class Emitter implements CommandWriter {
   #arguments = 0;
   #bytes = 0;
   #factor = 1;
-  place: unknown;
+  place?: unknown;
 
   constructor(effects: EffectWriter) {
     this.#effects = effects;

@@ -28,6 +28,9 @@ import { type Keyspace, NEVER, Type } from "../store/keyspace.ts";
 import { KeyWalk } from "../store/walk.ts";
 import { Emitter } from "./emitter.ts";
 import { EffectWriter } from "./effect_writer.ts";
+import { streamEffects } from "./stream_effects.ts";
+import type { StreamWalk } from "../store/values/streams/emit.ts";
+import type { StreamValue } from "../store/values/streams/stream_value.ts";
 import type { AofFile } from "./file.ts";
 import type { RecordRef } from "../store/memory/arena.ts";
 
@@ -135,6 +138,7 @@ export class Rewrite implements EffectListener {
     this.#emitter.begin(late.db, key, 0, key.length, late.factor);
     this.#emitter.place = late.place;
     late.cursor = this.#writeValue(db, ref, late.cursor);
+    late.place = this.#emitter.place;
     late.begun = true;
     late.count = this.#countOf(db, ref);
     if (late.cursor === 0) this.#written(late);
@@ -232,6 +236,13 @@ export class Rewrite implements EffectListener {
     if (ref === 0) return false;
     const count = this.#countOf(db, ref), more = count - late.count;
     late.count = count;
+    if (db.typeOf(ref) === Type.STREAM && command.spec.group === "stream") {
+      const streams = db.store.valueType(Type.STREAM) as StreamValue;
+      streams.open(db.bodyOf(ref));
+      const effects = streamEffects(late.place as StreamWalk, streams, command, request);
+      for (const effect of effects ?? []) this.#append(late.db, effect);
+      return effects !== undefined;
+    }
     switch (command.spec.partialEffect) {
       case "later":
         return true;

@@ -238,8 +238,10 @@ export class Blocking implements DeferredWork {
 
   /** Runs the requests of all clients again that wait for a key of one of them. */
   #retryAll(waiter: Waiter): void {
+    const { afterCommand, clock, store } = this.#engine;
     waiter.stopRetry = undefined;
+    store.setTime(clock.nowMs());
     for (let place = waiter.places; place !== undefined; place = place.sibling) this.#makeReady(place.queue);
-    this.#engine.afterCommand.run();
+    afterCommand.run();
   }
 }

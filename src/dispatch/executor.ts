@@ -217,7 +217,8 @@ export class Executor implements CommandRunner {
     const refusal = this.#refusal(call, command, request);
     const mark = call.mark = reply.mark();
     if (refusal !== "") {
-      if (command !== undefined) command.stats.rejected++;
+      // A request with an unknown subcommand is none of its container.
+      if (command !== undefined && (command.subcommands.length === 0 || request.argc === 1)) command.stats.rejected++;
       this.#error(call, this.#discarding(call, command, refusal));
     } else if (this.#engine.pause !== undefined && this.#isPaused(call, command!)) {
       this.#engine.pause.hold(session);
@@ -273,12 +274,10 @@ export class Executor implements CommandRunner {
     const engine = this.#engine, { store, listeners } = engine, { session } = call;
     call.command = command;
     call.dirty = 0;
-    const { bits, stats } = command;
+    const { bits } = command;
     const brief = (bits & (Flag.BRIEF | Flag.MAY_BE_LONG)) !== 0 && !this.#precise;
     const startUs = brief && command === this.#run ? UNTIMED : this.#startTiming(command, brief);
     if (brief) this.#runCalls++;
-    stats.calls++;
-    engine.stats.commands++;
     store.holdClocks = session.noTouch;
     store.expiryMode = session.expiryMode > engine.expiryFloor ? session.expiryMode : engine.expiryFloor;
     if ((bits & Flag.WRITE) !== 0 && !listeners.beforeWrite.empty) this.#announceWrite(call, command, request);
@@ -302,7 +301,10 @@ export class Executor implements CommandRunner {
       reportReads(engine.current.tracker, command, request);
     }
     if (engine.monitors.size > 0 && (bits & (Flag.SKIP_MONITOR | Flag.ADMIN)) === 0) this.#feedMonitors(call);
-    if (session.stopped && session.suspension !== undefined) return this.#suspended(call, command, startUs);
+    if (session.stopped && session.suspension !== undefined) return this.#suspended(call, startUs);
+    // Counted last: INFO does not count itself, and CONFIG RESETSTAT counts itself anew.
+    command.stats.calls++;
+    engine.stats.commands++;
     session.commandCount++;
     const replyBytes = call.reply.mark() - mark;
     if (!brief) this.#timed(call, command, request, engine.clock.monotonicUs() - startUs);
@@ -348,12 +350,9 @@ export class Executor implements CommandRunner {
     this.#error(call, error.message);
   }
 
-  /** Leaves a waiting command uncounted; it counts when it is answered, with the time that it ran until now. */
-  #suspended(call: Call, { stats }: Command, startUs: number): void {
-    const engine = this.#engine;
-    stats.calls--;
-    engine.stats.commands--;
-    call.spentUs += Math.round(engine.clock.monotonicUs() - startUs);
+  /** A waiting command counts when it is answered, with the time that it ran until now. */
+  #suspended(call: Call, startUs: number): void {
+    call.spentUs += Math.round(this.#engine.clock.monotonicUs() - startUs);
     call.secrets = undefined;
   }
 

@@ -14,6 +14,7 @@ import { CommandLog } from "./command_log.ts";
 import { Effects } from "./effects.ts";
 import { Eviction } from "./eviction.ts";
 import { LatencyMonitor } from "./latency.ts";
+import { MessageExpiry } from "./message_expiry.ts";
 import { Listeners, Notify, type NotifyClass } from "./listeners.ts";
 import { Pause } from "./pause.ts";
 import { Phase } from "./phase.ts";
@@ -214,6 +215,7 @@ export class Engine {
     this.runId = runId;
     this.eviction = new Eviction(this, (db, key) => this.#keyEvicted(db, key));
     store.onExpired = (db, bytes, start, end) => this.#keyExpired(db, bytes, start, end);
+    store.onMessages = (...key) => this.part(MessageExpiry).watch(...key);
     this.listeners = new Listeners(store);
     this.watches = new Watches(this.listeners);
     this.clientMemory = new ClientMemory(settings, this.sessions, this.watches);

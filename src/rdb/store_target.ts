@@ -30,6 +30,8 @@ export class StoreTarget implements ValueTarget {
   #start = 0;
   #end = 0;
   #empty = false;
+  /** The value is a stream that knows messages of producers. */
+  #hasMessages = false;
 
   constructor(store: Store) {
     this.#store = store;
@@ -108,6 +110,7 @@ export class StoreTarget implements ValueTarget {
     this.duplicate = target.damaged;
     // An empty stream keeps its key.
     this.#took(Encoding.STREAM, streams.body, false);
+    this.#hasMessages = streams.producers.count(streams.body) > 0;
   }
 
   /** Whether the value has no elements. Such a value cannot have a key. */
@@ -123,6 +126,7 @@ export class StoreTarget implements ValueTarget {
     let ref = db.add(bytes, start, end, this.#type, this.#encoding, this.#body);
     if (deadline !== NEVER) ref = db.setDeadline(ref, deadline);
     if (this.#type === Type.HASH) db.indexFields(ref);
+    if (this.#hasMessages) this.#store.onMessages(db, bytes, start, end);
     return ref;
   }
 
@@ -136,7 +140,7 @@ export class StoreTarget implements ValueTarget {
   #begin(type: number): boolean {
     this.#type = type;
     this.#body = NONE;
-    this.duplicate = false;
+    this.duplicate = this.#hasMessages = false;
     const known = type === Type.STRING || this.#store.valueType(type) !== undefined;
     this.missingType = known ? "" : typeName(type);
     return known;

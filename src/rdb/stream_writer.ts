@@ -89,7 +89,7 @@ export class StreamWriter {
       const { ref } = ids;
       this.#rawId(ref);
       output.int64(pending.timeOf(ref));
-      output.wide(pending.exactDeliveriesOf(ref));
+      output.wide(BigInt.asUintN(64, pending.exactDeliveriesOf(ref)));
     }
     const consumers = groups.names.all(groups.consumersOf(group));
     output.count(consumers.length);

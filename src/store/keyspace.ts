@@ -499,6 +499,10 @@ export class Keyspace {
     this.#copyRest(ref, moved);
     if ((flags & BODY) !== 0) setBody(arena, moved, bodyOf(arena, ref));
     this.#detach(ref);
+    if (this.store.observer?.removed !== undefined) {
+      this.readKey(ref);
+      this.store.observer.removed(this, this.bytes, this.start, this.start + this.length, this.typeOf(ref));
+    }
     arena.free(ref);
     to.#attach(moved);
     return moved;

@@ -21,7 +21,7 @@ export interface CommandWriter {
   /** So much was written that the rest should wait for another turn of the event loop. */
   readonly full: boolean;
   /** Where a type keeps how far a value is written, from one call to the next, if a number does not say it. */
-  place: unknown;
+  place?: unknown;
 }
 
 /** Elements that one command of `emit` has at most, as in Redis's rewrites. */
@@ -127,6 +127,9 @@ export class Store {
 
   /** Told of every key that expired, before its value is freed. */
   onExpired: (db: Keyspace, bytes: Uint8Array, start: number, end: number) => void = () => {};
+
+  /** Told of each key whose stream came with messages of producers. */
+  onMessages: (db: Keyspace, bytes: Uint8Array, start: number, end: number) => void = () => {};
 
   /** Reports keys that begin and end; undefined while nobody listens. */
   observer: KeyspaceObserver | undefined;

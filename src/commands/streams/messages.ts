@@ -7,12 +7,13 @@ import { combinedHash } from "../../core/xxh3.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
 import { MessageExpiry } from "../../engine/message_expiry.ts";
-import { ExpiryMode, Type } from "../../store/keyspace.ts";
+import { Type } from "../../store/keyspace.ts";
 import type { RecordRef } from "../../store/memory/arena.ts";
 import { NONE } from "../../store/memory/arena.ts";
 import { StreamCounter } from "../../store/values/streams/layout.ts";
 import type { StreamValue } from "../../store/values/streams/stream_value.ts";
 import { changedQuietly, idArgument, openStream, replyId } from "./stream_call.ts";
+import { obeys } from "./trim_options.ts";
 
 export const messageCommands: readonly CommandSpec[] = [
   {
@@ -74,21 +75,27 @@ export function messageOf(call: Call, i: number, other: Message | undefined): Me
   };
 }
 
-/** Looks for a message whose fields begin at argument `first`. If it was added before, replies with its id. */
+/**
+ * Looks for a message whose fields begin at argument `first`. If it was added before, replies with its id. A log has only
+ * messages that were added, so the producer had forgotten what it still seems to know.
+ */
 export function findMessage(call: Call, streams: StreamValue, message: Message, first: number): boolean {
   const { producers, body } = streams, { bytes } = call, { producerAt } = message;
-  // A log says itself what was added again.
-  if (call.store.expiryMode !== ExpiryMode.KEEP) producers.expire(body, call.store.nowMs);
+  const logged = obeys(call);
+  if (!logged) producers.expire(body, call.store.nowMs);
   message.producer = producers.obtain(body, bytes, call.start(producerAt), call.end(producerAt));
   if (message.automatic) {
     const { start, end } = call.request;
     message.name = combinedHash(bytes, start, end, first, (call.argc - first) >>> 1);
   }
-  const id = newId();
-  if (!producers.lookUp(message.producer, message.name, 0, message.name.length, id)) return false;
+  const id = newId(), { name, producer } = message;
+  if (!producers.lookUp(producer, name, 0, name.length, id)) return false;
+  if (logged) {
+    producers.forget(producer, name, 0, name.length);
+    return false;
+  }
   replyId(call, id);
   streams.incrementCounter(StreamCounter.IIDS_DUPLICATE);
-  changedQuietly(call, "", 1);
   return true;
 }
 

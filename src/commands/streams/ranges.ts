@@ -62,7 +62,6 @@ export const rangeCommands: readonly CommandSpec[] = [
     arity: -3,
     flags: ["write", "fast"],
     keys: keyAt(1, "RW DELETE"),
-    partialEffect: "elements",
     syntax: "key id [id ...]",
     handler: remove,
   },

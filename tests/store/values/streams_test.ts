@@ -347,6 +347,11 @@ Deno.test("producers know their latest messages, and forget old ones", () =>
         known.push([message, id]);
         if (known.length > 8) known.shift();
       }
+      if (known.length > 0 && oneIn(random, 8)) {
+        const k = random.below(known.length), gone = fromLatin1(known[k][0]);
+        producers.forget(producer, gone, 0, gone.length);
+        known.splice(k, 1);
+      }
       if (oneIn(random, 10)) {
         producers.expire(streams.body, nowMs);
         for (const [other, messages] of model) {

@@ -124,9 +124,9 @@ export class Pending {
     return (this.#word(ref, DELIVERIES) >>> 0) * TWO32 + (this.#word(ref, DELIVERIES + 1) >>> 0);
   }
 
-  /** The number of deliveries, exactly. Cold. */
+  /** The number of deliveries as a signed integer, exactly. Cold. */
   exactDeliveriesOf(ref: PendingRef): bigint {
-    return wideAt(this.#arena.i32[ref >>> CHUNK_SHIFT], ((ref & GRANULE_MASK) << 1) + DELIVERIES);
+    return BigInt.asIntN(64, wideAt(this.#arena.i32[ref >>> CHUNK_SHIFT], ((ref & GRANULE_MASK) << 1) + DELIVERIES));
   }
 
   /** Sets the number of deliveries from the words of a 64-bit number. */

@@ -128,6 +128,19 @@ export class Producers {
     this.#setWord(producer, NEWEST, message);
   }
 
+  /** Forgets a message that the producer knows. */
+  forget(producer: RecordRef, bytes: Uint8Array, start: number, end: number): void {
+    const dict = this.#dict, messages = this.#word(producer, MESSAGES) as DictRef;
+    const message = dict.find(messages, bytes, start, end, hashBytes(bytes, start, end));
+    if (message === this.#oldest(producer)) return this.#forgetOldest(producer);
+    let before = this.#oldest(producer);
+    while (this.#word(before, NEXT_MESSAGE) !== message) before = this.#word(before, NEXT_MESSAGE) as RecordRef;
+    const next = this.#word(message, NEXT_MESSAGE);
+    this.#setWord(before, NEXT_MESSAGE, next);
+    if (next === 0) this.#setWord(producer, NEWEST, before);
+    this.#free(messages, message);
+  }
+
   /** Forgets the messages that are too old at `nowMs`, and producers without any. */
   expire(stream: BodyRef, nowMs: number): void {
     const tree = this.treeOf(stream), id = this.#id;
@@ -225,16 +238,20 @@ export class Producers {
   }
 
   #forgetOldest(producer: RecordRef): void {
-    const arena = this.#arena, dict = this.#dict, oldest = this.#oldest(producer);
+    const oldest = this.#oldest(producer);
     const next = this.#word(oldest, NEXT_MESSAGE);
     this.#setWord(producer, OLDEST, next);
     if (next === 0) this.#setWord(producer, NEWEST, NONE);
-    const messages = this.#word(producer, MESSAGES) as DictRef;
-    const found = dict.locate(messages, dict.hashOf(oldest), oldest);
+    this.#free(this.#word(producer, MESSAGES) as DictRef, oldest);
+  }
+
+  #free(messages: DictRef, message: RecordRef): void {
+    const arena = this.#arena, dict = this.#dict;
+    const found = dict.locate(messages, dict.hashOf(message), message);
     invariant(found, "a message is not in its producer's dictionary");
     dict.remove(messages);
-    arena.free(bodyOf(arena, oldest));
-    arena.free(oldest);
+    arena.free(bodyOf(arena, message));
+    arena.free(message);
   }
 
   #readId(message: RecordRef, id: StreamId): void {
