@@ -1,10 +1,10 @@
 /**
- * Effects on a stream that a rewrite has half written: which commands the new file gets for them, so that the rest of the
- * stream can follow.
+ * Effects on a stream that a rewrite has half written: which commands the new file gets for them, so that the rest of
+ * the stream can follow.
  *
- * While entries are written, they are in the file up to some id, and nothing else is: what adds entries or changes groups
- * comes later with the rest, and entries that are trimmed are trimmed again at the end. Behind them, groups are written in
- * the order of their names, and all changes of entries are repeated.
+ * While entries are written, they are in the file up to some id, and nothing else is: what adds entries or changes
+ * groups comes later with the rest, and entries that are trimmed are trimmed again at the end. Behind them, groups are
+ * written in the order of their names, and all changes of entries are repeated.
  */
 import { compareBytes, equalsWord, utf8 } from "../core/bytes.ts";
 import { IdForm, IdOption, newId, parseId } from "../core/stream_id.ts";

@@ -85,7 +85,9 @@ export class Eviction {
     return enough;
   }
 
-  /** The time for which used memory has been above the limit, although it should have been made room; 0 if it is not. */
+  /**
+   * The time for which used memory has been above the limit, although it should have been made room; 0 if it is not.
+   */
   get exceededUs(): number {
     return this.#exceededSinceUs === 0 ? 0 : this.#clock.monotonicUs() - this.#exceededSinceUs;
   }
