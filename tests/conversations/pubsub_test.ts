@@ -111,7 +111,7 @@ async function subscribeAndSleep(server: TestServer): Promise<Deno.Conn> {
   return socket;
 }
 
-for (const [name, limit, advanceMs] of [["hard", "pubsub 1mb 0 0", 0], ["soft", "pubsub 0 1mb 5", 5001]] as const) {
+for (const [name, limit, advanceMs] of [["hard", "pubsub 1mb 0 0", 0], ["soft", "pubsub 0 1mb 5", 6000]] as const) {
   Deno.test(`a subscriber that does not read is cut off at the ${name} limit`, () =>
     withServer(async (client, server) => {
       const { engine } = server.server, logged: string[] = [];
