@@ -5,9 +5,9 @@
 import type { Step } from "./conversation.ts";
 import { COMMANDLOG_SCRIPTS } from "./observing_scripts.ts";
 import { PUBSUB_SCRIPTS } from "./pubsub_scripts.ts";
+import { NEW_STREAM_SCRIPTS, STREAM_SCRIPTS } from "./stream_scripts.ts";
 import { WAIT_SCRIPTS } from "./waiting_scripts.ts";
 import { TRACKING_SCRIPTS } from "./tracking_scripts.ts";
-import { NEW_STREAM_SCRIPTS, STREAM_SCRIPTS } from "./stream_scripts.ts";
 
 /** Grouped by topic. */
 export type Scripts = Readonly<Record<string, readonly Step[]>>;
@@ -304,8 +304,8 @@ export function scriptedCommands(): string[][] {
   return [
     BLOCKING_SCRIPTS,
     COMMANDLOG_SCRIPTS,
-    NOTIFICATION_SCRIPTS,
     NEW_STREAM_SCRIPTS,
+    NOTIFICATION_SCRIPTS,
     PUBSUB_SCRIPTS,
     STREAM_SCRIPTS,
     TRACKING_SCRIPTS,
