@@ -472,7 +472,7 @@ const COMMANDS: readonly ((random: SeededRandom) => string)[] = [
   (r) => `'ZSCORE', '${name(r)}', 'm'`,
   (r) => `'TYPE', '${name(r)}'`,
   (r) => `'DEL', '${name(r)}'`,
-  (r) => `'MGET', 'a', 'b', 'c'`,
+  () => `'MGET', 'a', 'b', 'c'`,
   (r) => `'APPEND', '${name(r)}', ${value(r, 0)}`,
   (r) => `'EXPIRE', '${name(r)}', 1000`,
   (r) => `'NOPE', ${value(r, 1)}`,
