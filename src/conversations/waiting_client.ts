@@ -2,7 +2,6 @@
  * A client whose command waits: what all kinds of waiting have in common. A kind adds the reason for which the wait
  * ends, and the reply after a timeout.
  */
-import { latin1 } from "../core/bytes.ts";
 import type { Timed } from "../core/deadline_heap.ts";
 import type { Call } from "../dispatch/call.ts";
 import type { Suspension } from "../engine/session.ts";
