@@ -1,6 +1,6 @@
 /**
- * Writing values as commands to a file that is being rewritten: the RESP of one command after the other on one key, and
- * how much may be written before the event loop gets its turn. The types know what a value consists of.
+ * Writes values as commands into a file that is being rewritten. It encodes commands on one key as RESP, and limits the
+ * bytes that are written before the event loop gets its turn. The types divide a value into commands.
  */
 import { fromLatin1 } from "../core/bytes.ts";
 import { writeDecimal } from "../core/numbers.ts";
@@ -24,7 +24,7 @@ export class Emitter implements CommandWriter {
   #argc = 0;
   readonly #header = new Uint8Array(16);
   readonly #names = new Map<string, { readonly bytes: Uint8Array; readonly argc: number }>();
-  /** Arguments and bytes written since `begin`, and how many times the usual amount of them is allowed. */
+  /** Arguments and bytes written since `begin`, and the factor of their limits. */
   #arguments = 0;
   #bytes = 0;
   #factor = 1;
@@ -34,7 +34,7 @@ export class Emitter implements CommandWriter {
     this.#effects = effects;
   }
 
-  /** Begins with a key; the key is copied. `factor` times the usual amount may be written. */
+  /** Begins a key, which is copied. `factor` multiplies the limit of arguments and bytes. */
   begin(db: number, bytes: Uint8Array, start: number, end: number, factor = 1): void {
     this.#db = db;
     const length = end - start;
@@ -48,7 +48,7 @@ export class Emitter implements CommandWriter {
     this.#factor = factor;
   }
 
-  /** Writes one string whole. `deadline` in ms, negative for none. Hot. */
+  /** Writes a whole string. `deadline` in ms, negative for none. Hot. */
   set(
     db: number,
     key: Uint8Array,

@@ -19,7 +19,10 @@ import { type Keyspace, type KeyspaceObserver, Type } from "../store/keyspace.ts
 import { Place, type Queue, QueueTable } from "./queues.ts";
 import { WaitingClient, WaitingRequests } from "./waiting_client.ts";
 
-/** Events of a stream that may end a wait for it: other values are created where clients wait, and go when they are empty. */
+/**
+ * Events of a stream that may end a wait for it: other values are created where clients wait, and go when they are
+ * empty.
+ */
 const STREAM_EVENTS: ReadonlySet<string> = new Set(["xadd", "xgroup-destroy"]);
 
 /** The keys for which a command waits. */
@@ -46,20 +49,13 @@ class Waiter extends WaitingClient {
   /** Stops the timer of `retryAtMs`. */
   stopRetry: (() => void) | undefined;
 
-  constructor(
-    readonly blocking: Blocking,
-    call: Call,
-    request: Request,
-    readonly type: number,
-    deadlineMs: number,
-    readonly onRemoval: boolean,
-  ) {
+  constructor(call: Call, request: Request, readonly type: number, deadlineMs: number, readonly onRemoval: boolean) {
     super(call, request, deadlineMs);
   }
 
   protected override leave(): void {
     super.leave();
-    this.blocking.leave(this);
+    this.call.engine.part(Blocking).leave(this);
   }
 
   override replyTimeout(): void {
@@ -79,10 +75,8 @@ export class Blocking implements DeferredWork {
   #retrying: Waiter | undefined;
   readonly #observer: KeyspaceObserver = {
     created: (db, bytes, start, end, type) => this.#signal(db, bytes, start, end, type, false),
-    replaced: (db, bytes, start, end, type, oldType) => {
-      this.#signal(db, bytes, start, end, type, false);
-      this.#signal(db, bytes, start, end, oldType, true);
-    },
+    // As in Redis, a value that takes the place of another wakes no client, even if it has the right type.
+    replaced: (db, bytes, start, end, _, oldType) => this.#signal(db, bytes, start, end, oldType, true),
     removed: (db, bytes, start, end, type) => this.#signal(db, bytes, start, end, type, true),
   };
 
@@ -119,7 +113,7 @@ export class Blocking implements DeferredWork {
     if (!call.mayWait) return false;
     // A client that continues to wait keeps its deadline.
     const until = this.#retrying?.call === call ? this.#retrying.deadlineMs : deadlineMs;
-    const waiter = new Waiter(this, call, request ?? call.request, type, until, onRemoval);
+    const waiter = new Waiter(call, request ?? call.request, type, until, onRemoval);
     if (this.#count === 0) this.#listen();
     for (let i = first; i <= last; i++) this.#enqueue(waiter, i);
     this.#count++;

@@ -1,7 +1,7 @@
 /**
- * Keyspace notifications: each event of a key whose class `notify-keyspace-events` names is published to the channel of the
- * key, `__keyspace@<db>__:<key>`, to the channel of the event, `__keyevent@<db>__:<event>`, or to both. While the setting
- * is empty nothing listens.
+ * Keyspace notifications: each event of a key whose class `notify-keyspace-events` names is published to the channel of
+ * the key, `__keyspace@<db>__:<key>`, to the channel of the event, `__keyevent@<db>__:<event>`, or to both. While the
+ * setting is empty nothing listens.
  */
 import { utf8 } from "../core/bytes.ts";
 import type { Engine } from "../engine/engine.ts";

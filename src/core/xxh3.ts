@@ -1,6 +1,7 @@
 /**
- * XXH3 with 128 bits and its default secret, and the hash that Redis makes of the fields and values of a stream's entry.
- * It names messages that have no name of their own, and the names are kept in files; so it must be Redis's, bit by bit.
+ * XXH3 with 128 bits and its default secret, and the hash that Redis makes of the fields and values of a stream's
+ * entry. It names messages that have no name of their own, and the names are kept in files; so it must be Redis's, bit
+ * by bit.
  */
 const SECRET_TEXT = "b8fe6c3923a44bbe7c01812cf721ad1cded46de9839097db7240a4a4b7b3671fcb79e64eccc0e578825ad07dccff7221" +
   "b8084674f743248ee03590e6813a264c3c2852bb91c300cb88d0658b1b532ea371644897a20df94e3819ef46a9deacd8" +

@@ -177,11 +177,15 @@ export class Executor implements CommandRunner {
   }
 
   /** Runs a request inside the running command: a unit, a script, a function. */
-  perform(call: Call, request: Request): void {
-    const outer = call.request, { command, dirty, effects, mark, secrets } = call;
+  perform(
+    call: Call,
+    request: Request,
+    command = this.table.find(request.bytes, request.start[0], request.end[0]),
+  ): void {
+    const outer = call.request, { command: outerCommand, dirty, effects, mark, secrets } = call;
     call.effects = call.secrets = undefined;
-    this.#execute(call, request, this.table.find(request.bytes, request.start[0], request.end[0]));
-    call.session.lastCommand = call.command = command;
+    this.#execute(call, request, command);
+    call.session.lastCommand = call.command = outerCommand;
     call.request = outer;
     call.dirty = dirty;
     call.effects = effects;
@@ -217,7 +221,8 @@ export class Executor implements CommandRunner {
     const refusal = this.#refusal(call, command, request);
     const mark = call.mark = reply.mark();
     if (refusal !== "") {
-      if (command !== undefined) command.stats.rejected++;
+      // A request with an unknown subcommand is none of its container.
+      if (command !== undefined && (command.subcommands.length === 0 || request.argc === 1)) command.stats.rejected++;
       this.#error(call, this.#discarding(call, command, refusal));
     } else if (this.#engine.pause !== undefined && this.#isPaused(call, command!)) {
       this.#engine.pause.hold(session);
@@ -273,12 +278,10 @@ export class Executor implements CommandRunner {
     const engine = this.#engine, { store, listeners } = engine, { session } = call;
     call.command = command;
     call.dirty = 0;
-    const { bits, stats } = command;
+    const { bits } = command;
     const brief = (bits & (Flag.BRIEF | Flag.MAY_BE_LONG)) !== 0 && !this.#precise;
     const startUs = brief && command === this.#run ? UNTIMED : this.#startTiming(command, brief);
     if (brief) this.#runCalls++;
-    stats.calls++;
-    engine.stats.commands++;
     store.holdClocks = session.noTouch;
     store.expiryMode = session.expiryMode > engine.expiryFloor ? session.expiryMode : engine.expiryFloor;
     if ((bits & Flag.WRITE) !== 0 && !listeners.beforeWrite.empty) this.#announceWrite(call, command, request);
@@ -302,7 +305,10 @@ export class Executor implements CommandRunner {
       reportReads(engine.current.tracker, command, request);
     }
     if (engine.monitors.size > 0 && (bits & (Flag.SKIP_MONITOR | Flag.ADMIN)) === 0) this.#feedMonitors(call);
-    if (session.stopped && session.suspension !== undefined) return this.#suspended(call, command, startUs);
+    if (session.stopped && session.suspension !== undefined) return this.#suspended(call, startUs);
+    // Counted last: INFO does not count itself, and CONFIG RESETSTAT counts itself anew.
+    command.stats.calls++;
+    engine.stats.commands++;
     session.commandCount++;
     const replyBytes = call.reply.mark() - mark;
     if (!brief) this.#timed(call, command, request, engine.clock.monotonicUs() - startUs);
@@ -348,12 +354,9 @@ export class Executor implements CommandRunner {
     this.#error(call, error.message);
   }
 
-  /** Leaves a waiting command uncounted; it counts when it is answered, with the time that it ran until now. */
-  #suspended(call: Call, { stats }: Command, startUs: number): void {
-    const engine = this.#engine;
-    stats.calls--;
-    engine.stats.commands--;
-    call.spentUs += Math.round(engine.clock.monotonicUs() - startUs);
+  /** A waiting command counts when it is answered, with the time that it ran until now. */
+  #suspended(call: Call, startUs: number): void {
+    call.spentUs += Math.round(this.#engine.clock.monotonicUs() - startUs);
     call.secrets = undefined;
   }
 
@@ -468,7 +471,9 @@ export class Executor implements CommandRunner {
     return command.subcommand(request.bytes, request.start[1], request.end[1]) ?? command;
   }
 
-  /** Evicts keys if memory is short. Messages about them precede the reply. Returns whether a command may use memory. */
+  /**
+   * Evicts keys if memory is short. Messages about them precede the reply. Returns whether a command may use memory.
+   */
   #makeRoom(session: Session): boolean {
     const enough = this.#engine.makeRoom();
     session.sendAhead();
@@ -503,8 +508,8 @@ export class Executor implements CommandRunner {
     if (
       call.session.kind === "pubsub" && (bits & Flag.WHILE_SUBSCRIBED) === 0 && !call.inUnit && call.reply.version === 2
     ) {
-      return `ERR Can't execute '${command.fullName}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are ` +
-        "allowed in this context";
+      return `ERR Can't execute '${command.fullName}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET ` +
+        "are allowed in this context";
     }
     return "";
   }

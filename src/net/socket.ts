@@ -14,8 +14,8 @@ export interface Socket {
   start(owner: SocketOwner): void;
   /**
    * Sends `bytes[0, length)`. It calls the owner's `sent` when the system has accepted all of them, possibly before it
-   * returns. Only one call may be in progress. If the bytes are `transient`, they change at the end of the turn, and the
-   * socket copies those that the system has not accepted.
+   * returns. Only one call may be in progress. If the bytes are `transient`, they change at the end of the turn, and
+   * the socket copies those that the system has not accepted.
    */
   send(bytes: Uint8Array, length: number, transient?: boolean): void;
   /** Reads again after the owner has stopped the reading. */

@@ -1,6 +1,6 @@
 /**
- * Values that are read become values of the store here: one body of the arena, in the encoding that the settings give it,
- * which belongs to no key until `attach`. A value with the same element twice is no value.
+ * Builds values of the store from the elements that a reader delivers. A value is a body in the arena, in the encoding
+ * that follows from the settings. It belongs to no key until `attach`. A value with a repeated element is invalid.
  */
 import { NO_BYTES } from "../core/bytes.ts";
 import type { HashValue } from "../store/values/hash_value.ts";
@@ -18,9 +18,9 @@ import type { Deadline } from "../store/deadline.ts";
 import { type BodyRef, NONE, type RecordRef } from "../store/memory/arena.ts";
 
 export class StoreTarget implements ValueTarget {
-  /** Set when the value has an element twice. */
+  /** The value has an element twice. */
   duplicate = false;
-  /** Set when this store has no such values: the name of the type. */
+  /** The name of the type, if the store has no values of it. */
   missingType = "";
   readonly #store: Store;
   #type = 0;
@@ -60,7 +60,7 @@ export class StoreTarget implements ValueTarget {
     const sets = this.#store.valueType(Type.SET) as MemberSet;
     let added = 0;
     fill((bytes, start, end) => {
-      // The first member decides how the set begins.
+      // The first member decides the first encoding of the set.
       if (added++ === 0) sets.createFor(count, bytes, start, end);
       if (!sets.add(bytes, start, end)) this.duplicate = true;
     });
@@ -113,7 +113,7 @@ export class StoreTarget implements ValueTarget {
     this.#hasMessages = streams.producers.count(streams.body) > 0;
   }
 
-  /** Whether the value has no elements: then it can have no key. */
+  /** Whether the value has no elements. Such a value cannot have a key. */
   get empty(): boolean {
     return this.#empty;
   }

@@ -1,6 +1,6 @@
 /**
- * Streams that are read become streams of the store here. What contradicts itself makes no value: a node twice, a length
- * that is not that of the nodes, an entry that is pending for two consumers or for none.
+ * Streams that are read become streams of the store here. What contradicts itself makes no value: a node twice, a
+ * length that is not that of the nodes, an entry that is pending for two consumers or for none.
  */
 import type { StreamId } from "../core/stream_id.ts";
 import { NONE, type RecordRef } from "../store/memory/arena.ts";

@@ -11,7 +11,10 @@ import type { RdbOutput } from "./output.ts";
 
 const ID_BYTES = 16;
 
-/** The RDB type of the stream at hand. The form with producers is used where older servers are no concern, or it has any. */
+/**
+ * The RDB type of the stream at hand. The form with producers is used where older servers are no concern, or it has
+ * any.
+ */
 export function streamType(streams: StreamValue, version: number): number {
   if (version < VERSION_STREAM_ACTIVE_TIME) return RdbType.STREAM_LISTPACKS_2;
   return version >= VERSION_DUMP || hasProducers(streams) ? RdbType.STREAM_LISTPACKS_4 : RdbType.STREAM_LISTPACKS_3;

@@ -532,7 +532,10 @@ export class Reply {
   }
 }
 
-/** Replaces the count in the header at `at`, which gets `shorter` by some digits, in the first `length` bytes of a chunk. */
+/**
+ * Replaces the count in the header at `at`, which gets `shorter` by some digits, in the first `length` bytes of a
+ * chunk.
+ */
 function rewriteCount(chunk: Uint8Array, at: number, length: number, count: number, shorter: number): void {
   const end = writeDecimal(chunk, at + 1, count);
   if (shorter > 0) chunk.copyWithin(end, end + shorter, length);

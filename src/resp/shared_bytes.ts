@@ -1,6 +1,6 @@
 /**
- * Messages of one protocol version that many sessions receive, encoded once. They stand behind each other in a chunk, so
- * that a session that receives all messages of a turn sends one range of bytes, without a copy.
+ * Messages of one protocol version that many sessions receive, encoded once. They stand behind each other in a chunk,
+ * so that a session that receives all messages of a turn sends one range of bytes, without a copy.
  *
  *     chunk   | message | message | message | free |
  *                       ^ start   ^ end

@@ -383,8 +383,8 @@ export class Keyspace {
   }
 
   /**
-   * Gives a key a value with a body that the caller made, whatever the key held. Returns the type that it held, -1 if the
-   * key is new.
+   * Gives a key a value with a body that the caller made, whatever the key held. Returns the type that it held, -1 if
+   * the key is new.
    */
   put(bytes: Uint8Array, start: number, end: number, type: number, encoding: number, body: BodyRef): number {
     const old = this.find(bytes, start, end);
@@ -618,8 +618,8 @@ export class Keyspace {
   }
 
   /**
-   * The bin of a key. That of a string follows from its length. Every other record has its bin in the field of the value's
-   * length, so that the bin is known after the value has changed.
+   * The bin of a key. That of a string follows from its length. Every other record has its bin in the field of the
+   * value's length, so that the bin is known after the value has changed.
    */
   #binOf(ref: RecordRef, type: number): number {
     const { arena } = this.store;

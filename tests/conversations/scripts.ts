@@ -87,6 +87,13 @@ export const BLOCKING_SCRIPTS: Scripts = {
     ["x", "RPUSH k 1"],
     ["x", "DEL k", "RPUSH k 2"],
   ],
+  "a value that takes the place of one of another type wakes nobody": [
+    ["a", "BLPOP k 0"],
+    ["b", "BZPOPMIN k 0"],
+    ["x", "SET k v", "RPUSH l 1 2", "ZADD z 1 a", "SORT l STORE k", "LLEN k", "ZUNIONSTORE k 1 z", "ZCARD k"],
+    ["x", "COPY l k REPLACE", "RESTORE none 0 x"],
+    ["x", "COPY z k REPLACE", "DEL k"],
+  ],
   "the target of a move may have another type when its time comes": [
     ["a", "BLMOVE k s LEFT LEFT 0"],
     ["x", "SET s v"],

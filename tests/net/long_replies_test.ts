@@ -1,4 +1,6 @@
-/** Clients with long replies take turns. The sockets here record bytes, so no test depends on the speed of a machine. */
+/**
+ * Clients with long replies take turns. The sockets here record bytes, so no test depends on the speed of a machine.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { Connection } from "../../src/net/connection.ts";
 import type { Socket, SocketOwner } from "../../src/net/socket.ts";

@@ -75,9 +75,19 @@ export function buildTree({ source, programs }: TreeOptions): string {
 
 /**
  * The program that the suite starts as redis-server: it replaces itself by MemDB, so that the process keeps its id. The
- * suite reads the log from standard output.
+ * suite reads the log from standard output. It waits two minutes for a line with the process id, also if the start
+ * fails, so the wrapper adds this line to the log of a process that has ended without it.
  */
 function serverWrapper(): string {
   const command = commandLine().map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
-  return `#!/bin/sh\nexec ${command} "$@" 2>&1\n`;
+  return `#!/bin/sh
+log=$(readlink "/proc/$$/fd/1")
+if [ -f "$log" ]; then
+  (
+    until grep -q "Server initialized" "$log" || [ ! -d "/proc/$$" ]; do sleep 0.05; done
+    if [ ! -d "/proc/$$" ]; then echo " PID: $$ Server initialized"; fi
+  ) &
+fi
+exec ${command} "$@" 2>&1
+`;
 }

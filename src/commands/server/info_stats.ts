@@ -96,7 +96,7 @@ export function memoryFields({ engine }: Call): Field[] {
 }
 
 export function statsFields({ engine, table }: Call): Field[] {
-  const { rates, stats, store } = engine;
+  const { eviction, rates, stats, store } = engine;
   let commandUs = 0;
   for (const { stats } of table.all()) commandUs += stats.usec;
   const subscriptions = engine.part(Subscriptions), tracking = engine.part(Tracking);
@@ -127,8 +127,8 @@ export function statsFields({ engine, table }: Call): Field[] {
     ["evicted_keys", stats.evicted],
     ["evicted_clients", stats.evictedClients],
     ["evicted_scripts", engine.part(Scripts).cache.evicted],
-    ["total_eviction_exceeded_time", 0],
-    ["current_eviction_exceeded_time", 0],
+    ["total_eviction_exceeded_time", Math.floor((stats.evictionExceededUs + eviction.exceededUs) / 1000)],
+    ["current_eviction_exceeded_time", Math.floor(eviction.exceededUs / 1000)],
     ["keyspace_hits", store.hits],
     ["keyspace_misses", store.misses],
     ["pubsub_channels", subscriptions.count("channel")],

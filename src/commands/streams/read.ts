@@ -130,7 +130,8 @@ function parse(call: Call, grouped: boolean): Options {
       if (more % 2 === 1) {
         const what = grouped ? "ID or '>'" : "ID, '+', or '$'";
         fail(
-          `ERR Unbalanced '${call.command.fullName}' list of streams: for each stream key an ${what} must be specified.`,
+          `ERR Unbalanced '${call.command.fullName}' list of streams: ` +
+            `for each stream key an ${what} must be specified.`,
         );
       }
       options.streams = more / 2;

@@ -1,6 +1,6 @@
 /**
- * The counted B+ tree under the ordered indexes: the cursor, ranks, and the ways from the root to a place. A subclass owns
- * the order: what its records are compared by, and their hints. The records belong to the caller.
+ * The counted B+ tree under the ordered indexes: the cursor, ranks, and the ways from the root to a place. A subclass
+ * owns the order: what its records are compared by, and their hints. The records belong to the caller.
  *
  * A hint is 32 bits of what a record is ordered by, comparable as an integer: only where hints are equal does a search
  * read the record, so a leaf takes 8 bytes for a record.
@@ -227,8 +227,9 @@ export abstract class OrderedTree<R extends Ref> {
   }
 
   /**
-   * Frees at most about `budget` blocks of an unused index, from its end: its nodes, and with `free` the records of each
-   * leaf. Returns the index while something is left of it, 0 when it is gone. Only this method may be called between.
+   * Frees at most about `budget` blocks of an unused index, from its end: its nodes, and with `free` the records of
+   * each leaf. Returns the index while something is left of it, 0 when it is gone. Only this method may be called
+   * between.
    */
   drain(tree: IndexRef, budget: number, free?: (ref: R) => void): IndexRef {
     const arena = this.arena;

@@ -66,7 +66,9 @@ export class WordIndex<R extends Ref> extends OrderedTree<R> {
     this.seekBound(tree);
   }
 
-  /** Puts the cursor on the last block that is not above the words at `words[at]`; beyond the start if there is none. */
+  /**
+   * Puts the cursor on the last block that is not above the words at `words[at]`; beyond the start if there is none.
+   */
   seekTo(tree: IndexRef, words: Int32Array, at: number): void {
     this.#aim(tree, words, at, true);
     this.descend(tree);

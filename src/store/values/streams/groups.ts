@@ -275,7 +275,9 @@ export class Groups {
     return keyStart(this.#arena, record) + keyLength(this.#arena, record);
   }
 
-  /** Frees about `budget` blocks of a group that was detached. Returns it while something is left, 0 when it is gone. */
+  /**
+   * Frees about `budget` blocks of a group that was detached. Returns it while something is left, 0 when it is gone.
+   */
   free(group: GroupRef, budget: number): GroupRef {
     const arena = this.#arena, { ids, times } = this.pending;
     const words = arena.i32[group >>> CHUNK_SHIFT], at = (group & GRANULE_MASK) << 1;

@@ -1,6 +1,6 @@
 /**
- * Where the parts of a stream stand in the arena. All blocks but those of entries consist of words of 32 bits; numbers of
- * 64 bits are two words, the highest first, and ids are two such numbers.
+ * Where the parts of a stream stand in the arena. All blocks but those of entries consist of words of 32 bits; numbers
+ * of 64 bits are two words, the highest first, and ids are two such numbers.
  *
  *     stream      +0 nodes · +4 length · +8 last id · +24 first id · +40 largest deleted id · +56 entries ever added
  *                 +64 groups, 0 for none · +68 producers, 0 for none · +72 seconds for which a producer's entries are
@@ -11,18 +11,18 @@
  *     block       a listpack, byte for byte that of Redis:
  *
  *         master  live entries · deleted entries · number of fields · fields ... · 0
- *         entry   flags · time and sequence, less those of the node · [number of fields] · values, or each field with its
- *                 value · number of elements before this one, from the flags on
+ *         entry   flags · time and sequence, less those of the node · [number of fields] · values, or each field with
+ *                 its value · number of elements before this one, from the flags on
  *
  *         flags   DELETED · SAME_FIELDS: the fields are those of the master, and only the values stand here
  *
  *     groups      an ordered index of records, each a name with the body of a group
- *     group       +0 last delivered id · +16 entries read, -1 if unknown · +24 pending entries by id · +28 the same by time
- *                 +32 consumers
+ *     group       +0 last delivered id · +16 entries read, -1 if unknown · +24 pending entries by id
+ *                 +28 the same by time · +32 consumers
  *     consumers   an ordered index of records, each a name with the body of a consumer
  *     consumer    +0 seen, +8 active: milliseconds as doubles, -1 for never · +16 its pending entries by id
- *     pending     +0 id · +16 time of delivery, its sign bit flipped · +24 place among those of that time · +28 record of
- *                 the consumer · +32 number of deliveries
+ *     pending     +0 id · +16 time of delivery, its sign bit flipped · +24 place among those of that time
+ *                 +28 record of the consumer · +32 number of deliveries
  *
  *     producers   an ordered index of records, each a name with the body of a producer
  *     producer    +0 a dictionary of records, each the name of a message with its body · +4 oldest · +8 newest of them

@@ -1,6 +1,6 @@
 /**
- * The nodes of a stream: it writes entries in the blocks, marks them as deleted, and adds and removes nodes. The bytes of a
- * block are those that Redis writes for the same commands, deleted entries included, so that DUMP copies them.
+ * The nodes of a stream: it writes entries in the blocks, marks them as deleted, and adds and removes nodes. The bytes
+ * of a block are those that Redis writes for the same commands, deleted entries included, so that DUMP copies them.
  */
 import { invariant } from "../../../core/assert.ts";
 import { compareIds, putWide, type StreamId, wideAt } from "../../../core/stream_id.ts";

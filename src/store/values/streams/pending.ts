@@ -1,7 +1,7 @@
 /**
  * The pending entries of a group: entries that were delivered to a consumer and not acknowledged. Each is one block in
- * three indexes: those of its group, by id and by time of delivery, and that of its consumer, by id. Entries delivered at
- * the same time are in the order in which they got that time, as Redis's list has them.
+ * three indexes: those of its group, by id and by time of delivery, and that of its consumer, by id. Entries delivered
+ * at the same time are in the order in which they got that time, as Redis's list has them.
  */
 import { invariant } from "../../../core/assert.ts";
 import { copyId, type StreamId, wideAt } from "../../../core/stream_id.ts";

@@ -1,7 +1,7 @@
 /**
- * The producers of a stream: for each, the names of the messages that it added lately, with the ids of their entries, so
- * that a message that is sent again is not added again. A producer forgets a message that is too old, and the oldest one
- * when it has too many.
+ * The producers of a stream: for each, the names of the messages that it added lately, with the ids of their entries,
+ * so that a message that is sent again is not added again. A producer forgets a message that is too old, and the oldest
+ * one when it has too many.
  */
 import { invariant } from "../../../core/assert.ts";
 import { hashBytes } from "../../../core/hash_function.ts";

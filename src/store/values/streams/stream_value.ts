@@ -3,8 +3,8 @@
  * layout.ts draws how a stream lies in the arena; this file owns its body and the operations on the whole: adding and
  * deleting entries, the counters, and what groups have read.
  *
- * One StreamValue serves all streams of a store. `open` takes one up. The body never moves. Cursors (`entries`, `probe`,
- * those of the indexes) are valid until the next write to what they walk over.
+ * One StreamValue serves all streams of a store. `open` takes one up. The body never moves. Cursors (`entries`,
+ * `probe`, those of the indexes) are valid until the next write to what they walk over.
  */
 import { invariant } from "../../../core/assert.ts";
 import { compareIds, copyId, isZeroId, putWide, type StreamId, wideAt } from "../../../core/stream_id.ts";

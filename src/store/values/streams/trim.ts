@@ -6,8 +6,8 @@ import { compareIds, newId, type StreamId } from "../../../core/stream_id.ts";
 import type { StreamValue } from "./stream_value.ts";
 
 /**
- * What becomes of an entry that is pending in a group. KEEP: it is deleted and stays pending. DROP: it is deleted, and no
- * longer pending in any group. ACKED: it is not deleted, nor is one that a group has still to read.
+ * What becomes of an entry that is pending in a group. KEEP: it is deleted and stays pending. DROP: it is deleted, and
+ * no longer pending in any group. ACKED: it is not deleted, nor is one that a group has still to read.
  */
 export const References = { KEEP: 0, DROP: 1, ACKED: 2 } as const;
 export type References = typeof References[keyof typeof References];
