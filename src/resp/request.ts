@@ -1,6 +1,8 @@
 /**
  * A request: the bytes in which it arrived, and the positions of its arguments. It is valid until the parser continues.
  */
+import { writeDecimal } from "../core/numbers.ts";
+
 const ARGUMENTS_KEPT = 1024;
 
 export class Request {
@@ -28,26 +30,18 @@ export class Request {
   /** A request with its own bytes, for requests that do not come from a socket: replay, queues, embedding. */
   static of(args: readonly Uint8Array[]): Request {
     const request = new Request(args.length);
-    const parts: Uint8Array[] = [];
-    let at = 0;
-    const put = (bytes: Uint8Array) => {
-      parts.push(bytes);
-      at += bytes.length;
-    };
-    put(encoder.encode(`*${args.length}\r\n`));
+    let size = headBytes(args.length);
+    for (const arg of args) size += headBytes(arg.length) + arg.length + CRLF.length;
+    const bytes = new Uint8Array(size);
+    let at = writeHead(bytes, 0, ARRAY, args.length);
     for (let i = 0; i < args.length; i++) {
-      put(encoder.encode(`$${args[i].length}\r\n`));
-      request.start[i] = at;
-      put(args[i]);
-      request.end[i] = at;
-      put(CRLF);
+      request.start[i] = at = writeHead(bytes, at, BULK, args[i].length);
+      bytes.set(args[i], at);
+      request.end[i] = at += args[i].length;
+      bytes.set(CRLF, at);
+      at += CRLF.length;
     }
-    request.bytes = new Uint8Array(at);
-    let to = 0;
-    for (const part of parts) {
-      request.bytes.set(part, to);
-      to += part.length;
-    }
+    request.bytes = bytes.subarray(0, at);
     request.argc = args.length;
     request.rawStart = 0;
     request.rawEnd = at;
@@ -102,4 +96,17 @@ const ROOM_MIN = 8;
 const NOTHING = new Uint8Array(0);
 const NO_PLACES = new Int32Array(0);
 const CRLF = Uint8Array.of(13, 10);
-const encoder = new TextEncoder();
+const ARRAY = 0x2a, BULK = 0x24;
+
+/** The room for a line with a sign and a length: exact if that is short. */
+function headBytes(length: number): number {
+  return length < 10 ? 4 : length < 100 ? 5 : length < 1000 ? 6 : 13;
+}
+
+/** Writes a line with a sign and a length. Returns its end. */
+function writeHead(bytes: Uint8Array, at: number, sign: number, length: number): number {
+  bytes[at] = sign;
+  const end = writeDecimal(bytes, at + 1, length);
+  bytes.set(CRLF, end);
+  return end + CRLF.length;
+}

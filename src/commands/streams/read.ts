@@ -8,13 +8,13 @@ import {
   copyId,
   decrementId,
   ID_MAX,
+  ID_TEXT_MAX,
   ID_WORDS,
-  idText,
   incrementId,
   newId,
   type StreamId,
+  writeId,
 } from "../../core/stream_id.ts";
-import { utf8 } from "../../core/bytes.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { KeyFlag } from "../../dispatch/key_flags.ts";
 import type { CommandSpec, KeySpec } from "../../dispatch/spec.ts";
@@ -433,7 +433,8 @@ function lastKnown(call: Call, from: number): Request | undefined {
   const args: Uint8Array[] = [];
   for (let i = 0; i < argc; i++) {
     if (i >= from && call.is(i, "$")) {
-      args.push(utf8(idText(starts, ID_WORDS * (i - from))));
+      const text = new Uint8Array(ID_TEXT_MAX);
+      args.push(text.subarray(0, writeId(text, 0, starts, ID_WORDS * (i - from))));
       changed = true;
     } else {
       args.push(call.view(i));
