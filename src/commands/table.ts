@@ -4,6 +4,8 @@
 import { bitfieldCommands } from "./bitmaps/bitfields.ts";
 import { bitmapCommands } from "./bitmaps/bitmaps.ts";
 import { configCommands } from "./server/config.ts";
+import { evalCommands } from "./scripting/eval.ts";
+import { scriptCommands } from "./scripting/script.ts";
 import { databaseCommands } from "./server/databases.ts";
 import { debugCommands } from "./debug/debug.ts";
 import { dumpCommands } from "./keys/dump.ts";
@@ -34,6 +36,14 @@ import { sortCommands } from "./keys/sort.ts";
 import { blockingSortedSetCommands } from "./sorted_sets/blocking.ts";
 import { sortedSetCommands } from "./sorted_sets/sorted_sets.ts";
 import type { CommandSpec } from "../dispatch/spec.ts";
+import { addStreamCommands } from "./streams/add.ts";
+import { claimCommands } from "./streams/claim.ts";
+import { groupCommands } from "./streams/groups.ts";
+import { messageCommands } from "./streams/messages.ts";
+import { pendingCommands } from "./streams/pending.ts";
+import { rangeCommands } from "./streams/ranges.ts";
+import { readCommands } from "./streams/read.ts";
+import { streamInfoCommands } from "./streams/info.ts";
 import { stringCommands } from "./strings/strings.ts";
 import { waitCommands } from "./server/wait.ts";
 import { transactionCommands } from "./transactions/transactions.ts";
@@ -74,4 +84,14 @@ export const commandTable: readonly CommandSpec[] = [
   ...waitCommands,
   ...hyperLogLogCommands,
   ...geoCommands,
+  ...addStreamCommands,
+  ...rangeCommands,
+  ...readCommands,
+  ...groupCommands,
+  ...pendingCommands,
+  ...claimCommands,
+  ...streamInfoCommands,
+  ...messageCommands,
+  ...evalCommands,
+  ...scriptCommands,
 ];

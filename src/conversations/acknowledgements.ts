@@ -5,7 +5,7 @@
  */
 import { fail } from "../core/errors.ts";
 import type { Call } from "../dispatch/call.ts";
-import type { DeferredWork } from "../engine/after_command.ts";
+import type { DeferredWork } from "../engine/phase.ts";
 import type { Engine } from "../engine/engine.ts";
 import { WaitingClient } from "./waiting_client.ts";
 
@@ -23,12 +23,12 @@ export interface Asked {
 /** A client that waits for acknowledgements of its changes. */
 class Waiter extends WaitingClient {
   constructor(readonly waiting: Set<Waiter>, call: Call, readonly asked: Asked) {
-    super(call, asked.deadlineMs);
+    super(call, call.request, asked.deadlineMs);
     waiting.add(this);
   }
 
-  override end(): void {
-    super.end();
+  protected override leave(): void {
+    super.leave();
     this.waiting.delete(this);
   }
 

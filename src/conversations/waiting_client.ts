@@ -2,33 +2,61 @@
  * A client whose command waits: what all kinds of waiting have in common. A kind adds the reason for which the wait
  * ends, and the reply after a timeout.
  */
-import { latin1 } from "../core/bytes.ts";
 import type { Timed } from "../core/deadline_heap.ts";
 import type { Call } from "../dispatch/call.ts";
 import type { Suspension } from "../engine/session.ts";
 import { RequestParser } from "../resp/parser.ts";
 import type { Request } from "../resp/request.ts";
+import { Arena } from "../store/memory/arena.ts";
 import { Deadlines } from "./deadlines.ts";
+import { HeldBytes } from "./queues.ts";
 
-const ROOM_USUAL = 1024;
-/** For the requests of all waiting clients: none is parsed while another one runs. */
-let room = new Uint8Array(ROOM_USUAL);
-const parser = new RequestParser();
-parser.bulkBytesMax = Infinity;
+/** Longer requests are copied into memory of their own when they are parsed again. */
+const ROOM_BYTES = 4096;
 
-export abstract class WaitingClient implements Suspension, Timed {
-  heapIndex = -1;
-  /** The request in RESP. Text takes far less memory than a small array of bytes. */
-  readonly #request: string;
+/** The memory for the requests of waiting clients, and for the keys for which they wait. */
+export class WaitingRequests {
+  readonly arena = new Arena();
+  readonly #parser = new RequestParser();
+  readonly #room = new Uint8Array(ROOM_BYTES);
 
-  /** The request of `call` waits. `deadlineMs` is in milliseconds since the epoch; 0 means never. */
-  constructor(readonly call: Call, readonly deadlineMs: number) {
-    const { bytes, rawStart, rawEnd } = call.request;
-    this.#request = rawStart >= 0 ? latin1(bytes, rawStart, rawEnd) : latin1(call.request.clone().bytes);
+  constructor() {
+    this.#parser.bulkBytesMax = Infinity;
   }
 
-  get again(): boolean {
-    return false;
+  /** Keeps a copy of a request in RESP. */
+  hold(request: Request): HeldBytes {
+    const { bytes, rawStart, rawEnd } = request;
+    if (rawStart >= 0) return new HeldBytes(this.arena, bytes, rawStart, rawEnd);
+    const copy = request.clone().bytes;
+    return new HeldBytes(this.arena, copy, 0, copy.length);
+  }
+
+  /** Frees a request and passes it to `run`, which must not use it afterwards. */
+  release(held: HeldBytes, run: (request: Request) => void): void {
+    const room = held.length > ROOM_BYTES ? new Uint8Array(held.length) : this.#room;
+    held.copyTo(room);
+    const { length } = held;
+    held.free();
+    const parser = this.#parser;
+    parser.borrow(room, length);
+    parser.next();
+    run(parser.request);
+    parser.finish();
+    parser.giveBack();
+  }
+}
+
+export abstract class WaitingClient implements Suspension, Timed {
+  readonly again = false;
+  heapIndex = -1;
+
+  /** The request in RESP. */
+  readonly #request: HeldBytes;
+
+  /** A request of `call` waits. `deadlineMs` is in milliseconds since the epoch; 0 means never. */
+  constructor(readonly call: Call, request: Request, readonly deadlineMs: number) {
+    this.#request = call.engine.part(WaitingRequests).hold(request);
   }
 
   /** Suspends the session. */
@@ -39,38 +67,36 @@ export abstract class WaitingClient implements Suspension, Timed {
   }
 
   end(): void {
+    this.leave();
+    this.#request.free();
+  }
+
+  /** Ends the wait, except for the memory of the request. */
+  protected leave(): void {
     const { engine, session } = this.call;
     if (this.deadlineMs > 0) engine.part(Deadlines).remove(this);
     session.suspension = undefined;
   }
 
+  #release(run: (request: Request) => void): void {
+    this.call.engine.part(WaitingRequests).release(this.#request, run);
+  }
+
   /** Ends the wait with the reply that `write` writes. */
   answer(write: () => void): void {
     const { call } = this;
-    this.end();
-    this.#withRequest((request) => call.runner.answer(call, request, write));
+    this.leave();
+    this.#release((request) => call.runner.answer(call, request, write));
     call.session.transport?.resume();
   }
 
   /** Ends the wait and runs the request again. The session may wait once more afterwards. */
   retry(): void {
     const { call } = this, { session } = call;
-    this.end();
+    this.leave();
     session.transport?.answering();
-    this.#withRequest((request) => call.runner.retry(call, request));
+    this.#release((request) => call.runner.retry(call, request));
     if (session.suspension === undefined) session.transport?.resume();
-  }
-
-  #withRequest(run: (request: Request) => void): void {
-    const { length } = this.#request;
-    if (room.length < length) room = new Uint8Array(length);
-    for (let i = 0; i < length; i++) room[i] = this.#request.charCodeAt(i);
-    parser.borrow(room, length);
-    parser.next();
-    run(parser.request);
-    parser.finish();
-    parser.giveBack();
-    if (room.length > ROOM_USUAL) room = new Uint8Array(ROOM_USUAL);
   }
 
   timeOut(): boolean {

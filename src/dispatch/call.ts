@@ -60,6 +60,8 @@ export class Call {
   dirty = 0;
   /** Effects that are logged instead of the request; undefined to log the request as received. */
   effects: PendingEffect[] | undefined;
+  /** A command with `mayBeLong` has done more than a brief command does. */
+  long = false;
   /** The running command is part of a unit, so it must not change the state of its client's connection. */
   inUnit = false;
   /** The beginning of the reply that CLIENT REPLY may drop, for a session that is not plain. */
@@ -293,7 +295,7 @@ export class Call {
 
   #report(db: Keyspace, kind: NotifyClass, event: string, bytes: Uint8Array, start: number, end: number): void {
     const { listeners } = this.engine;
-    listeners.changed(db, bytes, start, end);
+    listeners.changed(db, bytes, start, end, this.session);
     if (event !== "") listeners.announced(db, kind, event, bytes, start, end);
   }
 

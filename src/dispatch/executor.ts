@@ -18,7 +18,7 @@ import type { RequestParser } from "../resp/parser.ts";
 import { Request } from "../resp/request.ts";
 import { PREFETCH_MAX } from "../store/blocks/dict.ts";
 import type { Call, CommandRunner } from "./call.ts";
-import { keysOf } from "./key_positions.ts";
+import { keysOf, reportReads } from "./key_positions.ts";
 import { Prefetcher } from "./prefetch.ts";
 import { feedMonitors } from "./monitor.ts";
 import { type Command, CommandTable, Flag, shownName, wrongArity } from "./registry.ts";
@@ -127,6 +127,20 @@ export class Executor implements CommandRunner {
     }
   }
 
+  /** Runs requests of another client from within a running script. The phase after the command waits for its end. */
+  runInside(call: Call, parser: RequestParser): void {
+    const engine = this.#engine, { session } = call;
+    while (!session.stopped && parser.next()) {
+      const { request } = parser;
+      this.requestCount++;
+      engine.current = session;
+      this.#execute(call, request, this.table.find(request.bytes, request.start[0], request.end[0]));
+      engine.current = undefined;
+      session.flushOutbox();
+      if (session.stopped) this.#takeBack(session, parser, request, undefined);
+    }
+  }
+
   /** Returns the requests that did not run to the parser after a session was held or suspended. */
   #takeBack(session: Session, parser: RequestParser, request: Request, next: Request | undefined): void {
     if (session.closing) return;
@@ -152,6 +166,7 @@ export class Executor implements CommandRunner {
     const engine = this.#engine, { session } = call;
     engine.current = session;
     this.#execute(call, request, command);
+    if (session.tracker !== undefined) session.tracker.commandEnded();
     engine.current = undefined;
     if (engine.afterCommand.pending) this.#afterCommand(session);
   }
@@ -190,16 +205,17 @@ export class Executor implements CommandRunner {
 
   /** Whether no rule stands against a command of a plain session. Hot: `#refusal` has all rules. */
   #mayRun(command: Command, argc: number): boolean {
-    const { pause, persistence } = this.#engine, { bits } = command;
-    return argc >= command.argcMin && argc <= command.argcMax && pause === undefined && !persistence.loading &&
-      ((bits & (Flag.NEEDS_DISK | Flag.DENY_OOM)) === 0 || (persistence.failure === "" && this.#maxmemory === 0));
+    const { busy, pause, persistence } = this.#engine, { bits } = command;
+    return argc >= command.argcMin && argc <= command.argcMax && pause === undefined && busy === undefined &&
+      !persistence.loading &&
+      this.#maxmemory === 0 && ((bits & Flag.NEEDS_DISK) === 0 || persistence.failure === "");
   }
 
   /** Refuses, holds back, queues or runs a request. */
   #executeByRules(call: Call, request: Request, command: Command | undefined): void {
     const { reply, session } = call;
-    const mark = call.mark = reply.mark();
     const refusal = this.#refusal(call, command, request);
+    const mark = call.mark = reply.mark();
     if (refusal !== "") {
       // A request with an unknown subcommand is none of its container.
       if (command !== undefined && (command.subcommands.length === 0 || request.argc === 1)) command.stats.rejected++;
@@ -259,7 +275,7 @@ export class Executor implements CommandRunner {
     call.command = command;
     call.dirty = 0;
     const { bits } = command;
-    const brief = (bits & (Flag.BRIEF | Flag.BY_REPLY)) !== 0 && !this.#precise;
+    const brief = (bits & (Flag.BRIEF | Flag.MAY_BE_LONG)) !== 0 && !this.#precise;
     const startUs = brief && command === this.#run ? UNTIMED : this.#startTiming(command, brief);
     if (brief) this.#runCalls++;
     store.holdClocks = session.noTouch;
@@ -281,6 +297,9 @@ export class Executor implements CommandRunner {
       }
     }
     call.effects = undefined;
+    if ((bits & Flag.READS) !== 0 && engine.current?.tracker !== undefined) {
+      reportReads(engine.current.tracker, command, request);
+    }
     if (engine.monitors.size > 0 && (bits & (Flag.SKIP_MONITOR | Flag.ADMIN)) === 0) this.#feedMonitors(call);
     if (session.stopped && session.suspension !== undefined) return this.#suspended(call, startUs);
     // Counted last: INFO does not count itself, and CONFIG RESETSTAT counts itself anew.
@@ -289,7 +308,9 @@ export class Executor implements CommandRunner {
     session.commandCount++;
     const replyBytes = call.reply.mark() - mark;
     if (!brief) this.#timed(call, command, request, engine.clock.monotonicUs() - startUs);
-    else if (replyBytes > BRIEF_REPLY_BYTES && (bits & Flag.BY_REPLY) !== 0) this.#endLong(call, command, request);
+    else if ((bits & Flag.MAY_BE_LONG) !== 0 && (call.long || replyBytes > BRIEF_REPLY_BYTES)) {
+      this.#endLong(call, command, request);
+    }
     if (replyBytes >= this.#largeReplyBytes || request.rawEnd - request.rawStart >= this.#largeRequestBytes) {
       this.#logLarge(call, command, request, replyBytes);
     }
@@ -304,7 +325,7 @@ export class Executor implements CommandRunner {
   /** Ends the run of another command and begins one of this command if it is brief. Returns the start, or UNTIMED. */
   #startTiming(command: Command, brief: boolean): number {
     if (this.#run !== undefined) this.#endRun();
-    const timed = !brief || (command.bits & Flag.BY_REPLY) !== 0 || this.#batch === 0 ||
+    const timed = !brief || (command.bits & Flag.MAY_BE_LONG) !== 0 || this.#batch === 0 ||
       command.stats.calls < BUSY_CALLS;
     const startUs = timed ? this.#engine.clock.monotonicUs() : UNTIMED;
     if (brief) {
@@ -386,7 +407,7 @@ export class Executor implements CommandRunner {
   #remember(call: Call, { bits }: Command, request: Request, log: CommandLog, value: number): void {
     if ((bits & Flag.SKIP_SLOWLOG) !== 0) return;
     const { session } = call;
-    const client = session.transport?.remote ?? "";
+    const client = (session.caller ?? session).transport?.remote ?? "";
     log.add(request, value, this.#engine.store.nowMs, client, session.name, call.secrets);
   }
 
@@ -395,6 +416,7 @@ export class Executor implements CommandRunner {
    * usual time.
    */
   #endLong(call: Call, command: Command, request: Request): void {
+    call.long = false;
     const { stats } = command;
     const us = this.#engine.clock.monotonicUs() - this.#runStartUs;
     const others = this.#runCalls - 1;
@@ -445,6 +467,15 @@ export class Executor implements CommandRunner {
     return command.subcommand(request.bytes, request.start[1], request.end[1]) ?? command;
   }
 
+  /**
+   * Evicts keys if memory is short. Messages about them precede the reply. Returns whether a command may use memory.
+   */
+  #makeRoom(session: Session): boolean {
+    const enough = this.#engine.makeRoom();
+    session.sendAhead();
+    return enough;
+  }
+
   /** The reason for refusing a request, or "". */
   #refusal(call: Call, command: Command | undefined, request: Request): string {
     const engine = this.#engine;
@@ -463,17 +494,18 @@ export class Executor implements CommandRunner {
     if (engine.persistence.loading && (bits & Flag.LOADING) === 0 && call.session.origin === "client") {
       return messages.loading;
     }
+    if (engine.busy !== undefined && !call.inUnit && (bits & Flag.ALLOW_BUSY) === 0) return engine.busy.message;
     if (call.session.monitoring && touchesKeys(command)) return "ERR Replica can't interact with the keyspace";
     if ((bits & Flag.NEEDS_DISK) !== 0 && engine.persistence.failure !== "") return engine.persistence.failure;
     // A unit got its memory at EXEC, and no later part of it may be refused.
-    if ((bits & Flag.DENY_OOM) !== 0 && this.#maxmemory > 0 && !call.inUnit && !engine.makeRoom()) {
+    if (this.#maxmemory > 0 && !call.inUnit && !this.#makeRoom(call.session) && (bits & Flag.DENY_OOM) !== 0) {
       return messages.outOfMemory;
     }
     if (
       call.session.kind === "pubsub" && (bits & Flag.WHILE_SUBSCRIBED) === 0 && !call.inUnit && call.reply.version === 2
     ) {
-      return `ERR Can't execute '${command.fullName}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are ` +
-        "allowed in this context";
+      return `ERR Can't execute '${command.fullName}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET ` +
+        "are allowed in this context";
     }
     return "";
   }

@@ -25,6 +25,6 @@ export interface Durability {
  * that takes the error for a refusal sends its commands again.
  */
 export function unsavedReply(reason: string): string {
-  return `UNSAVED The commands that arrived together have run, but their changes are only in memory until the AOF file can ` +
-    `be written. Do not send them again. ${reason}`;
+  return `UNSAVED The commands that arrived together have run, but their changes are only in memory until the AOF ` +
+    `file can be written. Do not send them again. ${reason}`;
 }

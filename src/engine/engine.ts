@@ -9,15 +9,17 @@ import { ExpiryMode, type Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
 import { DebugKnobs } from "./debug_knobs.ts";
 import type { Durability } from "./durability.ts";
-import { AfterCommand } from "./after_command.ts";
 import { ClientMemory } from "./client_memory.ts";
 import { CommandLog } from "./command_log.ts";
 import { Effects } from "./effects.ts";
 import { Eviction } from "./eviction.ts";
 import { LatencyMonitor } from "./latency.ts";
+import { MessageExpiry } from "./message_expiry.ts";
 import { Listeners, Notify, type NotifyClass } from "./listeners.ts";
 import { Pause } from "./pause.ts";
+import { Phase } from "./phase.ts";
 import { Rates } from "./rates.ts";
+import { SharedBytes } from "../resp/shared_bytes.ts";
 import type { Session } from "./session.ts";
 import type { Settings } from "../settings/settings.ts";
 import { Stats } from "./stats.ts";
@@ -82,6 +84,14 @@ export interface SnapshotState {
 
 const LOG_LENGTHS = ["slowlog-max-len", "commandlog-large-request-max-len", "commandlog-large-reply-max-len"] as const;
 
+/** A script that has run for longer than busy-reply-threshold. Other clients may only ask for its end. */
+export interface Busy {
+  /** The error reply to all other commands. */
+  readonly message: string;
+  /** Ends the script, even if it has written. */
+  end(): void;
+}
+
 export class Engine {
   readonly store: Store;
   readonly settings: Settings;
@@ -103,7 +113,9 @@ export class Engine {
   readonly sessions = new Map<number, Session>();
   readonly monitors = new Set<Session>();
   readonly listeners: Listeners;
-  readonly afterCommand = new AfterCommand();
+  /** Work for the end of the running command, and for the end of the turn of the event loop. */
+  readonly afterCommand = new Phase();
+  readonly endOfTurn = new Phase();
   readonly watches: Watches;
   readonly clientMemory: ClientMemory;
   readonly runId: string;
@@ -137,10 +149,15 @@ export class Engine {
   readonly snapshots: SnapshotState;
   /** Makes changes durable; undefined while the data is only in memory. */
   durability: Durability | undefined;
+  /** A script that runs for too long, if there is one. */
+  busy: Busy | undefined;
   /** The active CLIENT PAUSE, if there is one. */
   pause: Pause | undefined;
   /** The session whose request runs; undefined between commands. */
   current: Session | undefined;
+  /** Messages of this turn that many sessions receive, in RESP2 and RESP3. */
+  readonly #shared2 = new SharedBytes(2);
+  readonly #shared3 = new SharedBytes(3);
   /** DEBUG SET-ACTIVE-EXPIRE. */
   activeExpiry = true;
   /** DEBUG PAUSE-CRON. */
@@ -158,6 +175,8 @@ export class Engine {
   shutdown: (options: { save: boolean; now: boolean; force: boolean }) => void = () => {};
   /** Writes a line to the server's log; set by the server. */
   log: (level: "debug" | "verbose" | "notice" | "warning", text: string) => void = () => {};
+  /** Serves the other clients from within a running script; set by net. */
+  serveOthers: () => void = () => {};
   /** Starts a rewrite of the append-only file; set by aof. */
   rewriteAof: (() => void) | undefined;
   /** Empties the store and loads the append-only file again (DEBUG LOADAOF); set by aof. */
@@ -196,6 +215,7 @@ export class Engine {
     this.runId = runId;
     this.eviction = new Eviction(this, (db, key) => this.#keyEvicted(db, key));
     store.onExpired = (db, bytes, start, end) => this.#keyExpired(db, bytes, start, end);
+    store.onMessages = (...key) => this.part(MessageExpiry).watch(...key);
     this.listeners = new Listeners(store);
     this.watches = new Watches(this.listeners);
     this.clientMemory = new ClientMemory(settings, this.sessions, this.watches);
@@ -237,6 +257,24 @@ export class Engine {
     const running = this.current === session;
     if (running) this.afterCommand.pending = true;
     session.push(message, running);
+  }
+
+  /** The messages that a session may share with others. */
+  sharedBytes({ reply }: Session): SharedBytes {
+    return reply.version === 3 ? this.#shared3 : this.#shared2;
+  }
+
+  /** Like `push`, for the message that was encoded last in `shared`. */
+  share(session: Session, shared: SharedBytes): void {
+    const running = this.current === session;
+    if (running) this.afterCommand.pending = true;
+    session.share(shared, running);
+  }
+
+  /** Forgets the shared messages at the end of the turn. */
+  forgetShared(): void {
+    this.#shared2.reset();
+    this.#shared3.reset();
   }
 
   /** Bytes that count against maxmemory: the data and the buffers of clients. */
@@ -313,7 +351,7 @@ export class Engine {
 
   #gone(db: Keyspace, kind: NotifyClass, event: string, bytes: Uint8Array, start: number, end: number): void {
     if (!this.listeners.hearKeys) return;
-    this.listeners.changed(db, bytes, start, end);
+    this.listeners.changed(db, bytes, start, end, undefined);
     this.listeners.announced(db, kind, event, bytes, start, end);
   }
 }

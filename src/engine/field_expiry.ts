@@ -39,7 +39,7 @@ export function expireFields(engine: Engine, db: Keyspace, ref: RecordRef, limit
   effects.command(db.index, deletion);
   const { listeners } = engine;
   if (listeners.hearKeys) {
-    listeners.changed(db, key, 0, key.length);
+    listeners.changed(db, key, 0, key.length, undefined);
     listeners.announced(db, Notify.HASH, "hexpired", key, 0, key.length);
     if (gone) listeners.announced(db, Notify.GENERIC, "del", key, 0, key.length);
   }

@@ -2,10 +2,13 @@
  * A session: the state of one speaker of the protocol. It is independent of sockets, because replay, scripts and the
  * embedding API also have sessions. It holds the client's name, its choices and the reply writer.
  */
+import { CHUNK_BYTES } from "../resp/chunks.ts";
 import type { Reply } from "../resp/reply.ts";
+import type { SharedBytes } from "../resp/shared_bytes.ts";
 import { ExpiryMode } from "../store/keyspace.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Subscriber } from "./subscriber.ts";
+import type { Tracker } from "./tracker.ts";
 import { DEFAULT_USER, type User } from "./user.ts";
 
 /** How a session reaches its client; a session without a socket has none. */
@@ -82,6 +85,8 @@ export class Session {
   name = "";
   libName = "";
   libVersion = "";
+  /** The session for which the session of a script acts. */
+  caller: Session | undefined;
   readonly createdMs: number;
   lastActiveMs: number;
   lastCommand: { readonly fullName: string } | undefined;
@@ -89,6 +94,8 @@ export class Session {
   noTouch = false;
   /** The subscriptions of the session; undefined while it has none. */
   subscriber: Subscriber | undefined;
+  /** The client-side caching of the session; undefined before its first CLIENT TRACKING ON. */
+  tracker: Tracker | undefined;
   /** A request since the last sent reply has made a change that is logged. */
   wrote = false;
   /** The number of changes of all sessions (`engine.stats.changes`) right after the latest write of this one. */
@@ -235,12 +242,32 @@ export class Session {
     if (!reply.single) transport?.checkOutput();
   }
 
+  /** Like `push`, for the message that was encoded last in `shared`. Hot. */
+  share(shared: SharedBytes, running: boolean): void {
+    if (running) {
+      (this.#outbox ??= []).push(shared.copy());
+      return;
+    }
+    if (this.#closing) return;
+    const { reply, transport } = this;
+    if (transport === undefined) return reply.raw(shared.chunk, shared.start, shared.end);
+    reply.share(shared.chunk, shared.start, shared.end);
+    transport.wake();
+    if (reply.pendingBytes > CHUNK_BYTES) transport.checkOutput();
+  }
+
   /** Sends the pushes that waited for the end of a command. */
   flushOutbox(): void {
     const messages = this.#outbox;
     if (messages === undefined) return;
     this.#outbox = undefined;
     for (const message of messages) this.push(message, false);
+  }
+
+  /** Sends all messages that wait ahead of the reply to the running command, of which nothing is written yet. */
+  sendAhead(): void {
+    if (this.tracker?.hasWaiting) this.tracker.flush();
+    this.flushOutbox();
   }
 
   /** Whether the client is on this machine or the session has no client: the meaning of "local" in settings. */

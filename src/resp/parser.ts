@@ -146,11 +146,11 @@ export class RequestParser {
   giveBack(): void {
     if (!this.#borrowed) return;
     this.#borrowed = false;
-    const waiting = this.#buffer.subarray(this.#from, this.#end);
-    if (waiting.length === 0) {
+    if (this.#from === this.#end) {
       this.#buffer = NO_BYTES;
       this.#rest();
     } else {
+      const waiting = this.#buffer.subarray(this.#from, this.#end);
       // A full buffer suggests that more bytes follow.
       const full = this.#end === this.#buffer.length;
       this.#buffer = takeRoom(Math.max(full ? ROOM_USUAL : ROOM_MIN, waiting.length * 2));
@@ -200,13 +200,9 @@ export class RequestParser {
     this.#restart();
   }
 
-  /**
-   * Drops the bytes of the last complete request, which `next` would do. A client that waits then holds no buffer for a
-   * request that has run.
-   */
+  /** Reports that all returned requests have run, so that their bytes no longer wait. */
   finish(): void {
     if (this.#argsLeft === 0) this.#from = this.#at;
-    if (this.#from === this.#end && !this.#borrowed) this.#rebase(0);
   }
 
   /** Returns to the start of the current request. */

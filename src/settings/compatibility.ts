@@ -49,7 +49,6 @@ const ONE_THREAD = "commands and connections share one thread";
 const ONE_FILE = "the append-only file is one file of commands";
 const NO_PINNING = "threads are left to the operating system";
 const SERVICE_MANAGER = "a service manager does this";
-const NO_STREAM_PRODUCERS = "streams do not track their producers";
 
 const NO_RDMA = "MemDB does not speak RDMA";
 const LOG_FORMAT = "the log has Redis's format";
@@ -121,8 +120,6 @@ export const compatibilitySections = [
     idle("jemalloc-bg-thread", yesNo, "yes", "there is no jemalloc"),
     idle("key-memory-histograms", yesNo, "no", "INFO keysizes has no sizes in memory", { awaited: true }),
     idle("lookahead", int(1, INT_MAX), "16", "the parser reads all that has arrived"),
-    idle("stream-idmp-duration", int(1, 86400), "100", NO_STREAM_PRODUCERS),
-    idle("stream-idmp-maxsize", int(1, 10000), "100", NO_STREAM_PRODUCERS),
     idle("vset-force-single-threaded-execution", yesNo, "no", ONE_THREAD),
     fixed("aclfile", text("PATH"), "", NO_ACL_FILE, start),
     fixed("acl-pubsub-default", choice("allchannels", "resetchannels"), "resetchannels", NO_ACL_FILE),

@@ -1,7 +1,8 @@
 /**
- * Every setting, one object each: name, kind, default, meaning, and how it may change. CONFIG, the flags, the environment,
- * config files, help and the tables in the documentation are derived from it. Names, ranges and texts are Redis's. This
- * file holds no behaviour: settings.ts holds the values, and the part of the server that acts on one listens there.
+ * Every setting, one object each: name, kind, default, meaning, and how it may change. CONFIG, the flags, the
+ * environment, config files, help and the tables in the documentation are derived from it. Names, ranges and texts are
+ * Redis's. This file holds no behaviour: settings.ts holds the values, and the part of the server that acts on one
+ * listens there.
  */
 import { compatibilitySections } from "./compatibility.ts";
 import {
@@ -37,7 +38,6 @@ export type { Setting } from "./setting.ts";
 
 const path = textOf(/^[^]+$/, "a path can't be empty", "PATH");
 
-const NO_STREAMS = "there are no streams yet";
 const anyInt = int(-INT_MAX - 1, INT_MAX);
 /** For MemDB's own settings: tools that set every setting that CONFIG GET shows to its value must not fail. */
 const own = { change: "kept" } as const;
@@ -140,8 +140,11 @@ export const sections = [
       "who may change dir and dbfilename by CONFIG SET",
       start,
     ),
-    idle("tracking-table-max-keys", long, "1000000", "there is no client-side caching yet"),
-    idle("busy-reply-threshold", long, "5000", "there are no scripts yet", { alias: "lua-time-limit" }),
+    setting("tracking-table-max-keys", long, "1000000", "keys that client-side caching remembers; 0 is no limit"),
+    setting("busy-reply-threshold", long, "5000", "ms of a script after which other clients get BUSY; 0 is never", {
+      alias: "lua-time-limit",
+    }),
+    setting("lua-memory-limit", memory(4 << 20, 1n << 30n), "512mb", "limit of the memory of Lua scripts"),
     idle("sanitize-dump-payload", choice("no", "yes", "clients"), "no", "payloads are always decoded and checked"),
   ),
   section(
@@ -251,8 +254,20 @@ export const sections = [
       alias: "zset-max-ziplist-value",
     }),
     setting("hll-sparse-max-bytes", bytes, "3000", "size up to which a HyperLogLog is sparse"),
-    idle("stream-node-max-bytes", bytes, "4096", NO_STREAMS),
-    idle("stream-node-max-entries", long, "100", NO_STREAMS),
+    setting("stream-node-max-bytes", bytes, "4096", "bytes of a stream's block of entries; 0 is no limit"),
+    setting(
+      "stream-node-max-entries",
+      long,
+      "100",
+      "entries of a stream's block, deleted ones included; 0 is no limit",
+    ),
+    setting(
+      "stream-idmp-duration",
+      int(1, 86400),
+      "100",
+      "seconds for which a new stream knows its producers' messages",
+    ),
+    setting("stream-idmp-maxsize", int(1, 10000), "100", "messages that a new stream knows of each producer"),
   ),
   section(
     "Process",

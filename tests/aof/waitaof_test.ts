@@ -1,6 +1,6 @@
 /**
- * What WAITAOF calls safe, on a disk that hangs, fails, and loses power. The command does not wait here, so it tells the
- * present state.
+ * What WAITAOF calls safe, on a disk that hangs, fails, and loses power. The command does not wait here, so it tells
+ * the present state.
  */
 import { assert, assertEquals } from "@std/assert";
 import { SeededRandom } from "../../src/core/random.ts";
@@ -121,8 +121,8 @@ Deno.test("a file that has lost its name keeps nothing", async () => {
 });
 
 /**
- * Turns the file on, and has it rewritten at random times, on a slow disk. All that is called safe must survive. Returns
- * how often something was called safe.
+ * Turns the file on, and has it rewritten at random times, on a slow disk. All that is called safe must survive.
+ * Returns how often something was called safe.
  */
 async function begunAndReplaced(seed: number): Promise<number> {
   const random = new SeededRandom(seed);

@@ -57,10 +57,15 @@ class Listener {
   }
 }
 
-/** One step: a client and its command, as words; several commands of one client are sent as one pipeline. */
+/**
+ * One step: a client and its command, as words; several commands of one client are sent as one pipeline. `{b}` stands
+ * for the id of client b.
+ */
 export type Step = readonly [client: string, ...commands: string[]];
 
-const PING = encodeRequest(["PING"]);
+const PING = encodeRequest(["PING"]), CLIENT_ID = encodeRequest(["CLIENT", "ID"]);
+/** The places in which a reply or message names the session that receives invalidations. */
+const RECEIVER = /((?:tracking-redir-broken|redirect)\r\n):(\d+)/g;
 /** Maximum number of round trips between the server and this process until a step settles. */
 const SETTLING_ROUNDS = 3;
 /** Turns of this process's event loop without new data after which the conversation counts as quiet. */
@@ -69,6 +74,9 @@ const QUIET_TASKS = 5;
 export class Conversation {
   readonly #address: Deno.ConnectOptions | Deno.UnixConnectOptions;
   readonly #clients = new Map<string, Listener>();
+  /** The ids of all clients that have joined, by name, and their names by id. */
+  readonly #ids = new Map<string, string>();
+  readonly #names = new Map<string, string>();
   #control: Listener | undefined;
 
   constructor(address: Deno.ConnectOptions | Deno.UnixConnectOptions) {
@@ -88,16 +96,39 @@ export class Conversation {
   async join(name: string): Promise<void> {
     const client = await this.#connect();
     this.#clients.set(name, client);
-    await client.send(PING);
-    while (client.take() === "" && !client.closed) await nextTask();
+    await client.send(CLIENT_ID);
+    let reply = "";
+    while (reply === "" && !client.closed) {
+      await nextTask();
+      reply = client.take();
+    }
+    const id = reply.slice(1).trimEnd();
+    this.#ids.set(name, id);
+    this.#names.set(id, name);
   }
 
   /** Sends commands, waits until all is quiet, and returns the bytes received by each client: `{ a: "+OK\r\n" }`. */
   async say(client: string, ...commands: (string | readonly Argument[])[]): Promise<Record<string, string>> {
+    for (const command of commands) {
+      for (const [, name] of typeof command === "string" ? command.matchAll(/\{(\w+)\}/g) : []) {
+        if (!this.#ids.has(name)) await this.join(name);
+      }
+    }
     const requests = commands.map((command) =>
-      encodeRequest(typeof command === "string" ? command.split(" ") : command)
+      encodeRequest(typeof command === "string" ? this.#withIds(command).split(" ") : command)
     );
     return await this.sendRaw(client, concatBytes(requests));
+  }
+
+  #withIds(command: string): string {
+    return command.replace(/\{(\w+)\}/g, (whole, name) => this.#ids.get(name) ?? whole);
+  }
+
+  #withNames(text: string): string {
+    return text.replace(
+      RECEIVER,
+      (whole, before, id) => this.#names.has(id) ? `${before}:{${this.#names.get(id)}}` : whole,
+    );
   }
 
   /** `say` with raw bytes. */
@@ -130,7 +161,7 @@ export class Conversation {
     }
     const received: Record<string, string> = {};
     for (const [name, client] of this.#clients) {
-      const text = client.take();
+      const text = this.#withNames(client.take());
       if (text !== "") received[name] = text;
       if (client.closed) {
         received[name] = `${text}(closed)`;

@@ -6,6 +6,8 @@ import type { Step } from "./conversation.ts";
 import { COMMANDLOG_SCRIPTS } from "./observing_scripts.ts";
 import { PUBSUB_SCRIPTS } from "./pubsub_scripts.ts";
 import { WAIT_SCRIPTS } from "./waiting_scripts.ts";
+import { TRACKING_SCRIPTS } from "./tracking_scripts.ts";
+import { NEW_STREAM_SCRIPTS, STREAM_SCRIPTS } from "./stream_scripts.ts";
 
 /** Grouped by topic. */
 export type Scripts = Readonly<Record<string, readonly Step[]>>;
@@ -292,7 +294,16 @@ export const NOTIFICATION_SCRIPTS: Scripts = {
 
 /** Every command of every script, as words. */
 export function scriptedCommands(): string[][] {
-  return [BLOCKING_SCRIPTS, NOTIFICATION_SCRIPTS, PUBSUB_SCRIPTS, WAIT_SCRIPTS, COMMANDLOG_SCRIPTS]
+  return [
+    BLOCKING_SCRIPTS,
+    COMMANDLOG_SCRIPTS,
+    NOTIFICATION_SCRIPTS,
+    NEW_STREAM_SCRIPTS,
+    PUBSUB_SCRIPTS,
+    STREAM_SCRIPTS,
+    TRACKING_SCRIPTS,
+    WAIT_SCRIPTS,
+  ]
     .flatMap((scripts) => Object.values(scripts).flat())
     .flatMap(([, ...commands]) => commands.map((command) => command.split(" ")));
 }

@@ -9,6 +9,7 @@ import { readScripts } from "./scripts.ts";
 const EXCEPTIONS: Readonly<Record<string, string>> = {
   "latency|doctor": "an opinion in sentences",
   "memory|doctor": "an opinion in sentences",
+  "script|debug": "refused within a pipeline",
   "memory|malloc-stats": "what the allocator says of itself",
   "memory|stats": "the allocator's figures",
 };

@@ -315,3 +315,27 @@ Deno.test("a parser whose connection has ended holds no memory, in any state", (
     assertEquals(parser.next(), true);
   }
 });
+
+Deno.test("requests that have run leave no bytes behind, and the one that follows goes on", () => {
+  const parser = new RequestParser();
+  const ping = "*1\r\n$4\r\nPING\r\n", begun = "*2\r\n$3\r\nGET\r\n$3\r\nke";
+  for (const [text, waiting] of [[ping, 0], [ping + ping, 0], [ping + begun, begun.length], ["PING\r\n", 0]] as const) {
+    const data = bytes(text);
+    parser.borrow(data, data.length);
+    const requests = [new Request(), new Request()];
+    if (parser.parseAhead(requests) === 0) assertEquals(parser.next(), true);
+    parser.finish();
+    assertEquals(parser.pendingBytes, waiting, text);
+    parser.giveBack();
+    assertEquals(parser.roomBytes > 0, waiting > 0);
+    if (waiting === 0) continue;
+    const rest = bytes("y\r\n");
+    parser.room().set(rest);
+    parser.filled(rest.length);
+    assertEquals(parser.next(), true);
+    assertEquals(argumentsOf(parser.request), ["GET", "key"]);
+    parser.finish();
+    assertEquals(parser.empty, true);
+    parser.trim(0);
+  }
+});

@@ -5,6 +5,7 @@
 import { fail, messages } from "../../core/errors.ts";
 import type { Session } from "../../engine/session.ts";
 import type { Call } from "../../dispatch/call.ts";
+import { trackingSubcommands } from "./tracking.ts";
 import { waitingSubcommands } from "./waiting.ts";
 import { chooseClients, KILL_ID_ERRORS, LIST_ID_ERRORS } from "./client_filters.ts";
 import { CLIENT_NAME_ERROR, clientLine, isPrintableName } from "../shared/client_line.ts";
@@ -30,6 +31,7 @@ export const clientCommands: readonly CommandSpec[] = [{
   syntax: "",
   subcommands: [
     ...waitingSubcommands,
+    ...trackingSubcommands,
     {
       ...COMMON,
       name: "getname",

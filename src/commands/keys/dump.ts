@@ -125,7 +125,9 @@ function attach(
   if (!store.frequencies && options.idleSeconds >= 0) store.setIdle(ref, options.idleSeconds);
 }
 
-/** Logs the absolute deadline instead of a time to live, and a payload that a replay accepts without a valid checksum. */
+/**
+ * Logs the absolute deadline instead of a time to live, and a payload that a replay accepts without a valid checksum.
+ */
 function log(
   call: Call,
   deadline: Deadline,

@@ -84,7 +84,7 @@ export const commandLogCommands: readonly CommandSpec[] = [
     subcommands: [
       {
         ...GET,
-        summary: "Returns the slow log's last entries: 10 unless told, all with -1.",
+        summary: "Returns the slow log's last entries: 10 by default, all with -1.",
         since: "2.2.12",
         arity: -2,
         syntax: "[count]",

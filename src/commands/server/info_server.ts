@@ -5,6 +5,7 @@ import { MEMDB_VERSION, REDIS_VERSION } from "../../core/version.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { Blocking } from "../../conversations/blocking.ts";
 import { Deadlines } from "../../conversations/deadlines.ts";
+import { Tracking } from "../../conversations/tracking.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { type Field, mayKnow } from "./info_stats.ts";
 
@@ -73,7 +74,7 @@ export function clientFields({ engine }: Call): Field[] {
     ["client_recent_max_input_buffer", largest((session) => session.transport!.queryRoomBytes())],
     ["client_recent_max_output_buffer", largest((session) => session.transport!.outputBytes())],
     ["blocked_clients", sessions.filter(({ suspension }) => suspension !== undefined).length],
-    ["tracking_clients", 0],
+    ["tracking_clients", engine.part(Tracking).clientCount],
     ["pubsub_clients", sessions.filter(({ kind }) => kind === "pubsub").length],
     ["watching_clients", engine.watches.sessionCount],
     ["clients_in_timeout_table", engine.part(Deadlines).size],

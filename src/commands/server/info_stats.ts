@@ -4,6 +4,8 @@
  */
 import { Type } from "../../store/keyspace.ts";
 import { Subscriptions } from "../../conversations/subscriptions.ts";
+import { Scripts } from "../../scripting/scripts.ts";
+import { Tracking } from "../../conversations/tracking.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { memoryReport, ratio } from "./memory_report.ts";
 
@@ -37,6 +39,7 @@ export function memoryFields({ engine }: Call): Field[] {
   const { usedBytes, allocatedBytes, reservedBytes, residentBytes, peakBytes, startBytes } = report;
   const { overheadBytes, datasetBytes } = report;
   const { values } = engine.settings;
+  const scripts = engine.part(Scripts);
   return [
     ...bytesFields("used_memory", usedBytes),
     ...bytesFields("used_memory_rss", residentBytes),
@@ -52,17 +55,17 @@ export function memoryFields({ engine }: Call): Field[] {
     ["allocator_resident", reservedBytes],
     ["allocator_muzzy", 0],
     ...bytesFields("total_system_memory", mayKnow("systemMemoryInfo") ? Deno.systemMemoryInfo().total : 0),
-    ["used_memory_lua", 0],
-    ["used_memory_vm_eval", 0],
-    ["used_memory_lua_human", "0B"],
-    ["used_memory_scripts_eval", 0],
-    ["number_of_cached_scripts", 0],
+    ["used_memory_lua", scripts.usedBytes],
+    ["used_memory_vm_eval", scripts.usedBytes],
+    ["used_memory_lua_human", humanBytes(scripts.usedBytes)],
+    ["used_memory_scripts_eval", scripts.cache.bytes],
+    ["number_of_cached_scripts", scripts.cache.count],
     ["number_of_functions", 0],
     ["number_of_libraries", 0],
     ["used_memory_vm_functions", 0],
-    ...bytesFields("used_memory_vm_total", 0),
+    ...bytesFields("used_memory_vm_total", scripts.usedBytes),
     ["used_memory_functions", 0],
-    ...bytesFields("used_memory_scripts", 0),
+    ...bytesFields("used_memory_scripts", scripts.cache.bytes),
     ...bytesFields("maxmemory", values.maxmemory),
     ["maxmemory_policy", values.maxmemoryPolicy],
     ["allocator_frag_ratio", ratio(reservedBytes, allocatedBytes).toFixed(2)],
@@ -96,7 +99,7 @@ export function statsFields({ engine, table }: Call): Field[] {
   const { eviction, rates, stats, store } = engine;
   let commandUs = 0;
   for (const { stats } of table.all()) commandUs += stats.usec;
-  const subscriptions = engine.part(Subscriptions);
+  const subscriptions = engine.part(Subscriptions), tracking = engine.part(Tracking);
   const kbps = (rate: { perSecond: number }) => (rate.perSecond / 1024).toFixed(2);
   return [
     ["total_connections_received", stats.connections],
@@ -123,7 +126,7 @@ export function statsFields({ engine, table }: Call): Field[] {
     ["expire_cycle_cpu_milliseconds", Math.floor(stats.expireCycleUs / 1000)],
     ["evicted_keys", stats.evicted],
     ["evicted_clients", stats.evictedClients],
-    ["evicted_scripts", 0],
+    ["evicted_scripts", engine.part(Scripts).cache.evicted],
     ["total_eviction_exceeded_time", Math.floor((stats.evictionExceededUs + eviction.exceededUs) / 1000)],
     ["current_eviction_exceeded_time", Math.floor(eviction.exceededUs / 1000)],
     ["keyspace_hits", store.hits],
@@ -141,9 +144,9 @@ export function statsFields({ engine, table }: Call): Field[] {
     ["active_defrag_key_misses", 0],
     ["total_active_defrag_time", 0],
     ["current_active_defrag_time", 0],
-    ["tracking_total_keys", 0],
-    ["tracking_total_items", 0],
-    ["tracking_total_prefixes", 0],
+    ["tracking_total_keys", tracking.keyCount],
+    ["tracking_total_items", tracking.itemCount],
+    ["tracking_total_prefixes", tracking.prefixCount],
     ["unexpected_error_replies", 0],
     ["total_error_replies", stats.errors],
     ["dump_payload_sanitizations", 0],

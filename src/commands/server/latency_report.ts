@@ -43,8 +43,8 @@ export function latencyReport({ clock, latency, settings }: Engine): string {
   const { latencyMonitorThreshold: thresholdMs } = settings.values;
   if (latency.events.size === 0) {
     return thresholdMs === 0
-      ? "The latency monitor is off, so nothing can be said. CONFIG SET latency-monitor-threshold <milliseconds> turns it " +
-        "on.\n"
+      ? "The latency monitor is off, so nothing can be said. " +
+        "CONFIG SET latency-monitor-threshold <milliseconds> turns it on.\n"
       : `Since the start or the last LATENCY RESET nothing has taken ${thresholdMs} milliseconds or more.\n`;
   }
   const nowSeconds = Math.floor(clock.nowMs() / 1000);

@@ -107,12 +107,14 @@ function shutdown(call: Call): void {
   }
   if ((asked.has("abort") && asked.size > 1) || (asked.has("save") && asked.has("nosave"))) fail(messages.syntax);
   if (asked.has("abort")) fail("ERR No shutdown in progress.");
+  if (engine.busy !== undefined && !asked.has("nosave")) fail(engine.busy.message);
   const force = asked.has("force");
   const saves = asked.has("save") || (savesAtEnd(engine) && !asked.has("nosave"));
   if (saves && !saveAtEnd(engine) && !force) fail("ERR Errors trying to SHUTDOWN. Check logs.");
   engine.snapshots.cancel?.();
   session.closing = true;
   engine.shutdown({ save: asked.has("save"), now: asked.has("now"), force });
+  engine.busy?.end();
 }
 
 const MAZE_COLUMNS = 40, MAZE_ROWS = 8;

@@ -35,6 +35,9 @@ export function clientFlags(session: Session, watches: Watches): string {
   if (session.kind === "pubsub") flags += "P";
   if (session.transaction !== undefined) flags += "x";
   if (session.suspension !== undefined) flags += "b";
+  if (session.tracker?.mode !== undefined) flags += "t";
+  if (session.tracker?.redirectBroken) flags += "R";
+  if (session.tracker?.mode?.broadcast) flags += "B";
   if (watches.isBroken(session)) flags += "d";
   if (session.closing) flags += "c";
   if (session.transport?.unix) flags += "U";
@@ -81,7 +84,7 @@ export function clientLine(session: Session, watches: Watches, nowMs: number, ar
     events: listBytes > 0 ? "rw" : "r",
     cmd: session.lastCommand?.fullName ?? "NULL",
     user: session.user.name,
-    redir: -1,
+    redir: session.tracker?.mode === undefined ? -1 : session.tracker.redirect,
     resp: reply.version,
     "lib-name": session.libName,
     "lib-ver": session.libVersion,

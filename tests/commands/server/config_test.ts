@@ -138,7 +138,15 @@ Deno.test("CONFIG REWRITE writes the current settings, and needs a file", () =>
     }
   }));
 
-const OWN_SETTINGS = new Set(["host", "sockets", "seed", "aofpath", "restoredb", "startexpiryloop"]);
+const OWN_SETTINGS = new Set([
+  "host",
+  "sockets",
+  "seed",
+  "aofpath",
+  "restoredb",
+  "startexpiryloop",
+  "lua-memory-limit",
+]);
 
 redisTest(
   "CONFIG answers as Redis does, name by name and value by value",
