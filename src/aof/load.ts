@@ -178,14 +178,24 @@ function judge(engine: Engine, path: string, verdict: Verdict, damage: DamageRep
     );
   }
   const what = `${path} is damaged at byte ${damage.offset}, ${damage.command}: ${damage.reason}`;
+  const lost = totalBytes - wholeBytes;
+  const { aofLoadCorruptTailMaxSize, aofLoadTruncated } = engine.settings.values;
+  if (damage.middle && lost < aofLoadCorruptTailMaxSize) {
+    engine.log("warning", `${what}. The last ${lost} bytes, from byte ${wholeBytes} on, are left out`);
+    engine.log("warning", `AOF ${path} loaded anyway because aof-load-corrupt-tail-max-size is enabled`);
+    return;
+  }
   if (damage.middle) {
     throw new AofError(
-      `${what}. What follows is worth keeping, so nothing was loaded or changed: see memdb check-aof ${path}`,
+      `Bad file format reading the append only file: ${what}. The bytes after it may be worth keeping, so nothing ` +
+        `was loaded or changed: see memdb check-aof ${path}, or start with --aof-load-corrupt-tail-max-size ${
+          lost + 1
+        } to ` +
+        `continue without the last ${lost} bytes`,
     );
   }
   if (options.followed) throw new AofError(`${what}. More files follow this one, so nothing was changed`);
-  const lost = totalBytes - wholeBytes;
-  if (!engine.settings.values.aofLoadTruncated) {
+  if (!aofLoadTruncated) {
     const remedy = `Start with --aof-load-truncated yes to continue without the last ${lost} bytes`;
     throw new AofError(`${what}. ${remedy}, from byte ${wholeBytes}`);
   }

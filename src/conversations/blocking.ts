@@ -75,10 +75,8 @@ export class Blocking implements DeferredWork {
   #retrying: Waiter | undefined;
   readonly #observer: KeyspaceObserver = {
     created: (db, bytes, start, end, type) => this.#signal(db, bytes, start, end, type, false),
-    replaced: (db, bytes, start, end, type, oldType) => {
-      this.#signal(db, bytes, start, end, type, false);
-      this.#signal(db, bytes, start, end, oldType, true);
-    },
+    // As in Redis, a value that takes the place of another wakes no client, even if it has the right type.
+    replaced: (db, bytes, start, end, _, oldType) => this.#signal(db, bytes, start, end, oldType, true),
     removed: (db, bytes, start, end, type) => this.#signal(db, bytes, start, end, type, true),
   };
 

@@ -15,7 +15,8 @@ import type { Session } from "../engine/session.ts";
 import type { Reply } from "../resp/reply.ts";
 import type { Request } from "../resp/request.ts";
 import { hashBytes } from "../core/hash_function.ts";
-import type { Keyspace } from "../store/keyspace.ts";
+import type { Deadline } from "../store/deadline.ts";
+import { ExpiryMode, type Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
 import { type Command, type CommandTable, wrongArity } from "./registry.ts";
 import type { RecordRef } from "../store/memory/arena.ts";
@@ -29,8 +30,8 @@ export interface PendingEffect {
 /** Runs commands; implemented by the executor only. */
 export interface CommandRunner {
   readonly table: CommandTable;
-  /** Runs one request inside the running command, and writes its reply. */
-  perform(call: Call, request: Request): void;
+  /** Runs one request inside the running command, and writes its reply; `command` is the one that it names. */
+  perform(call: Call, request: Request, command?: Command): void;
   /** Runs one request between commands, followed by the phase after the command. */
   execute(call: Call, request: Request): void;
   /** Runs the request of a suspended command again, between commands. */
@@ -233,6 +234,16 @@ export class Call {
     const ref = this.lookupWrite(i);
     if (ref !== 0 && this.db.typeOf(ref) !== type) fail(messages.wrongType);
     return ref;
+  }
+
+  /**
+   * Whether a key or field that gets this deadline is deleted at once. While a file loads it stays, because the file
+   * contains the deletion. DEBUG SET-ALLOW-ACCESS-EXPIRED does not keep it.
+   */
+  isOver(deadline: Deadline): boolean {
+    if (deadline > this.store.nowMs) return false;
+    if (this.store.expiryMode !== ExpiryMode.KEEP) return true;
+    return this.engine.knobs.releaseExpired !== undefined && this.session.expiryMode !== ExpiryMode.KEEP;
   }
 
   /**

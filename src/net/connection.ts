@@ -488,7 +488,9 @@ export class Connection implements Transport, SocketOwner {
     const bytes = this.outputBytes();
     if (soft === 0 || bytes < soft) this.#aboveSoftLimitMs = 0;
     else if (this.#aboveSoftLimitMs === 0) this.#aboveSoftLimitMs = engine.clock.nowMs();
-    const tooLong = this.#aboveSoftLimitMs > 0 && engine.clock.nowMs() - this.#aboveSoftLimitMs > seconds * 1000;
+    // Redis compares whole seconds.
+    const aboveSeconds = Math.floor(engine.clock.nowMs() / 1000) - Math.floor(this.#aboveSoftLimitMs / 1000);
+    const tooLong = this.#aboveSoftLimitMs > 0 && aboveSeconds > seconds;
     if ((hard === 0 || bytes < hard) && !tooLong) {
       if (!this.session.held) this.session.held = this.#mustYield() || this.#mustHold(limit);
       return true;

@@ -248,7 +248,7 @@ export class RdbLoader {
   #finish(): void {
     const input = this.#input, { result } = this;
     if (result.version >= VERSION_CHECKSUM && !input.checksumMatches() && this.#options.checksum !== false) {
-      input.fail("the checksum is not that of what precedes it");
+      input.fail("CRC error: the checksum does not match the bytes before it");
     }
     result.endOffset = input.offset;
     if (input.left !== STREAM_MARK_BYTES) return;

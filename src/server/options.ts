@@ -183,7 +183,13 @@ function settle(
     settings.initDefault("aofpath", [resolve(values.dir, values.appendfilename)]);
   }
   const aof = kindOf(values.aofpath);
-  if (aof === "folder") complain("aofpath", `'${values.aofpath}' is a folder, not a file`);
+  if (aof === "folder") {
+    complain(
+      "aofpath",
+      `'${values.aofpath}' is a folder; name a file in it, or start with --appendonly yes --dir FOLDER instead ` +
+        "to load the files of a redis-server",
+    );
+  }
   const { dir, dbfilename, appenddirname } = values;
   const redisFiles = kindOf(resolve(dir, dbfilename)) === "file" || kindOf(resolve(dir, appenddirname)) === "folder";
   if (!given("restoredb")) settings.initDefault("restoredb", [aof === "file" || redisFiles ? "yes" : "no"]);

@@ -263,6 +263,6 @@ function suggestion(name: string, prefix: string): string {
 
 /** The reason why no file can be opened or created at an absolute path; undefined if it is possible. */
 export function folderProblem(path: string, { kindOf }: Surroundings): string | undefined {
-  if (kindOf(path) === "folder") return `'${path}' is a folder, not a file`;
+  if (kindOf(path) === "folder") return `'${path}' is a folder; name a file`;
   return kindOf(dirname(path)) === "folder" ? undefined : `there is no folder '${dirname(path)}'; create it first`;
 }

@@ -124,7 +124,6 @@ export const compatibilitySections = [
     fixed("aclfile", text("PATH"), "", NO_ACL_FILE, start),
     fixed("acl-pubsub-default", choice("allchannels", "resetchannels"), "resetchannels", NO_ACL_FILE),
     idle("acllog-max-len", long, "128", NO_ACL_FILE),
-    fixed("aof-load-corrupt-tail-max-size", long, "0", "a damaged end of the append-only file is not cut off"),
     idle("aof-use-rdb-preamble", yesNo, "yes", ONE_FILE),
     idle("aof-rewrite-incremental-fsync", yesNo, "yes", "a rewrite syncs as it goes anyway"),
     idle("rdb-save-incremental-fsync", yesNo, "yes", "a snapshot is synced when it is whole"),

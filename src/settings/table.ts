@@ -104,6 +104,12 @@ export const sections = [
     setting("auto-aof-rewrite-percentage", whole, "100", "rewrite the file when it grew by so much; 0 is never"),
     setting("auto-aof-rewrite-min-size", bytes, "64mb", "but not while it is smaller than this"),
     setting("aof-load-truncated", yesNo, "yes", "load a file that ends in half a command up to there"),
+    setting(
+      "aof-load-corrupt-tail-max-size",
+      long,
+      "0",
+      "cut a damaged end of the file that is shorter than this many bytes; 0: never",
+    ),
     idle("no-appendfsync-on-rewrite", yesNo, "no", "the file is synced during a rewrite too"),
     setting("dbfilename", plainName("dbfilename", "filename", true), "dump.rdb", "name of snapshots in dir", {
       guarded: true,

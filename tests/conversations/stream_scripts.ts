@@ -1,5 +1,6 @@
 /**
- * Conversations of clients that wait for entries of streams. Replies must not depend on the clock, so all ids are given.
+ * Conversations of clients that wait for entries of streams. Replies must not depend on the clock, so all ids are
+ * given.
  */
 import type { Scripts } from "./scripts.ts";
 

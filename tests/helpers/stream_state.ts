@@ -1,6 +1,6 @@
 /**
- * What a stream knows beside its entries, as text, for tests that compare two stores: ids, counters, groups, and what is
- * pending for whom.
+ * What a stream knows beside its entries, as text, for tests that compare two stores: ids, counters, groups, and what
+ * is pending for whom.
  */
 import { idText, newId } from "../../src/core/stream_id.ts";
 import { type Keyspace, Type } from "../../src/store/keyspace.ts";

@@ -1,6 +1,7 @@
 /**
- * BullMQ: queues, delays, priorities, retries, flows, rate limits, schedulers, and the recovery of a job whose worker is
- * killed. Arguments: the port; "worker" to be the worker that is killed. Exits with 0 if every job ends as it should.
+ * BullMQ: queues, delays, priorities, retries, flows, rate limits, schedulers, and the recovery of a job whose worker
+ * is killed. Arguments: the port; "worker" to be the worker that is killed. Exits with 0 if every job ends as it
+ * should.
  */
 import { deepStrictEqual as same } from "node:assert";
 import process from "node:process";

@@ -2,6 +2,7 @@
  * Loading RDB files: intact files, and damaged files, which must fail with an RdbError and with no other error.
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { latin1, utf8 } from "../../src/core/bytes.ts";
 import { SeededRandom } from "../../src/core/random.ts";
 import { RdbError } from "../../src/rdb/format.ts";
 import { RdbInput } from "../../src/rdb/input.ts";

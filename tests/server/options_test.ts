@@ -143,7 +143,11 @@ Deno.test("a bad command line gets one clear line", () => {
   assertEquals(complaint("--port 1 2"), "unexpected argument '2'");
   assertEquals(complaint("--appendonly maybe"), "bad value 'maybe' for --appendonly: argument must be 'yes' or 'no'");
   assertEquals(complaint("--dir nowhere"), `--dir: '${resolve(FOLDER, "nowhere")}' is not a folder; create it first`);
-  assertEquals(complaint("--aofpath data"), `--aofpath: '${resolve(FOLDER, "data")}' is a folder, not a file`);
+  assertEquals(
+    complaint("--aofpath data"),
+    `--aofpath: '${resolve(FOLDER, "data")}' is a folder; name a file in it, or start with --appendonly yes ` +
+      "--dir FOLDER instead to load the files of a redis-server",
+  );
   assertEquals(complaint("none.conf"), "there is no config file 'none.conf'");
   assertEquals(
     complaint("memdb.conf", file("\nhz x\n")),
@@ -197,7 +201,7 @@ Deno.test("an address must be left, and the log must have a folder", () => {
     `memdb.conf, line 1: logfile: there is no folder '${resolve(FOLDER, "no/such/folder")}'; create it first`,
   );
   assertEquals(values("--logfile data/memdb.log").logfile, "data/memdb.log");
-  assertStringIncludes(complaint("--logfile data"), "is a folder, not a file");
+  assertStringIncludes(complaint("--logfile data"), "is a folder; name a file");
 });
 
 Deno.test("an include has wildcards in any part of its path, and leaves out hidden files", () => {

@@ -94,7 +94,9 @@ function flush(call: Call, databases: readonly Keyspace[]): void {
 /** With save points the snapshot file is emptied too, because otherwise the keys would return after a crash. */
 function flushAll(call: Call): void {
   flush(call, call.store.databases);
-  if (savesAtEnd(call.engine)) saveAtEnd(call.engine);
+  const { engine } = call;
+  // The snapshot has the changes of this command too, which are counted after it.
+  if (savesAtEnd(engine) && saveAtEnd(engine)) engine.snapshots.savedChanges += call.dirty;
 }
 
 function swapdb(call: Call): void {
