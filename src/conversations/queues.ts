@@ -14,6 +14,11 @@ import type { Keyspace } from "../store/keyspace.ts";
 export class HeldBytes {
   readonly #arena = new Arena();
 
+  /** Checks the arena, for tests. Returns the number of kept byte strings. */
+  check(): number {
+    return this.#arena.check().size;
+  }
+
   /** Keeps a copy of `bytes[start, end)`. */
   hold(bytes: Uint8Array, start: number, end: number): BodyRef {
     const arena = this.#arena, ref: BodyRef = arena.alloc(Math.max(end - start, 1));

@@ -25,8 +25,6 @@ export async function withPeers(
   settings.init("aofpath", [`${folder}/ours.aof`]);
   const path = `${folder}/socket`;
   const args = ["--port", "0", "--unixsocket", path, "--save", "", "--dir", folder, "--enable-debug-command", "yes"];
-  // Otherwise the reply to FLUSHALL waits for another thread of Redis, which may take longer than a step settles.
-  args.push("--lazyfree-lazy-user-flush", "yes");
   for (const [name, text] of Object.entries(options)) args.push(`--${name}`, text);
   const child = new Deno.Command(program, { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
   const server = await Server.start({ settings, clock: systemClock });
