@@ -26,7 +26,7 @@ const PARTS: Readonly<Record<string, [what: string, run: (bench: Bench) => Promi
   start: ["from the start to the first answer", start],
   load: ["loading an append-only file", load],
   everysec: ["what the append-only file adds to a command", everysec],
-  idle: ["memory for each client that waits", idle],
+  idle: ["memory for each client that is idle or waits for a key", idle],
   publish: ["CPU time of messages to subscribers", publish],
   wake: ["CPU time of blocked clients that are woken", wake],
   tracking: ["CPU time of reads that are tracked", tracking],

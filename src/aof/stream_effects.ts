@@ -1,10 +1,9 @@
 /**
- * Effects on a stream that a rewrite has half written: which commands the new file gets for them, so that the rest of
- * the stream can follow.
+ * Effects on a stream of which a rewrite has written a part: the commands that the new file gets for them.
  *
- * While entries are written, they are in the file up to some id, and nothing else is: what adds entries or changes
- * groups comes later with the rest, and entries that are trimmed are trimmed again at the end. Behind them, groups are
- * written in the order of their names, and all changes of entries are repeated.
+ * First the rewrite writes entries in the order of their ids. Meanwhile the new file skips effects that add entries or
+ * change groups, because the rest of the stream follows later, and repeats trimming at the end. Then the rewrite writes
+ * groups in the order of their names. Meanwhile the new file gets all changes of entries.
  */
 import { compareBytes, equalsWord, utf8 } from "../core/bytes.ts";
 import { IdForm, IdOption, newId, parseId } from "../core/stream_id.ts";

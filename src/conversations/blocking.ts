@@ -49,20 +49,13 @@ class Waiter extends WaitingClient {
   /** Stops the timer of `retryAtMs`. */
   stopRetry: (() => void) | undefined;
 
-  constructor(
-    readonly blocking: Blocking,
-    call: Call,
-    request: Request,
-    readonly type: number,
-    deadlineMs: number,
-    readonly onRemoval: boolean,
-  ) {
+  constructor(call: Call, request: Request, readonly type: number, deadlineMs: number, readonly onRemoval: boolean) {
     super(call, request, deadlineMs);
   }
 
   protected override leave(): void {
     super.leave();
-    this.blocking.leave(this);
+    this.call.engine.part(Blocking).leave(this);
   }
 
   override replyTimeout(): void {
@@ -82,10 +75,8 @@ export class Blocking implements DeferredWork {
   #retrying: Waiter | undefined;
   readonly #observer: KeyspaceObserver = {
     created: (db, bytes, start, end, type) => this.#signal(db, bytes, start, end, type, false),
-    replaced: (db, bytes, start, end, type, oldType) => {
-      this.#signal(db, bytes, start, end, type, false);
-      this.#signal(db, bytes, start, end, oldType, true);
-    },
+    // As in Redis, a value that takes the place of another wakes no client, even if it has the right type.
+    replaced: (db, bytes, start, end, _, oldType) => this.#signal(db, bytes, start, end, oldType, true),
     removed: (db, bytes, start, end, type) => this.#signal(db, bytes, start, end, type, true),
   };
 
@@ -122,7 +113,7 @@ export class Blocking implements DeferredWork {
     if (!call.mayWait) return false;
     // A client that continues to wait keeps its deadline.
     const until = this.#retrying?.call === call ? this.#retrying.deadlineMs : deadlineMs;
-    const waiter = new Waiter(this, call, request ?? call.request, type, until, onRemoval);
+    const waiter = new Waiter(call, request ?? call.request, type, until, onRemoval);
     if (this.#count === 0) this.#listen();
     for (let i = first; i <= last; i++) this.#enqueue(waiter, i);
     this.#count++;

@@ -269,7 +269,7 @@ export class Tracking implements DeferredWork {
 
   #flushed(): void {
     this.#clear();
-    for (const tracker of [...this.#trackers.values()].sort((a, b) => a.session.id - b.session.id)) {
+    for (const tracker of this.#trackers.values()) {
       tracker.itemCount = 0;
       if (tracker.mode !== undefined) tracker.invalidate(undefined, tracker.session === this.#engine.current);
     }

@@ -48,7 +48,6 @@ export class WaitingRequests {
 }
 
 export abstract class WaitingClient implements Suspension, Timed {
-  readonly again = false;
   heapIndex = -1;
 
   /** The request in RESP. */
@@ -57,6 +56,10 @@ export abstract class WaitingClient implements Suspension, Timed {
   /** A request of `call` waits. `deadlineMs` is in milliseconds since the epoch; 0 means never. */
   constructor(readonly call: Call, request: Request, readonly deadlineMs: number) {
     this.#request = call.engine.part(WaitingRequests).hold(request);
+  }
+
+  get again(): boolean {
+    return false;
   }
 
   /** Suspends the session. */

@@ -30,8 +30,8 @@ export interface PendingEffect {
 /** Runs commands; implemented by the executor only. */
 export interface CommandRunner {
   readonly table: CommandTable;
-  /** Runs one request inside the running command, and writes its reply. */
-  perform(call: Call, request: Request): void;
+  /** Runs one request inside the running command, and writes its reply; `command` is the one that it names. */
+  perform(call: Call, request: Request, command?: Command): void;
   /** Runs one request between commands, followed by the phase after the command. */
   execute(call: Call, request: Request): void;
   /** Runs the request of a suspended command again, between commands. */

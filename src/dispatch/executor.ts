@@ -177,11 +177,15 @@ export class Executor implements CommandRunner {
   }
 
   /** Runs a request inside the running command: a unit, a script, a function. */
-  perform(call: Call, request: Request): void {
-    const outer = call.request, { command, dirty, effects, mark, secrets } = call;
+  perform(
+    call: Call,
+    request: Request,
+    command = this.table.find(request.bytes, request.start[0], request.end[0]),
+  ): void {
+    const outer = call.request, { command: outerCommand, dirty, effects, mark, secrets } = call;
     call.effects = call.secrets = undefined;
-    this.#execute(call, request, this.table.find(request.bytes, request.start[0], request.end[0]));
-    call.session.lastCommand = call.command = command;
+    this.#execute(call, request, command);
+    call.session.lastCommand = call.command = outerCommand;
     call.request = outer;
     call.dirty = dirty;
     call.effects = effects;

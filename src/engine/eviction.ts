@@ -85,9 +85,7 @@ export class Eviction {
     return enough;
   }
 
-  /**
-   * The time for which used memory has been above the limit, although it should have been made room; 0 if it is not.
-   */
+  /** Microseconds since used memory exceeded the limit and eviction could not free enough; 0 while it does not. */
   get exceededUs(): number {
     return this.#exceededSinceUs === 0 ? 0 : this.#clock.monotonicUs() - this.#exceededSinceUs;
   }

@@ -1,6 +1,6 @@
 /**
- * Forgetting the messages of producers that a stream has known for long enough: ten times a second, the streams that
- * know any are looked at. While there are none, no timer runs and nothing listens.
+ * Forgets messages of producers after the time for which a stream remembers them. Ten times a second it checks the
+ * streams that remember any. While there are none, no timer runs and nothing listens.
  */
 import { fromLatin1, latin1 } from "../core/bytes.ts";
 import { hashBytes } from "../core/hash_function.ts";

@@ -7,9 +7,8 @@ import type { Keyspace } from "../store/keyspace.ts";
 import type { KeyChangeListener, Listeners } from "./listeners.ts";
 import type { Session } from "./session.ts";
 
-/** The watched keys of one session. */
+/** The watched keys of one session; none once one of them has changed. */
 interface Watch {
-  /** Empty once one of them has changed. */
   keys: { readonly db: Keyspace; readonly bytes: Uint8Array; readonly text: string }[];
   /** One of the keys has changed. */
   broken: boolean;
@@ -53,8 +52,9 @@ export class Watches {
     return this.#watches.get(session)?.broken ?? false;
   }
 
-  /** Starts to watch a key for a session. */
+  /** Starts to watch a key for a session; no effect if a watched key has changed already. */
   watch(session: Session, db: Keyspace, bytes: Uint8Array): void {
+    if (this.isBroken(session)) return;
     // An expired key is deleted now, so that its later deletion does not count as a change.
     db.find(bytes, 0, bytes.length);
     this.#leave ??= this.#listeners.keyChanged.add(this.#listener);

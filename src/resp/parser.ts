@@ -200,9 +200,13 @@ export class RequestParser {
     this.#restart();
   }
 
-  /** Reports that all returned requests have run, so that their bytes no longer wait. */
+  /**
+   * Drops the bytes of the last complete request, which `next` would do. A client that waits then holds no buffer for a
+   * request that has run.
+   */
   finish(): void {
     if (this.#argsLeft === 0) this.#from = this.#at;
+    if (this.#from === this.#end && !this.#borrowed) this.#rebase(0);
   }
 
   /** Returns to the start of the current request. */

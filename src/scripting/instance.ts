@@ -69,6 +69,7 @@ export class LuaInstance {
   readonly #exports: LuaExports;
   readonly #io: Address;
   readonly #outcome: Address;
+  readonly #rawRequest: Address;
   readonly #places: Address;
   /** Views of the memory; they become empty when the memory grows. */
   #bytes: Uint8Array = NO_BYTES;
@@ -100,6 +101,7 @@ export class LuaInstance {
     const exports = this.#exports;
     this.#io = exports.io() >> 2;
     this.#outcome = exports.outcome() >> 2;
+    this.#rawRequest = exports.request() >> 2;
     this.#places = exports.places();
     if (exports.open(functions ? 1 : 0, limitBytes) === 0) throw new Error("Lua's memory limit is too low");
   }
@@ -217,7 +219,7 @@ export class LuaInstance {
     request.argc = argc;
     request.keyHash = 0;
     request.elementHash = 0;
-    request.rawStart = this.#exports.request();
+    request.rawStart = this.#words[this.#rawRequest + Io.ADDRESS];
     request.rawEnd = request.rawStart + rawLength;
     return request;
   }

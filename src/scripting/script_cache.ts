@@ -4,6 +4,7 @@
  */
 import { bytesEqual, fromLatin1 } from "../core/bytes.ts";
 import { sha1, SHA1_BYTES } from "../core/sha1.ts";
+import type { RunOptions } from "./script_runner.ts";
 import { readHeader } from "./shebang.ts";
 
 /** The length of a SHA-1 in hexadecimal digits. */
@@ -13,8 +14,10 @@ const EVALUATED_MAX = 500;
 const ENTRY_BYTES = 120;
 const NO_SHA = -1;
 
-export class Script {
-  readonly sha: string;
+export class Script implements RunOptions {
+  readonly kind = "script";
+  /** The SHA-1, in lower-case hexadecimal digits. */
+  readonly name: string;
   readonly shaBytes: Uint8Array;
   readonly source: Uint8Array;
   /** Bits of ScriptFlag. */
@@ -29,7 +32,7 @@ export class Script {
 
   constructor(sha: string, source: Uint8Array, evaluated: boolean) {
     const { flags, length } = readHeader(source);
-    this.sha = sha;
+    this.name = sha;
     this.shaBytes = fromLatin1(sha);
     this.source = source;
     this.flags = flags;
@@ -46,6 +49,8 @@ export class ScriptCache {
   /** The scripts of EVAL, the least recently used first. */
   readonly #evaluated = new Set<Script>();
   #latest: Script | undefined;
+  /** The script that was found last. */
+  #found: Script | undefined;
   count = 0;
   bytes = 0;
   evicted = 0;
@@ -53,8 +58,9 @@ export class ScriptCache {
   /** The script whose SHA-1 is `bytes[start, end)` in hexadecimal digits of either case. Hot. */
   find(bytes: Uint8Array, start: number, end: number): Script | undefined {
     if (end - start !== SHA_LENGTH) return undefined;
+    if (this.#found !== undefined && equalsHex(bytes, start, this.#found.shaBytes)) return this.#found;
     const prefix = hexPrefix(bytes, start);
-    return this.#bySha.get(prefix)?.find(({ shaBytes }) => equalsHex(bytes, start, shaBytes));
+    return this.#found = this.#bySha.get(prefix)?.find(({ shaBytes }) => equalsHex(bytes, start, shaBytes));
   }
 
   /** The known script with this source. Hot. */
@@ -98,7 +104,7 @@ export class ScriptCache {
     this.#bySha.clear();
     this.#bySample.clear();
     this.#evaluated.clear();
-    this.#latest = undefined;
+    this.#latest = this.#found = undefined;
     this.count = this.bytes = 0;
   }
 
@@ -111,6 +117,7 @@ export class ScriptCache {
     if (this.#bySample.get(key) === script) this.#bySample.delete(key);
     this.#evaluated.delete(script);
     if (this.#latest === script) this.#latest = undefined;
+    if (this.#found === script) this.#found = undefined;
     this.count--;
     this.bytes -= ENTRY_BYTES + script.source.length;
   }

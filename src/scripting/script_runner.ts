@@ -26,21 +26,15 @@ export interface RunOptions {
   readonly name: string;
   /** Bits of ScriptFlag. */
   readonly flags: number;
-  /** The command that calls it may not write: EVAL_RO. */
-  readonly readOnly: boolean;
 }
 
-/** A script that runs. */
-interface Run {
-  readonly options: RunOptions;
-  readonly caller: Call;
-  readonly call: Call;
-  readonly startUs: number;
-  readonly readOnly: boolean;
-  /** Commands that need memory are refused until the first write. */
-  readonly noMemory: boolean;
-  wrote: boolean;
-  killed: boolean;
+/** The running script, as others see it. */
+export interface RunningScript {
+  readonly kind: ScriptKind;
+  readonly name: string;
+  /** The command that runs it. */
+  readonly request: Request;
+  readonly ms: number;
 }
 
 const REPLICATE_TO_FILE = 1;
@@ -57,91 +51,108 @@ export class ScriptRunner implements LuaHost {
   readonly #engine: Engine;
   /** The calls of scripts by the origin of their callers. */
   readonly #calls = new Map<Origin, Call>();
-  #run: Run | undefined;
+  /** The command that runs a script; undefined while none runs. The other fields belong to the running script. */
+  #caller: Call | undefined;
+  #call!: Call;
+  #options!: RunOptions;
+  /** The time of the first tick; 0 before it. */
+  #startUs = 0;
+  #readOnly = false;
+  /** Commands that need memory are refused until the first write. */
+  #noMemory = false;
+  #wrote = false;
+  #killed = false;
 
   constructor(engine: Engine) {
     this.#engine = engine;
   }
 
   /** The running script; undefined while there is none. */
-  get running():
-    | { readonly kind: ScriptKind; readonly name: string; readonly request: Request; startUs: number }
-    | undefined {
-    const run = this.#run;
-    if (run === undefined) return undefined;
-    return { kind: run.options.kind, name: run.options.name, request: run.caller.request, startUs: run.startUs };
+  get running(): RunningScript | undefined {
+    if (this.#caller === undefined) return undefined;
+    const { kind, name } = this.#options;
+    return { kind, name, request: this.#caller.request, ms: this.#ms() };
   }
 
   /**
    * Runs a compiled function for a command and writes the reply. The keys are `keys` arguments from `first` on, the
-   * rest are its arguments.
+   * rest are its arguments. A command that may not write says so with `readOnly`. Hot.
    */
-  run(caller: Call, lua: LuaInstance, reference: number, first: number, keys: number, options: RunOptions): void {
-    const refusal = this.#refusal(caller, options);
-    if (refusal !== "") return this.#fail(caller, refusal, false);
-    const call = this.#callFor(caller);
+  run(
+    caller: Call,
+    lua: LuaInstance,
+    reference: number,
+    first: number,
+    keys: number,
+    options: RunOptions,
+    readOnly: boolean,
+  ): void {
     const { flags } = options, declared = (flags & ScriptFlag.UNDECLARED) === 0;
-    const run = this.#run = {
-      options,
-      caller,
-      call,
-      startUs: this.#engine.clock.monotonicUs(),
-      readOnly: options.readOnly || (declared && (flags & ScriptFlag.NO_WRITES) !== 0),
-      noMemory: !(declared && (flags & ScriptFlag.ALLOW_OOM) !== 0) && !this.#hasMemory(caller),
-      wrote: false,
-      killed: false,
-    };
-    const effects = this.#engine.effects, { open } = effects;
+    if (declared) {
+      const refusal = this.#refusal(caller, flags, readOnly);
+      if (refusal !== "") return this.#fail(caller, refusal, false);
+    }
+    const engine = this.#engine, { effects } = engine, { open } = effects;
+    const call = this.#call = this.#callFor(caller), { session } = call;
+    this.#caller = caller;
+    this.#options = options;
+    this.#startUs = 0;
+    this.#readOnly = readOnly || (declared && (flags & ScriptFlag.NO_WRITES) !== 0);
+    this.#noMemory = !(declared && (flags & ScriptFlag.ALLOW_OOM) !== 0) && !this.#hasMemory(caller);
+    this.#wrote = this.#killed = false;
     const mark = caller.reply.mark();
     let failure: LuaFailure | undefined;
+    effects.begin();
     try {
-      caller.unit(() => failure = lua.run(reference, caller.request, first, keys, caller.reply));
+      failure = lua.run(reference, caller.request, first, keys, caller.reply);
     } finally {
-      this.#run = undefined;
-      this.#engine.busy = undefined;
+      this.#caller = undefined;
+      engine.busy = undefined;
       effects.open = open;
+      effects.end();
     }
-    if (call.session.wrote) caller.session.wrote = true;
-    call.session.wrote = false;
+    if (session.wrote) {
+      session.wrote = false;
+      caller.session.wrote = true;
+    }
     if (failure === undefined) return;
     caller.reply.rewind(mark);
-    this.#report(caller, run.options.name, failure);
+    this.#report(caller, options.name, failure);
   }
 
   /** Ends the running script. Returns an error message, or "". */
   kill(kind: ScriptKind): string {
-    const run = this.#run;
-    if (run === undefined) return "NOTBUSY No scripts in execution right now.";
-    if (run.wrote) {
-      return "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait " +
-        "the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
+    if (this.#caller === undefined) return "NOTBUSY No scripts in execution right now.";
+    if (this.#wrote) {
+      return "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the " +
+        "script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
     }
-    if (run.options.kind !== kind) return slow[run.options.kind];
-    run.killed = true;
+    if (this.#options.kind !== kind) return slow[this.#options.kind];
+    this.#killed = true;
     return "";
   }
 
   // What Lua asks.
 
   call(request: Request): Reply {
-    const run = this.#run!, { call } = run, { reply } = call;
+    const call = this.#call, { reply } = call;
     const command = this.#find(request);
-    const refusal = this.#commandRefusal(run, command, request);
+    const refusal = this.#commandRefusal(command, request);
     if (refusal !== "") {
       this.#engine.stats.countError(refusal);
       if (command !== undefined) command.stats.rejected++;
       reply.error(refusal);
       return reply;
     }
-    if ((command!.bits & Flag.WRITE) !== 0) run.wrote = true;
-    call.runner.perform(call, request);
+    if ((command!.bits & Flag.WRITE) !== 0) this.#wrote = true;
+    call.runner.perform(call, request, command);
     return reply;
   }
 
   replyRead(): void {
-    const { reply } = this.#run!.call;
-    if (reply.roomBytes > REPLY_ROOM_BYTES) reply.clear();
-    else reply.rewind(0);
+    const { reply } = this.#call;
+    if (reply.single && reply.chunk.length <= REPLY_ROOM_BYTES) reply.rewind(0);
+    else reply.clear();
   }
 
   mayRun(request: Request): number {
@@ -160,21 +171,20 @@ export class ScriptRunner implements LuaHost {
   }
 
   setVersion(version: number): void {
-    this.#run!.call.reply.version = version;
+    this.#call.reply.version = version;
   }
 
   tick(): boolean {
-    const run = this.#run;
-    if (run === undefined) return false;
     const engine = this.#engine, threshold = engine.settings.values.busyReplyThreshold;
-    if (threshold <= 0) return false;
-    const ms = (engine.clock.monotonicUs() - run.startUs) / 1000;
-    if (ms < threshold) return run.killed;
-    if (engine.busy === undefined) this.#becomeBusy(run, ms);
+    // Without a caller a library is loading.
+    if (threshold <= 0 || this.#caller === undefined) return false;
+    const ms = this.#ms();
+    if (ms < threshold) return this.#killed;
+    if (engine.busy === undefined) this.#becomeBusy(ms);
     const { current } = engine;
     engine.serveOthers();
     engine.current = current;
-    return run.killed;
+    return this.#killed;
   }
 
   clock(): number {
@@ -182,13 +192,19 @@ export class ScriptRunner implements LuaHost {
   }
 
   failed(message: string, counted: boolean): void {
-    const { caller } = this.#run!;
-    this.#fail(caller, message, counted);
+    this.#fail(this.#caller!, message, counted);
   }
 
-  #becomeBusy(run: Run, ms: number): void {
-    const { kind, name } = run.options;
-    this.#engine.busy = { message: slow[kind], end: () => run.killed = true };
+  /** Milliseconds since the first tick of the running script. */
+  #ms(): number {
+    const us = this.#engine.clock.monotonicUs();
+    if (this.#startUs === 0) this.#startUs = us;
+    return (us - this.#startUs) / 1000;
+  }
+
+  #becomeBusy(ms: number): void {
+    const { kind, name } = this.#options;
+    this.#engine.busy = { message: slow[kind], end: () => this.#killed = true };
     this.#engine.log(
       "warning",
       `Slow script detected: still in execution after ${Math.floor(ms)} milliseconds. You can try killing the script ` +
@@ -196,9 +212,8 @@ export class ScriptRunner implements LuaHost {
     );
   }
 
-  /** The reason for refusing a script, or "". Without declared flags its commands are checked one by one. */
-  #refusal(caller: Call, { flags, readOnly }: RunOptions): string {
-    if ((flags & ScriptFlag.UNDECLARED) !== 0) return "";
+  /** The reason for refusing a script with declared flags, or "". */
+  #refusal(caller: Call, flags: number, readOnly: boolean): string {
     if ((flags & ScriptFlag.NO_WRITES) === 0) {
       const { failure, fileFailure } = this.#engine.persistence;
       if (failure !== "") return failureOfScript(fileFailure);
@@ -217,28 +232,24 @@ export class ScriptRunner implements LuaHost {
   }
 
   /** The reason for refusing a command of a script, or "". The executor checks the rest. */
-  #commandRefusal(run: Run, command: Command | undefined, request: Request): string {
+  #commandRefusal(command: Command | undefined, request: Request): string {
     if (command === undefined) return "ERR Unknown Redis command called from script";
     if (!hasArity(command, request)) return "ERR Wrong number of args calling Redis command from script";
     const { bits } = command;
     if ((bits & Flag.NO_SCRIPT) !== 0) return "ERR This Redis command is not allowed from script";
-    if (run.readOnly && (bits & (Flag.WRITE | Flag.MAY_REPLICATE)) !== 0) {
+    if (this.#readOnly && (bits & (Flag.WRITE | Flag.MAY_REPLICATE)) !== 0) {
       return "ERR Write commands are not allowed from read-only scripts.";
     }
-    if (run.noMemory && !run.wrote && (bits & Flag.DENY_OOM) !== 0) return messages.outOfMemory;
+    if (this.#noMemory && !this.#wrote && (bits & Flag.DENY_OOM) !== 0) return messages.outOfMemory;
     return "";
   }
 
   /** The command or subcommand that a request names. */
   #find(request: Request): Command | undefined {
     const { bytes, start, end, argc } = request;
-    const command = this.#table.find(bytes, start[0], end[0]);
+    const command = this.#call.table.find(bytes, start[0], end[0]);
     if (command === undefined || argc < 2 || command.subcommands.length === 0) return command;
     return command.subcommand(bytes, start[1], end[1]);
-  }
-
-  get #table() {
-    return this.#run!.caller.table;
   }
 
   /** The call in which a script runs commands for `caller`. */

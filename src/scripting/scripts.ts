@@ -53,7 +53,7 @@ export class Scripts {
 
   /** Loads a script for EVALSHA and returns its SHA-1. Throws CommandError if it does not compile. */
   load(source: Uint8Array): string {
-    return (this.cache.findSource(source, 0, source.length) ?? this.#load(source, false)).sha;
+    return (this.cache.findSource(source, 0, source.length) ?? this.#load(source, false)).name;
   }
 
   /** Forgets all scripts. */
@@ -75,12 +75,7 @@ export class Scripts {
     let lua = this.#lua;
     if (lua === undefined || script.generation !== this.#generation) lua = this.#compile(script);
     this.cache.used(script);
-    this.#runner.run(call, lua, script.reference, KEY_COUNT + 1, keys, {
-      kind: "script",
-      name: script.sha,
-      flags: script.flags,
-      readOnly,
-    });
+    this.#runner.run(call, lua, script.reference, KEY_COUNT + 1, keys, script, readOnly);
     if (lua.broken || lua.memoryBytes > KEPT_BYTES) this.#lua = undefined;
   }
 

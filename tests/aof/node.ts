@@ -114,7 +114,7 @@ export class Node {
       this.refusal = message;
       refused = true;
     };
-    const client = { session, refuse, send: () => resolve(!refused) };
+    const client = { session, refuse, delay: () => {}, send: () => resolve(!refused) };
     this.turn.add(client as unknown as Connection);
     return await promise;
   }

@@ -5,9 +5,9 @@
 import type { Step } from "./conversation.ts";
 import { COMMANDLOG_SCRIPTS } from "./observing_scripts.ts";
 import { PUBSUB_SCRIPTS } from "./pubsub_scripts.ts";
+import { NEW_STREAM_SCRIPTS, STREAM_SCRIPTS } from "./stream_scripts.ts";
 import { WAIT_SCRIPTS } from "./waiting_scripts.ts";
 import { TRACKING_SCRIPTS } from "./tracking_scripts.ts";
-import { NEW_STREAM_SCRIPTS, STREAM_SCRIPTS } from "./stream_scripts.ts";
 
 /** Grouped by topic. */
 export type Scripts = Readonly<Record<string, readonly Step[]>>;
@@ -86,6 +86,13 @@ export const BLOCKING_SCRIPTS: Scripts = {
     ["x", "MULTI", "RPUSH k 1", "DEL k", "ZADD k 1 m", "EXEC"],
     ["x", "RPUSH k 1"],
     ["x", "DEL k", "RPUSH k 2"],
+  ],
+  "a value that takes the place of one of another type wakes nobody": [
+    ["a", "BLPOP k 0"],
+    ["b", "BZPOPMIN k 0"],
+    ["x", "SET k v", "RPUSH l 1 2", "ZADD z 1 a", "SORT l STORE k", "LLEN k", "ZUNIONSTORE k 1 z", "ZCARD k"],
+    ["x", "COPY l k REPLACE", "RESTORE none 0 x"],
+    ["x", "COPY z k REPLACE", "DEL k"],
   ],
   "the target of a move may have another type when its time comes": [
     ["a", "BLMOVE k s LEFT LEFT 0"],
@@ -297,8 +304,8 @@ export function scriptedCommands(): string[][] {
   return [
     BLOCKING_SCRIPTS,
     COMMANDLOG_SCRIPTS,
-    NOTIFICATION_SCRIPTS,
     NEW_STREAM_SCRIPTS,
+    NOTIFICATION_SCRIPTS,
     PUBSUB_SCRIPTS,
     STREAM_SCRIPTS,
     TRACKING_SCRIPTS,

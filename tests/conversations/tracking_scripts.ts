@@ -247,6 +247,7 @@ export const TRACKING_SCRIPTS: Scripts = {
   ],
   "several clients with the same receiver": [
     ["b", "HELLO 3"],
+    ["a", "HELLO 3"],
     ["a", "CLIENT TRACKING ON REDIRECT {b}", "GET k1", "GET k3"],
     ["c", "HELLO 3"],
     ["c", "CLIENT TRACKING ON REDIRECT {b}", "GET k2", "GET k3"],

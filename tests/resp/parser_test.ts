@@ -269,6 +269,32 @@ Deno.test("requests that are taken back are parsed again, with the bytes after t
   }
 });
 
+Deno.test("a parser holds no memory for a request that has run, and keeps the bytes behind it", () => {
+  const first = encodeRequest(["BLPOP", "k", "0"]), second = encodeRequest(["GET", "key"]);
+  const ahead = [new Request(), new Request()];
+  for (const cut of [0, 1, 5, second.length - 1, second.length]) {
+    for (const isAhead of [false, true]) {
+      const parser = new RequestParser();
+      const data = concatBytes([first, second.subarray(0, cut)]);
+      parser.borrow(data, data.length);
+      if (isAhead) {
+        const count = parser.parseAhead(ahead);
+        if (count === 2) parser.unread(ahead[1]);
+        else parser.finish();
+      } else {
+        assertEquals(parser.next(), true);
+        parser.finish();
+      }
+      parser.giveBack();
+      assertEquals([parser.pendingBytes, parser.ownRoomBytes > 0], [cut, cut > 0], `${cut}`);
+      parser.room().set(second.subarray(cut));
+      parser.filled(second.length - cut);
+      assertEquals(parser.next(), true);
+      assertEquals(argumentsOf(parser.request), ["GET", "key"]);
+    }
+  }
+});
+
 Deno.test("a long value takes a buffer of its own size", () => {
   const parser = new RequestParser();
   const data = encodeRequest(["SET", "key", "x".repeat(1_200_000)]);

@@ -5,7 +5,7 @@ import { differential } from "../helpers/redis.ts";
 import { property } from "../helpers/property.ts";
 import { GENERATORS } from "./fuzz.ts";
 
-const RUNS = 20, CHUNKS = 20;
+const RUNS = 6, CHUNKS = 15;
 
 for (const [name, generate] of Object.entries(GENERATORS)) {
   differential(`random chunks of ${name} do what they do in Redis`, async (pair) => {

@@ -25,7 +25,7 @@ import type { StreamValue } from "../../store/values/streams/stream_value.ts";
 import { type Trim, trimStream } from "../../store/values/streams/trim.ts";
 import { findMessage, type Message, messageOf, recordMessage } from "./messages.ts";
 import { changedQuietly, idArgument, openStream, replyId, streamsOf } from "./stream_call.ts";
-import { obeys, referencesSyntax, TrimOptions, trimSyntax } from "./trim_options.ts";
+import { obeys, referencesSyntax, trimOptions, trimSyntax } from "./trim_options.ts";
 
 export const addStreamCommands: readonly CommandSpec[] = [
   {
@@ -86,7 +86,7 @@ const id: StreamId = newId();
 
 function add(call: Call): void {
   const { argc } = call;
-  const options = new TrimOptions();
+  const options = trimOptions.begin();
   let noCreate = false, kind: number = NewId.CLOCK, message: Message | undefined;
   let i = 2;
   for (; i < argc; i++) {
@@ -165,7 +165,7 @@ function chooseId(call: Call, streams: StreamValue, kind: number): void {
 function logOutcome(
   call: Call,
   streams: StreamValue,
-  options: TrimOptions,
+  options: typeof trimOptions,
   trim: Trim | undefined,
   idAt: number,
 ): void {
@@ -190,7 +190,7 @@ function thresholdOf(streams: StreamValue, trim: Trim): string {
 
 function trim(call: Call): void {
   const { argc } = call;
-  const options = new TrimOptions();
+  const options = trimOptions.begin();
   for (let i = 2; i < argc;) {
     const next = options.take(call, i);
     if (next === i) fail(messages.syntax);

@@ -76,8 +76,8 @@ export function messageOf(call: Call, i: number, other: Message | undefined): Me
 }
 
 /**
- * Looks for a message whose fields begin at argument `first`. If it was added before, replies with its id. A log has
- * only messages that were added, so the producer had forgotten what it still seems to know.
+ * Looks for a message whose fields begin at argument `first`. If it was added before, replies with its id. During a
+ * replay no message is known, because a log contains only messages that were added.
  */
 export function findMessage(call: Call, streams: StreamValue, message: Message, first: number): boolean {
   const { producers, body } = streams, { bytes } = call, { producerAt } = message;

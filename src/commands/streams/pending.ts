@@ -2,7 +2,7 @@
  * Entries that are pending: acknowledging them, and asking for them.
  */
 import { fail, messages } from "../../core/errors.ts";
-import { compareIds, newId, type StreamId } from "../../core/stream_id.ts";
+import { compareIds, copyId, ID_WORDS, newId, type StreamId } from "../../core/stream_id.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
 import { Notify } from "../../engine/listeners.ts";
@@ -76,7 +76,10 @@ function acknowledge(call: Call): void {
   if (group === 0) return call.reply.integer(0);
   const ids = idArguments(call, 3, call.argc);
   let count = 0;
-  for (let i = 0; i < ids.length; i += 4) if (streams.acknowledge(group, ids.subarray(i, i + 4))) count++;
+  for (let k = 0; k < call.argc - 3; k++) {
+    copyId(ids, ID_WORDS * k, id, 0);
+    if (streams.acknowledge(group, id)) count++;
+  }
   if (count > 0) changedQuietly(call, "", 1, count);
   call.reply.integer(count);
 }
@@ -92,8 +95,8 @@ function acknowledgeAndDelete(call: Call): void {
   const mayRemove = removalRule(streams, references);
   let acknowledged = 0, deleted = 0;
   reply.array(count);
-  for (let i = 0; i < ids.length; i += 4) {
-    const id = ids.subarray(i, i + 4);
+  for (let k = 0; k < count; k++) {
+    copyId(ids, ID_WORDS * k, id, 0);
     if (!streams.acknowledge(group, id)) {
       reply.integer(Removal.NO_ID);
       continue;

@@ -1,7 +1,7 @@
 /**
  * Reading ranges of a stream, and deleting entries by their ids.
  */
-import { compareIds, newId, type StreamId } from "../../core/stream_id.ts";
+import { compareIds, copyId, ID_WORDS, newId, type StreamId } from "../../core/stream_id.ts";
 import { fail, messages } from "../../core/errors.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
@@ -146,7 +146,10 @@ function remove(call: Call): void {
   const ids = idArguments(call, 2, call.argc);
   const streams = openStream(call, ref);
   let deleted = 0;
-  for (let i = 0; i < ids.length; i += 4) if (streams.remove(ids.subarray(i, i + 4))) deleted++;
+  for (let k = 0; k < call.argc - 2; k++) {
+    copyId(ids, ID_WORDS * k, from, 0);
+    if (streams.remove(from)) deleted++;
+  }
   if (deleted > 0) call.changed(Notify.STREAM, "xdel", 1, deleted);
   call.reply.integer(deleted);
 }
@@ -161,11 +164,11 @@ function removeWithReferences(call: Call): void {
   const mayRemove = removalRule(streams, references);
   let deleted = 0;
   reply.array(count);
-  for (let i = 0; i < ids.length; i += 4) {
-    const id = ids.subarray(i, i + 4);
-    if (!mayRemove(id)) {
+  for (let k = 0; k < count; k++) {
+    copyId(ids, ID_WORDS * k, from, 0);
+    if (!mayRemove(from)) {
       reply.integer(Removal.STILL_REFERENCED);
-    } else if (streams.remove(id)) {
+    } else if (streams.remove(from)) {
       deleted++;
       reply.integer(Removal.DELETED);
     } else {

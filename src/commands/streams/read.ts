@@ -3,7 +3,17 @@
  */
 import { Blocking } from "../../conversations/blocking.ts";
 import { fail, messages } from "../../core/errors.ts";
-import { compareIds, decrementId, ID_MAX, idText, incrementId, newId, type StreamId } from "../../core/stream_id.ts";
+import {
+  compareIds,
+  copyId,
+  decrementId,
+  ID_MAX,
+  ID_WORDS,
+  idText,
+  incrementId,
+  newId,
+  type StreamId,
+} from "../../core/stream_id.ts";
 import { utf8 } from "../../core/bytes.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { KeyFlag } from "../../dispatch/key_flags.ts";
@@ -142,12 +152,19 @@ function parse(call: Call, grouped: boolean): Options {
   return options;
 }
 
+/** The ids behind which the streams of the request are read, and the one of the stream at hand. */
+let starts = new Int32Array(8 * ID_WORDS);
+const behind: StreamId = newId();
+
 function read(call: Call, grouped: boolean): void {
   const { reply } = call;
   const options = parse(call, grouped);
   const { first, streams: count } = options;
-  const ids = new Int32Array(4 * count);
-  for (let k = 0; k < count; k++) startOf(call, options, k, ids.subarray(4 * k, 4 * k + 4));
+  if (starts.length < ID_WORDS * count) starts = new Int32Array(2 * ID_WORDS * count);
+  for (let k = 0; k < count; k++) {
+    startOf(call, options, k, behind);
+    copyId(behind, 0, starts, ID_WORDS * k);
+  }
   if (grouped) logNothing(call);
   // The time at which the first entry can be claimed; Infinity if nothing is pending.
   let oldestMs = Infinity, served = 0, mark = 0;
@@ -158,12 +175,13 @@ function read(call: Call, grouped: boolean): void {
   for (let k = 0; k < count; k++) {
     const ref = call.lookup(first + k);
     if (ref === 0) continue;
-    const streams = openStream(call, ref), id = ids.subarray(4 * k, 4 * k + 4);
-    if (grouped) oldestMs = Math.min(oldestMs, serveConsumer(call, streams, options, k, id, begin));
-    else serve(call, streams, options, k, id, begin);
+    const streams = openStream(call, ref);
+    copyId(starts, ID_WORDS * k, behind, 0);
+    if (grouped) oldestMs = Math.min(oldestMs, serveConsumer(call, streams, options, k, behind, begin));
+    else serve(call, streams, options, k, behind, begin);
   }
   if (served > 0) return reply.endArray(mark, count, served);
-  if (Number.isNaN(options.deadlineMs) || !wait(call, options, ids, oldestMs)) reply.nullArray();
+  if (Number.isNaN(options.deadlineMs) || !wait(call, options, oldestMs)) reply.nullArray();
 }
 
 /** Reads where stream k is read from. `>` is the largest id. */
@@ -180,9 +198,11 @@ function startOf(call: Call, { grouped, group, first, streams: count }: Options,
   }
   if (call.is(i, "$")) {
     if (grouped) fail(meaningless("$"));
+    id.fill(0);
     streams?.readPoint(StreamPoint.LAST, id);
   } else if (call.is(i, "+")) {
     if (grouped) fail(meaningless("+"));
+    id.fill(0);
     if (streams?.readLastLive(id)) decrementId(id);
   } else if (call.is(i, ">")) {
     if (!grouped) fail(ONLY_GROUP_ID);
@@ -391,7 +411,7 @@ function claimPending(
 }
 
 /** Waits for entries. False if the session may not wait. */
-function wait(call: Call, options: Options, ids: Int32Array, oldestMs: number): boolean {
+function wait(call: Call, options: Options, oldestMs: number): boolean {
   const { first, streams: count, grouped, deadlineMs, claimIdle } = options;
   let retryAtMs = 0;
   if (claimIdle >= 0) retryAtMs = (oldestMs === Infinity ? call.store.nowMs : oldestMs) + claimIdle + 1;
@@ -402,18 +422,18 @@ function wait(call: Call, options: Options, ids: Int32Array, oldestMs: number): 
     deadlineMs,
     onRemoval: grouped,
     retryAtMs,
-    request: lastKnown(call, first + count, ids),
+    request: lastKnown(call, first + count),
   });
 }
 
 /** The request with ids in the place of `$`; undefined if it has none. */
-function lastKnown(call: Call, from: number, ids: Int32Array): Request | undefined {
+function lastKnown(call: Call, from: number): Request | undefined {
   const { argc } = call;
   let changed = false;
   const args: Uint8Array[] = [];
   for (let i = 0; i < argc; i++) {
     if (i >= from && call.is(i, "$")) {
-      args.push(utf8(idText(ids, 4 * (i - from))));
+      args.push(utf8(idText(starts, ID_WORDS * (i - from))));
       changed = true;
     } else {
       args.push(call.view(i));

@@ -20,8 +20,8 @@ const NODES_MAX = 100, LIMIT_UNKNOWN = 10_000, LIMIT_MAX = 1_000_000;
 export const referencesSyntax = "KEEPREF | DELREF | ACKED";
 export const trimSyntax = `<MAXLEN | MINID> [= | "~"] threshold [LIMIT count]`;
 
-/** The options as they were read so far. */
-export class TrimOptions {
+/** The options as they were read so far. One object serves all requests; `begin` clears it. */
+class TrimOptions {
   /** The argument of the threshold, 0 without trimming. */
   argument = 0;
   approximate = false;
@@ -30,6 +30,13 @@ export class TrimOptions {
   readonly #id: StreamId = newId();
   #limit = 0;
   #limited = false;
+
+  begin(): this {
+    this.argument = this.#limit = 0;
+    this.approximate = this.#limited = false;
+    this.references = this.#length = undefined;
+    return this;
+  }
 
   /** Reads the option at argument i, if it is one of these. Returns the argument behind it, or `i` if it is not. */
   take(call: Call, i: number): number {
@@ -87,6 +94,8 @@ export class TrimOptions {
     return this.approximate || call.is(i + 1, "=") ? i + 2 : i + 1;
   }
 }
+
+export const trimOptions = new TrimOptions();
 
 /** What becomes of pending entries, if argument i says it. */
 export function referencesWord(call: Call, i: number): References | undefined {

@@ -36,8 +36,8 @@ HOST_EXPORT(places) struct Places *places_address(void) {
   return &places;
 }
 
-HOST_EXPORT(request) char *request_address(void) {
-  return request.bytes;
+HOST_EXPORT(request) HostBuffer *request_address(void) {
+  return &request;
 }
 
 /*

@@ -31,8 +31,6 @@ HostBuffer host_io;
 static lua_State *state;
 static size_t used, limit;
 static int killed;
-/* References into the registry. */
-static int error_handler;
 
 /* What the server reads after an export has returned; see module.ts. */
 static struct Outcome {
@@ -56,16 +54,88 @@ HOST_EXPORT(io) HostBuffer *io_address(void) {
 
 /* Memory */
 
+/*
+** Small blocks come from lists of free blocks, one for each 16 bytes of size. Whoever frees a block says its size, so
+** blocks need no headers. They are never given back: a state that has become large is thrown away as a whole.
+*/
+#define SMALL_BYTES_MAX 512
+#define STEP_BYTES 16
+#define CHUNK_BYTES (64 * 1024)
+
+typedef struct FreeBlock {
+  struct FreeBlock *next;
+} FreeBlock;
+
+static FreeBlock *free_blocks[SMALL_BYTES_MAX / STEP_BYTES + 1];
+/* The unused rest of the latest chunk. */
+static char *chunk_at, *chunk_end;
+
+static inline size_t steps_of(size_t size) {
+  return (size + STEP_BYTES - 1) / STEP_BYTES;
+}
+
+static void *take_small(size_t size) {
+  size_t steps = steps_of(size), bytes = steps * STEP_BYTES;
+  FreeBlock *block = free_blocks[steps];
+  if (block != NULL) {
+    free_blocks[steps] = block->next;
+    return block;
+  }
+  if ((size_t)(chunk_end - chunk_at) < bytes) {
+    char *chunk = malloc(CHUNK_BYTES);
+    if (chunk == NULL) return NULL;
+    chunk_at = chunk;
+    chunk_end = chunk + CHUNK_BYTES;
+  }
+  void *fresh = chunk_at;
+  chunk_at += bytes;
+  return fresh;
+}
+
+static void give_back(void *block, size_t size) {
+  if (size > SMALL_BYTES_MAX) {
+    free(block);
+  } else if (size > 0) {
+    FreeBlock *first = block;
+    first->next = free_blocks[steps_of(size)];
+    free_blocks[steps_of(size)] = first;
+  }
+}
+
 void *host_realloc(void *block, size_t osize, size_t nsize) {
   if (nsize == 0) {
-    free(block);
+    give_back(block, osize);
     used -= osize;
     return NULL;
   }
   if (nsize > osize && nsize - osize > limit - (used < limit ? used : limit)) return NULL;
-  void *moved = realloc(block, nsize);
-  if (moved != NULL) used += nsize - osize;
+  void *moved = block;
+  if (osize > SMALL_BYTES_MAX && nsize > SMALL_BYTES_MAX) {
+    moved = realloc(block, nsize);
+    if (moved == NULL) return NULL;
+  } else if (osize == 0 || nsize > SMALL_BYTES_MAX || steps_of(osize) != steps_of(nsize)) {
+    moved = nsize > SMALL_BYTES_MAX ? malloc(nsize) : take_small(nsize);
+    if (moved == NULL) return NULL;
+    if (osize > 0) memcpy(moved, block, osize < nsize ? osize : nsize);
+    give_back(block, osize);
+  }
+  used += nsize - osize;
   return moved;
+}
+
+size_t host_integer_text(double number, char *into) {
+  int64_t integer = number > -1e14 && number < 1e14 ? (int64_t)number : 0;
+  uint64_t rest = integer < 0 ? -(uint64_t)integer : (uint64_t)integer;
+  char digits[16];
+  int count = 0;
+  /* Zero is left to others, because it may have a sign. */
+  if ((double)integer != number || integer == 0) return 0;
+  for (; rest > 0; rest /= 10) digits[count++] = (char)('0' + rest % 10);
+  char *at = into;
+  if (integer < 0) *at++ = '-';
+  while (count > 0) *at++ = digits[--count];
+  *at = '\0';
+  return (size_t)(at - into);
 }
 
 static void *allocate(void *ud, void *block, size_t osize, size_t nsize) {
@@ -148,7 +218,7 @@ static void hook_everywhere(int count) {
   }
 }
 
-/* Runs `body` protected. The stack is empty before and after. */
+/* Runs `body` protected. The stack holds the error handler only, before and after. */
 static int protectedly(Pfunc body, void *ud) {
   host_thread = state;
   int status = luaD_pcall(state, body, ud, savestack(state, state->top), 0);
@@ -182,7 +252,7 @@ static void compile_chunk(lua_State *L, void *ud) {
     const char *message = lua_tolstring(L, -1, &length);
     put_outcome(message, length, FAILED);
   }
-  lua_settop(L, 0);
+  lua_settop(L, 1);
 }
 
 /*
@@ -193,7 +263,7 @@ HOST_EXPORT(compile) int compile(size_t length, int functions) {
   Chunk chunk = { functions ? "@user_function" : "@user_script", length, 0 };
   static const char message[] = "not enough memory";
   if (protectedly(compile_chunk, &chunk) != 0) {
-    lua_settop(state, 0);
+    lua_settop(state, 1);
     put_outcome(message, sizeof message - 1, FAILED);
     return 0;
   }
@@ -235,12 +305,9 @@ static void set_global(lua_State *L, const char *name) {
   lua_rawset(L, LUA_GLOBALSINDEX);
 }
 
-static void report_error(lua_State *L);
-
 static void run_chunk(lua_State *L, void *ud) {
   Run *run = ud;
   lua_checkstack(L, 8);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, error_handler);
   lua_rawgeti(L, LUA_REGISTRYINDEX, run->reference);
   const char *at = push_strings(L, host_io.bytes, run->keys);
   if (run->as_globals) {
@@ -252,18 +319,13 @@ static void run_chunk(lua_State *L, void *ud) {
   } else {
     push_strings(L, at, run->arguments);
   }
-  int count = run->as_globals ? 0 : 2;
-  int status = lua_pcall(L, count, 1, 1);
-  lua_sethook(L, NULL, 0, 0);
-  if (status == 0) {
-    host_io.length = 0;
-    host_write_reply(L, run->version, host_resp);
-    outcome.status = OK;
-    outcome.length = (int)host_io.length;
-  } else {
-    report_error(L);
-  }
-  lua_settop(L, 0);
+  lua_call(L, run->as_globals ? 0 : 2, 1);
+  L->hookmask = 0;
+  host_io.length = 0;
+  host_write_reply(L, run->version, host_resp);
+  outcome.status = OK;
+  outcome.length = (int)host_io.length;
+  lua_settop(L, 1);
 }
 
 /* The string at `index`, up to a zero byte, added to the output; returns its length, or -1 for another value. */
@@ -277,7 +339,8 @@ static int put_text(lua_State *L, int index) {
 }
 
 /* The error on top of the stack as the outcome: its text, the source and the line behind one another. */
-static void report_error(lua_State *L) {
+static void report_error(lua_State *L, void *ud) {
+  (void)ud;
   if (!lua_istable(L, -1)) {
     size_t length;
     lua_pushstring(L, "execution failure");
@@ -308,15 +371,24 @@ HOST_EXPORT(run) int run(int reference, int keys, int arguments, int as_globals,
   killed = 0;
   host_resp = 2;
   host_budget = UNITS_PER_LOOK;
+  host_thread = state;
   lua_sethook(state, on_hook, LUA_MASKCOUNT, INSTRUCTIONS_PER_LOOK);
-  if (protectedly(run_chunk, &run) != 0) {
-    static const char message[] = "not enough memory";
+  /* The error handler stays at the bottom of the stack. */
+  int status = luaD_pcall(state, run_chunk, &run, savestack(state, state->top), savestack(state, state->base));
+  state->hookmask = 0;
+  host_thread = state;
+  if (status != 0) {
     lua_setreadonly(state, LUA_GLOBALSINDEX, 1);
-    put_outcome(message, sizeof message - 1, BROKEN);
-    lua_settop(state, 0);
+    if (protectedly(report_error, NULL) != 0) {
+      static const char message[] = "not enough memory";
+      put_outcome(message, sizeof message - 1, BROKEN);
+    }
+    lua_settop(state, 1);
   }
-  lua_sethook(state, NULL, 0, 0);
-  if (killed) hook_everywhere(INSTRUCTIONS_PER_LOOK), lua_sethook(state, NULL, 0, 0);
+  if (killed) {
+    hook_everywhere(INSTRUCTIONS_PER_LOOK);
+    state->hookmask = 0;
+  }
   return outcome.status;
 }
 
@@ -328,14 +400,12 @@ static void collect_step(lua_State *L, void *ud) {
 /* Collects garbage: all of it for 0, otherwise about `size` KiB. */
 HOST_EXPORT(collect) void collect(int size) {
   protectedly(collect_step, &size);
-  lua_settop(state, 0);
+  lua_settop(state, 1);
 }
 
 static void open_state(lua_State *L, void *ud) {
   host_open(L, *(int *)ud);
   lua_pushcfunction(L, host_error_handler);
-  error_handler = luaL_ref(L, LUA_REGISTRYINDEX);
-  lua_settop(L, 0);
 }
 
 /* Makes the state, for scripts or for functions. Returns 0 if the memory does not suffice. */
