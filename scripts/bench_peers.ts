@@ -1,7 +1,7 @@
 /**
- * `deno task bench:peers`: what MemDB costs beside Redis and Valkey, where they are on the PATH. This file reads the flags
- * and lists the parts; each is a file of bench/. Prints tables in Markdown. A benchmark, not a test: nothing fails on its
- * figures.
+ * `deno task bench:peers`: what MemDB costs beside Redis and Valkey, where they are on the PATH. This file reads the
+ * flags and lists the parts; each is a file of bench/. Prints tables in Markdown. A benchmark, not a test: nothing
+ * fails on its figures.
  */
 import { parseArgs } from "@std/cli";
 import { algebra } from "./bench/algebra.ts";
@@ -26,7 +26,7 @@ const PARTS: Readonly<Record<string, [what: string, run: (bench: Bench) => Promi
   start: ["from the start to the first answer", start],
   load: ["loading an append-only file", load],
   everysec: ["what the append-only file adds to a command", everysec],
-  idle: ["memory for each client that waits", idle],
+  idle: ["memory for each client that is idle or waits for a key", idle],
   publish: ["CPU time of messages to subscribers", publish],
   wake: ["CPU time of blocked clients that are woken", wake],
   tracking: ["CPU time of reads that are tracked", tracking],

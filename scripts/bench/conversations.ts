@@ -8,7 +8,7 @@ import type { Running } from "./servers.ts";
 const SUBSCRIBERS = [1, 100, 1000];
 const MESSAGE_BYTES = [32, 1024];
 /** Messages that one round delivers, to all subscribers together. */
-const DELIVERIES = 200_000;
+const DELIVERIES = 400_000;
 const PUBLISHED_AT_ONCE = 16;
 const PAIRS = 50;
 const WAKE_ROUNDS = 1000;

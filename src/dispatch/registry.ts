@@ -20,8 +20,8 @@ export const Flag = {
   ADMIN: 64,
   /** So fast that consecutive calls are timed together. */
   BRIEF: 128,
-  /** Brief if the reply is short. */
-  BY_REPLY: 256,
+  /** Brief unless the reply is long, or the handler says that the call was. */
+  MAY_BE_LONG: 256,
   /** IMMEDIATE runs at once while a transaction queues commands; the flag after it refuses to run in a transaction. */
   IMMEDIATE: 512,
   NO_MULTI: 1024,
@@ -35,6 +35,10 @@ export const Flag = {
   WHILE_SUBSCRIBED: 16384,
   /** Reads the keys that it names; a script reads only those that its commands name. */
   READS: 32768,
+  /** Refused in scripts. */
+  NO_SCRIPT: 65536,
+  /** Allowed to other clients while a script runs for long. */
+  ALLOW_BUSY: 131072,
 } as const;
 
 const BITS: Partial<Record<CommandFlag, number>> = {
@@ -47,6 +51,8 @@ const BITS: Partial<Record<CommandFlag, number>> = {
   admin: Flag.ADMIN,
   no_multi: Flag.NO_MULTI,
   may_replicate: Flag.MAY_REPLICATE,
+  noscript: Flag.NO_SCRIPT,
+  allow_busy: Flag.ALLOW_BUSY,
 };
 
 export class Command {
@@ -73,10 +79,10 @@ export class Command {
     this.parent = parent;
     this.fullName = parent === undefined ? spec.name : `${parent.spec.name}|${spec.name}`;
     let bits = spec.complexity === "O(1)" || spec.flags.includes("fast") ? Flag.BRIEF : 0;
-    if (spec.growsWithReply === true) bits |= Flag.BY_REPLY;
+    if (spec.growsWithReply === true || spec.mayBeLong === true) bits |= Flag.MAY_BE_LONG;
     for (const flag of spec.flags) bits |= BITS[flag] ?? 0;
-    // A command that may wait, or may send to many sessions, is timed individually.
-    if (spec.flags.includes("blocking") || spec.flags.includes("pubsub")) bits &= ~Flag.BRIEF;
+    // A command that may wait is timed individually.
+    if (spec.flags.includes("blocking")) bits &= ~Flag.BRIEF;
     if (spec.flags.includes("readonly") && spec.group !== "scripting") bits |= Flag.READS;
     if (spec.needsDisk) bits |= Flag.NEEDS_DISK;
     if (spec.immediate) bits |= Flag.IMMEDIATE;

@@ -1,7 +1,7 @@
 /**
- * Memory of clients: their buffers, queued commands, watched keys and prefixes. Each connection reports the bytes of its session
- * after a batch of its requests and after its replies leave, so the sums cost nothing to read. maxmemory limits the
- * sums together with the data; maxmemory-clients limits them alone.
+ * Memory of clients: their buffers, queued commands, watched keys and prefixes. Each connection reports the bytes of
+ * its session after a batch of its requests and after its replies leave, so the sums cost nothing to read. maxmemory
+ * limits the sums together with the data; maxmemory-clients limits them alone.
  */
 import type { Settings } from "../settings/settings.ts";
 import type { ClientKind, Session } from "./session.ts";

@@ -32,6 +32,11 @@ export class Effects {
     this.open = true;
   }
 
+  /** Whether the stream has a listener, even while `open` is false because a script has asked for it. */
+  get heard(): boolean {
+    return this.#listeners.length > 0;
+  }
+
   unlisten(listener: EffectListener): void {
     const i = this.#listeners.indexOf(listener);
     if (i >= 0) this.#listeners.splice(i, 1);

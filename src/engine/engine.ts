@@ -10,8 +10,11 @@ import type { Store } from "../store/store.ts";
 import { DebugKnobs } from "./debug_knobs.ts";
 import type { Durability } from "./durability.ts";
 import { ClientMemory } from "./client_memory.ts";
+import { CommandLog } from "./command_log.ts";
 import { Effects } from "./effects.ts";
 import { Eviction } from "./eviction.ts";
+import { LatencyMonitor } from "./latency.ts";
+import { MessageExpiry } from "./message_expiry.ts";
 import { Listeners, Notify, type NotifyClass } from "./listeners.ts";
 import { Pause } from "./pause.ts";
 import { Phase } from "./phase.ts";
@@ -19,7 +22,6 @@ import { Rates } from "./rates.ts";
 import { SharedBytes } from "../resp/shared_bytes.ts";
 import type { Session } from "./session.ts";
 import type { Settings } from "../settings/settings.ts";
-import { SlowLog } from "./slowlog.ts";
 import { Stats } from "./stats.ts";
 import { Watches } from "./watches.ts";
 
@@ -80,6 +82,16 @@ export interface SnapshotState {
   loadedExpiredKeys: number;
 }
 
+const LOG_LENGTHS = ["slowlog-max-len", "commandlog-large-request-max-len", "commandlog-large-reply-max-len"] as const;
+
+/** A script that has run for longer than busy-reply-threshold. Other clients may only ask for its end. */
+export interface Busy {
+  /** The error reply to all other commands. */
+  readonly message: string;
+  /** Ends the script, even if it has written. */
+  end(): void;
+}
+
 export class Engine {
   readonly store: Store;
   readonly settings: Settings;
@@ -89,7 +101,13 @@ export class Engine {
   readonly stats = new Stats();
   readonly knobs = new DebugKnobs();
   readonly rates: Rates;
-  readonly slowlog = new SlowLog();
+  /** The logs of commands, by Valkey's names. */
+  readonly commandLogs = {
+    "slow": new CommandLog(),
+    "large-request": new CommandLog(),
+    "large-reply": new CommandLog(),
+  };
+  readonly latency: LatencyMonitor;
   readonly eviction: Eviction;
   /** All sessions with a socket, by id. */
   readonly sessions = new Map<number, Session>();
@@ -131,6 +149,8 @@ export class Engine {
   readonly snapshots: SnapshotState;
   /** Makes changes durable; undefined while the data is only in memory. */
   durability: Durability | undefined;
+  /** A script that runs for too long, if there is one. */
+  busy: Busy | undefined;
   /** The active CLIENT PAUSE, if there is one. */
   pause: Pause | undefined;
   /** The session whose request runs; undefined between commands. */
@@ -155,6 +175,8 @@ export class Engine {
   shutdown: (options: { save: boolean; now: boolean; force: boolean }) => void = () => {};
   /** Writes a line to the server's log; set by the server. */
   log: (level: "debug" | "verbose" | "notice" | "warning", text: string) => void = () => {};
+  /** Serves the other clients from within a running script; set by net. */
+  serveOthers: () => void = () => {};
   /** Starts a rewrite of the append-only file; set by aof. */
   rewriteAof: (() => void) | undefined;
   /** Empties the store and loads the append-only file again (DEBUG LOADAOF); set by aof. */
@@ -182,6 +204,9 @@ export class Engine {
       loadedKeys: 0,
       loadedExpiredKeys: 0,
     };
+    this.latency = new LatencyMonitor(settings, clock);
+    this.#setLogLengths();
+    for (const name of LOG_LENGTHS) settings.onChange(name, () => this.#setLogLengths());
     this.rates = new Rates(clock.monotonicUs());
     this.startBytes = store.arena.usedBytes;
     store.setTime(this.startMs);
@@ -190,6 +215,7 @@ export class Engine {
     this.runId = runId;
     this.eviction = new Eviction(this, (db, key) => this.#keyEvicted(db, key));
     store.onExpired = (db, bytes, start, end) => this.#keyExpired(db, bytes, start, end);
+    store.onMessages = (...key) => this.part(MessageExpiry).watch(...key);
     this.listeners = new Listeners(store);
     this.watches = new Watches(this.listeners);
     this.clientMemory = new ClientMemory(settings, this.sessions, this.watches);
@@ -277,6 +303,13 @@ export class Engine {
       if (held) count(-1);
       held = false;
     };
+  }
+
+  #setLogLengths(): void {
+    const { values } = this.settings;
+    this.commandLogs["slow"].lengthMax = values.slowlogMaxLen;
+    this.commandLogs["large-request"].lengthMax = values.commandlogLargeRequestMaxLen;
+    this.commandLogs["large-reply"].lengthMax = values.commandlogLargeReplyMaxLen;
   }
 
   /** Sets the reason why the append-only file cannot be written; "" if it can. */

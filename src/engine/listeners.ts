@@ -114,6 +114,8 @@ export class Listeners {
   readonly replacing: ListenerList<ReplacementListener> = new ListenerList();
   readonly flushed: ListenerList<() => void> = new ListenerList();
   readonly sessions: ListenerList<SessionListener> = new ListenerList();
+  /** More changes survive a power failure, or the file that promises it was replaced or given up. */
+  readonly safe: ListenerList<() => void> = new ListenerList();
   /** Whether a listener for changes or events of keys exists. Hot code checks this before it reports one. */
   hearKeys = false;
   #stopAnnouncing: (() => void) | undefined;
@@ -153,6 +155,10 @@ export class Listeners {
   /** Reports an event of a key. Check `hearKeys` first. */
   announced(db: Keyspace, kind: NotifyClass, event: string, bytes: Uint8Array, start: number, end: number): void {
     for (const listener of this.keyEvent.all) listener(db, kind, event, bytes, start, end);
+  }
+
+  changesSafe(): void {
+    for (const listener of this.safe.all) listener();
   }
 
   /** Reports that the contents of whole databases went or changed places. */

@@ -85,6 +85,8 @@ export class Session {
   name = "";
   libName = "";
   libVersion = "";
+  /** The session for which the session of a script acts. */
+  caller: Session | undefined;
   readonly createdMs: number;
   lastActiveMs: number;
   lastCommand: { readonly fullName: string } | undefined;
@@ -96,6 +98,8 @@ export class Session {
   tracker: Tracker | undefined;
   /** A request since the last sent reply has made a change that is logged. */
   wrote = false;
+  /** The number of changes of all sessions (`engine.stats.changes`) right after the latest write of this one. */
+  changesAtWrite = 0;
   /** The bytes of this session that the sums of ClientMemory include, and the kind under which they are counted. */
   readonly counted: { kind: ClientKind; bytes: number; outputBytes: number } = {
     kind: "normal",

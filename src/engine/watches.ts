@@ -32,13 +32,13 @@ export class Watches {
     listeners.sessions.add({ reset: (session) => this.forget(session), ended: (session) => this.forget(session) });
   }
 
-  /** Number of sessions that watch at least one key. */
+  /** Number of sessions that watch at least one key, and none of whose keys has changed. */
   sessionCount = 0;
 
-  /** Number of watched keys; a key counts once for each session that watches it. */
+  /** Number of watched keys; a key that several sessions watch counts once. */
   get keyCount(): number {
     let count = 0;
-    for (const { keys } of this.#watches.values()) count += keys.length;
+    for (const keys of this.#watchers.values()) count += keys.size;
     return count;
   }
 
@@ -76,23 +76,21 @@ export class Watches {
     const watch = this.#watches.get(session);
     if (watch === undefined) return;
     this.#watches.delete(session);
-    this.#drop(session, watch);
+    this.#release(session, watch);
   }
 
-  /** Removes the keys of a session. */
-  #drop(session: Session, watch: Watch): void {
-    const { keys } = watch;
-    if (keys.length === 0) return;
-    this.sessionCount--;
-    watch.keys = [];
-    for (const { db, text } of keys) {
-      const ofDb = this.#watchers.get(db)!, watchers = ofDb.get(text)!;
+  /** Removes a session from the watchers of its keys. */
+  #release(session: Session, watch: Watch): void {
+    if (watch.keys.length === 0) return;
+    for (const { db, text } of watch.keys) {
+      const keys = this.#watchers.get(db)!, watchers = keys.get(text)!;
       watchers.delete(session);
       if (watchers.size > 0) continue;
-      ofDb.delete(text);
-      if (ofDb.size === 0) this.#watchers.delete(db);
+      keys.delete(text);
+      if (keys.size === 0) this.#watchers.delete(db);
     }
-    if (this.#watchers.size > 0) return;
+    watch.keys = [];
+    if (--this.sessionCount > 0) return;
     this.#leave?.();
     this.#leave = undefined;
   }
@@ -104,7 +102,7 @@ export class Watches {
 
   /** All keys of a database are about to be removed; if `by` is given, its keys replace them. */
   #replacing(db: Keyspace, by: Keyspace | undefined): void {
-    for (const [text, watchers] of this.#watchers.get(db) ?? []) {
+    for (const [text, watchers] of [...this.#watchers.get(db) ?? []]) {
       const bytes = Uint8Array.from(text, (c) => c.charCodeAt(0));
       if (db.find(bytes, 0, bytes.length) !== 0 || (by !== undefined && by.find(bytes, 0, bytes.length) !== 0)) {
         this.#break(watchers);
@@ -112,11 +110,12 @@ export class Watches {
     }
   }
 
+  /** A session with a changed key need not know of further changes. */
   #break(watchers: Iterable<Session> | undefined): void {
     for (const session of [...watchers ?? []]) {
       const watch = this.#watches.get(session)!;
       watch.broken = true;
-      this.#drop(session, watch);
+      this.#release(session, watch);
     }
   }
 }

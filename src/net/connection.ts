@@ -27,6 +27,8 @@ const FREE_OUTPUT_BYTES = 16 * 1024;
  */
 const AHEAD_BYTES = 1024 * 1024;
 const AHEAD_BYTES_ALL = 32 * 1024 * 1024;
+/** The size from which the replies of one run of requests are long. */
+const LONG_BYTES = 64 * 1024;
 
 /**
  * Limits for unsent replies in bytes. A client above `hard`, or above `soft` for `seconds`, is disconnected. 0 means no
@@ -82,8 +84,11 @@ export class Connection implements Transport, SocketOwner {
   #mark = 0;
   #closeWhenSent = false;
   #closed = false;
-  /** True while requests of this connection run. */
+  /** True while requests of this connection run, and the unsent bytes of replies before they ran. */
   #running = false;
+  #runStart = 0;
+  /** The replies of the last run were long. A new client counts as one with long replies. */
+  #long = true;
   /** True after the socket was asked to call `proceed`. */
   #proceeding = false;
   /** The time in ms since which the output is above the soft limit; 0 while it is not. */
@@ -129,8 +134,9 @@ export class Connection implements Transport, SocketOwner {
       this.#account();
       return this.#open;
     }
-    // A waiting request is completed piece by piece, within the existing room, so that the room need not grow.
-    for (let at = 0; at < count && this.#open;) {
+    // A waiting request is completed piece by piece, within the existing room, so that the room need not grow. If the
+    // session is held meanwhile, the parser keeps the rest.
+    for (let at = 0; at < count && !this.#closed && !this.session.closing;) {
       const room = parser.room();
       const size = Math.min(room.length, count - at);
       room.set(buffer.subarray(at, at + size));
@@ -181,8 +187,14 @@ export class Connection implements Transport, SocketOwner {
       this.close(false);
       return;
     }
-    this.#server.turn.enter();
+    const { turn } = this.#server;
+    turn.enter();
     session.lastActiveMs = engine.store.nowMs;
+    if (this.#long && turn.isExhausted()) {
+      session.held = true;
+      this.#release();
+      return;
+    }
     this.#run();
   }
 
@@ -198,11 +210,13 @@ export class Connection implements Transport, SocketOwner {
     executor.begin();
     const requestsBefore = executor.requestCount;
     this.#running = true;
+    this.#runStart = this.#reply.pendingBytes;
     const { hard } = this.#server.outputLimit(session);
     this.#reply.limitBytes = hard === 0 ? Infinity : hard + FREE_OUTPUT_BYTES;
     parser.bulkBytesMax = engine.settings.values.protoMaxBulkLen;
     try {
-      executor.run(this.#call, parser);
+      if (engine.busy === undefined) executor.run(this.#call, parser);
+      else executor.runInside(this.#call, parser);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw new CommandFault(session, error);
       this.#reply.error(`ERR Protocol error: ${error.message}`);
@@ -216,7 +230,18 @@ export class Connection implements Transport, SocketOwner {
       this.#running = false;
       if (this.#closed) this.#dispose();
     }
-    if (this.#mustSend()) this.#server.turn.add(this);
+    const produced = this.#reply.pendingBytes - this.#runStart;
+    this.#long = produced >= LONG_BYTES;
+    if (this.#long) this.#server.turn.produced(produced);
+    // While a script runs the turn does not end, but a client that has written nothing need not wait for it.
+    if (engine.busy !== undefined && !session.wrote) this.send();
+    else if (this.#mustSend()) this.#server.turn.add(this);
+    if (session.held) this.#release();
+  }
+
+  /** For the socket: whether requests of this connection are running. */
+  get running(): boolean {
+    return this.#running;
   }
 
   /**
@@ -312,9 +337,14 @@ export class Connection implements Transport, SocketOwner {
 
   /** Asks the socket to continue with held requests, once enough replies are sent. */
   #release(): void {
-    if (this.#proceeding || this.#mustHold(this.#server.outputLimit(this.session))) return;
+    if (this.#proceeding || this.#closed || this.#mustHold(this.#server.outputLimit(this.session))) return;
     this.#proceeding = true;
     this.#socket.defer();
+  }
+
+  /** Whether the running requests have produced as much as one turn may. */
+  #mustYield(): boolean {
+    return this.#running && this.#server.turn.isExhausted(this.#reply.pendingBytes - this.#runStart);
   }
 
   /**
@@ -458,9 +488,11 @@ export class Connection implements Transport, SocketOwner {
     const bytes = this.outputBytes();
     if (soft === 0 || bytes < soft) this.#aboveSoftLimitMs = 0;
     else if (this.#aboveSoftLimitMs === 0) this.#aboveSoftLimitMs = engine.clock.nowMs();
-    const tooLong = this.#aboveSoftLimitMs > 0 && engine.clock.nowMs() - this.#aboveSoftLimitMs > seconds * 1000;
+    // Redis compares whole seconds.
+    const aboveSeconds = Math.floor(engine.clock.nowMs() / 1000) - Math.floor(this.#aboveSoftLimitMs / 1000);
+    const tooLong = this.#aboveSoftLimitMs > 0 && aboveSeconds > seconds;
     if ((hard === 0 || bytes < hard) && !tooLong) {
-      if (!this.session.held) this.session.held = this.#mustHold(limit);
+      if (!this.session.held) this.session.held = this.#mustYield() || this.#mustHold(limit);
       return true;
     }
     engine.stats.outputLimitDisconnections++;

@@ -7,9 +7,9 @@
  * another thread. After a millisecond without requests it waits on another thread, so that Deno's event loop (timers,
  * files, signals) can run. Deno's event loop also runs at least every few milliseconds while requests arrive.
  *
- * A round sends about ROUND_BYTES. The remaining work waits in a queue. The next round first serves the clients that
- * send and receive little, then at least one entry of the queue. So a client with short replies waits for at most one
- * long reply of another client, not for all of them.
+ * A round sends about ROUND_BYTES. The remaining work waits in two queues, of sockets with short and with long replies.
+ * The next round first serves the sockets that have events and short replies, then at least one entry of each queue. So
+ * a client with short replies waits for at most one long reply of another client, not for all of them.
  */
 import { setImmediate } from "node:timers";
 import { invariant } from "../core/assert.ts";
@@ -17,6 +17,8 @@ import * as os from "./libc.ts";
 import type { Socket, SocketOwner } from "./socket.ts";
 
 const EVENTS_MAX = 512;
+/** Events that are taken at once from within a script. */
+const INSIDE_EVENTS_MAX = 64;
 const READ_BYTES = 64 * 1024;
 const ACCEPTS_AT_ONCE = 64;
 /** Bytes that a round passes to the kernel before further long replies wait for the next round. */
@@ -51,6 +53,8 @@ export interface Turns {
   endRound(): void;
   /** Whether a turn waits for work of Deno's event loop, such as a sync. */
   readonly waiting: boolean;
+  /** Whether further long replies must wait for the next turn. */
+  isExhausted(): boolean;
 }
 
 /** Called with the error number if no file descriptor is left for a client. */
@@ -74,11 +78,18 @@ export class Poller {
   readonly #peerLength = new Uint32Array(1);
   /** Sockets, indexed by their file descriptors. */
   readonly #sockets: (EpollSocket | undefined)[] = [];
-  /** Sockets with postponed work, in order of arrival. */
+  /** Sockets with postponed work and short or long replies, in order of arrival. */
+  #soon: EpollSocket[] = [];
   #later: EpollSocket[] = [];
   /** Bytes that were passed to the kernel in this round. */
   #offeredBytes = 0;
   #asleep = false;
+  /** The events of the round: their number, and the index of the next one to serve. */
+  readonly #events = new DataView(new ArrayBuffer(EVENTS_MAX * os.EVENT_BYTES));
+  #count = 0;
+  #next = 0;
+  /** The buffers of `serveInside`; those of the loop are in use then. */
+  #inside: { readonly events: DataView<ArrayBuffer>; readonly buffer: Uint8Array<ArrayBuffer> } | undefined;
   readonly #listeners = new Map<number, (socket: number, peer: Uint8Array) => void>();
   #stopped = false;
   #running: Promise<void> | undefined;
@@ -153,6 +164,30 @@ export class Poller {
     if (this.#listeners.delete(socket)) this.#libc.close(socket);
   }
 
+  /**
+   * Serves the sockets that are ready from within a running script. The client that runs it is served later. Every
+   * reply is sent at once.
+   */
+  serveInside(): void {
+    const inside = this.#inside ??= {
+      events: new DataView(new ArrayBuffer(INSIDE_EVENTS_MAX * os.EVENT_BYTES)),
+      buffer: new Uint8Array(READ_BYTES),
+    };
+    const { events, buffer } = inside;
+    // The kernel reports no event of the round again.
+    while (this.#next < this.#count) this.#serveInside(this.#events, this.#next++, buffer);
+    const count = this.#libc.epoll_wait(this.#epoll, new Uint8Array(events.buffer), INSIDE_EVENTS_MAX, 0);
+    for (let i = 0; i < count && !this.#stopped; i++) this.#serveInside(events, i, buffer);
+  }
+
+  #serveInside(events: DataView, index: number, buffer: Uint8Array<ArrayBuffer>): void {
+    const at = index * os.EVENT_BYTES, number = events.getInt32(at + os.EVENT_FD, true);
+    const socket = this.#sockets[number], happened = events.getUint32(at, true);
+    if (socket === undefined) this.#accept(number);
+    else if (socket.running) socket.putOff(happened);
+    else socket.happened(happened, buffer);
+  }
+
   /** Ends the loop. All sockets must be closed before. */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -165,11 +200,11 @@ export class Poller {
 
   async #run(): Promise<void> {
     const libc = this.#libc, turns = this.#turns;
-    const events = new DataView(new ArrayBuffer(EVENTS_MAX * os.EVENT_BYTES));
-    const bytes = new Uint8Array(events.buffer);
+    const events = this.#events, bytes = new Uint8Array(events.buffer);
     let yieldedUs = this.#nowUs();
     while (!this.#stopped) {
-      const busy = turns.waiting || this.#later.length > 0;
+      const late = this.#soon.length > 0 || this.#later.length > 0;
+      const busy = turns.waiting || late;
       let count = libc.epoll_wait(this.#epoll, bytes, EVENTS_MAX, busy ? 0 : WAIT_MS);
       if (count <= 0 && !busy) {
         this.#asleep = true;
@@ -177,16 +212,19 @@ export class Poller {
         this.#asleep = false;
         yieldedUs = this.#nowUs();
       }
-      if (count > 0 || this.#later.length > 0) {
+      if (count > 0 || late) {
         turns.beginRound();
-        const waiting = this.#later;
-        if (waiting.length > 0) this.#later = [];
+        const soon = this.#soon, later = this.#later;
+        if (soon.length > 0) this.#soon = [];
+        if (later.length > 0) this.#later = [];
         this.#offeredBytes = 0;
-        for (let i = 0; i < count && !this.#stopped; i++) {
-          const at = i * os.EVENT_BYTES;
+        this.#count = count;
+        for (this.#next = 0; this.#next < this.#count && !this.#stopped;) {
+          const at = this.#next++ * os.EVENT_BYTES;
           this.#serve(events.getInt32(at + os.EVENT_FD, true), events.getUint32(at, true));
         }
-        if (waiting !== this.#later) this.#serveLate(waiting);
+        if (soon !== this.#soon) this.#soon = [...this.#serveLate(soon), ...this.#soon];
+        if (later !== this.#later) this.#later = [...this.#serveLate(later), ...this.#later];
         turns.endRound();
       }
       if (turns.waiting || this.#nowUs() - yieldedUs > YIELD_AFTER_US) {
@@ -207,11 +245,14 @@ export class Poller {
     return this.#offeredBytes >= ROUND_BYTES && (socket.long || this.#offeredBytes >= ROUND_BYTES_MAX);
   }
 
-  /** Does postponed work: at least one entry, and the others as far as the byte limit of the round allows. */
-  #serveLate(waiting: EpollSocket[]): void {
+  /**
+   * Does postponed work: at least one entry, and the others as far as the byte limit of the round allows. Returns the
+   * rest.
+   */
+  #serveLate(waiting: EpollSocket[]): EpollSocket[] {
     let k = 0;
     do waiting[k++].catchUp(this.#buffer); while (k < waiting.length && !this.exhausted && !this.#stopped);
-    if (k < waiting.length) this.#later = [...waiting.slice(k), ...this.#later];
+    return waiting.slice(k);
   }
 
   #accept(listener: number): void {
@@ -320,12 +361,12 @@ export class Poller {
 
   /** Whether this round has reached its byte limit. */
   get exhausted(): boolean {
-    return this.#offeredBytes >= ROUND_BYTES;
+    return this.#offeredBytes >= ROUND_BYTES || this.#turns.isExhausted();
   }
 
   /** Queues a socket; a later round calls its `catchUp`. */
   queue(socket: EpollSocket): void {
-    this.#later.push(socket);
+    (socket.long ? this.#later : this.#soon).push(socket);
     if (this.#asleep) this.#awake();
   }
 }
@@ -389,7 +430,13 @@ export class EpollSocket implements Socket {
     this.#watch();
   }
 
+  /** Whether requests of this client are running. */
+  get running(): boolean {
+    return this.#owner?.running ?? false;
+  }
+
   defer(): void {
+    this.long = true;
     this.putOff(PROCEED);
   }
 

@@ -338,6 +338,39 @@ export class Reply {
     this.#header(42, count);
   }
 
+  /**
+   * Header of an array whose count is not known yet; it is at most `most`. Returns the mark for `endArray`.
+   */
+  beginArray(most: number): number {
+    const mark = this.mark();
+    this.array(most);
+    return mark;
+  }
+
+  /** `beginArray` for a map of RESP3. */
+  beginMap(most: number): number {
+    const mark = this.mark();
+    this.#header(37, most);
+    return mark;
+  }
+
+  /** Says how many elements the array, or pairs the map, that began at `mark` has got. */
+  endArray(mark: number, most: number, count: number): void {
+    if (count === most || this.#discarding) return;
+    const shorter = decimalLength(most) - decimalLength(count);
+    if (mark >= this.#fullBytes) {
+      rewriteCount(this.chunk, mark - this.#fullBytes, this.length, count, shorter);
+      this.length -= shorter;
+      return;
+    }
+    let i = this.#full.length - 1, start = this.#fullBytes - this.#full[i].view.length;
+    while (start > mark) start -= this.#full[--i].view.length;
+    const { chunk, view } = this.#full[i];
+    rewriteCount(chunk, mark - start, view.length, count, shorter);
+    this.#full[i] = { chunk, view: chunk.subarray(0, view.length - shorter) };
+    this.#fullBytes -= shorter;
+  }
+
   /** Header of a map with `count` pairs; a flat array in RESP2. */
   map(count: number): void {
     if (this.version === 3) this.#header(37, count);
@@ -497,6 +530,15 @@ export class Reply {
     this.chunk = takeChunk(bytes);
     this.length = 0;
   }
+}
+
+/**
+ * Replaces the count in the header at `at`, which gets `shorter` by some digits, in the first `length` bytes of a
+ * chunk.
+ */
+function rewriteCount(chunk: Uint8Array, at: number, length: number, count: number, shorter: number): void {
+  const end = writeDecimal(chunk, at + 1, count);
+  if (shorter > 0) chunk.copyWithin(end, end + shorter, length);
 }
 
 function bytesOf(view: DataView, start: number, end: number): Uint8Array {

@@ -1,6 +1,6 @@
 /**
- * Messages of one protocol version that many sessions receive, encoded once. They stand behind each other in a chunk, so
- * that a session that receives all messages of a turn sends one range of bytes, without a copy.
+ * Messages of one protocol version that many sessions receive, encoded once. They stand behind each other in a chunk,
+ * so that a session that receives all messages of a turn sends one range of bytes, without a copy.
  *
  *     chunk   | message | message | message | free |
  *                       ^ start   ^ end
@@ -8,7 +8,7 @@
  * The bytes live until `reset`, at the end of the turn. A session that cannot send them by then copies them.
  */
 import { CHUNK_BYTES_MAX, freeBuffer, releaseChunk, takeChunk } from "./chunks.ts";
-import { messageBytes, writeMessage } from "./push.ts";
+import { messageBytesMax, writeBulkString, writeMessageHeader } from "./push.ts";
 
 const NONE = new Uint8Array(0);
 /** The minimum size of a chunk. */
@@ -21,16 +21,24 @@ export class SharedBytes {
   end = 0;
   /** The chunks before the current one. */
   readonly #full: Uint8Array[] = [];
-  readonly #isPush: boolean;
+  readonly #version: 2 | 3;
 
   constructor(version: 2 | 3) {
-    this.#isPush = version === 3;
+    this.#version = version;
   }
 
-  /** Encodes a message of bulk strings: a push in RESP3, an array in RESP2. Hot. */
-  encode(parts: readonly Uint8Array[]): void {
-    this.#reserve(messageBytes(parts));
-    this.end = writeMessage(this.chunk, this.start, this.#isPush, parts);
+  /**
+   * Begins a message of `count` bulk strings, which `add` appends: a push in RESP3, an array in RESP2. The strings have
+   * `bytes` bytes together. Hot.
+   */
+  begin(count: number, bytes: number): void {
+    this.#reserve(messageBytesMax(count, bytes));
+    this.end = writeMessageHeader(this.chunk, this.start, this.#version, count);
+  }
+
+  /** Appends the bulk string `bytes[start, end)` to the message. Hot. */
+  add(bytes: Uint8Array, start = 0, end = bytes.length): void {
+    this.end = writeBulkString(this.chunk, this.end, bytes, start, end);
   }
 
   /** Copies the message that was encoded last. */

@@ -375,7 +375,7 @@ export class Keyspace {
     setMeta(arena, ref, type | (encoding << 4) | this.store.freshClock());
     setBody(arena, ref, body);
     dict.insert(this.keys, hash, ref);
-    const bin = binOf(this.store.valueType(type).count(encoding, body));
+    const bin = this.#binOfBody(type, encoding, body);
     setValueLength(arena, ref, bin);
     this.sizes.add(type, bin);
     this.store.observer?.created?.(this, bytes, start, end, type);
@@ -383,8 +383,8 @@ export class Keyspace {
   }
 
   /**
-   * Gives a key a value with a body that the caller made, whatever the key held. Returns the type that it held, -1 if the
-   * key is new.
+   * Gives a key a value with a body that the caller made, whatever the key held. Returns the type that it held, -1 if
+   * the key is new.
    */
   put(bytes: Uint8Array, start: number, end: number, type: number, encoding: number, body: BodyRef): number {
     const old = this.find(bytes, start, end);
@@ -499,6 +499,10 @@ export class Keyspace {
     this.#copyRest(ref, moved);
     if ((flags & BODY) !== 0) setBody(arena, moved, bodyOf(arena, ref));
     this.#detach(ref);
+    if (this.store.observer?.removed !== undefined) {
+      this.readKey(ref);
+      this.store.observer.removed(this, this.bytes, this.start, this.start + this.length, this.typeOf(ref));
+    }
     arena.free(ref);
     to.#attach(moved);
     return moved;
@@ -598,8 +602,10 @@ export class Keyspace {
     dict.each(this.keys, (ref) => {
       const type = this.typeOf(ref);
       if (type === Type.STRING) this.readString(ref);
-      else this.length = this.store.valueType(type).count(this.encodingOf(ref), this.bodyOf(ref));
-      sizes.add(type, binOf(this.length));
+      const bin = type === Type.STRING
+        ? binOf(this.length)
+        : this.#binOfBody(type, this.encodingOf(ref), this.bodyOf(ref));
+      sizes.add(type, bin);
     });
     invariant(sizes.equals(this.sizes), "the sizes of keys are miscounted");
   }
@@ -612,8 +618,8 @@ export class Keyspace {
   }
 
   /**
-   * The bin of a key. That of a string follows from its length. Every other record has its bin in the field of the value's
-   * length, so that the bin is known after the value has changed.
+   * The bin of a key. That of a string follows from its length. Every other record has its bin in the field of the
+   * value's length, so that the bin is known after the value has changed.
    */
   #binOf(ref: RecordRef, type: number): number {
     const { arena } = this.store;
@@ -622,6 +628,11 @@ export class Keyspace {
     if ((flagsOf(arena, ref) & BODY) === 0) return binOf(length);
     const body = bodyOf(arena, ref);
     return binOf(arena.i32[body >>> CHUNK_SHIFT][(body & GRANULE_MASK) << 1]);
+  }
+
+  /** The bin of a value with a body. All streams are in bin 0, because the histograms do not show them. */
+  #binOfBody(type: number, encoding: number, body: BodyRef): number {
+    return type === Type.STREAM ? 0 : binOf(this.store.valueType(type).count(encoding, body));
   }
 
   #uncount(ref: RecordRef): void {

@@ -12,7 +12,7 @@ import { BODY, bodyOf, flagsOf, metaOf, setMeta } from "./blocks/record.ts";
 
 /** Takes a value as commands on its key. Arguments are copied at once. */
 export interface CommandWriter {
-  /** Begins a command on the key, `RPUSH key`, and ends the one before. Upper case. */
+  /** Begins a command on the key, `RPUSH key` or `XGROUP CREATE key`, and ends the one before. Upper case. */
   command(name: string): void;
   /** Adds an argument to the command. */
   bytes(bytes: Uint8Array, start: number, end: number): void;
@@ -20,6 +20,8 @@ export interface CommandWriter {
   text(text: string): void;
   /** So much was written that the rest should wait for another turn of the event loop. */
   readonly full: boolean;
+  /** Where a type keeps how far a value is written, from one call to the next, if a number does not say it. */
+  place?: unknown;
 }
 
 /** Elements that one command of `emit` has at most, as in Redis's rewrites. */
@@ -125,6 +127,9 @@ export class Store {
 
   /** Told of every key that expired, before its value is freed. */
   onExpired: (db: Keyspace, bytes: Uint8Array, start: number, end: number) => void = () => {};
+
+  /** Told of each key whose stream came with messages of producers. */
+  onMessages: (db: Keyspace, bytes: Uint8Array, start: number, end: number) => void = () => {};
 
   /** Reports keys that begin and end; undefined while nobody listens. */
   observer: KeyspaceObserver | undefined;

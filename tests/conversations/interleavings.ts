@@ -8,8 +8,10 @@
 import { assertEquals } from "@std/assert";
 import { SeededRandom } from "../../src/core/random.ts";
 import { Blocking } from "../../src/conversations/blocking.ts";
+import { Deadlines } from "../../src/conversations/deadlines.ts";
 import { Subscriptions } from "../../src/conversations/subscriptions.ts";
 import { Tracking } from "../../src/conversations/tracking.ts";
+import { WaitingRequests } from "../../src/conversations/waiting_client.ts";
 import type { Server } from "../../src/server/server.ts";
 import { oneIn, pick } from "../helpers/property.ts";
 import { compare, type Conversation, type Step } from "./conversation.ts";
@@ -244,12 +246,13 @@ export function checkNothingStays({ engine }: Server): void {
   const blocking = engine.part(Blocking), subscriptions = engine.part(Subscriptions), tracking = engine.part(Tracking);
   const { clientCount, keyCount, itemCount, prefixCount } = tracking;
   assertEquals({
-    waiting: [blocking.clientCount, blocking.timedCount, blocking.keyCounts().keys],
+    waiting: [blocking.clientCount, engine.part(Deadlines).size, blocking.keyCounts().keys],
     subscribed: (["channel", "pattern", "shard"] as const).map((kind) => subscriptions.count(kind)),
     watching: [engine.watches.sessionCount, engine.watches.keyCount],
     tracking: [clientCount, keyCount, itemCount, prefixCount],
     monitoring: engine.monitors.size,
-    paused: engine.pause?.heldCount ?? 0,
+    suspended: [...engine.sessions.values()].filter(({ suspension }) => suspension !== undefined).length,
+    held: engine.part(WaitingRequests).arena.check().size,
     listening: [engine.listeners.keyChanged.all.length, engine.listeners.flushed.all.length],
   }, {
     waiting: [0, 0, 0],
@@ -257,7 +260,8 @@ export function checkNothingStays({ engine }: Server): void {
     watching: [0, 0],
     tracking: [0, 0, 0, 0],
     monitoring: 0,
-    paused: 0,
+    suspended: 0,
+    held: 0,
     listening: [0, 0],
   });
 }

@@ -3,7 +3,10 @@
  * that it sends as one pipeline. A step without commands closes the client's connection.
  */
 import type { Step } from "./conversation.ts";
+import { COMMANDLOG_SCRIPTS } from "./observing_scripts.ts";
 import { PUBSUB_SCRIPTS } from "./pubsub_scripts.ts";
+import { NEW_STREAM_SCRIPTS, STREAM_SCRIPTS } from "./stream_scripts.ts";
+import { WAIT_SCRIPTS } from "./waiting_scripts.ts";
 import { TRACKING_SCRIPTS } from "./tracking_scripts.ts";
 
 /** Grouped by topic. */
@@ -31,6 +34,17 @@ export const BLOCKING_SCRIPTS: Scripts = {
     ["x", "GET s"],
     ["x", "RPUSH k two", "GET s"],
     ["a", "GET s"],
+  ],
+  "what a client sends after several waits of one pipeline": [
+    ["a", "PING", "BLMOVE k l LEFT RIGHT 0", "BLPOP k 0"],
+    ["x", "RPUSH k 1"],
+    ["x", "RPUSH k 2"],
+    ["a", "ECHO hello"],
+    ["a", "PING", "BLPOP k 0", "PING", "BLPOP k 0", "ECHO behind"],
+    ["x", "RPUSH k 1"],
+    ["a", "ECHO later"],
+    ["x", "RPUSH k 2"],
+    ["a", "ECHO hello"],
   ],
   "within a transaction nobody waits, and it serves when it ends": [
     [
@@ -298,8 +312,16 @@ export const NOTIFICATION_SCRIPTS: Scripts = {
 
 /** Every command of every script, as words. */
 export function scriptedCommands(): string[][] {
-  return [BLOCKING_SCRIPTS, NOTIFICATION_SCRIPTS, PUBSUB_SCRIPTS, TRACKING_SCRIPTS].flatMap((scripts) =>
-    Object.values(scripts).flat()
-  )
+  return [
+    BLOCKING_SCRIPTS,
+    COMMANDLOG_SCRIPTS,
+    NEW_STREAM_SCRIPTS,
+    NOTIFICATION_SCRIPTS,
+    PUBSUB_SCRIPTS,
+    STREAM_SCRIPTS,
+    TRACKING_SCRIPTS,
+    WAIT_SCRIPTS,
+  ]
+    .flatMap((scripts) => Object.values(scripts).flat())
     .flatMap(([, ...commands]) => commands.map((command) => command.split(" ")));
 }

@@ -34,6 +34,8 @@ export function seenEvents(): SeenEvents {
   const call = new Call(engine, session, executor);
   const seen = new Map<NotifyClass, Map<string, Set<string>>>(Object.values(Notify).map((kind) => [kind, new Map()]));
   engine.listeners.keyEvent.add((_, kind, event) => {
+    // Scripts cause the events of their commands.
+    if (session.lastCommand?.fullName.startsWith("eval")) return;
     const causes = seen.get(kind)!.get(event) ?? new Set();
     seen.get(kind)!.set(event, causes.add(WITHOUT_COMMAND[event] ?? nameOf(session.lastCommand?.fullName ?? "")));
   });

@@ -10,7 +10,7 @@ import { Conversation } from "./conversation.ts";
 import { REDIS_TRACKING_SCRIPTS, TRACKING_SCRIPTS } from "./tracking_scripts.ts";
 
 compareScripts("clients that cache are told as by", TRACKING_SCRIPTS);
-compareScripts("some clients that cache are told as by", REDIS_TRACKING_SCRIPTS, ["redis-server"]);
+compareScripts("some clients that cache are told as by", REDIS_TRACKING_SCRIPTS, { programs: ["redis-server"] });
 
 const invalidated = (...keys: string[]) =>
   `>2\r\n$10\r\ninvalidate\r\n*${keys.length}\r\n${keys.map((key) => `$${key.length}\r\n${key}\r\n`).join("")}`;

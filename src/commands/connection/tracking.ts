@@ -1,6 +1,6 @@
 /**
- * The subcommands of CLIENT for client-side caching: CACHING, GETREDIR, TRACKING, TRACKINGINFO. The keys and the messages
- * are in src/conversations/tracking.ts.
+ * The subcommands of CLIENT for client-side caching: CACHING, GETREDIR, TRACKING, TRACKINGINFO. The keys and the
+ * messages are in src/conversations/tracking.ts.
  */
 import { fromLatin1 } from "../../core/bytes.ts";
 import { fail, messages, shownText } from "../../core/errors.ts";
@@ -129,8 +129,8 @@ function checkMode(mode: TrackingMode, old: TrackingMode | undefined, hasPrefixe
   const { broadcast, optIn, optOut } = mode;
   const switching = (what: string) =>
     fail(
-      `ERR You can't switch ${what} before disabling tracking for this client, and then re-enabling it with a different ` +
-        "mode.",
+      `ERR You can't switch ${what} before disabling tracking for this client, and then re-enabling it with a ` +
+        "different mode.",
     );
   if (!broadcast && hasPrefixes) fail("ERR PREFIX option requires BCAST mode to be enabled");
   if (old !== undefined && old.broadcast !== broadcast) switching("BCAST mode on/off");

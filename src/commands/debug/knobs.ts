@@ -68,7 +68,7 @@ export const knobSubcommands: readonly DebugSubcommand[] = [
     name: "QUICKLIST-PACKED-THRESHOLD",
     argc: [3, 3],
     syntax: "<size>",
-    summary: "No effect: a list keeps an element of any size in its packed nodes.",
+    summary: "No effect: the size at which an element gets a node of its own is fixed.",
     run: (call) => {
       const bytes = parseMemory(call.text(2));
       if (bytes === undefined || bytes > PACKED_THRESHOLD_MAX) fail(WRONG_THRESHOLD);

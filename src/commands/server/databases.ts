@@ -94,7 +94,9 @@ function flush(call: Call, databases: readonly Keyspace[]): void {
 /** With save points the snapshot file is emptied too, because otherwise the keys would return after a crash. */
 function flushAll(call: Call): void {
   flush(call, call.store.databases);
-  if (savesAtEnd(call.engine)) saveAtEnd(call.engine);
+  const { engine } = call;
+  // The snapshot has the changes of this command too, which are counted after it.
+  if (savesAtEnd(engine) && saveAtEnd(engine)) engine.snapshots.savedChanges += call.dirty;
 }
 
 function swapdb(call: Call): void {
@@ -102,8 +104,10 @@ function swapdb(call: Call): void {
   const second = call.integerIn(2, INT32_MIN, INT32_MAX, SECOND_INDEX, SECOND_INDEX);
   const count = call.store.databases.length;
   if (first < 0 || first >= count || second < 0 || second >= count) fail(messages.dbIndex);
-  call.store.swap(first, second);
-  if (first !== second) call.engine.listeners.databasesFlushed();
+  if (first !== second) {
+    call.store.swap(first, second);
+    call.engine.listeners.databasesFlushed();
+  }
   call.countChanges(1);
   call.reply.ok();
 }

@@ -4,6 +4,7 @@
  */
 import { Type } from "../../store/keyspace.ts";
 import { Subscriptions } from "../../conversations/subscriptions.ts";
+import { Scripts } from "../../scripting/scripts.ts";
 import { Tracking } from "../../conversations/tracking.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { memoryReport, ratio } from "./memory_report.ts";
@@ -38,6 +39,7 @@ export function memoryFields({ engine }: Call): Field[] {
   const { usedBytes, allocatedBytes, reservedBytes, residentBytes, peakBytes, startBytes } = report;
   const { overheadBytes, datasetBytes } = report;
   const { values } = engine.settings;
+  const scripts = engine.part(Scripts);
   return [
     ...bytesFields("used_memory", usedBytes),
     ...bytesFields("used_memory_rss", residentBytes),
@@ -53,17 +55,17 @@ export function memoryFields({ engine }: Call): Field[] {
     ["allocator_resident", reservedBytes],
     ["allocator_muzzy", 0],
     ...bytesFields("total_system_memory", mayKnow("systemMemoryInfo") ? Deno.systemMemoryInfo().total : 0),
-    ["used_memory_lua", 0],
-    ["used_memory_vm_eval", 0],
-    ["used_memory_lua_human", "0B"],
-    ["used_memory_scripts_eval", 0],
-    ["number_of_cached_scripts", 0],
+    ["used_memory_lua", scripts.usedBytes],
+    ["used_memory_vm_eval", scripts.usedBytes],
+    ["used_memory_lua_human", humanBytes(scripts.usedBytes)],
+    ["used_memory_scripts_eval", scripts.cache.bytes],
+    ["number_of_cached_scripts", scripts.cache.count],
     ["number_of_functions", 0],
     ["number_of_libraries", 0],
     ["used_memory_vm_functions", 0],
-    ...bytesFields("used_memory_vm_total", 0),
+    ...bytesFields("used_memory_vm_total", scripts.usedBytes),
     ["used_memory_functions", 0],
-    ...bytesFields("used_memory_scripts", 0),
+    ...bytesFields("used_memory_scripts", scripts.cache.bytes),
     ...bytesFields("maxmemory", values.maxmemory),
     ["maxmemory_policy", values.maxmemoryPolicy],
     ["allocator_frag_ratio", ratio(reservedBytes, allocatedBytes).toFixed(2)],
@@ -94,7 +96,7 @@ export function memoryFields({ engine }: Call): Field[] {
 }
 
 export function statsFields({ engine, table }: Call): Field[] {
-  const { rates, stats, store } = engine;
+  const { eviction, rates, stats, store } = engine;
   let commandUs = 0;
   for (const { stats } of table.all()) commandUs += stats.usec;
   const subscriptions = engine.part(Subscriptions), tracking = engine.part(Tracking);
@@ -124,9 +126,9 @@ export function statsFields({ engine, table }: Call): Field[] {
     ["expire_cycle_cpu_milliseconds", Math.floor(stats.expireCycleUs / 1000)],
     ["evicted_keys", stats.evicted],
     ["evicted_clients", stats.evictedClients],
-    ["evicted_scripts", 0],
-    ["total_eviction_exceeded_time", 0],
-    ["current_eviction_exceeded_time", 0],
+    ["evicted_scripts", engine.part(Scripts).cache.evicted],
+    ["total_eviction_exceeded_time", Math.floor((stats.evictionExceededUs + eviction.exceededUs) / 1000)],
+    ["current_eviction_exceeded_time", Math.floor(eviction.exceededUs / 1000)],
     ["keyspace_hits", store.hits],
     ["keyspace_misses", store.misses],
     ["pubsub_channels", subscriptions.count("channel")],

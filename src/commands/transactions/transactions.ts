@@ -92,6 +92,7 @@ function exec(call: Call): void {
   if (broken) call.reply.nullArray();
   else {
     call.reply.array(transaction.requests.length);
+    call.runner.replyInParts(call);
     call.unit(() => transaction.requests.forEach((request) => call.perform(request)));
   }
 }

@@ -18,6 +18,9 @@ function comparableInfo(info: Value): Value {
 /** Options of commands that MemDB does not have yet: those of SET. */
 const MISSING_TOKENS: readonly unknown[] = ["IFEQ", "IFNE", "IFDEQ", "IFDNE"];
 
+/** The commands of Valkey alone. Their conversations compare them with Valkey. */
+const VALKEYS = /^commandlog\b/;
+
 /** The argument tree without history, and without names, which our notation does not have. */
 function comparableTree(tree: Value | undefined): Value {
   return ((tree ?? []) as Fields[]).filter(({ token }) => !MISSING_TOKENS.includes(token)).map((argument) => {
@@ -44,7 +47,7 @@ differential("COMMAND INFO and the facts of COMMAND DOCS are Redis's for every c
   const ask = async (client: TestClient, ...args: string[]) => decode(await client.command(...args));
   for (const client of [memdb, redis]) await client.run("HELLO 3");
   const names = await ask(memdb, "COMMAND", "LIST") as string[];
-  for (const name of names) {
+  for (const name of names.filter((name) => !VALKEYS.test(name))) {
     const [ours, theirs] = [await ask(memdb, "COMMAND", "INFO", name), await ask(redis, "COMMAND", "INFO", name)];
     assertEquals(comparableInfo((ours as Value[])[0]), comparableInfo((theirs as Value[])[0]), name);
     const [our, their] = [await ask(memdb, "COMMAND", "DOCS", name), await ask(redis, "COMMAND", "DOCS", name)];
@@ -124,7 +127,8 @@ Deno.test("COMMAND describes the commands of the table, and COUNT counts them", 
     assert("client|list" in subcommands);
     const names = decode(await client.run("COMMAND LIST")) as string[];
     assertEquals(names.length, commandTable.reduce((sum, { subcommands: all = [] }) => sum + 1 + all.length, 0));
-    assertEquals(decode(await client.run("COMMAND LIST FILTERBY ACLCAT scripting")), []);
+    const scripting = decode(await client.run("COMMAND LIST FILTERBY ACLCAT scripting")) as string[];
+    assert(scripting.includes("eval") && scripting.includes("script|load") && !scripting.includes("get"));
   }));
 
 Deno.test("every command is summed up in a sentence", () => {

@@ -141,6 +141,7 @@ Deno.test("a set writes itself as commands of bounded length, in pieces", () => 
     const commands: string[][] = [];
     const writer = {
       full: true,
+      place: undefined,
       command: (name: string) => commands.push([name]),
       bytes: (bytes: Uint8Array, start: number, end: number) => commands.at(-1)!.push(latin1(bytes, start, end)),
       text: (text: string) => commands.at(-1)!.push(text),

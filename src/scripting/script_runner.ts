@@ -1,0 +1,300 @@
+/**
+ * Runs scripts and functions: the session in which they call commands, the rules for these commands, and the end of a
+ * script that was killed. One script runs at a time, as one unit.
+ *
+ * A script's session acts for the session that called it: same user and database at the beginning, but its own
+ * protocol version, and SELECT changes only the script's database.
+ */
+import { latin1 } from "../core/bytes.ts";
+import { messages } from "../core/errors.ts";
+import { Call } from "../dispatch/call.ts";
+import { type Command, Flag } from "../dispatch/registry.ts";
+import type { Engine } from "../engine/engine.ts";
+import { type Origin, Session } from "../engine/session.ts";
+import { Reply } from "../resp/reply.ts";
+import type { Request } from "../resp/request.ts";
+import type { LuaFailure, LuaHost, LuaInstance } from "./instance.ts";
+import { ScriptFlag } from "./shebang.ts";
+
+/** The kinds of scripts; each has its own command that kills it. */
+export type ScriptKind = "script" | "function";
+
+/** What a run needs to know about its script. */
+export interface RunOptions {
+  readonly kind: ScriptKind;
+  /** The SHA-1 of a script, the name of a function. */
+  readonly name: string;
+  /** Bits of ScriptFlag. */
+  readonly flags: number;
+}
+
+/** The running script, as others see it. */
+export interface RunningScript {
+  readonly kind: ScriptKind;
+  readonly name: string;
+  /** The command that runs it. */
+  readonly request: Request;
+  readonly ms: number;
+}
+
+const REPLICATE_TO_FILE = 1;
+const LOG_LEVELS = ["debug", "verbose", "notice", "warning"] as const;
+/** A reply beyond this size is not kept as room for the next one. */
+const REPLY_ROOM_BYTES = 64 * 1024;
+
+const slow = {
+  script: "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+  function: "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.",
+} as const;
+
+export class ScriptRunner implements LuaHost {
+  readonly #engine: Engine;
+  /** The calls of scripts by the origin of their callers. */
+  readonly #calls = new Map<Origin, Call>();
+  /** The command that runs a script; undefined while none runs. The other fields belong to the running script. */
+  #caller: Call | undefined;
+  #call!: Call;
+  #options!: RunOptions;
+  /** The time of the first tick; 0 before it. */
+  #startUs = 0;
+  #readOnly = false;
+  /** Commands that need memory are refused until the first write. */
+  #noMemory = false;
+  #wrote = false;
+  #killed = false;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** The running script; undefined while there is none. */
+  get running(): RunningScript | undefined {
+    if (this.#caller === undefined) return undefined;
+    const { kind, name } = this.#options;
+    return { kind, name, request: this.#caller.request, ms: this.#ms() };
+  }
+
+  /**
+   * Runs a compiled function for a command and writes the reply. The keys are `keys` arguments from `first` on, the
+   * rest are its arguments. A command that may not write says so with `readOnly`. Hot.
+   */
+  run(
+    caller: Call,
+    lua: LuaInstance,
+    reference: number,
+    first: number,
+    keys: number,
+    options: RunOptions,
+    readOnly: boolean,
+  ): void {
+    const { flags } = options, declared = (flags & ScriptFlag.UNDECLARED) === 0;
+    if (declared) {
+      const refusal = this.#refusal(caller, flags, readOnly);
+      if (refusal !== "") return this.#fail(caller, refusal, false);
+    }
+    const engine = this.#engine, { effects } = engine, { open } = effects;
+    const call = this.#call = this.#callFor(caller), { session } = call;
+    this.#caller = caller;
+    this.#options = options;
+    this.#startUs = 0;
+    this.#readOnly = readOnly || (declared && (flags & ScriptFlag.NO_WRITES) !== 0);
+    this.#noMemory = !(declared && (flags & ScriptFlag.ALLOW_OOM) !== 0) && !this.#hasMemory(caller);
+    this.#wrote = this.#killed = false;
+    const mark = caller.reply.mark();
+    let failure: LuaFailure | undefined;
+    effects.begin();
+    try {
+      failure = lua.run(reference, caller.request, first, keys, caller.reply);
+    } finally {
+      this.#caller = undefined;
+      engine.busy = undefined;
+      effects.open = open;
+      effects.end();
+    }
+    if (session.wrote) {
+      session.wrote = false;
+      caller.session.wrote = true;
+    }
+    if (failure === undefined) return;
+    caller.reply.rewind(mark);
+    this.#report(caller, options.name, failure);
+  }
+
+  /** Ends the running script. Returns an error message, or "". */
+  kill(kind: ScriptKind): string {
+    if (this.#caller === undefined) return "NOTBUSY No scripts in execution right now.";
+    if (this.#wrote) {
+      return "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait " +
+        "the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
+    }
+    if (this.#options.kind !== kind) return slow[this.#options.kind];
+    this.#killed = true;
+    return "";
+  }
+
+  // What Lua asks.
+
+  call(request: Request): Reply {
+    const call = this.#call, { reply } = call;
+    const command = this.#find(request);
+    const refusal = this.#commandRefusal(command, request);
+    if (refusal !== "") {
+      this.#engine.stats.countError(refusal);
+      if (command !== undefined) command.stats.rejected++;
+      reply.error(refusal);
+      return reply;
+    }
+    if ((command!.bits & Flag.WRITE) !== 0) this.#wrote = true;
+    call.runner.perform(call, request, command);
+    return reply;
+  }
+
+  replyRead(): void {
+    const { reply } = this.#call;
+    if (reply.single && reply.chunk.length <= REPLY_ROOM_BYTES) reply.rewind(0);
+    else reply.clear();
+  }
+
+  mayRun(request: Request): number {
+    const command = this.#find(request);
+    if (command === undefined) return -1;
+    return hasArity(command, request) ? 1 : -2;
+  }
+
+  log(level: number, text: Uint8Array): void {
+    this.#engine.log(LOG_LEVELS[level], latin1(text));
+  }
+
+  setReplication(flags: number): void {
+    const { effects } = this.#engine;
+    effects.open = effects.heard && (flags & REPLICATE_TO_FILE) !== 0;
+  }
+
+  setVersion(version: number): void {
+    this.#call.reply.version = version;
+  }
+
+  tick(): boolean {
+    const engine = this.#engine, threshold = engine.settings.values.busyReplyThreshold;
+    // Without a caller a library is loading.
+    if (threshold <= 0 || this.#caller === undefined) return false;
+    const ms = this.#ms();
+    if (ms < threshold) return this.#killed;
+    if (engine.busy === undefined) this.#becomeBusy(ms);
+    const { current } = engine;
+    engine.serveOthers();
+    engine.current = current;
+    return this.#killed;
+  }
+
+  clock(): number {
+    return this.#engine.clock.monotonicUs() / 1e6;
+  }
+
+  failed(message: string, counted: boolean): void {
+    this.#fail(this.#caller!, message, counted);
+  }
+
+  /** Milliseconds since the first tick of the running script. */
+  #ms(): number {
+    const us = this.#engine.clock.monotonicUs();
+    if (this.#startUs === 0) this.#startUs = us;
+    return (us - this.#startUs) / 1000;
+  }
+
+  #becomeBusy(ms: number): void {
+    const { kind, name } = this.#options;
+    this.#engine.busy = { message: slow[kind], end: () => this.#killed = true };
+    this.#engine.log(
+      "warning",
+      `Slow script detected: still in execution after ${Math.floor(ms)} milliseconds. You can try killing the script ` +
+        `using the ${kind === "script" ? "SCRIPT KILL" : "FUNCTION KILL"} command. Script name is: ${name}.`,
+    );
+  }
+
+  /** The reason for refusing a script with declared flags, or "". */
+  #refusal(caller: Call, flags: number, readOnly: boolean): string {
+    if ((flags & ScriptFlag.NO_WRITES) === 0) {
+      const { failure, fileFailure } = this.#engine.persistence;
+      if (failure !== "") return failureOfScript(fileFailure);
+      if (readOnly) return "ERR Can not execute a script with write flag using *_ro command.";
+    }
+    if ((flags & (ScriptFlag.ALLOW_OOM | ScriptFlag.NO_WRITES)) === 0 && !this.#hasMemory(caller)) {
+      return "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
+    }
+    return "";
+  }
+
+  #hasMemory({ inUnit }: Call): boolean {
+    const engine = this.#engine, { maxmemory } = engine.settings.values;
+    if (maxmemory === 0) return true;
+    return inUnit ? engine.usedBytes <= maxmemory : engine.makeRoom();
+  }
+
+  /** The reason for refusing a command of a script, or "". The executor checks the rest. */
+  #commandRefusal(command: Command | undefined, request: Request): string {
+    if (command === undefined) return "ERR Unknown Redis command called from script";
+    if (!hasArity(command, request)) return "ERR Wrong number of args calling Redis command from script";
+    const { bits } = command;
+    if ((bits & Flag.NO_SCRIPT) !== 0) return "ERR This Redis command is not allowed from script";
+    if (this.#readOnly && (bits & (Flag.WRITE | Flag.MAY_REPLICATE)) !== 0) {
+      return "ERR Write commands are not allowed from read-only scripts.";
+    }
+    if (this.#noMemory && !this.#wrote && (bits & Flag.DENY_OOM) !== 0) return messages.outOfMemory;
+    return "";
+  }
+
+  /** The command or subcommand that a request names. */
+  #find(request: Request): Command | undefined {
+    const { bytes, start, end, argc } = request;
+    const command = this.#call.table.find(bytes, start[0], end[0]);
+    if (command === undefined || argc < 2 || command.subcommands.length === 0) return command;
+    return command.subcommand(bytes, start[1], end[1]);
+  }
+
+  /** The call in which a script runs commands for `caller`. */
+  #callFor(caller: Call): Call {
+    const { session } = caller;
+    let call = this.#calls.get(session.origin);
+    if (call === undefined) {
+      const origin = session.origin === "client" ? "script" : session.origin;
+      const own = new Session(this.#engine.nextSessionId(), new Reply(), this.#engine.store.nowMs, origin);
+      call = new Call(this.#engine, own, caller.runner);
+      call.inUnit = true;
+      this.#calls.set(session.origin, call);
+    }
+    const own = call.session;
+    own.caller = session;
+    own.user = session.user;
+    own.noTouch = session.noTouch;
+    call.select(session.db);
+    call.reply.version = 2;
+    return call;
+  }
+
+  #report(caller: Call, name: string, { kind, message, place, counted }: LuaFailure): void {
+    if (kind === "error") {
+      const where = place === "" ? "" : ` script: ${name}, on ${place}.`;
+      this.#fail(caller, `${message}${where}`, counted);
+    } else {
+      this.#fail(caller, `ERR Error running script ${name}, ${message.slice(0, 100)}`, false);
+    }
+  }
+
+  #fail(caller: Call, message: string, counted: boolean): void {
+    if (counted) caller.reply.error(message);
+    else caller.runner.fail(caller, message);
+  }
+}
+
+function hasArity({ arity }: Command, { argc }: Request): boolean {
+  return arity > 0 ? argc === arity : argc >= -arity;
+}
+
+function failureOfScript(fileFailure: string): string {
+  const rule = "Writable scripts are blocked. Use 'no-writes' flag for read only scripts.";
+  return fileFailure === ""
+    ? `MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. ${rule}`
+    : `MISCONF Redis is configured to persist data to AOF, but it's currently unable to persist to disk. ${rule} AOF ` +
+      `error: ${fileFailure}`;
+}
