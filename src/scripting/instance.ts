@@ -41,6 +41,13 @@ export interface LuaFailure {
   readonly counted: boolean;
 }
 
+export interface LuaOptions {
+  /** The limit of Lua's memory. */
+  readonly limitBytes: number;
+  /** Whether getfenv, setfenv and newproxy exist. */
+  readonly deprecated: boolean;
+}
+
 /** A chunk that does not compile; the message is Lua's. */
 export class LuaSyntaxError extends Error {
   override name = "LuaSyntaxError";
@@ -53,6 +60,8 @@ const Status = { OK: 0, FAILED: 1, BROKEN: 2 } as const;
 /** The arguments that a call from Lua can have. */
 const ARGUMENTS_MAX = 8192;
 const LENGTH_BYTES = 4;
+/** Garbage below this size is left to Lua's own collector. */
+const TIDY_BYTES = 4 * 1024 * 1024;
 /** Up to this length a loop copies faster than `set`. */
 const LOOP_BYTES_MAX = 48;
 /** Output of the module, which is then empty. */
@@ -81,7 +90,7 @@ export class LuaInstance {
   #inHost = false;
 
   /** `functions` chooses the world of function libraries instead of that of scripts. */
-  constructor(host: LuaHost, functions: boolean, limitBytes: number) {
+  constructor(host: LuaHost, functions: boolean, { limitBytes, deprecated }: LuaOptions) {
     this.#host = host;
     this.#functions = functions;
     this.#exports = instantiate({
@@ -103,7 +112,9 @@ export class LuaInstance {
     this.#outcome = exports.outcome() >> 2;
     this.#rawRequest = exports.request() >> 2;
     this.#places = exports.places();
-    if (exports.open(functions ? 1 : 0, limitBytes) === 0) throw new Error("Lua's memory limit is too low");
+    if (exports.open(functions ? 1 : 0, deprecated ? 1 : 0, limitBytes) === 0) {
+      throw new Error("Lua's memory limit is too low");
+    }
   }
 
   /** Bytes that Lua uses, and the size of the memory that holds them. */
@@ -134,9 +145,9 @@ export class LuaInstance {
     this.#exports.release(reference);
   }
 
-  /** Collects garbage: all of it, or a step of about `sizeKiB`. */
-  collect(sizeKiB = 0): void {
-    this.#exports.collect(sizeKiB);
+  /** Collects the garbage of a script that has used much memory. */
+  tidy(): void {
+    if (this.memoryBytes > TIDY_BYTES && this.usedBytes > TIDY_BYTES) this.#exports.collect();
   }
 
   /**

@@ -12,10 +12,9 @@ export type Address = number;
 /** What the module exports; src/scripting/lua/host.c and api.c describe each function. */
 export interface LuaExports {
   readonly memory: WebAssembly.Memory;
-  open(functions: number, limitBytes: number): number;
+  open(functions: number, deprecated: number, limitBytes: number): number;
   limit(bytes: number): void;
   used(): number;
-  collected(): number;
   io(): Address;
   outcome(): Address;
   places(): Address;
@@ -24,7 +23,7 @@ export interface LuaExports {
   compile(length: number, functions: number): number;
   release(reference: number): void;
   run(reference: number, keys: number, args: number, asGlobals: number, version: number): number;
-  collect(sizeKiB: number): void;
+  collect(): void;
 }
 
 /** What the module imports from the server. */

@@ -6,7 +6,7 @@
 import { fail } from "../core/errors.ts";
 import type { Call } from "../dispatch/call.ts";
 import type { Engine } from "../engine/engine.ts";
-import { LuaInstance, LuaSyntaxError } from "./instance.ts";
+import { LuaInstance, type LuaOptions, LuaSyntaxError } from "./instance.ts";
 import { Script, ScriptCache, shaOf } from "./script_cache.ts";
 import { ScriptRunner } from "./script_runner.ts";
 
@@ -77,6 +77,7 @@ export class Scripts {
     this.cache.used(script);
     this.#runner.run(call, lua, script.reference, KEY_COUNT + 1, keys, script, readOnly);
     if (lua.broken || lua.memoryBytes > KEPT_BYTES) this.#lua = undefined;
+    else lua.tidy();
   }
 
   /** Compiles a script in the present state. Throws CommandError. */
@@ -95,8 +96,13 @@ export class Scripts {
 
   #makeState(): LuaInstance {
     this.#generation++;
-    return new LuaInstance(this.#runner, false, this.#engine.settings.values.luaMemoryLimit);
+    return new LuaInstance(this.#runner, false, luaOptions(this.#engine));
   }
+}
+
+/** The settings of a Lua state. */
+export function luaOptions({ settings: { values } }: Engine): LuaOptions {
+  return { limitBytes: values.luaMemoryLimit, deprecated: values.luaEnableDeprecatedApi };
 }
 
 /** The number of keys of EVAL and related commands. */

@@ -32,6 +32,10 @@ static struct Places {
   char *end[ARGUMENTS_MAX];
 } places;
 
+void host_trim_request(void) {
+  host_trim(&request);
+}
+
 HOST_EXPORT(places) struct Places *places_address(void) {
   return &places;
 }

@@ -163,12 +163,17 @@ int host_room(HostBuffer *b, size_t more) {
   return 1;
 }
 
-HOST_EXPORT(used) size_t used_bytes(void) {
-  return used;
+#define TRIMMED_BYTES (64 * 1024)
+
+void host_trim(HostBuffer *b) {
+  if (b->size <= TRIMMED_BYTES) return;
+  host_realloc(b->bytes, b->size, 0);
+  b->bytes = NULL;
+  b->size = b->length = 0;
 }
 
-HOST_EXPORT(collected) size_t collected_bytes(void) {
-  return (size_t)G(state)->totalbytes;
+HOST_EXPORT(used) size_t used_bytes(void) {
+  return used;
 }
 
 HOST_EXPORT(limit) void set_limit(size_t bytes) {
@@ -392,28 +397,42 @@ HOST_EXPORT(run) int run(int reference, int keys, int arguments, int as_globals,
   return outcome.status;
 }
 
-static void collect_step(lua_State *L, void *ud) {
-  int size = *(int *)ud;
-  lua_gc(L, size == 0 ? LUA_GCCOLLECT : LUA_GCSTEP, size);
+static void collect_all(lua_State *L, void *ud) {
+  (void)ud;
+  lua_gc(L, LUA_GCCOLLECT, 0);
 }
 
-/* Collects garbage: all of it for 0, otherwise about `size` KiB. */
-HOST_EXPORT(collect) void collect(int size) {
-  protectedly(collect_step, &size);
+/* Collects garbage and frees large buffers, between two runs. */
+HOST_EXPORT(collect) void collect(void) {
+  protectedly(collect_all, NULL);
   lua_settop(state, 1);
+  host_trim(&host_io);
+  host_trim_request();
+  host_trim_msgpack();
+  host_trim_json();
 }
+
+struct World {
+  int functions;
+  int deprecated;
+};
 
 static void open_state(lua_State *L, void *ud) {
-  host_open(L, *(int *)ud);
+  const struct World *world = ud;
+  host_open(L, world->functions, world->deprecated);
   lua_pushcfunction(L, host_error_handler);
 }
 
-/* Makes the state, for scripts or for functions. Returns 0 if the memory does not suffice. */
-HOST_EXPORT(open) int open(int functions, size_t bytes) {
+/*
+** Makes the state, for scripts or for functions, with the globals that Redis has deprecated if asked for. Returns 0 if
+** the memory does not suffice.
+*/
+HOST_EXPORT(open) int open(int functions, int deprecated, size_t bytes) {
+  struct World world = { functions, deprecated };
   limit = bytes;
   state = lua_newstate(allocate, NULL);
   if (state == NULL) return 0;
-  return protectedly(open_state, &functions) == 0;
+  return protectedly(open_state, &world) == 0;
 }
 
 /* The C library has a standard error stream, but the module has no files: this is what the stream calls. */

@@ -89,14 +89,15 @@ static void open_library(lua_State *L, lua_CFunction library, const char *name) 
   lua_settop(L, 0);
 }
 
-static const char *const REMOVED[] = { "newproxy", "setfenv", "getfenv" };
+/* Globals with which a script can reach the environments of others. */
+static const char *const DEPRECATED[] = { "newproxy", "setfenv", "getfenv" };
 
 static void set_functions(lua_State *L, const char *table, const luaL_Reg *functions) {
   luaL_register(L, table, functions);
   lua_settop(L, 0);
 }
 
-void host_open(lua_State *L, int functions) {
+void host_open(lua_State *L, int functions, int deprecated) {
   static const luaL_Reg os[] = { { "clock", os_clock }, { NULL, NULL } };
   static const luaL_Reg math[] = { { "random", math_random }, { "randomseed", math_randomseed }, { NULL, NULL } };
   static const luaL_Reg globals[] = { { "pcall", host_pcall }, { NULL, NULL } };
@@ -115,9 +116,9 @@ void host_open(lua_State *L, int functions) {
     lua_pushcfunction(L, host_error_handler);
     lua_setglobal(L, "__redis__err__handler");
   }
-  for (size_t i = 0; i < sizeof REMOVED / sizeof REMOVED[0]; i++) {
+  for (size_t i = 0; !deprecated && i < sizeof DEPRECATED / sizeof DEPRECATED[0]; i++) {
     lua_pushnil(L);
-    lua_setglobal(L, REMOVED[i]);
+    lua_setglobal(L, DEPRECATED[i]);
   }
   host_open_api(L, functions);
   /* The loaded libraries would keep a second path to the tables. */
