@@ -14,6 +14,7 @@
  * over its elements makes up for what they find missing), pushes and pops move along, and anything else starts it anew
  * with twice the piece, so that it ends. This file knows no disk.
  */
+import { fromLatin1 } from "../core/bytes.ts";
 import { equalsWord, latin1 } from "../core/bytes.ts";
 import { KeyFlag } from "../dispatch/key_flags.ts";
 import { keysOf } from "../dispatch/key_positions.ts";
@@ -52,6 +53,8 @@ interface Late {
   factor: number;
 }
 
+const FUNCTION = fromLatin1("FUNCTION"), LOAD = fromLatin1("LOAD");
+
 export class Rewrite implements EffectListener {
   /** All keys are written; from here on effects are simply appended. */
   done = false;
@@ -73,6 +76,10 @@ export class Rewrite implements EffectListener {
     this.#effects = new EffectWriter(file);
     this.#emitter = new Emitter(this.#effects);
     this.#walk = new KeyWalk(engine.store, (db, ref) => this.#writeRecord(db, ref));
+    for (const source of engine.libraries?.sources() ?? []) {
+      const { bytes } = Request.of([FUNCTION, LOAD, source]);
+      this.#effects.append(0, bytes, 0, bytes.length);
+    }
   }
 
   /**
@@ -200,7 +207,9 @@ export class Rewrite implements EffectListener {
       this.stale = true;
       return;
     }
-    if (this.#isSingleKey(command)) this.#single(db, command, request);
+    // Libraries are written first, so a command about them changes what is in the file.
+    if (command.parent?.spec.name === "function") this.#append(db, request);
+    else if (this.#isSingleKey(command)) this.#single(db, command, request);
     else this.#several(db, command, request);
   }
 

@@ -19,6 +19,8 @@ export interface LuaHost {
   replyRead(): void;
   /** Whether the user may run a command: 1 or 0; -1 for an unknown command, -2 for a wrong number of arguments. */
   mayRun(request: Request): number;
+  /** A library registers a function. Returns 0; 1 if the name is not allowed, 2 if the library has it already. */
+  addFunction(registered: RegisteredFunction): number;
   log(level: number, text: Uint8Array): void;
   setReplication(flags: number): void;
   setVersion(version: number): void;
@@ -28,6 +30,16 @@ export interface LuaHost {
   clock(): number;
   /** An error within the result of the script; `counted` if the statistics have it already. */
   failed(message: string, counted: boolean): void;
+}
+
+/** A function as a library has registered it. */
+export interface RegisteredFunction {
+  readonly name: string;
+  readonly description: Uint8Array | undefined;
+  /** Bits of ScriptFlag. */
+  readonly flags: number;
+  /** For LuaInstance.run. */
+  readonly reference: number;
 }
 
 /** How a run ended that did not return a result. */
@@ -95,6 +107,15 @@ export class LuaInstance {
     this.#functions = functions;
     this.#exports = instantiate({
       call: (argc, rawLength) => this.#call(argc, rawLength),
+      add_function: (name, length, description, descriptionLength, flags, reference) =>
+        host.addFunction({
+          name: this.#text(name, length),
+          description: description === 0
+            ? undefined
+            : this.#memory().slice(description, description + descriptionLength),
+          flags,
+          reference,
+        }),
       acl_check: (argc) => host.mayRun(this.#requestOf(argc, 0)),
       digits: (value, into) => writeDouble(this.#memory(), into, value) - into,
       log: (level, text, length) => host.log(level, this.#memory().slice(text, text + length)),
@@ -138,6 +159,15 @@ export class LuaInstance {
     const reference = this.#guarded(() => exports.compile(source.length, this.#functions ? 1 : 0));
     if (reference === 0) throw new LuaSyntaxError(this.#outcomeText(0, Outcome.LENGTH));
     return reference;
+  }
+
+  /** Runs the code of a library, which registers functions with the host. Throws LuaSyntaxError with its message. */
+  load(source: Uint8Array): void {
+    const exports = this.#exports;
+    if (exports.reserve(source.length) === 0) throw new LuaSyntaxError("not enough memory");
+    this.#memory().set(source, this.#words[this.#io + Io.ADDRESS]);
+    const done = this.#guarded(() => exports.load(source.length));
+    if (done === 0) throw new LuaSyntaxError(this.#outcomeText(0, Outcome.LENGTH));
   }
 
   /** Gives up a compiled function. */

@@ -21,6 +21,8 @@ export interface LuaExports {
   request(): Address;
   reserve(bytes: number): number;
   compile(length: number, functions: number): number;
+  /** Runs a library that registers functions. */
+  load(length: number): number;
   release(reference: number): void;
   run(reference: number, keys: number, args: number, asGlobals: number, version: number): number;
   collect(): void;
@@ -30,6 +32,14 @@ export interface LuaExports {
 export interface LuaImports {
   call(argc: number, rawLength: number): void;
   acl_check(argc: number): number;
+  add_function(
+    name: Address,
+    length: number,
+    description: Address,
+    descriptionLength: number,
+    flags: number,
+    reference: number,
+  ): number;
   digits(value: number, into: Address): number;
   log(level: number, text: Address, length: number): void;
   set_repl(flags: number): void;

@@ -68,8 +68,12 @@ void host_push_error(lua_State *L, const char *text, size_t length);
 /* Opens the libraries and the API, and seals the global table. */
 void host_open(lua_State *L, int functions, int deprecated);
 
+/* Chooses the globals of a library that loads, or those of its functions. */
+void host_set_loading(lua_State *L, int loading);
+
 /* Functions of the API that need the state of the running script (api.c). */
 void host_open_api(lua_State *L, int functions);
+void host_push_library_api(lua_State *L);
 int host_error_handler(lua_State *L);
 int host_pcall(lua_State *L);
 
