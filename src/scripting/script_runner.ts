@@ -261,7 +261,9 @@ export class ScriptRunner implements LuaHost {
     if (command === undefined) return "ERR Unknown Redis command called from script";
     if (!hasArity(command, request)) return "ERR Wrong number of args calling Redis command from script";
     const { bits } = command;
-    if ((bits & Flag.NO_SCRIPT) !== 0) return "ERR This Redis command is not allowed from script";
+    if ((bits & Flag.NO_SCRIPT) !== 0 && !this.#engine.knobs.scriptsRunAll) {
+      return "ERR This Redis command is not allowed from script";
+    }
     if (this.#readOnly && (bits & (Flag.WRITE | Flag.MAY_REPLICATE)) !== 0) {
       return "ERR Write commands are not allowed from read-only scripts.";
     }

@@ -26,7 +26,6 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   "integration/replication-rdbchannel": "needs replication",
   "unit/type/stream": "needs streams",
   "unit/type/stream-cgroups": "needs streams",
-  "unit/functions": "needs functions",
   "unit/acl": "needs users and their rights",
   "unit/acl-v2": "needs users and their rights",
   "unit/tracking": "needs client-side caching",
