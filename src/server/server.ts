@@ -21,6 +21,7 @@ import { createStore } from "../engine/create_store.ts";
 import { Connection, type ConnectionHost, type OutputLimit } from "../net/connection.ts";
 import { boundClients } from "../net/file_limit.ts";
 import { Listeners } from "../net/listeners.ts";
+import { Functions } from "../scripting/functions.ts";
 import { Poller } from "../net/poller.ts";
 import type { Socket } from "../net/socket.ts";
 import { trimChunks } from "../resp/chunks.ts";
@@ -85,6 +86,8 @@ export class Server implements ConnectionHost {
     this.engine.shutdown = () => this.#options.onShutdown?.();
     this.executor = new Executor(this.engine, commandTable);
     this.engine.part(Notifications);
+    // Files hold the libraries of functions.
+    this.engine.part(Functions);
     this.#aof = new AofManager(this.engine, this.executor, options.disk);
     this.turn = new Turn(this.engine, this.executor);
     if (settings.values.sockets === "auto") {
