@@ -35,6 +35,17 @@ export const BLOCKING_SCRIPTS: Scripts = {
     ["x", "RPUSH k two", "GET s"],
     ["a", "GET s"],
   ],
+  "what a client sends after several waits of one pipeline": [
+    ["a", "PING", "BLMOVE k l LEFT RIGHT 0", "BLPOP k 0"],
+    ["x", "RPUSH k 1"],
+    ["x", "RPUSH k 2"],
+    ["a", "ECHO hello"],
+    ["a", "PING", "BLPOP k 0", "PING", "BLPOP k 0", "ECHO behind"],
+    ["x", "RPUSH k 1"],
+    ["a", "ECHO later"],
+    ["x", "RPUSH k 2"],
+    ["a", "ECHO hello"],
+  ],
   "within a transaction nobody waits, and it serves when it ends": [
     [
       "a",
