@@ -76,6 +76,8 @@ async function row(
   measure: (server: Running) => Promise<number>,
 ): Promise<number[]> {
   const figures: number[][] = [];
+  // The first round is not counted: a server that has just started compiles its code.
+  for (const server of servers) await measure(server);
   for (let round = 0; round < bench.options.rounds; round++) {
     figures.push([]);
     for (const server of servers) figures[round].push(await measure(server));

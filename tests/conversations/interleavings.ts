@@ -9,9 +9,9 @@ import { assertEquals } from "@std/assert";
 import { SeededRandom } from "../../src/core/random.ts";
 import { Blocking } from "../../src/conversations/blocking.ts";
 import { Deadlines } from "../../src/conversations/deadlines.ts";
+import { HeldBytes } from "../../src/conversations/queues.ts";
 import { Subscriptions } from "../../src/conversations/subscriptions.ts";
 import { Tracking } from "../../src/conversations/tracking.ts";
-import { WaitingRequests } from "../../src/conversations/waiting_client.ts";
 import type { Server } from "../../src/server/server.ts";
 import { oneIn, pick } from "../helpers/property.ts";
 import { compare, type Conversation, type Step } from "./conversation.ts";
@@ -46,8 +46,8 @@ const BLOCKING: readonly Maker[] = [
   (random) => `BZMPOP 0 1 ${sortedSet(random)} MAX COUNT 2`,
   (random) => `XREAD BLOCK 0 STREAMS ${STREAMS.join(" ")} $ ${pick(random, ["$", "0"])}`,
   (random) => `XREADGROUP GROUP g ${pick(random, ["c", "d"])} BLOCK 0 STREAMS ${pick(random, STREAMS)} >`,
-  () => "WAIT 0 0",
-  () => "WAITAOF 0 0 0",
+  () => "WAIT 1 0",
+  () => "WAITAOF 0 1 0",
 ];
 
 const CHANGING: readonly Maker[] = [
@@ -268,7 +268,7 @@ export function checkNothingStays({ engine }: Server): void {
     tracking: [clientCount, keyCount, itemCount, prefixCount],
     monitoring: engine.monitors.size,
     suspended: [...engine.sessions.values()].filter(({ suspension }) => suspension !== undefined).length,
-    held: engine.part(WaitingRequests).arena.check().size,
+    held: engine.part(HeldBytes).check(),
     listening: [engine.listeners.keyChanged.all.length, engine.listeners.flushed.all.length],
   }, {
     waiting: [0, 0, 0],

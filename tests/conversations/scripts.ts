@@ -86,7 +86,7 @@ export const BLOCKING_SCRIPTS: Scripts = {
     ["x", "SWAPDB 0 1"],
     ["b", "BLPOP k 0"],
     ["x", "SWAPDB 0 1"],
-    ["x", "FLUSHALL"],
+    ["x", "FLUSHALL ASYNC"],
   ],
   "values of another type do not end the wait": [
     ["a", "BLPOP k 0"],
@@ -282,7 +282,7 @@ export const NOTIFICATION_SCRIPTS: Scripts = {
       "GEOSEARCHSTORE y g FROMLONLAT 13 38 BYRADIUS 10 km",
       "SET y v",
     ],
-    ["x", "MULTI", "RPUSH l 1", "LPOP l", "EXEC", "FLUSHALL"],
+    ["x", "MULTI", "RPUSH l 1", "LPOP l", "EXEC", "FLUSHALL ASYNC"],
   ],
   "those who wait": [
     ["x", ALL_EVENTS],
