@@ -44,10 +44,10 @@ const BLOCKING: readonly Maker[] = [
   (random) => `BZPOPMIN ${sortedSet(random)} ${sortedSet(random)} 0`,
   (random) => `BZPOPMAX ${sortedSet(random)} 0`,
   (random) => `BZMPOP 0 1 ${sortedSet(random)} MAX COUNT 2`,
-  () => "WAIT 1 0",
-  () => "WAITAOF 0 1 0",
   (random) => `XREAD BLOCK 0 STREAMS ${STREAMS.join(" ")} $ ${pick(random, ["$", "0"])}`,
   (random) => `XREADGROUP GROUP g ${pick(random, ["c", "d"])} BLOCK 0 STREAMS ${pick(random, STREAMS)} >`,
+  () => "WAIT 1 0",
+  () => "WAITAOF 0 1 0",
 ];
 
 const CHANGING: readonly Maker[] = [
