@@ -5,23 +5,24 @@
 const HELP = `MemDB: an in-memory key-value server that speaks Redis's protocol
 
 Usage:
-  memdb [serve] [CONFIG-FILE] [flags]   run the server (6379 on 127.0.0.1 unless told otherwise)
-  memdb cli [flags] [command ...]       talk to a server: one command, a pipe, or a session
+  memdb [serve] [CONFIG-FILE] [flags]   run the server (port 6379 on 127.0.0.1)
+  memdb cli [flags] [command ...]       send commands to a server
   memdb check-aof FILE [flags]          check an append-only file, and repair it
-  memdb import SOURCE [flags]           copy the data of Redis's files into an append-only file
-  memdb export --to FORM PLACE [flags]  write an append-only file's data for other servers
-  memdb help [serve | settings | cli | check-aof | import | export]   explain flags and settings
+  memdb import SOURCE [flags]           copy the data of Redis's files
+  memdb export --to FORM PLACE [flags]  write the data for other servers
+  memdb help [TOPIC]                    explain a topic: serve, settings, cli,
+                                        check-aof, import or export
   memdb --version                       print the version
 
 Examples:
-  memdb --aofpath ./db.aof              a server that keeps its data in ./db.aof
-  memdb cli SET greeting hello          one command to it
+  memdb --aofpath ./db.aof              run a server with its data in ./db.aof
+  memdb cli SET greeting hello          send it one command
 `;
 
 const SUBCOMMANDS = ["serve", "cli", "check-aof", "import", "export", "help", "version"];
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
-/** The exit status of an internal fault, as in sysexits.h. */
+/** The exit status of an internal fault, from sysexits.h. */
 const EXIT_SOFTWARE = 70;
 
 async function serve(args: readonly string[]): Promise<number> {
@@ -63,8 +64,11 @@ async function help(topic: string | undefined): Promise<number> {
       return 0;
     case "serve":
     case "settings": {
-      const { serveHelp } = await import("./src/server/flags_help.ts");
-      console.log(serveHelp(topic === "settings").trimEnd());
+      const [{ serveHelp }, { outputColumns }] = await Promise.all([
+        import("./src/server/flags_help.ts"),
+        import("./src/core/wrap.ts"),
+      ]);
+      console.log(serveHelp(outputColumns(), topic === "settings").trimEnd());
       return 0;
     }
     case "cli":

@@ -1,12 +1,13 @@
 /**
- * `deno task bench:peers`: what MemDB costs beside Redis and Valkey, where they are on the PATH. This file reads the flags
- * and lists the parts; each is a file of bench/. Prints tables in Markdown. A benchmark, not a test: nothing fails on its
- * figures.
+ * `deno task bench:peers`: what MemDB costs beside Redis and Valkey, where they are on the PATH. This file reads the
+ * flags and lists the parts; each is a file of bench/. Prints tables in Markdown. A benchmark, not a test: nothing
+ * fails on its figures.
  */
 import { parseArgs } from "@std/cli";
 import { algebra } from "./bench/algebra.ts";
 import { Bench } from "./bench/bench.ts";
 import { commands, everysec, TESTS } from "./bench/commands.ts";
+import { channels, publish, tracking, wake } from "./bench/conversations.ts";
 import { elements, resident } from "./bench/elements.ts";
 import { freeing } from "./bench/freeing.ts";
 import { memory, pause } from "./bench/keys.ts";
@@ -25,7 +26,11 @@ const PARTS: Readonly<Record<string, [what: string, run: (bench: Bench) => Promi
   start: ["from the start to the first answer", start],
   load: ["loading an append-only file", load],
   everysec: ["what the append-only file adds to a command", everysec],
-  idle: ["memory for each client that waits", idle],
+  idle: ["memory for each client that is idle or waits for a key", idle],
+  publish: ["CPU time of messages to subscribers", publish],
+  wake: ["CPU time of blocked clients that are woken", wake],
+  tracking: ["CPU time of reads that are tracked", tracking],
+  channels: ["memory of many channels", channels],
 };
 
 const ALL_PARTS = Object.keys(PARTS).join(","), ALL_TESTS = Object.keys(TESTS).join(",");

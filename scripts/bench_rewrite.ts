@@ -1,6 +1,6 @@
 /**
- * What a rewrite of the append-only file costs those who are served meanwhile: fills a server, measures the latencies of
- * reads and writes without a rewrite and during one, and the memory of the process before and during it.
+ * What a rewrite of the append-only file costs those who are served meanwhile: fills a server, measures the latencies
+ * of reads and writes without a rewrite and during one, and the memory of the process before and during it.
  *
  *     deno run -P=tools scripts/bench_rewrite.ts [--keys 5000000] [--clients 8] [--port 7690]
  */

@@ -1,6 +1,6 @@
 /**
- * Long replies: how long another client waits while many clients ask for them, and how much memory stays when the clients
- * have left. First the clients do not read, then they leave, then as many read everything.
+ * Long replies: how long another client waits while many clients ask for them, and how much memory stays when the
+ * clients have left. First the clients do not read, then they leave, then as many read everything.
  *
  *     deno run -q -P=tools scripts/bench_slow_readers.ts [--clients 30] [--replies 20] [--bytes 10000000]
  */
@@ -20,21 +20,26 @@ async function memory(field: string): Promise<string> {
   return `${Math.round(Number(new RegExp(`^${field}:(\\d+)`, "m").exec(info)?.[1]) / 1e6)} MB`;
 }
 
-/** Pings until `during` ends, and shows the waits. */
+const witness = new Worker(new URL("bench/witness.ts", import.meta.url), { type: "module" });
+const answer = () => new Promise<number[]>((resolve) => witness.onmessage = ({ data }) => resolve(data));
+const ready = answer();
+witness.postMessage(server.port);
+await ready;
+
+/** The waits of the witness since the last call. */
+function waits(): Promise<number[]> {
+  const list = answer();
+  witness.postMessage("waits");
+  return list;
+}
+
+/** Shows how long the witness waits until `during` ends. */
 async function measure(name: string, during: Promise<unknown>): Promise<void> {
-  const witness = await server.connect();
-  const waitsMs: number[] = [];
-  let ended = false;
-  void during.then(() => ended = true);
-  while (!ended) {
-    const start = performance.now();
-    await witness.command("PING");
-    waitsMs.push(performance.now() - start);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-  waitsMs.sort((a, b) => a - b);
-  const at = (share: number) => `${waitsMs[Math.floor((waitsMs.length - 1) * share)].toFixed(1)} ms`;
-  console.log(`${name}: ${waitsMs.length} PINGs, median ${at(0.5)}, 99 % ${at(0.99)}, longest ${at(1)}`);
+  await waits();
+  await during;
+  const list = (await waits()).sort((a, b) => a - b);
+  const at = (share: number) => `${list[Math.floor((list.length - 1) * share)]?.toFixed(1)} ms`;
+  console.log(`${name}: ${list.length} PINGs, median ${at(0.5)}, 99 % ${at(0.99)}, longest ${at(1)}`);
 }
 
 async function askAll(): Promise<TestClient[]> {
@@ -71,3 +76,4 @@ await measure(
 console.log(`${Math.round(received / 1e3 / (performance.now() - start))} MB/s`);
 await later();
 console.log(`resident at the end: ${await memory("used_memory_rss")}`);
+witness.terminate();

@@ -1,6 +1,6 @@
 /**
- * `deno task compile:all`: one executable for each system that `deno compile` offers, into dist/. Names of systems in the
- * arguments choose some of them.
+ * `deno task compile:all`: one executable for each system that `deno compile` offers, into dist/. Names of systems in
+ * the arguments choose some of them.
  */
 const TARGETS: Readonly<Record<string, string>> = {
   "linux-x64": "x86_64-unknown-linux-gnu",

@@ -1,6 +1,6 @@
 /**
- * `deno task test:services`: starts the services of compose.yaml, runs the differential tests on them, and stops them again.
- * Exits with the status of the tests.
+ * `deno task test:services`: starts the services of compose.yaml, runs the differential tests on them, and stops them
+ * again. Exits with the status of the tests.
  */
 const ADDRESSES = { DIFFERENTIAL_MEMDB: "127.0.0.1:16379", DIFFERENTIAL_REDIS: "127.0.0.1:16380" };
 

@@ -52,6 +52,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Lines of code in a file, without comments and empty lines. */
 const LINES_MAX = 600;
+const COLUMNS_MAX = 120;
+/** The file with a compressed module, which a script makes. */
+const GENERATED = "src/scripting/lua/binary.ts";
 
 const root = new URL("../", import.meta.url);
 
@@ -155,4 +158,11 @@ Deno.test("no file is long", () => {
     return lines > LINES_MAX ? `${path}: ${lines} lines` : "";
   });
   assertEquals(long.filter((line) => line !== ""), []);
+});
+
+Deno.test("no line is wide", () => {
+  const wide = all.filter(({ path }) => path !== GENERATED).flatMap(({ path, text }) =>
+    text.split("\n").flatMap((line, i) => line.length > COLUMNS_MAX ? [`${path}, line ${i + 1}`] : [])
+  );
+  assertEquals(wide, []);
 });

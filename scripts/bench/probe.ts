@@ -1,6 +1,6 @@
 /**
- * A worker that sends one PING after the other, so that nothing but the server lets it wait. The first message is a port;
- * the answer to the second, whatever it is, are the waits in ms, sorted.
+ * A worker that sends one PING after the other, so that nothing but the server lets it wait. The first message is a
+ * port; the answer to the second, whatever it is, are the waits in ms, sorted.
  */
 const scope = self as unknown as {
   onmessage: (event: MessageEvent) => void;

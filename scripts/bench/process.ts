@@ -62,24 +62,39 @@ async function loadSeconds(kind: Kind, port: number): Promise<number> {
 }
 
 export async function idle(bench: Bench): Promise<void> {
-  const title = `Growth of resident memory per idle client of ${counted(IDLE_CLIENTS)}, in bytes`;
-  bench.head(title, "", ...bench.columns);
-  const figures = await bench.each(async (server) => {
-    const before = server.residentBytes();
-    const sockets: Deno.Conn[] = [];
-    const reply = new Uint8Array(64);
-    while (sockets.length < IDLE_CLIENTS) {
-      const connect = () => Deno.connect({ hostname: "127.0.0.1", port: server.port });
-      const some = await Promise.all(Array.from({ length: CONNECTED_AT_ONCE }, connect));
-      for (const socket of some) {
-        await socket.write(new TextEncoder().encode("PING\r\n"));
-        await socket.read(reply);
-      }
-      sockets.push(...some);
-    }
-    const growth = server.residentBytes() - before;
-    for (const socket of sockets) socket.close();
-    return growth / sockets.length;
+  const title = `Growth of resident memory per client of ${counted(IDLE_CLIENTS)}, in bytes`;
+  bench.head(title, "clients", ...bench.columns);
+  const row = async (name: string, request: (i: number) => string) => {
+    const figures = await bench.each((server) => growthPerClient(server, request));
+    bench.row(name, ...figures.map((bytes) => bytes.toFixed(0)), ...bench.ratio(figures));
+  };
+  await row("idle", () => "");
+  await row("wait in BLPOP, each for its own key", (i) => {
+    const key = `queue:${i}`;
+    return `*3\r\n$5\r\nBLPOP\r\n$${key.length}\r\n${key}\r\n$1\r\n0\r\n`;
   });
-  bench.row("bytes", ...figures.map((bytes) => bytes.toFixed(0)), ...bench.ratio(figures));
+}
+
+/** The growth by clients that have sent a PING, and then a request without a reply. */
+async function growthPerClient(server: Running, request: (i: number) => string): Promise<number> {
+  const before = server.residentBytes();
+  const sockets: Deno.Conn[] = [];
+  const reply = new Uint8Array(64);
+  const connect = () => Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  const ask = async (socket: Deno.Conn) => {
+    await socket.write(new TextEncoder().encode("PING\r\n"));
+    await socket.read(reply);
+  };
+  while (sockets.length < IDLE_CLIENTS) {
+    const some = await Promise.all(Array.from({ length: CONNECTED_AT_ONCE }, connect));
+    for (const socket of some) await ask(socket);
+    sockets.push(...some);
+  }
+  for (const [i, socket] of sockets.entries()) await socket.write(new TextEncoder().encode(request(i)));
+  // Its reply leaves after all of these requests have run.
+  const last = await connect();
+  await ask(last);
+  const growth = server.residentBytes() - before;
+  for (const socket of [...sockets, last]) socket.close();
+  return growth / sockets.length;
 }

@@ -9,7 +9,9 @@ const START_TIMEOUT_MS = 300_000;
 
 export interface Kind {
   readonly name: string;
-  /** Program and arguments for a port and a folder; `aof` is the file to keep, in that folder, if there is to be one. */
+  /**
+   * Program and arguments for a port and a folder; `aof` is the file to keep, in that folder, if there is to be one.
+   */
   command(port: number, folder: string, aof?: string): [string, ...string[]];
 }
 

@@ -3,13 +3,13 @@
  *
  *     #CRC:<unsynced>:<crc>\r\n      both in hexadecimal, crc in eight digits
  *
- * The crc is the CRC-32 of everything since the line before, this line's beginning included, with the offset where that
- * begins as its seed: so each group of commands can be checked alone, and none can be lost or moved unseen. `unsynced` is how
- * many bytes before the line a power failure may still take, counted when the line was made. Damage before them must not be
- * dropped in silence.
+ * The crc is a CRC-32 over all bytes since the previous seal, including the beginning of this line. Its seed is the
+ * offset of the first of these bytes. So each group of commands can be checked alone, and a lost or moved group is
+ * detected. `unsynced` is the number of bytes before the line that were not synced when the line was written. Only
+ * these bytes can be lost by a power failure, so damage before them is an error.
  *
- * Redis 7 and later skip lines that begin with '#', and so do redis-check-aof and the like. The CRC costs 0.1 µs a write
- * and 20 µs a MiB.
+ * Redis 7 and later and redis-check-aof skip lines that begin with '#'. The CRC costs 0.1 µs for a write and 20 µs for
+ * a MiB.
  */
 import { crc32 } from "node:zlib";
 import { fromLatin1, latin1 } from "../core/bytes.ts";
@@ -20,19 +20,19 @@ export const SEAL_START = fromLatin1("#CRC:");
 /** Length of the longest seal, in bytes. */
 export const SEAL_BYTES_MAX = 29;
 const CRC_DIGITS = 8;
-/** The crc and the line's end, which the crc does not cover. */
+/** Length of the crc and the line end, which the crc does not cover. */
 const UNCOVERED_BYTES = CRC_DIGITS + 2;
 const CR = 13, LF = 10, COLON = 58;
 const HEX = fromLatin1("0123456789abcdef");
 
-/** The running checksum of a file that is read or written. */
+/** The running checksum of a file during reading or writing. */
 export class Checksum {
   /** CRC-32 of all bytes since the last seal. */
   value: number;
-  /** How far the file is read or written. */
+  /** The offset up to which the file is read or written. */
   offset: number;
 
-  /** A new file begins with nothing; a group that begins at `offset` with nothing but that. */
+  /** Without arguments: the checksum of a new file. With `offset`: of a group that begins there. */
   constructor(offset = 0, value = offset >>> 0) {
     this.offset = offset;
     this.value = value;
@@ -44,7 +44,7 @@ export class Checksum {
     this.offset += end - start;
   }
 
-  /** The line that seals all bytes since the last seal. Begins the next group. */
+  /** Returns the line that seals all bytes since the last seal, and begins the next group. */
   seal(unsyncedBytes: number): Uint8Array {
     let digits = 1;
     for (let rest = unsyncedBytes; rest >= 16; rest = Math.floor(rest / 16)) digits++;
@@ -73,14 +73,14 @@ function writeHex(into: Uint8Array, at: number, value: number, digits: number): 
 }
 
 export interface Seal {
-  /** The crc as it is written. */
+  /** The crc that the line has. */
   readonly value: number;
   readonly unsyncedBytes: number;
   /** Index behind the bytes that the crc covers. */
   readonly coveredEnd: number;
 }
 
-/** Reads the seal that is `bytes[start, end)`, undefined if that is none. */
+/** Parses the seal in `bytes[start, end)`. Returns undefined if these bytes are not a seal. */
 export function parseSeal(bytes: Uint8Array, start: number, end: number): Seal | undefined {
   if (end - start > SEAL_BYTES_MAX) return undefined;
   const match = LINE.exec(latin1(bytes, start, end));

@@ -1,7 +1,7 @@
 /**
- * The disk as the append-only file needs it: files that grow, renaming, and saying when something is safe. There are two,
- * the real one here and a simulated one in the tests, which loses power. Changes without a sync may be lost, torn or
- * reordered, so code that writes through this interface asks for exactly what its promises rest on.
+ * The operations of a disk that the append-only file needs: files that grow, renaming, and syncs. This file has the
+ * real disk. The tests have a simulated one, which loses power. Changes without a sync may be lost, torn or reordered,
+ * so the code above this interface must sync everything that its promises depend on.
  *
  * Errors of the real disk name the operation, the path and a remedy (core/io_error.ts).
  */
@@ -12,11 +12,11 @@ import { doing, doingLater } from "../core/io_error.ts";
 export interface DiskFile {
   readSync(into: Uint8Array): number | null;
   seekSync(offset: number, whence: Deno.SeekMode): number;
-  /** Appends; returns how many bytes of the beginning were taken. */
+  /** Appends bytes. Returns the number of bytes that were written, from the beginning. */
   writeSync(bytes: Uint8Array): number;
   write(bytes: Uint8Array): Promise<number>;
   truncateSync(size: number): void;
-  /** When it returns, all that was written before the call survives a power failure. */
+  /** Syncs. Everything written before the call then survives a power failure. */
   syncData(): Promise<void>;
   syncDataSync(): void;
   statSync(): { readonly size: number; readonly dev: number; readonly ino: number | null };
@@ -30,24 +30,26 @@ export interface Disk {
   openAppend(path: string): Promise<DiskFile>;
   /** Opens a file for reading; undefined if there is none. */
   openRead(path: string): Promise<DiskFile | undefined>;
-  /** Creates an empty file for appending, in place of one that may be there. */
+  /** Creates an empty file for appending. It replaces an existing file. */
   create(path: string): Promise<DiskFile>;
-  /** Gives a file another name, atomically; a file that had that name loses it. Not safe before `syncFolder`. */
+  /**
+   * Renames a file atomically, and replaces a file of that name. It survives a power failure only after `syncFolder`.
+   */
   rename(from: string, to: string): Promise<void>;
-  /** Removes a file, if it is there. */
+  /** Removes a file if it exists. */
   remove(path: string): Promise<void>;
-  /** Makes the changes of names in a path's folder safe. */
+  /** Syncs the folder of a path, so that changes of names survive a power failure. */
   syncFolder(path: string): Promise<void>;
-  /** Which file has this name; "" if none has, undefined if the system cannot tell files apart. */
+  /** Identifies the file of this name: "" if there is none, undefined if the system does not identify files. */
   identity(path: string): string | undefined;
 }
 
-/** As Disk.identity tells it, of an open file. */
+/** Like Disk.identity, for an open file. */
 export function identityOf(file: DiskFile): string | undefined {
   return textOf(file.statSync());
 }
 
-/** Whether a path has a file, as far as the system can tell. */
+/** Whether a file exists at a path. False if the system does not identify files. */
 export function isTaken(disk: Disk, path: string): boolean {
   return disk.identity(path) !== "";
 }
@@ -56,7 +58,7 @@ function textOf({ dev, ino }: { readonly dev: number; readonly ino: number | nul
   return ino === null ? undefined : `${dev}:${ino}`;
 }
 
-/** A file of the system. */
+/** A file of the real disk. */
 class RealFile implements DiskFile {
   readonly #file: Deno.FsFile;
   readonly #path: string;
@@ -149,13 +151,13 @@ export const realDisk: Disk = {
 
   syncFolder: (path) =>
     doingLater("sync", dirname(path), async () => {
-      // Windows opens no folders, and writes names in order with its journal.
+      // Windows cannot open folders. Its journal keeps the order of changes of names.
       if (Deno.build.os === "windows") return;
       using folder = await Deno.open(dirname(path), { read: true });
       try {
         await folder.sync();
       } catch (error) {
-        // Some network file systems cannot sync a folder, and do it by themselves.
+        // Some network file systems cannot sync a folder, and need no sync.
         if (!["EINVAL", "ENOTSUP", "EOPNOTSUPP"].includes((error as { code?: string }).code ?? "")) throw error;
       }
     }),

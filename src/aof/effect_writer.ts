@@ -1,6 +1,6 @@
 /**
- * Writes a stream of effects into an append-only file: it knows which database the reader of the stream has selected, and
- * adds a SELECT where the next command is for another one. A new writer begins with a SELECT.
+ * Writes a stream of effects into an append-only file. It keeps track of the database that a reader of the file has
+ * selected, and adds a SELECT before a command for another database. A new writer begins with a SELECT.
  */
 import { fromLatin1 } from "../core/bytes.ts";
 import type { AofFile } from "./file.ts";
@@ -14,7 +14,7 @@ export class EffectWriter {
     this.#file = file;
   }
 
-  /** Adds `bytes[start, end)`, one command or a part of one, that is to be run in database `db`. Hot. */
+  /** Adds `bytes[start, end)`, a command or a part of one, for database `db`. Hot. */
   append(db: number, bytes: Uint8Array, start: number, end: number): void {
     if (db !== this.#db) this.#select(db);
     this.#file.append(bytes, start, end);

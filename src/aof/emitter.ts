@@ -1,6 +1,6 @@
 /**
- * Writing values as commands to a file that is being rewritten: the RESP of one command after the other on one key, and
- * how much may be written before the event loop gets its turn. The types know what a value consists of.
+ * Writes values as commands into a file that is being rewritten. It encodes commands on one key as RESP, and limits the
+ * bytes that are written before the event loop gets its turn. The types divide a value into commands.
  */
 import { fromLatin1 } from "../core/bytes.ts";
 import { writeDecimal } from "../core/numbers.ts";
@@ -23,17 +23,18 @@ export class Emitter implements CommandWriter {
   #length = 0;
   #argc = 0;
   readonly #header = new Uint8Array(16);
-  readonly #names = new Map<string, Uint8Array>();
-  /** Arguments and bytes written since `begin`, and how many times the usual amount of them is allowed. */
+  readonly #names = new Map<string, { readonly bytes: Uint8Array; readonly argc: number }>();
+  /** Arguments and bytes written since `begin`, and the factor of their limits. */
   #arguments = 0;
   #bytes = 0;
   #factor = 1;
+  place?: unknown;
 
   constructor(effects: EffectWriter) {
     this.#effects = effects;
   }
 
-  /** Begins with a key; the key is copied. `factor` times the usual amount may be written. */
+  /** Begins a key, which is copied. `factor` multiplies the limit of arguments and bytes. */
   begin(db: number, bytes: Uint8Array, start: number, end: number, factor = 1): void {
     this.#db = db;
     const length = end - start;
@@ -47,7 +48,7 @@ export class Emitter implements CommandWriter {
     this.#factor = factor;
   }
 
-  /** Writes one string whole. `deadline` in ms, negative for none. Hot. */
+  /** Writes a whole string. `deadline` in ms, negative for none. Hot. */
   set(
     db: number,
     key: Uint8Array,
@@ -77,11 +78,15 @@ export class Emitter implements CommandWriter {
 
   command(name: string): void {
     this.end();
-    let word = this.#names.get(name);
-    if (word === undefined) this.#names.set(name, word = fromLatin1(`$${name.length}\r\n${name}\r\n`));
-    this.#raw(word, 0, word.length);
+    let head = this.#names.get(name);
+    if (head === undefined) {
+      const words = name.split(" ");
+      const bytes = fromLatin1(words.map((word) => `$${word.length}\r\n${word}\r\n`).join(""));
+      this.#names.set(name, head = { bytes, argc: words.length + 1 });
+    }
+    this.#raw(head.bytes, 0, head.bytes.length);
     this.#raw(this.#key, 0, this.#key.length);
-    this.#argc = 2;
+    this.#argc = head.argc;
   }
 
   bytes(bytes: Uint8Array, start: number, end: number): void {

@@ -1,58 +1,61 @@
 /**
- * One open append-only file: the bytes that wait to be written, how much is written and how much is synced. It seals every
- * write with a checksum, and after a failure goes on exactly where the file ends. The caller decides what follows from a
- * failure.
+ * An open append-only file: its buffer of unwritten bytes, and the number of written and of synced bytes. It seals
+ * every write with a checksum. After a failed write it continues exactly at the end of the file. The caller decides how
+ * to react to a failure.
  */
 import { Checksum } from "./checksum.ts";
 import type { DiskFile } from "./disk.ts";
 
 const BUFFER_BYTES = 64 * 1024;
-/** A buffer that grew beyond this is given back when it is empty. */
+/** A buffer above this size is released when it is empty. */
 const BUFFER_BYTES_MAX = 4 * 1024 * 1024;
 
 export class AofFile {
   readonly file: DiskFile;
-  /** Bytes of the file that were written, and those of them that survive a power failure. */
+  /** Number of written bytes, and of bytes that survive a power failure. */
   writtenBytes: number;
   syncedBytes: number;
-  /** The file keeps no promise any more: a sync failed, and what it should have covered may be gone. */
+  /** The caller's number of changes that the written bytes hold, and of those that the synced bytes hold. */
+  writtenChanges = 0;
+  syncedChanges = 0;
+  /** A sync failed, so written bytes may be lost. No later sync repairs this. */
   broken = false;
   #buffer = new Uint8Array(BUFFER_BYTES);
   #length = 0;
-  /** Bytes of the buffer that a seal covers already, because an earlier write failed. */
+  /** Bytes of the buffer that already have a seal, because an earlier write failed. */
   #sealed = 0;
   readonly #checksum: Checksum;
   #syncing: Promise<void> | undefined;
   #writing: Promise<void> | undefined;
-  /** The buffer that the last `writeLater` has finished with. */
+  /** The buffer of the last finished `writeLater`, for reuse. */
   #spare: Uint8Array<ArrayBuffer> | undefined;
   #closed = false;
 
-  /** Takes over an open, synced file that stands at its end; `checksum` is the running checksum there. */
+  /** Takes over an open, synced file. `checksum` is the running checksum at its end. */
   constructor(file: DiskFile, sizeBytes: number, checksum: number) {
     this.file = file;
     this.writtenBytes = this.syncedBytes = sizeBytes;
     this.#checksum = new Checksum(sizeBytes, checksum);
   }
 
-  /** Bytes that wait to be written. */
+  /** Number of unwritten bytes. */
   get pendingBytes(): number {
     return this.#length;
   }
 
-  /** The sync that runs. */
+  /** The running sync. */
   get syncing(): Promise<void> | undefined {
     return this.#syncing;
   }
 
   /**
-   * Begins an empty file with a seal, so that a torn first write is recognized as torn. The seal waits to be written.
+   * Adds a seal to the buffer of an empty file, so that a torn first write is recognized as torn.
    */
   begin(): void {
     this.#seal(true);
   }
 
-  /** Adds `bytes[start, end)`, one command or a part of one. Hot. */
+  /** Adds `bytes[start, end)`, a command or a part of one. Hot. */
   append(bytes: Uint8Array, start: number, end: number): void {
     const size = end - start;
     if (this.#length + size > this.#buffer.length) this.#grow(size);
@@ -64,8 +67,8 @@ export class AofFile {
   }
 
   /**
-   * Seals and writes all that waits; `everySync` says whether syncs are asked for at all. Throws what the disk throws; the
-   * bytes that were not written stay, and the next call goes on with them.
+   * Seals and writes the buffer; `everySync` is false if the policy has no syncs. Passes on errors of the disk.
+   * Unwritten bytes stay in the buffer for the next call.
    */
   write(everySync: boolean): void {
     if (this.#length > this.#sealed) this.#seal(everySync);
@@ -81,14 +84,14 @@ export class AofFile {
     }
   }
 
-  /** After a failed write: cuts off bytes beyond those that the disk reported as written. Throws what the disk throws. */
+  /** After a failed write: cuts off bytes that the disk did not report as written. Passes on errors of the disk. */
   realign(): void {
     if (this.file.statSync().size !== this.writtenBytes) this.file.truncateSync(this.writtenBytes);
   }
 
   /**
-   * Writes all that waits, on another thread; bytes that are added meanwhile wait for the next write. One at a time, and no
-   * `write` while it runs. Rejects with what the disk throws; the file is then useless.
+   * Writes the buffer on another thread. Bytes that are added meanwhile wait for the next write. Call it only when
+   * neither `writeLater` nor `write` runs. Rejects with an error of the disk, after which the file is unusable.
    */
   writeLater(): Promise<void> {
     if (this.#writing !== undefined) return this.#writing;
@@ -111,30 +114,37 @@ export class AofFile {
     return this.#writing !== undefined;
   }
 
-  /** Starts a sync of all written bytes, or returns the one that runs. Rejects, and breaks the file, if it fails. */
+  /** Notes that everything up to `changes` was added; it counts as written if nothing waits. */
+  added(changes: number): void {
+    if (this.#length === 0) this.writtenChanges = changes;
+  }
+
+  /**
+   * Starts a sync of all written bytes, or returns the running one. If it fails, it rejects and marks the file broken.
+   */
   sync(): Promise<void> {
     return this.#syncing ??= this.#sync().finally(() => this.#syncing = undefined);
   }
 
-  /** Syncs all written bytes, and waits. Throws, and breaks the file, if that fails. */
+  /** Syncs all written bytes and waits. If that fails, it throws and marks the file broken. */
   syncNow(): void {
-    if (this.syncedBytes === this.writtenBytes) return;
     try {
-      this.file.syncDataSync();
+      if (this.syncedBytes < this.writtenBytes) this.file.syncDataSync();
       this.syncedBytes = this.writtenBytes;
+      this.syncedChanges = this.writtenChanges;
     } catch (error) {
       this.broken = true;
       throw error;
     }
   }
 
-  /** Waits until the first `bytes` of the file are safe. Several callers share a sync. */
+  /** Waits until the first `bytes` of the file are synced. Several callers share a sync. */
   async safe(bytes: number): Promise<void> {
     while (this.syncedBytes < bytes && !this.broken) await this.sync();
     if (this.broken) throw new Error("a sync of the file failed before");
   }
 
-  /** Empties the file and what waits for it. */
+  /** Empties the file and the buffer. */
   async clear(): Promise<void> {
     await Promise.allSettled([this.#writing, this.#syncing]);
     this.file.truncateSync(0);
@@ -146,7 +156,7 @@ export class AofFile {
     this.#checksum.begin(0);
   }
 
-  /** Closes the file when writes and syncs have ended. */
+  /** Closes the file after running writes and syncs. */
   async close(): Promise<void> {
     await Promise.allSettled([this.#writing, this.#syncing]);
     if (!this.#closed) this.file.close();
@@ -154,12 +164,13 @@ export class AofFile {
   }
 
   async #sync(): Promise<void> {
-    const size = this.writtenBytes;
+    const size = this.writtenBytes, changes = this.writtenChanges;
     try {
       await this.file.syncData();
       this.syncedBytes = Math.max(this.syncedBytes, size);
+      this.syncedChanges = Math.max(this.syncedChanges, changes);
     } catch (error) {
-      // The system may have dropped the pages that it could not write: no later sync can promise them.
+      // The system may have dropped pages that it could not write. A later sync does not bring them back.
       this.broken = true;
       throw error;
     }
@@ -174,8 +185,8 @@ export class AofFile {
   }
 
   /**
-   * Ends the buffer with its checksum. Without syncs a power failure may take any part of the file, so only the last write
-   * may be dropped as a torn tail.
+   * Adds the seal to the buffer. Without syncs a power failure may damage any part of the file, so there only the last
+   * write counts as a torn tail.
    */
   #seal(everySync: boolean): void {
     this.#checksum.update(this.#buffer, this.#sealed, this.#length);

@@ -1,7 +1,7 @@
 /**
- * Loading a file into an engine: a snapshot, commands, or commands behind a snapshot. The file is judged before any command
- * of it runs, and is not changed. The caller decides what becomes of an unfinished tail and of values that MemDB has no
- * place for.
+ * Loads a file into an engine: a snapshot, commands, or commands after a snapshot. The whole file is verified before
+ * its first command runs. The file does not change. The caller decides how to treat a torn tail and values of types
+ * that MemDB does not have.
  */
 import { isSystemError } from "../core/io_error.ts";
 import type { Executor } from "../dispatch/executor.ts";
@@ -15,22 +15,24 @@ import { AofError, Replay } from "./replay.ts";
 import type { DamageReport, Verdict } from "./verify.ts";
 
 export interface LoadOptions extends Pick<RdbLoadOptions, "keepClocks"> {
-  /** The file will be appended to and rewritten. Values that MemDB cannot keep would be lost then, so it is refused. */
+  /**
+   * The file will be rewritten later, which would lose values that MemDB cannot keep. So a file with them is refused.
+   */
   append?: boolean;
-  /** More files follow: the end of this one cannot be what a crash left. */
+  /** Another file follows, so a torn tail of this file is an error. */
   followed?: boolean;
 }
 
 export interface Loaded {
-  /** Bytes of the file that are whole, and its running checksum there. */
+  /** Number of undamaged bytes, and the running checksum there. */
   readonly wholeBytes: number;
   readonly checksum: number;
   readonly totalBytes: number;
-  /** The result of loading the snapshot that the file begins with, if there is one. */
+  /** The result for the snapshot at the beginning of the file, if there is one. */
   readonly snapshot: RdbLoadResult | undefined;
 }
 
-/** Loads an append-only file that is open. Throws AofError, and the file is as it was. */
+/** Loads an open append-only file, which does not change. Throws AofError. */
 export async function loadFile(
   engine: Engine,
   executor: Executor,
@@ -43,7 +45,7 @@ export async function loadFile(
   const totalBytes = file.statSync().size;
   let snapshot: RdbLoadResult | undefined;
   if (beginsWithSnapshot(file)) {
-    // Commands that follow may concern keys that are past their deadline.
+    // The commands after the snapshot may name keys that are past their deadline.
     const { keepClocks } = options;
     snapshot = await loadSnapshot(replay, progress, file, path, { keepExpired: true, keepClocks });
     refuseLoss(snapshot, path, options);
@@ -65,7 +67,7 @@ export async function loadFile(
   return { wholeBytes, checksum, totalBytes, snapshot };
 }
 
-/** Loads the files of a log in several parts, in order. Throws AofError. */
+/** Loads the parts of a log in their order. Throws AofError. */
 export async function loadParts(
   engine: Engine,
   executor: Executor,
@@ -85,7 +87,7 @@ export async function loadParts(
   return loaded;
 }
 
-/** Loads a snapshot file: keys that are past their deadline are left out. Throws AofError. */
+/** Loads a snapshot file without the keys that are past their deadline. Throws AofError. */
 export async function loadSnapshotFile(
   engine: Engine,
   executor: Executor,
@@ -108,7 +110,7 @@ export async function loadSnapshotFile(
   }
 }
 
-/** Opens a file that must be there. Throws AofError. */
+/** Opens a file that must exist. Throws AofError. */
 async function openToRead(disk: Disk, path: string): Promise<DiskFile> {
   try {
     const file = await disk.openRead(path);
@@ -151,7 +153,7 @@ function refuseLoss({ skipped, skippedCount }: RdbLoadResult, path: string, { ap
   );
 }
 
-/** Logs what came from a snapshot and what did not. */
+/** Logs the number of loaded keys of a snapshot, and the values that were left out. */
 function report(engine: Engine, result: RdbLoadResult, path: string): void {
   const { server, version, keys, expired, skipped, skippedCount } = result;
   for (const what of skipped) engine.log("warning", `Left out of ${path}: ${what}`);
@@ -165,7 +167,7 @@ function report(engine: Engine, result: RdbLoadResult, path: string): void {
   );
 }
 
-/** Refuses a damaged file, or says what will be left out. */
+/** Refuses a damaged file, or logs which bytes are left out. */
 function judge(engine: Engine, path: string, verdict: Verdict, damage: DamageReport, options: LoadOptions): void {
   const { wholeBytes, totalBytes } = verdict;
   if (damage.foreign !== undefined) {
@@ -176,17 +178,26 @@ function judge(engine: Engine, path: string, verdict: Verdict, damage: DamageRep
     );
   }
   const what = `${path} is damaged at byte ${damage.offset}, ${damage.command}: ${damage.reason}`;
+  const lost = totalBytes - wholeBytes;
+  const { aofLoadCorruptTailMaxSize, aofLoadTruncated } = engine.settings.values;
+  if (damage.middle && lost < aofLoadCorruptTailMaxSize) {
+    engine.log("warning", `${what}. The last ${lost} bytes, from byte ${wholeBytes} on, are left out`);
+    engine.log("warning", `AOF ${path} loaded anyway because aof-load-corrupt-tail-max-size is enabled`);
+    return;
+  }
   if (damage.middle) {
     throw new AofError(
-      `${what}. What follows is worth keeping, so nothing was loaded or changed: see memdb check-aof ${path}`,
+      `Bad file format reading the append only file: ${what}. The bytes after it may be worth keeping, so nothing ` +
+        `was loaded or changed: see memdb check-aof ${path}, or start with --aof-load-corrupt-tail-max-size ${
+          lost + 1
+        } to ` +
+        `continue without the last ${lost} bytes`,
     );
   }
   if (options.followed) throw new AofError(`${what}. More files follow this one, so nothing was changed`);
-  const lost = totalBytes - wholeBytes;
-  if (!engine.settings.values.aofLoadTruncated) {
-    throw new AofError(
-      `${what}. Start with --aof-load-truncated yes to go on without the last ${lost} bytes, from byte ${wholeBytes} on`,
-    );
+  if (!aofLoadTruncated) {
+    const remedy = `Start with --aof-load-truncated yes to continue without the last ${lost} bytes`;
+    throw new AofError(`${what}. ${remedy}, from byte ${wholeBytes}`);
   }
   engine.log("warning", `${what}. The last ${lost} bytes, from byte ${wholeBytes} on, are left out`);
 }

@@ -1,10 +1,10 @@
 /**
- * The append-only file while the server runs. It listens to the stream of effects, gathers what one turn of the event loop
- * brought, and has it written with one call before any reply of that turn leaves. It decides when a reply must wait for the
- * disk, notices when the file keeps its promises no longer, and reports it with engine.setFileFailure, which refuses writes.
+ * The append-only file of a running server. It listens to the stream of effects, collects the effects of one turn of
+ * the event loop, and writes them with one call before the replies of that turn leave. It decides when replies must
+ * wait for the disk. It detects failures of the file and reports them with engine.setFileFailure, which refuses writes.
  *
- * While a rewritten file takes the place of this one, everything goes to both, until the new one is safe under its name: at
- * no moment does the name lead to a file that lacks something acknowledged.
+ * While a rewritten file replaces the current one, effects go to both, until the new file and its name are synced. So
+ * the name always leads to a file with all acknowledged writes.
  */
 import { sleepFor } from "../core/clock.ts";
 import type { Durability } from "../engine/durability.ts";
@@ -16,7 +16,7 @@ import { type Disk, identityOf, isTaken } from "./disk.ts";
 import { EffectWriter } from "./effect_writer.ts";
 import { AofFile } from "./file.ts";
 
-/** Above this the buffer is written at once, in the middle of a turn. */
+/** A buffer above this size is written at once, in the middle of a turn. */
 const BUFFER_BYTES_MAX = 4 * 1024 * 1024;
 /** Under `everysec` replies to writes wait for a sync that takes longer than this, as in Redis. */
 const SLOW_SYNC_US = 2_000_000;
@@ -27,24 +27,28 @@ export class AofLog implements EffectListener, Durability {
   readonly #disk: Disk;
   #file: AofFile;
   #effects: EffectWriter;
-  /** The rewritten file, from when it is whole until it has taken over. */
+  /** The rewritten file, from its completion until it has replaced the current one. */
   #next: AofFile | undefined;
   #nextEffects: EffectWriter | undefined;
-  /** The rewritten file has the name already. */
+  /** The rewritten file already has the name. */
   #renamed = false;
   #nextError = "";
+  /** The name of the file survives a power failure. */
+  #named = false;
+  /** The value of `safeChanges` when the listeners were called last. */
+  #toldChanges = 0;
   #syncStartUs = 0;
   #slowSync = false;
   #lastSecondUs: number;
-  /** Why writing failed, and why the path is wrong; "" if nothing is wrong. */
+  /** The reasons of a failed write and of a wrong path; "" if there is no failure. */
   #writeError = "";
   #pathError = "";
-  /** A task that must succeed before the first write, and whether it is running. */
+  /** A task that must succeed before the first write, and whether it runs. */
   #prepare: (() => Promise<void>) | undefined;
   #preparing = false;
   #closed = false;
 
-  /** Takes over the file at `path`. The caller has it listen. */
+  /** Takes over the file at `path`. The caller registers the listener. */
   constructor(engine: Engine, disk: Disk, path: string, file: AofFile) {
     this.#engine = engine;
     this.#disk = disk;
@@ -59,13 +63,18 @@ export class AofLog implements EffectListener, Durability {
   }
 
   /**
-   * Nothing is written before `prepare` has succeeded. It failed once for `reason` and is tried again a few times a second;
-   * until then writes are refused.
+   * Refuses writes until `prepare` succeeds. It has failed once for `reason`, and is repeated several times a second.
    */
   prepareFirst(prepare: () => Promise<void>, reason: string): void {
     this.#prepare = prepare;
     this.#writeError = reason;
     this.#report();
+  }
+
+  /** Called once the name of the file survives a power failure. */
+  named(): void {
+    this.#named = true;
+    this.#tellSafe();
   }
 
   effect(db: number, bytes: Uint8Array, start: number, end: number): void {
@@ -74,50 +83,73 @@ export class AofLog implements EffectListener, Durability {
     if (this.#file.pendingBytes > BUFFER_BYTES_MAX && this.#writeError === "") this.write();
   }
 
-  /** Whether there is something to `commit` before replies leave. */
+  /** Whether `commit` is necessary before replies leave. */
   get pending(): boolean {
     const file = this.#file;
     if (file.pendingBytes > 0) return true;
     return file.syncedBytes < file.writtenBytes && this.#engine.settings.values.appendfsync === "always";
   }
 
-  /** Whether only a new file can bring the promises back: a sync failed, or the file has no name any more. */
+  /** A file that has lost its name keeps nothing. While a new file takes over, either may be the one that survives. */
+  get safeChanges(): number {
+    const file = this.#file;
+    if (!this.#named || this.#pathError !== "") return 0;
+    if (this.#renamed) return Math.min(file.syncedChanges, this.#next!.syncedChanges);
+    const all = !file.broken && file.pendingBytes === 0 && file.syncedBytes === file.writtenBytes;
+    return all ? this.#engine.stats.changes : file.syncedChanges;
+  }
+
+  #tellSafe(): void {
+    const { safeChanges } = this;
+    if (safeChanges === this.#toldChanges) return;
+    this.#toldChanges = safeChanges;
+    this.#engine.listeners.changesSafe();
+  }
+
+  /** Whether only a new file restores durability, because a sync failed or the file has lost its name. */
   get needsRewrite(): boolean {
     return this.#file.broken || this.#pathError === MISSING;
   }
 
-  /** Whether another file has this one's name. Only a user can say which of the two is wanted there. */
+  /** Whether another file has the name of this one. Only a user can decide which of the two belongs there. */
   get isReplaced(): boolean {
     return this.#pathError === REPLACED;
   }
 
   /**
-   * Ends a turn: writes what it brought, and under `always` makes it safe, as one sync for all clients that wait. Returns
-   * false when that cannot be promised, and why in engine.persistence.fileFailure; what was not written is tried again.
+   * Ends a turn: writes its effects, and under `always` syncs them, with one sync for all clients that wait. Returns
+   * false after a failure, with the reason in engine.persistence.fileFailure. Unwritten bytes are written again later.
    */
   commit(): boolean {
     const written = this.write();
     if (this.#engine.settings.values.appendfsync === "always" && !this.#file.broken) {
       this.#syncNow();
-      // A sync promises nothing about a file that has lost its name.
+      // A sync does not make a file durable that has lost its name.
       this.#checkPath();
+      this.#tellSafe();
     }
     return written && !this.failed;
   }
 
-  /** Writes what waits, without a sync; after a failure only with `again`. False if that failed. */
+  /** Writes the buffer without a sync; after a failure only with `again`. Returns false if that fails. */
   write(again = false): boolean {
     if (this.#prepare !== undefined) return false;
-    const { persistence, settings } = this.#engine;
+    const { current, latency, persistence, settings, stats } = this.#engine;
     const failedBefore = this.#writeError !== "";
     if (failedBefore && !again) return false;
     const everySync = settings.values.appendfsync !== "no";
+    const file = this.#file, next = this.#next, startUs = latency.start();
     if (this.#engine.knobs.aofFlushSleepUs > 0) sleepFor(this.#engine.knobs.aofFlushSleepUs / 1000);
-    const file = this.#file, next = this.#next;
     this.#writeError = writeTo(file, everySync, failedBefore);
     if (next !== undefined) {
       const error = writeTo(next, everySync, failedBefore);
       if (error !== "") this.#nextFailed(error);
+    }
+    this.#noteWrite(latency.since(startUs));
+    // Within a command, effects of changes that are counted already may still follow.
+    if (current === undefined) {
+      file.added(stats.changes);
+      next?.added(stats.changes);
     }
     persistence.currentBytes = file.writtenBytes;
     persistence.pendingBytes = file.pendingBytes;
@@ -125,7 +157,17 @@ export class AofLog implements EffectListener, Durability {
     return this.#writeError === "";
   }
 
-  /** Before it has the name, a new file that fails is given up; afterwards its failure is ours. */
+  /** Tells the latency monitor how long a write took, with the reason that may have slowed it. */
+  #noteWrite(us: number): void {
+    const { latency, persistence, snapshots } = this.#engine;
+    if (us < latency.thresholdUs) return;
+    const busy = persistence.rewriting || snapshots.cancel !== undefined;
+    latency.add("aof-write", us);
+    if (this.#file.syncing !== undefined) latency.add("aof-write-pending-fsync", us);
+    else latency.add(busy ? "aof-write-active-child" : "aof-write-alone", us);
+  }
+
+  /** A new file that fails is abandoned before it has the name. Afterwards its failure is a failure of the log. */
   #nextFailed(reason: string): void {
     if (this.#renamed) {
       this.#writeError ||= reason;
@@ -136,8 +178,8 @@ export class AofLog implements EffectListener, Durability {
   }
 
   /**
-   * The sync that the replies of a turn that wrote must wait for, if any: under `everysec` one that takes longer than two
-   * seconds, so that no more than that can be lost.
+   * The sync that the replies to writes must wait for, if any. Under `everysec` it is a sync of more than two seconds,
+   * so that no more than two seconds of writes can be lost.
    */
   delay(): Promise<void> | undefined {
     const { settings, clock, persistence } = this.#engine;
@@ -154,11 +196,13 @@ export class AofLog implements EffectListener, Durability {
     return this.#engine.persistence.fileFailure !== "";
   }
 
-  /** Some times a second: tries again what failed, and once a second syncs under `everysec` and looks at the path. */
+  /**
+   * Called several times a second: repeats failed writes. Once a second it syncs under `everysec` and checks the path.
+   */
   tick(): void {
     const { clock, settings } = this.#engine;
     if (this.#prepare !== undefined) void this.#tryPrepare(this.#prepare);
-    else if (this.#writeError !== "") this.write(true);
+    else if (this.#writeError !== "" && this.write(true)) this.commit();
     const nowUs = clock.monotonicUs();
     if (nowUs - this.#lastSecondUs < 1_000_000) return;
     this.#lastSecondUs = nowUs;
@@ -182,6 +226,7 @@ export class AofLog implements EffectListener, Durability {
   }
 
   #syncNow(): void {
+    const { latency } = this.#engine, startUs = latency.start();
     for (const file of [this.#file, this.#next]) {
       try {
         file?.syncNow();
@@ -190,13 +235,17 @@ export class AofLog implements EffectListener, Durability {
         this.#report();
       }
     }
+    latency.note("aof-fsync-always", latency.since(startUs));
   }
 
   #syncInBackground(): void {
     for (const file of [this.#file, this.#next]) {
       if (file === undefined || file.broken || file.syncedBytes === file.writtenBytes) continue;
       if (file === this.#file) this.#startSync(file);
-      file.sync().catch((error) => {
+      file.sync().then(() => {
+        this.#checkPath();
+        this.#tellSafe();
+      }, (error) => {
         if (file === this.#next) this.#nextFailed(reasonOf(error));
         this.#report();
       });
@@ -212,12 +261,14 @@ export class AofLog implements EffectListener, Durability {
     file.sync().catch(() => {}).finally(() => persistence.fsyncPending = 0);
   }
 
-  /** Notices that the file was removed or replaced: what is written to it then would be lost with it. */
+  /** Detects that the file was removed or replaced, because later writes to it would be lost. */
   #checkPath(): void {
-    if (this.#next !== undefined || this.#closed) return;
+    if (!this.#named || this.#next !== undefined || this.#closed) return;
+    const { latency } = this.#engine, startUs = latency.start();
     let found: string | undefined;
     try {
       found = this.#disk.identity(this.path);
+      latency.note("aof-fstat", latency.since(startUs));
     } catch (error) {
       this.#engine.log("warning", `Cannot check the append-only file: ${reasonOf(error)}`);
       return;
@@ -229,7 +280,7 @@ export class AofLog implements EffectListener, Durability {
     this.#report();
   }
 
-  /** Tells the executor and the log what is wrong, or that it is over. */
+  /** Reports a failure, or its end, to the executor and the log. */
   #report(): void {
     const engine = this.#engine;
     const broken = this.#file.broken || (this.#renamed && this.#next?.broken === true);
@@ -242,10 +293,10 @@ export class AofLog implements EffectListener, Durability {
   }
 
   /**
-   * Replaces the file by a rewritten one that holds the same: from here on everything goes to both, then the new one is
-   * made safe, gets the name, and the name is made safe. Rejects if that fails: the old file then goes on, unless only the
-   * name could not be made safe: then writes are refused until another file is. With `moveAside` another file that has the
-   * name is kept under a new one.
+   * Replaces the file by a rewritten one with the same data. From now on effects go to both. The new file is synced,
+   * gets the name, and the folder is synced. Rejects if a step fails. Then the old file continues, unless only the sync
+   * of the folder failed; in that case writes are refused until a further file is in place. With `moveAside`, another
+   * file of that name gets a new name.
    */
   async replaceBy(next: AofFile, from: string, moveAside: boolean): Promise<void> {
     if (this.#prepare !== undefined) throw new Error(this.#writeError);
@@ -255,8 +306,9 @@ export class AofLog implements EffectListener, Durability {
     this.#nextError = "";
     this.#next = next;
     try {
-      // The last effects that the rewrite received, acknowledged long ago, may still wait.
+      // The last effects of the rewrite, which are acknowledged, may still be in its buffer.
       next.write(true);
+      next.added(this.#engine.stats.changes);
       await next.safe(next.writtenBytes);
       const found = this.#disk.identity(this.path);
       if (found !== undefined && found !== "" && found !== identityOf(this.#file.file)) {
@@ -275,8 +327,9 @@ export class AofLog implements EffectListener, Durability {
     try {
       await this.#disk.syncFolder(this.path);
     } catch (error) {
-      // A power failure might bring the old file back, without what follows.
+      // A power failure might restore the old file, without the later effects.
       next.broken = true;
+      next.syncedChanges = Math.min(next.syncedChanges, this.#file.syncedChanges);
       throw error;
     } finally {
       const old = this.#file;
@@ -290,11 +343,12 @@ export class AofLog implements EffectListener, Durability {
       persistence.currentBytes = persistence.baseBytes = next.writtenBytes;
       persistence.pendingBytes = next.pendingBytes;
       this.#report();
+      this.#tellSafe();
       await old.close();
     }
   }
 
-  /** Gives the other file at the path a name of its own. */
+  /** Renames the other file at the path. */
   async #moveAside(): Promise<void> {
     const { clock, log } = this.#engine;
     const other = await this.#disk.openRead(this.path);
@@ -308,7 +362,7 @@ export class AofLog implements EffectListener, Durability {
     log("warning", `The file that was found at ${this.path} is kept as ${aside}`);
   }
 
-  /** Whether a file is this log's, or about to be. */
+  /** Whether a file belongs to this log, now or after the replacement. */
   holds(file: AofFile): boolean {
     return file === this.#file || file === this.#next;
   }
@@ -335,9 +389,9 @@ export class AofLog implements EffectListener, Durability {
 
 const MISSING = "the file was removed, so a new one is being written";
 const REPLACED = "the path leads to another file; BGREWRITEAOF keeps that under a new name and writes this one again";
-const UNSYNCED = "a sync failed, so the file may lack what was written to it, and a new one is being written";
+const UNSYNCED = "a sync failed, so the file may lack written bytes, and a new one is being written";
 
-/** Writes what waits. Returns why that failed, or "". */
+/** Writes the buffer. Returns the reason of a failure, or "". */
 function writeTo(file: AofFile, everySync: boolean, failedBefore: boolean): string {
   try {
     if (failedBefore) file.realign();

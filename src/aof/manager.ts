@@ -1,6 +1,7 @@
 /**
- * The manager of the append-only file, and the part of this folder that the server talks to. It loads the data at start,
- * turns the file on and off, and has it rewritten when it has grown, on request, or when only a new file keeps the promises.
+ * The manager of the append-only file, and the interface of this folder for the server. It loads the data at start,
+ * switches the file on and off, and starts rewrites: when the file has grown, on request, and after failures that only
+ * a new file repairs.
  */
 import type { Executor } from "../dispatch/executor.ts";
 import { asideName } from "../core/aside.ts";
@@ -21,17 +22,17 @@ import { Rewrite } from "./rewrite.ts";
 import { AofFile } from "./file.ts";
 import { findSource, noteParts } from "./sources.ts";
 
-/** The time for which keys are written between two turns of the event loop. */
+/** The time of one step of a rewrite, between two turns of the event loop. */
 const SLICE_US = 1000;
-/** So many bytes are handed to the disk together, and so many may wait for it before writing keys pauses. */
+/** Bytes of one write of a rewrite, and the unwritten bytes at which the rewrite pauses. */
 const WRITE_BYTES = 256 * 1024;
 const WAIT_BYTES = 2 * 1024 * 1024;
-/** The new file is synced every so many bytes, and takes over when no more than the second figure waits. */
+/** Bytes between two syncs of a new file, and the most unsynced bytes when it replaces the old one. */
 const SYNC_BYTES = 32 * 1024 * 1024;
 const TAIL_BYTES = 256 * 1024;
-/** After a failure the next try comes later each time. */
+/** Delays after failed rewrites; each one is longer. */
 const RETRY_MS_MIN = 1000, RETRY_MS_MAX = 60_000;
-/** A rewrite was given up because it is no longer wanted. */
+/** A rewrite was stopped because it is no longer needed. */
 class Abandoned extends Error {
   override name = "Abandoned";
 }
@@ -42,24 +43,24 @@ export class AofManager {
   readonly #disk: Disk;
   #log: AofLog | undefined;
   #rewriting: Promise<void> | undefined;
-  /** Fulfilled when the files that were kept before are closed: until then this server holds their locks. */
+  /** Resolves when the former files are closed. Until then this server holds their locks. */
   #dropped: Promise<unknown> = Promise.resolve();
-  /** Set to have the running rewrite end without a result. */
+  /** Set to stop the running rewrite without a result. */
   #abandon = false;
   #failures = 0;
   #retryAtMs = 0;
   #closing = false;
-  /** A file that this server wrote, every byte of it, and appends to no more. */
+  /** A file that this server has written completely, and to which it no longer appends. */
   #left: { readonly path: string; readonly sizeBytes: number } | undefined;
-  /** The identity of a file that is not kept now, but whose data is in memory: a rewrite may take its place. */
+  /** The identity of a file that is not appended to, but whose data is in memory, so that a rewrite may replace it. */
   #known: string | undefined;
 
   constructor(engine: Engine, executor: Executor, disk: Disk = realDisk) {
     this.#engine = engine;
     this.#executor = executor;
     this.#disk = disk;
-    // Clients come as soon as the server listens. Until the data is loaded and the file is open they get -LOADING: none sees
-    // data that is not complete, and no write is acknowledged that is not logged.
+    // Clients connect as soon as the server listens. Until the data is loaded and the file is open they get -LOADING.
+    // So they never see incomplete data, and no write is acknowledged without being logged.
     const { appendonly, restoredb } = engine.settings.values;
     engine.persistence.loading = appendonly || restoredb;
     engine.persistence.loadingStartMs = engine.clock.nowMs();
@@ -68,12 +69,12 @@ export class AofManager {
     engine.reload = () => this.#reload();
   }
 
-  /** The file that is kept, if one is. */
+  /** The log of the open file, if there is one. */
   get log(): AofLog | undefined {
     return this.#log;
   }
 
-  /** Loads what the settings say, and opens the append-only file. Throws AofError with what to do. */
+  /** Loads the data that the settings name, and opens the append-only file. Throws AofError with a remedy. */
   async open(): Promise<void> {
     const engine = this.#engine, { aofpath, appendonly, restoredb } = engine.settings.values;
     if (!appendonly && !restoredb) return;
@@ -84,7 +85,8 @@ export class AofManager {
         if (restoredb && exists(aofpath)) engine.persistence.restored = aofpath;
         this.#use(await openAof(engine, this.#executor, options, this.#disk));
         if (restoredb) this.#known = this.#disk.identity(aofpath);
-        // A rewrite that a crash ended left a useless file. The lock on ours says that no other server is writing it.
+        // A crash during a rewrite leaves a useless file. No other server writes it, because this server holds the
+        // lock.
         if (this.#log !== undefined) await this.#disk.remove(newPath(aofpath));
         if (appendonly) this.#warnOfSnapshot();
         break;
@@ -95,7 +97,7 @@ export class AofManager {
       case "snapshot": {
         const { skippedCount } = await loadSnapshotFile(engine, this.#executor, this.#disk, source.path);
         engine.persistence.restored = source.path;
-        // The next snapshot may take the name only if it holds everything that this one held.
+        // The next snapshot may replace this one only if everything in it was loaded.
         if (skippedCount === 0) own(engine, source.path);
       }
     }
@@ -103,7 +105,7 @@ export class AofManager {
     engine.persistence.loading = false;
   }
 
-  /** Loads the log that a redis-server left, and begins a file of this server's own with it. */
+  /** Loads the log of a redis-server, and begins a file of this server with its data. */
   async #takeOver(folder: string, paths: readonly string[]): Promise<void> {
     const engine = this.#engine, { aofpath } = engine.settings.values;
     await loadParts(engine, this.#executor, this.#disk, paths);
@@ -118,7 +120,7 @@ export class AofManager {
     engine.log("notice", `Loaded ${folder}, which stays as it is; from here on ${aofpath} is kept`);
   }
 
-  /** As in Redis, a snapshot is not loaded where an append-only file is kept. The log says why the server starts empty. */
+  /** As in Redis, a snapshot is not loaded with appendonly yes. Logs why the server starts empty. */
   #warnOfSnapshot(): void {
     const { settings, store, log } = this.#engine;
     const path = snapshotPath(settings.values);
@@ -132,9 +134,10 @@ export class AofManager {
 
   #use(log: AofLog | undefined): void {
     this.#log = this.#engine.durability = log;
+    this.#engine.listeners.changesSafe();
   }
 
-  /** Some times a second. */
+  /** Called several times a second. */
   tick(): void {
     this.#log?.tick();
     const { persistence, clock, settings } = this.#engine;
@@ -145,7 +148,7 @@ export class AofManager {
     if (wanted || this.#hasGrown()) void this.#start().catch(() => {});
   }
 
-  /** Writes and syncs what there is, and closes. */
+  /** Writes, syncs and closes the file. */
   async close(): Promise<void> {
     this.#closing = this.#abandon = true;
     await this.#rewriting?.catch(() => {});
@@ -153,8 +156,8 @@ export class AofManager {
   }
 
   /**
-   * DEBUG LOADAOF: what is in memory gives way to what the file says. False if there is no file of commands, or one that
-   * is not known to be whole, because it is not kept and is not what a rewrite left here.
+   * DEBUG LOADAOF: replaces the data in memory by the data of the file. False if there is no file of commands, or if it
+   * may be incomplete, because it is neither open nor the result of a rewrite.
    */
   #reload(): boolean {
     const { aofpath } = this.#engine.settings.values;
@@ -170,6 +173,7 @@ export class AofManager {
       const head = new Uint8Array(HEAD_BYTES);
       if (isRdb(head.subarray(0, file.readSync(head) ?? 0))) return false;
       for (const db of this.#engine.store.databases) db.clear();
+      this.#engine.listeners.databasesFlushed();
       const verdict = { startBytes: 0, wholeBytes: file.statSync().size };
       new Replay(this.#engine, this.#executor).loadNow(file, verdict);
       return true;
@@ -187,7 +191,7 @@ export class AofManager {
     return (currentBytes * 100) / Math.max(1, baseBytes) - 100 >= percentage;
   }
 
-  /** appendonly has changed: yes begins a file with what is in memory, no lets go of it as it is. */
+  /** appendonly has changed: yes begins a file with the data in memory, no closes the file. */
   #turn(on: boolean): void {
     if (!on) {
       this.#abandon = true;
@@ -197,12 +201,12 @@ export class AofManager {
     }
     if (this.#engine.persistence.loading) throw new SettingError("the append-only file is being loaded");
     this.#failures = 0;
-    // From the reply on, INFO says that the file is being written.
+    // INFO reports the rewrite as soon as the reply leaves.
     if (this.#rewriting === undefined) void this.#start().catch(() => {});
     else void this.#restart(this.#rewriting);
   }
 
-  /** Gives up the rewrite that runs, and begins another if one is still wanted. */
+  /** Stops the running rewrite, and begins another one if it is still needed. */
   async #restart(running: Promise<void>): Promise<void> {
     this.#abandon = true;
     await running.catch(() => {});
@@ -219,7 +223,7 @@ export class AofManager {
     await log.close();
   }
 
-  /** Begins a rewrite. The promise is its end. */
+  /** Begins a rewrite. The promise resolves at its end. */
   #start(): Promise<void> {
     const { persistence, clock, log } = this.#engine;
     const startUs = clock.monotonicUs();
@@ -261,7 +265,7 @@ export class AofManager {
     const path = this.#log?.path ?? aofpath;
     const from = newPath(path);
     const moveAside = this.#log?.isReplaced ?? false;
-    // Without a log this server does not hold the lock on the file that is about to be replaced.
+    // Without a log this server does not hold the lock of the file that the rewrite replaces.
     const old = this.#log === undefined ? await this.#lockOld(path) : undefined;
     let file: AofFile | undefined;
     try {
@@ -271,7 +275,7 @@ export class AofManager {
       const listener = await this.#write(file);
       try {
         if (this.#log !== undefined) {
-          // Between two turns: earlier effects are in the new file by the rewrite, later ones come by the log.
+          // Between two turns: the rewrite has written earlier effects to the new file, and the log writes later ones.
           const replaced = this.#log.replaceBy(file, from, moveAside);
           this.#engine.effects.unlisten(listener);
           await replaced;
@@ -293,7 +297,7 @@ export class AofManager {
     }
   }
 
-  /** Gives a file with data that was never loaded another name. */
+  /** Renames a file whose data was never loaded. */
   async #keepUnknown(old: DiskFile, path: string): Promise<void> {
     const { clock, log } = this.#engine;
     if (old.statSync().size === 0 || identityOf(old) === this.#known) return;
@@ -309,7 +313,7 @@ export class AofManager {
     throw new Error(`${path} is in use by another server`);
   }
 
-  /** Makes a whole new file the first one; keeps it only if it is wanted. */
+  /** Gives a complete new file its name. It stays open only if appendonly is still yes. */
   async #found(file: AofFile, from: string, path: string, keep: boolean, listener: Rewrite): Promise<void> {
     const { effects, settings } = this.#engine;
     if (keep && settings.values.appendonly) {
@@ -320,9 +324,11 @@ export class AofManager {
     }
     try {
       file.write(true);
+      file.added(this.#engine.stats.changes);
       await file.safe(file.writtenBytes);
       await this.#disk.rename(from, path);
       await this.#disk.syncFolder(path);
+      this.#log?.named();
     } catch (error) {
       if (this.#log !== undefined) {
         effects.unlisten(this.#log);
@@ -338,11 +344,11 @@ export class AofManager {
   }
 
   /**
-   * Writes all keys to a new file, and what happens to them meanwhile. When it returns little waits, nearly everything is
-   * safe, and the listener is still there.
+   * Writes all keys to a new file, together with the effects on them meanwhile. When it returns, few bytes are
+   * unwritten or unsynced, and the listener is still registered.
    */
   async #write(file: AofFile): Promise<Rewrite> {
-    const { effects, persistence, settings } = this.#engine;
+    const { effects, latency, persistence, settings } = this.#engine;
     let rewrite = this.#begin(file);
     let failure: unknown;
     const failed = (error: unknown) => failure ??= error;
@@ -358,7 +364,9 @@ export class AofManager {
           syncedBytes = 0;
           rewrite = this.#begin(file);
         }
+        const startUs = latency.start();
         if (file.pendingBytes < WAIT_BYTES) rewrite.step(delay.active ? 1 : SLICE_US);
+        latency.note("aof-rewrite-slice", latency.since(startUs));
         persistence.rewriteKeys = rewrite.keysWritten;
         if (file.pendingBytes >= WRITE_BYTES && !file.writing) file.writeLater().catch(failed);
         if (file.writtenBytes - syncedBytes >= SYNC_BYTES && file.syncing === undefined) {

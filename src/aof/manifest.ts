@@ -1,6 +1,6 @@
 /**
- * The append-only file in several parts, as Redis 7 and later keep it: a folder with a base, increments, and a manifest
- * that names them, one to a line.
+ * The append-only file of Redis 7 and later, in several parts: a folder with a base, increments, and a manifest with
+ * one line for each of them.
  *
  *     file NAME seq NUMBER type b|i|h        base, increment, history (no longer needed); NAME may be quoted
  */
@@ -9,7 +9,7 @@ import { ensureDir } from "@std/fs";
 import { splitWords } from "../settings/config_file.ts";
 import { AofError } from "./replay.ts";
 
-/** The folder's usual name in the folder that a redis-server works in. */
+/** The usual name of the folder, within the working folder of a redis-server. */
 export const PARTS_FOLDER = "appendonlydir";
 const PARTS_NAME = "appendonly.aof";
 const SUFFIX = ".manifest";
@@ -21,8 +21,8 @@ interface Part {
 }
 
 /**
- * The files behind a path, in the order in which they are loaded: the file itself, or what the manifest says, when the path
- * is a manifest, the folder of one, or the folder above that. Throws AofError.
+ * The files of a path in the order of loading: the file itself, or the files of the manifest if the path is a manifest,
+ * its folder, or the parent of that folder. Throws AofError.
  */
 export function partsOf(path: string): string[] {
   if (path.endsWith(SUFFIX)) return readManifest(path);
@@ -46,7 +46,7 @@ export function partsOf(path: string): string[] {
   );
 }
 
-/** Makes the folder for a redis-server that works in `folder`, with a base yet to be written. Returns the base's path. */
+/** Makes the folder for a redis-server with the working folder `folder`. Returns the path for the base. */
 export async function createParts(folder: string): Promise<string> {
   const parts = join(folder, PARTS_FOLDER);
   await ensureDir(folder);
@@ -61,7 +61,7 @@ export async function createParts(folder: string): Promise<string> {
   return join(parts, `${PARTS_NAME}.1.base.rdb`);
 }
 
-/** Writes an empty increment and the manifest beside a base that is whole. */
+/** Writes an empty increment and the manifest beside a complete base. */
 export async function finishParts(base: string): Promise<void> {
   const folder = dirname(base), increment = `${PARTS_NAME}.1.incr.aof`;
   await Deno.writeFile(join(folder, increment), new Uint8Array(0), { createNew: true });
@@ -87,7 +87,7 @@ function readPart(line: string): Part | undefined {
   const fields = new Map<string, string>();
   for (let i = 0; i + 1 < words.length; i += 2) fields.set(words[i].toLowerCase(), words[i + 1]);
   const name = fields.get("file"), sequence = Number(fields.get("seq")), type = fields.get("type") ?? "";
-  // A part stands in the manifest's own folder.
+  // All parts are in the folder of the manifest.
   if (name === undefined || basename(name) !== name || !(sequence > 0) || !["b", "i", "h"].includes(type)) {
     return undefined;
   }

@@ -1,5 +1,5 @@
 /**
- * Opening the append-only file at start: locks it, loads it, cuts off a torn tail after keeping a copy, and hands it to the
+ * Opens the append-only file at start: locks it, loads it, copies and cuts off a torn tail, and passes the file to the
  * log.
  */
 import { asideName } from "../core/aside.ts";
@@ -14,13 +14,13 @@ import { AofError } from "./replay.ts";
 
 export interface AofOptions {
   path: string;
-  /** Load the file; otherwise it must be empty. */
+  /** Load the file. If false, it must be empty. */
   restore: boolean;
-  /** Append to the file; otherwise it is only read. */
+  /** Append to the file. If false, it is only read. */
   append: boolean;
 }
 
-/** Loads and opens the file as the options say. Throws AofError with what to do. Undefined if nothing is appended. */
+/** Loads and opens the file. Throws AofError with a remedy. Returns undefined without `append`. */
 export async function openAof(
   engine: Engine,
   executor: Executor,
@@ -55,7 +55,7 @@ async function openLog(
 ): Promise<AofLog> {
   let size = file.statSync().size;
   let checksum = 0;
-  /** Set while the torn tail could not be copied: that must succeed before the first write. */
+  /** Set if the torn tail could not be copied, which must succeed before the first write. */
   let prepare: (() => Promise<void>) | undefined;
   if (restore) {
     const loaded = await loadFile(engine, executor, file, path, { append: true });
@@ -73,7 +73,7 @@ async function openLog(
     await prepare?.();
     prepare = undefined;
   } catch (error) {
-    // A full disk does not keep the server from serving what it has loaded.
+    // With a full disk the server still serves the loaded data.
     if (!isSystemError(error)) throw error;
     reason = error.message;
   }
@@ -83,10 +83,11 @@ async function openLog(
   const log = new AofLog(engine, disk, path, aof);
   if (prepare !== undefined) log.prepareFirst(prepare, reason);
   log.write();
-  // Old bytes, and the name of a new file, may still be in the system's cache only. From here on all of it is safe.
+  // Existing bytes and the name of a new file may be only in the cache of the system. This sync makes them durable.
   file.syncDataSync();
   await disk.syncFolder(path);
   aof.syncNow();
+  log.named();
   engine.effects.listen(log);
   return log;
 }
@@ -98,14 +99,14 @@ async function openLocked(disk: Disk, path: string): Promise<DiskFile> {
       file.close();
       throw new AofError(`${path} is in use by another server: stop it, or give this one another --aofpath`);
     }
-    // The other server may have put a rewritten file there, and stopped, just now: then the lock is on the wrong one.
+    // Another server may just have replaced the file and stopped. Then the lock is on the replaced file.
     const named = disk.identity(path);
     if (named === undefined || named === identityOf(file)) return file;
     file.close();
   }
 }
 
-/** Copies the torn tail to a file of its own and shortens the file to its whole part. */
+/** Copies the torn tail to a separate file, and shortens the file to its undamaged part. */
 async function dropTail(engine: Engine, disk: Disk, file: DiskFile, path: string, wholeBytes: number): Promise<void> {
   const copy = asideName(path, "dropped", engine.clock.nowMs(), (name) => isTaken(disk, name));
   const tail = await disk.create(copy);

@@ -1,5 +1,5 @@
 /**
- * How far loading is: one line that is rewritten on a terminal, a log line every five seconds elsewhere.
+ * The progress of loading: one line that is updated on a terminal, and a log line every five seconds elsewhere.
  */
 import type { Engine } from "../engine/engine.ts";
 
@@ -22,7 +22,7 @@ export class Progress {
     this.#startUs = this.#shownUs = engine.clock.monotonicUs();
   }
 
-  /** Shows progress if it is time to. */
+  /** Shows the progress if enough time has passed. */
   show(): void {
     const nowUs = this.#engine.clock.monotonicUs();
     if (nowUs - this.#shownUs < (this.#terminal ? TERMINAL_EVERY_US : LOG_EVERY_US)) return;
@@ -45,7 +45,7 @@ export class Progress {
     if (this.#shown) Deno.stderr.writeSync(encoder.encode("\r\x1b[K"));
   }
 
-  /** Says what was loaded and how fast. */
+  /** Reports the amount and the speed at the end. */
   report(commands: number): void {
     const seconds = (this.#engine.clock.monotonicUs() - this.#startUs) / 1e6;
     const { loadedBytes } = this.#engine.persistence;

@@ -1,7 +1,7 @@
 /**
- * Reads an append-only file item by item: commands in RESP as servers write them, seals (checksum.ts), and Redis's
- * timestamps. It is stricter than the parser of requests, so that damage shows. It knows the offset of each item and runs
- * no command.
+ * Reads an append-only file item by item: commands in RESP, seals (checksum.ts), and timestamps of Redis. It is
+ * stricter than the parser of requests, so that it detects damage. It reports the offset of each item and runs no
+ * command.
  */
 import { latin1 } from "../core/bytes.ts";
 import { Request } from "../resp/request.ts";
@@ -14,17 +14,17 @@ const TIMESTAMP = /^#TS:(\d{1,12})\r\n$/;
 const ANNOTATION_BYTES_MAX = 128;
 const ROOM_BYTES_FIRST = 4 * 1024, ROOM_BYTES = 128 * 1024;
 
-/** Results of #number that are no number. */
+/** Results of #number that are not numbers. */
 const INCOMPLETE = -1, INVALID = -2;
 
 /** The kinds of items that `next` finds. MORE: the item is incomplete, call `fill`. */
 export const Item = { MORE: 0, COMMAND: 1, SEAL: 2, TIMESTAMP: 3 } as const;
 export type Item = typeof Item[keyof typeof Item];
 
-/** Bytes that cannot be what a server wrote. */
+/** Bytes that no server writes. */
 export class Damage extends Error {
   override name = "Damage";
-  /** Where the damaged item begins, in bytes from the start of the file. */
+  /** Offset of the damaged item in the file. */
   readonly offset: number;
 
   constructor(offset: number, reason: string) {
@@ -33,35 +33,35 @@ export class Damage extends Error {
   }
 }
 
-/** A file, or bytes in a test. */
+/** A file, or the bytes of a test. */
 export interface Source {
-  /** Reads the bytes that follow. Returns how many, null at the end. */
+  /** Reads the next bytes. Returns their number, null at the end. */
   readSync(into: Uint8Array): number | null;
 }
 
 export class AofReader {
   /** The command that `next` found; valid until the next call. */
   readonly request = new Request();
-  /** The seal that `next` found, and whether it fits what precedes it. */
+  /** The seal that `next` found, and whether it matches the bytes before it. */
   seal: Seal | undefined;
   sealFits = false;
   /** The timestamp that `next` found. */
   timestampMs = 0;
-  /** Offsets of the item that `next` found, in bytes from the start of the file. */
+  /** Offsets in the file of the item that `next` found. */
   itemStart = 0;
   itemEnd = 0;
   readonly #source: Source;
-  /** Where to stop, in bytes from the start of the file. */
+  /** Offset in the file of the end of reading. */
   readonly #limit: number;
   readonly #checksum: Checksum;
   #buffer = new Uint8Array(ROOM_BYTES_FIRST);
   /** Offset in the file of the buffer's first byte. */
   #base = 0;
   #at = 0; // first byte of the next item
-  #end = 0; // behind the last byte read
-  #summed = 0; // the checksum covers what stands before
+  #end = 0; // after the last byte read
+  #summed = 0; // the checksum covers the bytes before it
 
-  /** Reads from byte `start` of the file, where the source stands, up to byte `limit`. */
+  /** Reads from byte `start` of the file, which is the position of the source, to byte `limit`. */
   constructor(source: Source, limit = Infinity, start = 0) {
     this.#source = source;
     this.#limit = limit;
@@ -69,17 +69,17 @@ export class AofReader {
     this.#checksum = new Checksum(start);
   }
 
-  /** Offset behind the last byte that was read. */
+  /** Offset after the last byte that was read. */
   get readBytes(): number {
     return this.#base + this.#end;
   }
 
-  /** Whether there are bytes that are no whole item. */
+  /** Whether bytes of an incomplete item remain. */
   get pending(): boolean {
     return this.#at < this.#end;
   }
 
-  /** Offset of the first byte that no item covers. */
+  /** Offset of the first byte after the last item. */
   get position(): number {
     return this.#base + this.#at;
   }
@@ -91,7 +91,7 @@ export class AofReader {
     return this.#checksum.value;
   }
 
-  /** Reads on. False at the end of the file. */
+  /** Reads more bytes. False at the end of the file. */
   fill(): boolean {
     if (this.#at > 0) {
       this.#checksum.update(this.#buffer, this.#summed, this.#at);
@@ -229,7 +229,7 @@ function digits(value: number): number {
   return count;
 }
 
-/** Bytes as a message shows them: in quotes, with unprintable bytes as \xHH. */
+/** Formats bytes for a message: in quotes, with unprintable bytes as \xHH. */
 export function shownBytes(bytes: Uint8Array, start: number, end: number): string {
   const text = latin1(bytes, start, end).replace(/[^ !#-\[\]-~]/g, (c) => {
     if (c === '"' || c === "\\") return "\\" + c;
@@ -240,7 +240,7 @@ export function shownBytes(bytes: Uint8Array, start: number, end: number): strin
 
 const WORD_BYTES_MAX = 40;
 
-/** A command as a message shows it: its name and first argument. */
+/** Formats a command for a message: its name and first argument. */
 export function shownCommand({ bytes, argc, start, end }: Request): string {
   const word = (i: number) => {
     const cut = end[i] - start[i] > WORD_BYTES_MAX;

@@ -1,9 +1,8 @@
 /**
- * Loading an append-only file: every command in it is run as a client's would be, in a session without a socket. Commands
- * between MULTI and EXEC are one unit and run when the EXEC is there.
+ * Replays an append-only file: runs every command of it in a session without a socket. The commands between MULTI and
+ * EXEC are one unit, which runs at the EXEC.
  *
- * The file is verified first (verify.ts), and no more of it is run than what was found whole: damaged data is never there,
- * not for a moment.
+ * The file is verified before (verify.ts), and only its undamaged part runs. So damaged data is never visible.
  */
 import { latin1 } from "../core/bytes.ts";
 import { KeyDelay, wait } from "../engine/delay.ts";
@@ -19,7 +18,7 @@ import type { Executor } from "../dispatch/executor.ts";
 import { AofReader, Item } from "./reader.ts";
 import { type SeekableSource, type Verdict, verify } from "./verify.ts";
 
-/** Where the commands of a file are. */
+/** The place of the commands in a file. */
 type Place = Pick<Verdict, "startBytes" | "wholeBytes">;
 
 /** A file that cannot be loaded. */
@@ -29,12 +28,12 @@ export class AofError extends Error {
 
 export interface ReplayResult {
   commands: number;
-  /** Commands that replied with an error, and what the first one said. */
+  /** Number of commands with an error reply, and the first of these replies. */
   failed: number;
   firstFailure: string;
 }
 
-/** The event loop gets a turn after so many milliseconds of loading, to answer -LOADING and to show progress. */
+/** Milliseconds of loading after which the event loop gets a turn, for -LOADING replies and the progress line. */
 const SLICE_MS = 50;
 
 export class Replay {
@@ -42,7 +41,7 @@ export class Replay {
   readonly #executor: Executor;
   readonly #call: Call;
   readonly #delay: KeyDelay;
-  /** Requests of the unit that is open, undefined outside of one. */
+  /** Requests of the open unit; undefined outside of one. */
   #unit: Request[] | undefined;
   #offset = 0;
   #sliceStartUs = 0;
@@ -58,7 +57,7 @@ export class Replay {
     this.#delay = new KeyDelay(() => engine.settings.values.keyLoadDelay);
   }
 
-  /** Loads the snapshot that a file begins with; commands may follow it. Throws RdbError. */
+  /** Loads the snapshot at the beginning of a file. Throws RdbError. */
   loadSnapshot(file: SeekableSource, options: RdbLoadOptions, progress: () => void): Promise<RdbLoadResult> {
     const { persistence, settings, snapshots, store } = this.#engine;
     const totalBytes = file.seekSync(0, Deno.SeekMode.End);
@@ -96,7 +95,7 @@ export class Replay {
     });
   }
 
-  /** Judges the commands of a file, from byte `start` on, before any of them is run. */
+  /** Verifies the commands of a file from byte `start`, before any of them runs. */
   verify(file: SeekableSource, start = 0): Promise<Verdict> {
     const { table } = this.#executor;
     return this.#loading(() =>
@@ -108,7 +107,7 @@ export class Replay {
     );
   }
 
-  /** Loads the whole part of a file, its commands up to `verdict.wholeBytes`. `progress` is called between slices. */
+  /** Runs the commands of a file up to `verdict.wholeBytes`. Calls `progress` between slices. */
   async load(file: SeekableSource, verdict: Verdict, progress: () => void): Promise<ReplayResult> {
     this.#engine.persistence.loadTotalBytes = verdict.wholeBytes;
     const release = this.#hold();
@@ -120,7 +119,7 @@ export class Replay {
     return this.#result;
   }
 
-  /** Loads a file of which this server wrote every byte, in one turn of the event loop. */
+  /** Loads a file that this server has written completely, in one turn of the event loop. */
   loadNow(file: SeekableSource, verdict: Place): ReplayResult {
     const release = this.#hold();
     try {
@@ -135,7 +134,7 @@ export class Replay {
     return { commands: this.#commands, failed: this.#failed, firstFailure: this.#firstFailure };
   }
 
-  /** Until the function that it returns is called, nothing expires, nothing is logged, and no write is refused. */
+  /** Stops expiry, logging and the refusal of writes, until the returned function is called. */
   #hold(): () => void {
     const engine = this.#engine, { effects, persistence } = engine;
     const wasOpen = effects.open;
@@ -163,7 +162,7 @@ export class Replay {
     }
   }
 
-  /** Gives the event loop a turn if it waits long enough. */
+  /** Gives the event loop a turn if it has waited long enough. */
   #pause(progress: () => void): Promise<void> | undefined {
     const { clock } = this.#engine;
     if (clock.monotonicUs() - this.#sliceStartUs < SLICE_MS * 1000) return undefined;
@@ -184,7 +183,7 @@ export class Replay {
     }
   }
 
-  /** Runs the commands of a file, as many at a time as one read brings; one at a time under key-load-delay. */
+  /** Runs the commands of a file in slices of one read; with key-load-delay, in slices of one command. */
   *#slices(file: SeekableSource, { startBytes, wholeBytes }: Place): Generator<void> {
     const { persistence } = this.#engine;
     file.seekSync(startBytes, Deno.SeekMode.Start);

@@ -1,18 +1,19 @@
 /**
- * The content of a rewritten file, without a fork and without a copy of the data: keys are written in slices between turns
- * of the event loop, along hash space, and the stream of effects goes by meanwhile. At every moment each key is either
+ * Produces the content of a rewritten file, without a fork and without a copy of the data. A walk along hash space
+ * writes keys in slices between turns of the event loop. Meanwhile it receives the stream of effects. At every moment
+ * each key is in one of two states:
  *
- * - written: the new file, loaded, has it as the store has it. Effects on it are appended.
- * - awaited: the new file does not have it, and the walk will come by. Effects on it are left out, because what is written
- *   then is their outcome.
+ * - written: the new file has the key with the value that the store has. Effects on it are appended.
+ * - awaited: the new file does not have the key, and the walk will write it later. Effects on it are left out, because
+ *   the value that is written later includes them.
  *
- * A command that changes written keys but involves awaited ones (MSET, RENAME, SUNIONSTORE) cannot be repeated by the new
- * file: its written keys are deleted there and awaited from then on. Nothing is ever written early, nothing grows with
- * the number of keys, and it does not matter how a command came to its outcome.
+ * The new file cannot repeat a command that changes written keys and involves awaited ones (MSET, RENAME, SUNIONSTORE).
+ * The written keys of such a command are deleted in the new file and awaited again. No memory grows with the number of
+ * keys, and the result does not depend on how a command produced its outcome.
  *
- * Large values are written in pieces; while one is half written, effects that name its elements are appended (the walk
- * over its elements makes up for what they find missing), pushes and pops move along, and anything else starts it anew
- * with twice the piece, so that it ends. This file knows no disk.
+ * Large values are written in pieces. While a value is partly written, effects that name its elements are appended; the
+ * walk over its elements later writes those that the effects did not find. Pushes and pops adjust the position of the
+ * walk. Any other effect starts the value again with pieces of twice the size, so that it ends. This file uses no disk.
  */
 import { fromLatin1 } from "../core/bytes.ts";
 import { equalsWord, latin1 } from "../core/bytes.ts";
@@ -28,37 +29,42 @@ import { type Keyspace, NEVER, Type } from "../store/keyspace.ts";
 import { KeyWalk } from "../store/walk.ts";
 import { Emitter } from "./emitter.ts";
 import { EffectWriter } from "./effect_writer.ts";
+import { streamEffects } from "./stream_effects.ts";
+import type { StreamWalk } from "../store/values/streams/emit.ts";
+import type { StreamValue } from "../store/values/streams/stream_value.ts";
 import type { AofFile } from "./file.ts";
 import type { RecordRef } from "../store/memory/arena.ts";
 
 /** Longer strings are written in pieces of this size. */
 const PIECE_BYTES = 256 * 1024;
-/** Homes that are visited between two looks at the clock: a few keys. */
+/** Number of homes that are visited between two readings of the clock; they have a few keys. */
 const HOMES_AT_ONCE = 8;
-/** How many times the usual time may go into keys that are awaited out of turn. */
+/** Factor of the time limit for keys that are awaited after the walk has passed them. */
 const LATE_FACTOR = 4;
 const FACTOR_MAX = 2 ** 20;
 
-/** A key that is awaited although the walk has passed it. */
+/** An awaited key that the walk has already passed. */
 interface Late {
   db: number;
   readonly key: Uint8Array;
-  /** Where to go on in the value; 0 is its beginning. */
+  /** Cursor of the next piece of the value; 0 is the beginning. */
   cursor: number;
-  /** Part of it is in the file. */
+  /** What the type of the value says about the place, if a number does not. */
+  place: unknown;
+  /** A part of the value is in the file. */
   begun: boolean;
-  /** Elements, as far as they were known last. Lists need it, to tell what a pop took. */
+  /** The last known number of elements. With it a pop from a list tells how many elements it took. */
   count: number;
-  /** How many times the usual amount is written at once. */
+  /** Factor of the size of a piece. */
   factor: number;
 }
 
 const FUNCTION = fromLatin1("FUNCTION"), LOAD = fromLatin1("LOAD");
 
 export class Rewrite implements EffectListener {
-  /** All keys are written; from here on effects are simply appended. */
+  /** All keys are written. From now on all effects are appended. */
   done = false;
-  /** Everything was deleted, or an effect cannot be followed: begin again with an empty file. */
+  /** All keys were deleted, or an effect is not understood. The rewrite must start again with an empty file. */
   stale = false;
   keysWritten = 0;
   readonly #engine: Engine;
@@ -83,10 +89,11 @@ export class Rewrite implements EffectListener {
   }
 
   /**
-   * Writes keys for about `us` microseconds, up to some times that if many are awaited out of turn. Only between turns.
+   * Writes keys for about `us` microseconds, or a multiple of it if many passed keys are awaited. Call it between
+   * turns.
    *
-   * It always gets on, however many commands bring keys back: each step walks a little, and once the walk is over, only
-   * commands on keys that are still awaited can bring others back, so that they die out.
+   * It ends even if commands keep returning keys to the awaited state. Each step continues the walk. After the walk
+   * only commands on awaited keys can return others to that state, so their number falls to zero.
    */
   step(us: number): void {
     const { clock } = this.#engine;
@@ -102,7 +109,7 @@ export class Rewrite implements EffectListener {
     } while (!this.done && clock.monotonicUs() - startUs < us);
   }
 
-  /** Writes a key that the walk came to, or, if it is large, the beginning of it. */
+  /** Writes a key that the walk has reached, or the first piece of a large one. */
   #writeRecord(db: Keyspace, ref: RecordRef): void {
     this.keysWritten++;
     db.readKey(ref);
@@ -121,11 +128,12 @@ export class Rewrite implements EffectListener {
     db.readKey(ref);
     const late = this.#await(db.index, db.bytes, db.start, db.start + length);
     late.cursor = cursor;
+    late.place = this.#emitter.place;
     late.begun = true;
     late.count = this.#countOf(db, ref);
   }
 
-  /** Goes on with a key that is awaited out of turn. */
+  /** Continues with an awaited key that the walk has passed. */
   #writeLate(late: Late): void {
     const { key } = late;
     const db = this.#engine.store.databases[late.db];
@@ -135,13 +143,17 @@ export class Rewrite implements EffectListener {
       return;
     }
     this.#emitter.begin(late.db, key, 0, key.length, late.factor);
+    this.#emitter.place = late.place;
     late.cursor = this.#writeValue(db, ref, late.cursor);
+    late.place = this.#emitter.place;
     late.begun = true;
     late.count = this.#countOf(db, ref);
     if (late.cursor === 0) this.#written(late);
   }
 
-  /** Writes a value from a cursor on, and at its end the key's deadline. Returns the cursor to go on with, 0 at the end. */
+  /**
+   * Writes a piece of a value at a cursor, and after the last one the deadline. Returns the next cursor, 0 at the end.
+   */
   #writeValue(db: Keyspace, ref: RecordRef, from: number): number {
     const { store } = this.#engine;
     const emitter = this.#emitter;
@@ -175,7 +187,7 @@ export class Rewrite implements EffectListener {
     return type === Type.STRING ? 0 : db.store.valueType(type).count(db.encodingOf(ref), db.bodyOf(ref));
   }
 
-  /** Pieces are put at their places, so that SETBIT and SETRANGE may come between them. */
+  /** Writes each piece at its offset, so that SETBIT and SETRANGE may come between the pieces. */
   #writeString(db: Keyspace, ref: RecordRef, from: number): number {
     const emitter = this.#emitter;
     db.readString(ref);
@@ -197,7 +209,7 @@ export class Rewrite implements EffectListener {
       return;
     }
     const request = readEffect(this.#request, bytes, start, end);
-    // The new file is used only when it is whole, so units need no marks in it.
+    // The new file is used only when it is complete, so units need no MULTI and EXEC in it.
     if (request.argc === 1 && (isName(request, "multi") || isName(request, "exec"))) return;
     let command = this.#table.find(bytes, request.start[0], request.end[0]);
     if (command !== undefined && command.subcommands.length > 0 && request.argc > 1) {
@@ -213,7 +225,7 @@ export class Rewrite implements EffectListener {
     else this.#several(db, command, request);
   }
 
-  /** An effect on the key in argument 1 alone, as nearly all are. */
+  /** An effect on the single key in argument 1, the usual case. */
   #single(db: number, command: Command, request: Request): void {
     const { bytes, start, end } = request;
     const late = this.#lateAt(db, bytes, start[1], end[1]);
@@ -224,18 +236,27 @@ export class Rewrite implements EffectListener {
     }
   }
 
-  /** Whether a half-written value is still right after an effect: the effect was appended, or need not be. */
+  /**
+   * Whether a partly written value is still correct after an effect, because the effect was appended or is not needed.
+   */
   #follow(late: Late, command: Command, request: Request): boolean {
     const db = this.#engine.store.databases[late.db];
     const ref = this.#find(late);
     if (ref === 0) return false;
     const count = this.#countOf(db, ref), more = count - late.count;
     late.count = count;
+    if (db.typeOf(ref) === Type.STREAM && command.spec.group === "stream") {
+      const streams = db.store.valueType(Type.STREAM) as StreamValue;
+      streams.open(db.bodyOf(ref));
+      const effects = streamEffects(late.place as StreamWalk, streams, command, request);
+      for (const effect of effects ?? []) this.#append(late.db, effect);
+      return effects !== undefined;
+    }
     switch (command.spec.partialEffect) {
       case "later":
         return true;
       case "tail":
-        // The rest is written as it will be then, unless the end of what is written went.
+        // The remaining elements are written later with the effect, unless the effect removed the last written one.
         return late.cursor <= count;
       case "head":
         if (late.cursor + more <= 0) return false;
@@ -269,7 +290,7 @@ export class Rewrite implements EffectListener {
       this.stale = true;
       return;
     }
-    // Half-written values among them begin anew.
+    // Partly written values among them start again.
     let allWritten = !readsUnnamedKeys(command), anyWritten = uses.length === 0;
     const { bytes, start, end } = request;
     const written: KeyUse[] = [];
@@ -291,7 +312,7 @@ export class Rewrite implements EffectListener {
     for (const use of written) this.#takeBack(use.db, bytes, start[use.index], end[use.index]);
   }
 
-  /** The keys of a command with several; undefined if they cannot be told. */
+  /** The keys of a command with several keys; undefined if they are unknown. */
   #uses(db: number, command: Command, request: Request): KeyUse[] | undefined {
     const across = command.spec.usesAcross?.(request, db);
     if (across !== undefined) return across;
@@ -326,17 +347,17 @@ export class Rewrite implements EffectListener {
   }
 
   #await(db: number, bytes: Uint8Array, start: number, end: number): Late {
-    const late = { db, key: bytes.slice(start, end), cursor: 0, begun: false, count: 0, factor: 1 };
+    const late = { db, key: bytes.slice(start, end), cursor: 0, place: undefined, begun: false, count: 0, factor: 1 };
     this.#late.set(lateName(db, bytes, start, end), late);
     return late;
   }
 
-  /** Deletes a written key in the file; it is awaited again. */
+  /** Deletes a written key in the file and awaits it again. */
   #takeBack(db: number, bytes: Uint8Array, start: number, end: number): void {
     this.#delete(this.#await(db, bytes, start, end));
   }
 
-  /** Deletes what there is of a half-written value in the file, and goes to the end of the queue with it. */
+  /** Deletes a partly written value in the file, and moves its key to the end of the queue. */
   #restart(late: Late): void {
     this.#delete(late);
     late.cursor = 0;
@@ -368,7 +389,7 @@ export class Rewrite implements EffectListener {
   }
 }
 
-/** Whether a command reads keys that its arguments do not name, as SORT does with BY and GET. */
+/** Whether a command reads keys that are not its arguments: SORT with BY or GET. */
 function readsUnnamedKeys({ spec: { keys = [] } }: Command): boolean {
   return keys.some(({ begin, flags }) => begin === "unknown" && (flags & KeyFlag.RO) !== 0);
 }
@@ -385,7 +406,7 @@ function numberAt({ bytes, start, end }: Request, i: number): number {
   return Number(latin1(bytes, start[i], end[i]));
 }
 
-/** Finds the arguments of one command in RESP, which we wrote ourselves. */
+/** Finds the arguments of a command in RESP that this server has encoded. */
 function readEffect(request: Request, bytes: Uint8Array, start: number, end: number): Request {
   let at = start + 1;
   const number = () => {

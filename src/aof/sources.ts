@@ -1,11 +1,11 @@
 /**
- * The source of the data at start: the server's own append-only file, or the files that a redis-server left in the folder `dir`. As in
- * Redis, `appendonly yes` loads the append-only files and `appendonly no` the snapshot. A file that `aofpath` names comes
- * before both.
+ * The source of the data at start: the server's own append-only file, or the files of a redis-server in the folder
+ * `dir`. As in Redis, `appendonly yes` loads the append-only files and `appendonly no` the snapshot. A file that
+ * `aofpath` names comes before both.
  *
- * Redis keeps its log as several parts in a folder (manifest.ts). MemDB loads them, goes on in one file of its own beside
- * that folder, and leaves the folder as it was. A note beside the file says what the folder held then: while that is still
- * so, the file is the newer of the two.
+ * Redis keeps its log as several parts in a folder (manifest.ts). MemDB loads them, continues in one file of its own
+ * beside that folder, and does not change the folder. A note beside the file lists the content of the folder at that
+ * time. As long as the folder matches the note, the file is the newer of the two.
  */
 import { basename, dirname, join, resolve } from "node:path";
 import { doing } from "../core/io_error.ts";
@@ -15,7 +15,7 @@ import { partsOf } from "./manifest.ts";
 import { AofError } from "./replay.ts";
 
 export type Source =
-  /** The append-only file at aofpath, which need not exist yet. */
+  /** The append-only file at aofpath, which may not exist yet. */
   | { readonly kind: "file" }
   | { readonly kind: "parts"; readonly folder: string; readonly paths: readonly string[] }
   | { readonly kind: "snapshot"; readonly path: string }
@@ -26,7 +26,7 @@ type Places = Pick<
   "aofpath" | "appenddirname" | "appendfilename" | "appendonly" | "dbfilename" | "dir" | "restoredb"
 >;
 
-/** Finds what to load. Throws AofError when that cannot be told. */
+/** Finds the source. Throws AofError if it is ambiguous. */
 export function findSource(values: Places): Source {
   const { appendonly, dir, restoredb } = values;
   const file = { kind: "file" } as const;
@@ -44,12 +44,12 @@ export function findSource(values: Places): Source {
   if ((sizeOf(path) ?? 0) === 0) return { kind: "parts", folder, paths };
   if (readNote(path) === describe(paths)) return file;
   throw new AofError(
-    `${path} and Redis's ${folder} are both there, and the folder is not what the file began with. ` +
+    `${path} and Redis's ${folder} both exist, and the folder has changed since the file began with its data. ` +
       `Name the file with --aofpath ${path} to go on with it, or move it away to load the folder`,
   );
 }
 
-/** Notes beside the append-only file that it begins with what these parts hold. */
+/** Writes the note beside the append-only file: it begins with the data of these parts. */
 export function noteParts(aofpath: string, paths: readonly string[]): void {
   doing("write", notePath(aofpath), () => Deno.writeTextFileSync(notePath(aofpath), describe(paths)));
 }
@@ -63,7 +63,7 @@ function notePath(aofpath: string): string {
   return join(dirname(aofpath), `${basename(aofpath)}.origin`);
 }
 
-/** Names, sizes and times of files, one to a line. */
+/** The names, sizes and times of files, one on each line. */
 function describe(paths: readonly string[]): string {
   const lines = paths.map((path) => {
     const { size, mtime } = doing("look at", path, () => Deno.statSync(path));

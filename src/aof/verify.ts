@@ -1,12 +1,13 @@
 /**
- * Decides how much of an append-only file may be loaded, before any of it is: reads it whole, checks its form and its seals,
- * and when something is wrong tells the two kinds of damage apart.
+ * Decides how much of an append-only file may be loaded. It reads the whole file before anything is loaded, checks the
+ * format and the seals, and distinguishes two kinds of damage:
  *
- * The tail is what a crash may leave: an unfinished command or transaction, or bytes that had not been synced. It may be
- * dropped. Damage in the middle stands before something that had been synced, or that is whole: nothing but a fault of the
- * disk or a hand explains it, and a server that went on without what follows would lose data in silence.
+ * - A torn tail, which a crash may leave: an incomplete command or transaction, or bytes that were not synced. It may
+ *   be dropped.
+ * - Damage in the middle, before bytes that were synced or are undamaged. Only a fault of the disk or a manual change
+ *   causes it. A server that dropped the following bytes would lose data silently.
  *
- * A file without seals, of Redis for example, shows damage only where its form is broken.
+ * In a file without seals, for example of Redis, only errors of the format are detected.
  */
 import { Buffer } from "node:buffer";
 import { equalsWord } from "../core/bytes.ts";
@@ -20,56 +21,56 @@ export interface SeekableSource extends Source {
 }
 
 export interface DamageReport {
-  /** Where the damage begins, in bytes from the start of the file. */
+  /** Offset of the damage in the file. */
   readonly offset: number;
   readonly reason: string;
-  /** The command there, as far as it can be read; "" if none can. */
+  /** The readable part of the command there; "" if nothing is readable. */
   readonly command: string;
-  /** The bytes behind it were synced or are whole: they must not be dropped without asking. */
+  /** The bytes after it were synced or are undamaged, so they must not be dropped silently. */
   readonly middle: boolean;
-  /** The file is whole, but here stands a command of another server, which MemDB does not have: its name. */
+  /** The name of a command that only other servers have. The file is not damaged then. */
   readonly foreign?: string;
 }
 
 export interface Verdict {
-  /** Where the commands begin. */
+  /** Offset of the first command. */
   readonly startBytes: number;
   readonly totalBytes: number;
-  /** The bytes before are whole, and right as far as checksums and form tell. */
+  /** The number of bytes without damage, according to checksums and format. */
   readonly wholeBytes: number;
-  /** Commands in it, MULTI and EXEC included. */
+  /** Number of commands in them, including MULTI and EXEC. */
   readonly commands: number;
-  /** The running checksum there, to go on with. */
+  /** The running checksum at their end. */
   readonly checksum: number;
   readonly seals: number;
   readonly damage: DamageReport | undefined;
 }
 
 export interface VerifyOptions {
-  /** Where the commands begin, behind a snapshot; 0 unless given. */
+  /** Offset of the first command after a snapshot; default 0. */
   start?: number;
-  /** Whether there is a command of the request's name. */
+  /** Whether the command that a request names exists. */
   knows: (request: Request) => boolean;
-  /** Called after every piece of the file, with the bytes read so far. The promise that it returns is awaited. */
+  /** Called after every piece of the file with the bytes read so far. Its promise is awaited. */
   pause?: (readBytes: number) => Promise<void> | undefined;
 }
 
-/** Bytes of a file that are searched at once. */
+/** Bytes of a file that are searched at a time. */
 const PIECE_BYTES = 256 * 1024, PIECE_BYTES_MIN = 4 * 1024;
-/** Places that are tried when a command is looked for behind damage. */
+/** Number of offsets that are tried in the search for a command after damage. */
 const TRIES_MAX = 1000;
-/** How long it may be there. */
+/** The maximum length of that command. */
 const LOOKED_AT_BYTES = 64 * 1024;
 const SHOWN_BYTES = 40;
 
-/** A place between two commands that are no part of one transaction, and the last seal before it. */
+/** A position between two commands outside of transactions, and the last seal before it. */
 interface Boundary {
   readonly offset: number;
   readonly commands: number;
   readonly sealEnd: number;
 }
 
-/** Reads the file and judges it. */
+/** Reads and verifies the file. */
 export async function verify(file: SeekableSource, options: VerifyOptions): Promise<Verdict> {
   const walk = new Walk(file, options);
   let fault: Fault | undefined;
@@ -95,7 +96,7 @@ export async function verify(file: SeekableSource, options: VerifyOptions): Prom
 
 type Fault = Omit<DamageReport, "command">;
 
-/** A command of another server. It ends the reading of the file as damage does. */
+/** A command of another server. It stops the reading, like damage. */
 class ForeignCommand extends Damage {
   override name = "ForeignCommand";
   readonly command: string;
@@ -109,15 +110,15 @@ class ForeignCommand extends Damage {
 function faultOf({ offset, message }: Damage, file: SeekableSource, walk: Walk): Fault {
   const later = laterFloor(file, offset);
   if (later >= 0) walk.isSealed = true;
-  // Sectors that a power failure has taken may read as zeros, which no file of commands holds.
+  // Sectors lost in a power failure may read as zeros, which never occur at the start of an item.
   const middle = walk.isSealed ? later > walk.sealEnd : !onlyZeros(file, offset);
   return { offset, reason: message, middle };
 }
 
-/** The first reading of a file: to its end, or to the first damage. */
+/** The first pass over a file, up to its end or the first damage. */
 class Walk {
   readonly reader: AofReader;
-  /** The last boundary, and the last that a seal covers. */
+  /** The last boundary, and the last boundary with a seal. */
   boundary: Boundary;
   sealed: Boundary;
   /** Whether a seal was found in the file. */
@@ -125,7 +126,7 @@ class Walk {
   seals = 0;
   sealEnd: number;
   #commands = 0;
-  /** Where the transaction begins that is open, -1 outside of one. */
+  /** Offset of the open transaction; -1 outside of one. */
   #unitStart = -1;
   readonly #file: SeekableSource;
   readonly #knows: VerifyOptions["knows"];
@@ -204,7 +205,7 @@ class Walk {
     const later = laterFloor(this.#file, offset);
     if (later >= 0) this.isSealed = true;
     const middle = this.isSealed ? later > this.sealEnd : wholeCommandFollows(this.#file, offset, this.#knows);
-    // A length that grew by damage swallows what follows, to the end of the file.
+    // A damaged length that is too large includes the following items, up to the end of the file.
     const reason = middle ? "a length is wrong" : "the file ends within a command";
     return { offset, reason, middle };
   }
@@ -215,8 +216,8 @@ function isWord({ argc, bytes, start, end }: Request, word: string): boolean {
 }
 
 /**
- * The highest offset below which everything had been synced, as the seals behind `from` tell; -1 if none of them fits. The
- * item at `from` may be a damaged seal: then the next group begins somewhere within its length.
+ * The highest offset below which everything was synced, according to the seals after `from`; -1 if no seal matches. The
+ * item at `from` may be a damaged seal. Then the next group begins at most one seal length later.
  */
 function laterFloor(file: SeekableSource, from: number): number {
   const piece = pieceFor(file, from);
@@ -228,7 +229,7 @@ function laterFloor(file: SeekableSource, from: number): number {
     const count = file.readSync(piece.subarray(length));
     more = count !== null;
     length += count ?? 0;
-    // A seal that the piece cuts is found in the next one.
+    // A seal at the end of a piece may be cut; the next piece includes it.
     const searchEnd = more ? Math.max(0, length - SEAL_BYTES_MAX) : length;
     const update = (end: number) => {
       for (const group of groups) group.update(piece, Math.max(0, group.offset - base), end);
@@ -249,7 +250,7 @@ function laterFloor(file: SeekableSource, from: number): number {
   return floor;
 }
 
-/** Whether nothing but zeros stands from an offset on. */
+/** Whether all bytes from an offset on are zeros. */
 function onlyZeros(file: SeekableSource, from: number): boolean {
   const piece = pieceFor(file, from);
   file.seekSync(from, Deno.SeekMode.Start);
@@ -259,13 +260,13 @@ function onlyZeros(file: SeekableSource, from: number): boolean {
   return true;
 }
 
-/** Room for the file from an offset on, or for a piece of it. */
+/** A buffer for the rest of the file, or for a piece of it. */
 function pieceFor(file: SeekableSource, from: number): Buffer {
   const left = file.seekSync(0, Deno.SeekMode.End) - from;
   return Buffer.allocUnsafe(Math.max(PIECE_BYTES_MIN, Math.min(left + 1, PIECE_BYTES)));
 }
 
-/** Whether somewhere behind `from` stands a whole command of a known name, as in no value but one that holds commands. */
+/** Whether a complete command with a known name follows after `from`. Values rarely contain one. */
 function wholeCommandFollows(file: SeekableSource, from: number, knows: VerifyOptions["knows"]): boolean {
   const piece = pieceFor(file, from);
   let tries = 0;
@@ -281,7 +282,7 @@ function wholeCommandFollows(file: SeekableSource, from: number, knows: VerifyOp
   }
 }
 
-/** The whole command at `offset`, if there is one of at most so many bytes. */
+/** The complete command at `offset`, if it has at most so many bytes. */
 function requestAt(file: SeekableSource, offset: number, bytesMax = Infinity): Request | undefined {
   file.seekSync(offset, Deno.SeekMode.Start);
   const reader = new AofReader(file, offset + bytesMax, offset);
@@ -296,7 +297,7 @@ function requestAt(file: SeekableSource, offset: number, bytesMax = Infinity): R
   }
 }
 
-/** The command at `offset`, or the first bytes there if they are no command. */
+/** The command at `offset` for a message, or the first bytes there if it is not a command. */
 function commandAt(file: SeekableSource, offset: number): string {
   const request = requestAt(file, offset);
   if (request !== undefined) return shownCommand(request);

@@ -405,8 +405,8 @@ export function usage(width: number): string {
         "file that MEMDB_HISTFILE or REDISCLI_HISTFILE names; it never holds commands with passwords.",
     ),
     paragraph(
-      "An argument may hold any bytes where the system tells the client which bytes they are: on Linux, with the " +
-        "permission for FFI. Everywhere, -x takes them from the standard input and --quoted-input from escapes.",
+      "Arguments may have any bytes on Linux, with the permission for FFI and not in the compiled executable. " +
+        "Everywhere, -x takes them from the standard input and --quoted-input from escapes.",
     ),
     paragraph(
       "Exit status: 0, 1 when the command failed or the server cannot be reached, 2 when a flag is wrong.",

@@ -3,6 +3,7 @@
  * outcome into an exit status. It owns the process's streams; everything else is in the files beside it.
  */
 import { MEMDB_VERSION } from "../core/version.ts";
+import { outputColumns } from "../core/wrap.ts";
 import type { CommandSpec } from "../dispatch/spec.ts";
 import { fromBytes, fromText, toBytes } from "./binary.ts";
 import { Catalog } from "./catalog.ts";
@@ -45,7 +46,7 @@ async function run(options: Options, catalog: Catalog): Promise<number> {
     error: (text) => writeAll(Deno.stderr, text),
   };
   if (options.mode === "help" || options.mode === "version") {
-    sink.write(fromText(options.mode === "help" ? usage(terminalWidth()) : `memdb cli ${MEMDB_VERSION}\n`));
+    sink.write(fromText(options.mode === "help" ? usage(outputColumns()) : `memdb cli ${MEMDB_VERSION}\n`));
     return 0;
   }
   const live = Deno.stdout.isTerminal();
@@ -82,7 +83,7 @@ async function run(options: Options, catalog: Catalog): Promise<number> {
     sink: shown,
     output,
     version: MEMDB_VERSION,
-    help: { colored: live && (environment("NO_COLOR") ?? "") === "", width: terminalWidth() },
+    help: { colored: live && (environment("NO_COLOR") ?? "") === "", width: outputColumns() },
     repeat,
     intervalMs,
   };
@@ -151,11 +152,6 @@ function askPassword(): string {
     }
   }
   return password;
-}
-
-/** Columns of the terminal, or 80 where the output goes elsewhere. */
-function terminalWidth(): number {
-  return Deno.stdout.isTerminal() ? Math.max(40, Deno.consoleSize().columns) : 80;
 }
 
 /** A variable of the environment, or undefined where the process may not read it. */

@@ -3,7 +3,8 @@
  * any bytes would be stored as another key. Linux keeps the bytes in /proc; this file reads them there and knows no
  * flag.
  *
- * - `deno run` and the compiled executable: the arguments end the command line of this very process.
+ * - `deno run`: the arguments end the command line of this very process.
+ * - The compiled executable: Deno's runtime ends the process before this program runs.
  * - `deno task`: the task's shell passes text on, so the bytes are in the command line of the parent process only.
  * - other systems, and processes without the permission: the bytes are lost; such arguments are refused.
  *

@@ -24,6 +24,8 @@ import { listCommands } from "./lists/lists.ts";
 import { hyperLogLogCommands } from "./hyperloglogs/hyperloglogs.ts";
 import { infoCommands } from "./server/info.ts";
 import { introspectCommands } from "./server/command.ts";
+import { commandLogCommands } from "./server/command_log.ts";
+import { latencyCommands } from "./server/latency.ts";
 import { memoryCommands } from "./server/memory.ts";
 import { persistenceCommands } from "./server/persistence.ts";
 import { serverCommands } from "./server/server.ts";
@@ -36,7 +38,16 @@ import { sortCommands } from "./keys/sort.ts";
 import { blockingSortedSetCommands } from "./sorted_sets/blocking.ts";
 import { sortedSetCommands } from "./sorted_sets/sorted_sets.ts";
 import type { CommandSpec } from "../dispatch/spec.ts";
+import { addStreamCommands } from "./streams/add.ts";
+import { claimCommands } from "./streams/claim.ts";
+import { groupCommands } from "./streams/groups.ts";
+import { messageCommands } from "./streams/messages.ts";
+import { pendingCommands } from "./streams/pending.ts";
+import { rangeCommands } from "./streams/ranges.ts";
+import { readCommands } from "./streams/read.ts";
+import { streamInfoCommands } from "./streams/info.ts";
 import { stringCommands } from "./strings/strings.ts";
+import { waitCommands } from "./server/wait.ts";
 import { transactionCommands } from "./transactions/transactions.ts";
 
 export const commandTable: readonly CommandSpec[] = [
@@ -66,12 +77,23 @@ export const commandTable: readonly CommandSpec[] = [
   ...dumpCommands,
   ...infoCommands,
   ...introspectCommands,
+  ...commandLogCommands,
+  ...latencyCommands,
   ...memoryCommands,
   ...persistenceCommands,
   ...serverCommands,
   ...snapshotCommands,
+  ...waitCommands,
   ...hyperLogLogCommands,
   ...geoCommands,
+  ...addStreamCommands,
+  ...rangeCommands,
+  ...readCommands,
+  ...groupCommands,
+  ...pendingCommands,
+  ...claimCommands,
+  ...streamInfoCommands,
+  ...messageCommands,
   ...evalCommands,
   ...scriptCommands,
   ...functionCommands,

@@ -8,17 +8,22 @@
  * make other keys ready; the phase continues until no key is ready.
  *
  * While no client waits, nothing listens and there is no cost. A waiting client takes the bytes of its request and one
- * object per key. All clients share one timer.
+ * object per key.
  */
-import { latin1 } from "../core/bytes.ts";
-import { DeadlineHeap, type Timed } from "../core/deadline_heap.ts";
 import type { Call } from "../dispatch/call.ts";
-import type { DeferredWork } from "../engine/after_command.ts";
+import type { DeferredWork } from "../engine/phase.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { Suspension } from "../engine/session.ts";
-import { RequestParser } from "../resp/parser.ts";
-import { Request } from "../resp/request.ts";
-import type { Keyspace, KeyspaceObserver } from "../store/keyspace.ts";
+import { type KeyEventListener, Notify } from "../engine/listeners.ts";
+import type { Request } from "../resp/request.ts";
+import { type Keyspace, type KeyspaceObserver, Type } from "../store/keyspace.ts";
+import { Place, type Queue, QueueTable } from "./queues.ts";
+import { WaitingClient, WaitingRequests } from "./waiting_client.ts";
+
+/**
+ * Events of a stream that may end a wait for it: other values are created where clients wait, and go when they are
+ * empty.
+ */
+const STREAM_EVENTS: ReadonlySet<string> = new Set(["xadd", "xgroup-destroy"]);
 
 /** The keys for which a command waits. */
 export interface Wait {
@@ -31,100 +36,63 @@ export interface Wait {
   readonly deadlineMs: number;
   /** Whether the request also runs again when a key is removed or gets a value of another type. */
   readonly onRemoval?: boolean;
+  /** A time at which all requests that wait for one of the keys run again; 0 or missing means never. */
+  readonly retryAtMs?: number;
+  /** The request that runs again, if it is not the one that waits. */
+  readonly request?: Request;
 }
 
-/** The clients that wait for one key, as a linked list of places. */
-class Queue {
-  head: Place | undefined;
-  tail: Place | undefined;
-  /** True while the queue is in the list of ready keys. */
-  ready = false;
-  /** Number of clients that also wait for the removal of the key. */
-  onRemoval = 0;
-
-  constructor(readonly db: Keyspace, readonly key: string) {}
-}
-
-/** The place of one client in one queue. */
-class Place {
-  previous: Place | undefined;
-  next: Place | undefined;
-  /** The client's place in the queue of its next key. */
-  sibling: Place | undefined;
-
-  constructor(readonly waiter: Waiter, readonly queue: Queue) {}
-}
-
-/** A waiting client. */
-class Waiter implements Suspension, Timed {
-  readonly again = false;
-  heapIndex = -1;
+/** A client that waits for keys. */
+class Waiter extends WaitingClient {
   /** Its places, the latest first. */
-  places: Place | undefined;
+  places: Place<Waiter> | undefined;
+  /** Stops the timer of `retryAtMs`. */
+  stopRetry: (() => void) | undefined;
 
-  constructor(
-    readonly blocking: Blocking,
-    readonly call: Call,
-    /** The request in RESP. */
-    readonly request: Uint8Array,
-    readonly type: number,
-    readonly deadlineMs: number,
-    readonly onRemoval: boolean,
-  ) {}
-
-  end(): void {
-    this.blocking.leave(this);
+  constructor(call: Call, request: Request, readonly type: number, deadlineMs: number, readonly onRemoval: boolean) {
+    super(call, request, deadlineMs);
   }
 
-  timeOut(): boolean {
-    this.blocking.answer(this, () => this.call.reply.nullArray());
-    return true;
+  protected override leave(): void {
+    super.leave();
+    this.call.engine.part(Blocking).leave(this);
   }
 
-  fail(message: string): boolean {
-    this.blocking.answer(this, () => {
-      this.call.runner.fail(this.call, message);
-    });
-    return true;
+  override replyTimeout(): void {
+    this.call.reply.nullArray();
   }
 }
 
 export class Blocking implements DeferredWork {
   readonly #engine: Engine;
-  readonly #queues = new Map<Keyspace, Map<string, Queue>>();
-  readonly #deadlines = new DeadlineHeap<Waiter>();
+  readonly #queues = new Map<Keyspace, QueueTable<Waiter>>();
   /** Number of waiting clients by type. */
   readonly #counts: number[] = [];
   #count = 0;
-  #ready: Queue[] = [];
+  #ready: Queue<Waiter>[] = [];
   #stopListening: (() => void)[] = [];
-  #stopTimer: (() => void) | undefined;
-  #timerMs = Infinity;
   /** The client whose request is running again. */
   #retrying: Waiter | undefined;
-  readonly #parser = new RequestParser();
   readonly #observer: KeyspaceObserver = {
     created: (db, bytes, start, end, type) => this.#signal(db, bytes, start, end, type, false),
-    replaced: (db, bytes, start, end, type, oldType) => {
-      this.#signal(db, bytes, start, end, type, false);
-      this.#signal(db, bytes, start, end, oldType, true);
-    },
+    // As in Redis, a value that takes the place of another wakes no client, even if it has the right type.
+    replaced: (db, bytes, start, end, _, oldType) => this.#signal(db, bytes, start, end, oldType, true),
     removed: (db, bytes, start, end, type) => this.#signal(db, bytes, start, end, type, true),
+  };
+
+  /** Hears of streams that clients wait for; undefined while none does. */
+  #stopHearing: (() => void) | undefined;
+  readonly #streamListener: KeyEventListener = (db, kind, event, bytes, start, end) => {
+    if (kind === Notify.STREAM && STREAM_EVENTS.has(event)) this.#signal(db, bytes, start, end, Type.STREAM, false);
   };
 
   constructor(engine: Engine) {
     this.#engine = engine;
-    this.#parser.bulkBytesMax = Infinity;
   }
 
   /** Number of waiting clients. */
   get clientCount(): number {
     return this.#count;
-  }
-
-  /** Number of clients that wait with a deadline. */
-  get timedCount(): number {
-    return this.#deadlines.size;
   }
 
   /** Number of keys for which clients wait, and the number of those among them whose removal ends a wait. */
@@ -141,19 +109,20 @@ export class Blocking implements DeferredWork {
    * Suspends the session of a call until one of its keys has a value of the type. Returns false if the session may not
    * wait; the command then replies as after a timeout.
    */
-  wait(call: Call, { type, first, last, deadlineMs, onRemoval = false }: Wait): boolean {
+  wait(call: Call, { type, first, last, deadlineMs, onRemoval = false, retryAtMs = 0, request }: Wait): boolean {
     if (!call.mayWait) return false;
-    const again = this.#retrying?.call === call ? this.#retrying : undefined;
-    const waiter = again ?? new Waiter(this, call, rawBytes(call.request), type, deadlineMs, onRemoval);
+    // A client that continues to wait keeps its deadline.
+    const until = this.#retrying?.call === call ? this.#retrying.deadlineMs : deadlineMs;
+    const waiter = new Waiter(call, request ?? call.request, type, until, onRemoval);
     if (this.#count === 0) this.#listen();
-    for (let i = first; i <= last; i++) this.#enqueue(waiter, call.text(i));
+    for (let i = first; i <= last; i++) this.#enqueue(waiter, i);
     this.#count++;
     this.#counts[type] = (this.#counts[type] ?? 0) + 1;
-    if (waiter.deadlineMs > 0) {
-      this.#deadlines.add(waiter);
-      this.#setTimer();
+    if (type === Type.STREAM) this.#stopHearing ??= this.#engine.listeners.keyEvent.add(this.#streamListener);
+    if (retryAtMs > 0) {
+      waiter.stopRetry = this.#engine.clock.schedule(retryAtMs, () => this.#retryAll(waiter));
     }
-    call.session.suspension = waiter;
+    waiter.begin();
     return true;
   }
 
@@ -170,25 +139,19 @@ export class Blocking implements DeferredWork {
     }
   }
 
-  /** Replies to a client without running its request again, and ends its wait. */
-  answer(waiter: Waiter, write: () => void): void {
-    const { call } = waiter;
-    this.leave(waiter);
-    call.runner.answer(call, write);
-    call.session.transport?.resume();
-  }
-
   /** Removes a client from all queues. */
   leave(waiter: Waiter): void {
     for (let place = waiter.places; place !== undefined; place = place.sibling) this.#dequeue(place);
     waiter.places = undefined;
-    waiter.call.session.suspension = undefined;
-    this.#deadlines.remove(waiter);
-    this.#counts[waiter.type]--;
+    waiter.stopRetry?.();
+    waiter.stopRetry = undefined;
+    if (--this.#counts[waiter.type] === 0 && waiter.type === Type.STREAM) {
+      this.#stopHearing?.();
+      this.#stopHearing = undefined;
+    }
     if (--this.#count > 0) return;
     for (const stop of this.#stopListening) stop();
     this.#stopListening = [];
-    if (this.#retrying === undefined) this.#clearTimer();
   }
 
   #listen(): void {
@@ -199,43 +162,37 @@ export class Blocking implements DeferredWork {
     ];
   }
 
-  #enqueue(waiter: Waiter, key: string): void {
-    const { db } = waiter.call;
-    for (let place = waiter.places; place !== undefined; place = place.sibling) if (place.queue.key === key) return;
+  /** Adds a client to the queue of key argument i, unless it is there already. */
+  #enqueue(waiter: Waiter, i: number): void {
+    const { call } = waiter, { db, bytes } = call, start = call.start(i), end = call.end(i), hash = call.hash(i);
     let queues = this.#queues.get(db);
-    if (queues === undefined) this.#queues.set(db, queues = new Map());
-    let queue = queues.get(key);
-    if (queue === undefined) queues.set(key, queue = new Queue(db, key));
+    if (queues === undefined) {
+      this.#queues.set(db, queues = new QueueTable(db, this.#engine.part(WaitingRequests).arena));
+    }
+    const queue = queues.find(bytes, start, end, hash) ?? queues.add(bytes, start, end, hash);
+    for (let place = waiter.places; place !== undefined; place = place.sibling) if (place.queue === queue) return;
     const place = new Place(waiter, queue);
     place.sibling = waiter.places;
     waiter.places = place;
-    place.previous = queue.tail;
-    if (queue.tail === undefined) queue.head = place;
-    else queue.tail.next = place;
-    queue.tail = place;
+    queue.add(place);
     if (waiter.onRemoval) queue.onRemoval++;
   }
 
-  #dequeue({ queue, previous, next, waiter }: Place): void {
-    if (previous === undefined) queue.head = next;
-    else previous.next = next;
-    if (next === undefined) queue.tail = previous;
-    else next.previous = previous;
+  #dequeue(place: Place<Waiter>): void {
+    const { queue, waiter } = place;
+    queue.remove(place);
     if (waiter.onRemoval) queue.onRemoval--;
-    if (queue.head !== undefined) return;
-    const queues = this.#queues.get(queue.db)!;
-    queues.delete(queue.key);
-    if (queues.size === 0) this.#queues.delete(queue.db);
+    if (queue.head === undefined) this.#queues.get(queue.db)!.delete(queue);
   }
 
   /** Handles the creation or removal of a key: marks its queue as ready. */
   #signal(db: Keyspace, bytes: Uint8Array, start: number, end: number, type: number, removed: boolean): void {
     if (!(this.#counts[type] > 0)) return;
-    const queue = this.#queues.get(db)?.get(latin1(bytes, start, end));
+    const queue = this.#queues.get(db)?.find(bytes, start, end);
     if (queue !== undefined && (!removed || queue.onRemoval > 0)) this.#makeReady(queue);
   }
 
-  #makeReady(queue: Queue): void {
+  #makeReady(queue: Queue<Waiter>): void {
     if (queue.ready) return;
     queue.ready = true;
     this.#ready.push(queue);
@@ -250,14 +207,13 @@ export class Blocking implements DeferredWork {
   }
 
   /** Runs the requests of the clients that wait for a key again, as long as the key has a value of their type. */
-  #serve(queue: Queue): void {
-    const { db } = queue;
-    const key = Uint8Array.from(queue.key, (c) => c.charCodeAt(0));
+  #serve(queue: Queue<Waiter>): void {
+    const { db, hash, key } = queue;
     // A client that continues to wait moves to the end of the queue, behind `last`, and is not visited twice.
     const last = queue.tail;
     for (let place = queue.head; place !== undefined;) {
       const { waiter, next } = place;
-      const ref = db.find(key, 0, key.length);
+      const ref = db.find(key.bytes, key.start, key.start + key.length, hash);
       if (waiter.onRemoval || (ref !== 0 && db.typeOf(ref) === waiter.type)) this.#retry(waiter);
       else if (ref === 0 && queue.onRemoval === 0) return;
       if (place === last) return;
@@ -266,48 +222,17 @@ export class Blocking implements DeferredWork {
   }
 
   #retry(waiter: Waiter): void {
-    const { call, request } = waiter, { session } = call;
     this.#retrying = waiter;
-    this.leave(waiter);
-    session.transport?.answering();
-    this.#parser.borrow(request, request.length);
-    this.#parser.next();
-    call.runner.execute(call, this.#parser.request);
-    this.#parser.next();
-    this.#parser.giveBack();
+    waiter.retry();
     this.#retrying = undefined;
-    if (this.#count === 0) this.#clearTimer();
-    if (session.suspension === undefined) session.transport?.resume();
   }
 
-  #setTimer(): void {
-    const first = this.#deadlines.first;
-    if (first === undefined || first.deadlineMs >= this.#timerMs) return;
-    this.#stopTimer?.();
-    this.#timerMs = first.deadlineMs;
-    this.#stopTimer = this.#engine.clock.schedule(first.deadlineMs, () => this.#expire());
+  /** Runs the requests of all clients again that wait for a key of one of them. */
+  #retryAll(waiter: Waiter): void {
+    const { afterCommand, clock, store } = this.#engine;
+    waiter.stopRetry = undefined;
+    store.setTime(clock.nowMs());
+    for (let place = waiter.places; place !== undefined; place = place.sibling) this.#makeReady(place.queue);
+    afterCommand.run();
   }
-
-  #clearTimer(): void {
-    this.#stopTimer?.();
-    this.#stopTimer = undefined;
-    this.#timerMs = Infinity;
-  }
-
-  /** Replies to the clients whose deadline has passed. */
-  #expire(): void {
-    this.#clearTimer();
-    const nowMs = this.#engine.clock.nowMs();
-    for (let first = this.#deadlines.first; first !== undefined; first = this.#deadlines.first) {
-      if (first.deadlineMs > nowMs) break;
-      first.timeOut();
-    }
-    this.#setTimer();
-  }
-}
-
-/** A copy of a request in RESP. */
-function rawBytes(request: Request): Uint8Array {
-  const { bytes, rawStart, rawEnd } = request;
-  return rawStart >= 0 ? bytes.slice(rawStart, rawEnd) : request.clone().bytes;
 }

@@ -1,7 +1,7 @@
 /**
- * Keyspace notifications: each event of a key whose class `notify-keyspace-events` names is published to the channel of the
- * key, `__keyspace@<db>__:<key>`, to the channel of the event, `__keyevent@<db>__:<event>`, or to both. While the setting
- * is empty nothing listens.
+ * Keyspace notifications: each event of a key whose class `notify-keyspace-events` names is published to the channel of
+ * the key, `__keyspace@<db>__:<key>`, to the channel of the event, `__keyevent@<db>__:<event>`, or to both. While the
+ * setting is empty nothing listens.
  */
 import { utf8 } from "../core/bytes.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -32,8 +32,15 @@ export class Notifications {
     const classes = this.#classes;
     if ((classes & NOTIFY_BITS[kind]) === 0) return;
     const key = bytes.slice(start, end), name = utf8(event);
-    if ((classes & NOTIFY_BITS.K) !== 0) this.#subscriptions.publish(join(`__keyspace@${db.index}__:`, key), name);
-    if ((classes & NOTIFY_BITS.E) !== 0) this.#subscriptions.publish(join(`__keyevent@${db.index}__:`, name), key);
+    if ((classes & NOTIFY_BITS.K) !== 0) this.#send(join(`__keyspace@${db.index}__:`, key), name);
+    if ((classes & NOTIFY_BITS.E) !== 0) this.#send(join(`__keyevent@${db.index}__:`, name), key);
+  }
+
+  #send(channel: Uint8Array, payload: Uint8Array): void {
+    this.#subscriptions.publish({
+      channel: { bytes: channel, start: 0, end: channel.length },
+      payload: { bytes: payload, start: 0, end: payload.length },
+    });
   }
 }
 

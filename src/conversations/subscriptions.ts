@@ -5,21 +5,37 @@
  *
  * Names are latin1 text, one character per byte. Most channels have one subscriber and need no set.
  */
-import { fromLatin1, latin1, utf8 } from "../core/bytes.ts";
+import { bytesEqual, fromLatin1, latin1, NO_BYTES, utf8 } from "../core/bytes.ts";
 import { globMatch } from "../core/glob.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { SharedBytes } from "../resp/shared_bytes.ts";
 import { Session } from "../engine/session.ts";
 import { type NameKind, Subscriber } from "../engine/subscriber.ts";
-import { encodePush } from "../resp/push.ts";
 
 const MESSAGE = utf8("message"), PATTERN_MESSAGE = utf8("pmessage"), SHARD_MESSAGE = utf8("smessage");
 
 /** The subscribers of one name. */
 type Subscribers = Session | Set<Session>;
 
+/** The bytes `bytes[start, end)`. */
+interface Bytes {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A message to the subscribers of a channel. */
+export interface Message {
+  readonly channel: Bytes;
+  readonly payload: Bytes;
+}
+
 /** The names of one kind, with their subscribers. */
 class Directory {
   readonly #subscribers = new Map<string, Subscribers>();
+  /** The name that was looked for last, in both forms: messages often go to one channel again and again. */
+  #recent: Uint8Array = NO_BYTES;
+  #recentText = "";
 
   get size(): number {
     return this.#subscribers.size;
@@ -31,6 +47,15 @@ class Directory {
 
   get(name: string): Subscribers | undefined {
     return this.#subscribers.get(name);
+  }
+
+  /** The subscribers of the name `bytes[start, end)`. Hot. */
+  find(bytes: Uint8Array, start: number, end: number): Subscribers | undefined {
+    if (!bytesEqual(bytes, start, end, this.#recent, 0, this.#recent.length)) {
+      this.#recent = bytes.slice(start, end);
+      this.#recentText = latin1(this.#recent);
+    }
+    return this.#subscribers.get(this.#recentText);
   }
 
   count(name: string): number {
@@ -53,6 +78,16 @@ class Directory {
     }
     this.#subscribers.delete(name);
   }
+}
+
+/** Encodes a message with its kind and, for PATTERN_MESSAGE, the pattern that its channel matches. */
+function encode(shared: SharedBytes, kind: Uint8Array, { channel, payload }: Message, pattern: Uint8Array): void {
+  const bytes = kind.length + pattern.length + channel.end - channel.start + payload.end - payload.start;
+  shared.begin(kind === PATTERN_MESSAGE ? 4 : 3, bytes);
+  shared.add(kind);
+  if (kind === PATTERN_MESSAGE) shared.add(pattern);
+  shared.add(channel.bytes, channel.start, channel.end);
+  shared.add(payload.bytes, payload.start, payload.end);
 }
 
 export class Subscriptions {
@@ -118,33 +153,49 @@ export class Subscriptions {
    * Sends a message to the subscribers of a channel, then to those of matching patterns. Returns the number of messages
    * sent.
    */
-  publish(channel: Uint8Array, message: Uint8Array): number {
+  publish(message: Message): number {
     const { channel: channels, pattern: patterns } = this.#directories;
+    const { bytes, start, end } = message.channel;
     let count = 0;
-    if (channels.size > 0) count = this.#send(channels.get(latin1(channel)), [MESSAGE, channel, message]);
+    if (channels.size > 0) count = this.#send(channels.find(bytes, start, end), MESSAGE, message);
     for (const [text, pattern] of this.#patterns) {
-      if (!globMatch(pattern, 0, pattern.length, channel, 0, channel.length, false)) continue;
-      count += this.#send(patterns.get(text), [PATTERN_MESSAGE, pattern, channel, message]);
+      if (!globMatch(pattern, 0, pattern.length, bytes, start, end, false)) continue;
+      count += this.#send(patterns.get(text), PATTERN_MESSAGE, message, pattern);
     }
     return count;
   }
 
   /** Sends a message to the subscribers of a shard channel. */
-  publishToShard(channel: Uint8Array, message: Uint8Array): number {
-    return this.#send(this.#directories.shard.get(latin1(channel)), [SHARD_MESSAGE, channel, message]);
+  publishToShard(message: Message): number {
+    const { bytes, start, end } = message.channel;
+    return this.#send(this.#directories.shard.find(bytes, start, end), SHARD_MESSAGE, message);
   }
 
-  #send(subscribers: Subscribers | undefined, parts: readonly Uint8Array[]): number {
+  #send(
+    subscribers: Subscribers | undefined,
+    kind: Uint8Array,
+    message: Message,
+    pattern: Uint8Array = NO_BYTES,
+  ): number {
     if (subscribers === undefined) return 0;
+    const engine = this.#engine;
     if (subscribers instanceof Session) {
-      this.#engine.push(subscribers, encodePush(subscribers.reply.version, parts));
+      const shared = engine.sharedBytes(subscribers);
+      encode(shared, kind, message, pattern);
+      engine.share(subscribers, shared);
       return 1;
     }
-    let resp2: Uint8Array | undefined, resp3: Uint8Array | undefined, count = 0;
+    let resp2: SharedBytes | undefined, resp3: SharedBytes | undefined, count = 0;
     // A session that is disconnected while it receives the message leaves the set.
     for (const session of subscribers) {
-      const bytes = session.reply.version === 3 ? resp3 ??= encodePush(3, parts) : resp2 ??= encodePush(2, parts);
-      this.#engine.push(session, bytes);
+      let shared = session.reply.version === 3 ? resp3 : resp2;
+      if (shared === undefined) {
+        shared = engine.sharedBytes(session);
+        encode(shared, kind, message, pattern);
+        if (session.reply.version === 3) resp3 = shared;
+        else resp2 = shared;
+      }
+      engine.share(session, shared);
       count++;
     }
     return count;

@@ -9,9 +9,17 @@ const decoder = new TextDecoder();
 
 export const NO_BYTES = new Uint8Array(0);
 
+/** Up to this length a string is made from character codes, which saves the call of a native function. */
+const CODES_MAX = 48;
+const codes: number[] = [];
+
 /** Text with one character for each byte. */
 export function latin1(bytes: Uint8Array, start = 0, end = bytes.length): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1");
+  const length = end - start;
+  if (length > CODES_MAX) return Buffer.from(bytes.buffer, bytes.byteOffset + start, length).toString("latin1");
+  codes.length = length;
+  for (let i = 0; i < length; i++) codes[i] = bytes[start + i];
+  return String.fromCharCode.apply(null, codes);
 }
 
 /** The bytes of a string made by `latin1`. Characters above 255 lose their upper bits. */

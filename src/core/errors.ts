@@ -26,9 +26,10 @@ export const messages = {
   outOfMemory: "OOM command not allowed when used memory > 'maxmemory'.",
   loading: "LOADING Redis is loading the dataset in memory",
   snapshotFailed:
-    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may " +
-    "modify the data set are disabled, because this instance is configured to report errors during writes if RDB " +
-    "snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.",
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that " +
+    "may modify the data set are disabled, because this instance is configured to report errors during writes if RDB " +
+    "snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB " +
+    "error.",
   dbIndex: "ERR DB index is out of range",
   invalidCursor: "ERR invalid cursor",
 } as const;

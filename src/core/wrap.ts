@@ -1,5 +1,13 @@
 /** Breaks text into lines between words. It measures in columns; each character counts as one column. */
 
+/** The narrowest lines, and the columns of a line where standard output is not a terminal. */
+const COLUMNS_MIN = 40, COLUMNS_USUAL = 80;
+
+/** The columns of a line on standard output. */
+export function outputColumns(): number {
+  return Deno.stdout.isTerminal() ? Math.max(COLUMNS_MIN, Deno.consoleSize().columns) : COLUMNS_USUAL;
+}
+
 /**
  * `text` in lines of at most `width` columns, broken at spaces. Lines after the first begin with `indent` spaces;
  * `used` columns of the first line are occupied already. A word longer than a line stays whole.

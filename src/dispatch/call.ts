@@ -15,7 +15,8 @@ import type { Session } from "../engine/session.ts";
 import type { Reply } from "../resp/reply.ts";
 import type { Request } from "../resp/request.ts";
 import { hashBytes } from "../core/hash_function.ts";
-import type { Keyspace } from "../store/keyspace.ts";
+import type { Deadline } from "../store/deadline.ts";
+import { ExpiryMode, type Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
 import { type Command, type CommandTable, wrongArity } from "./registry.ts";
 import type { RecordRef } from "../store/memory/arena.ts";
@@ -33,8 +34,15 @@ export interface CommandRunner {
   perform(call: Call, request: Request, command?: Command): void;
   /** Runs one request between commands, followed by the phase after the command. */
   execute(call: Call, request: Request): void;
+  /** Runs the request of a suspended command again, between commands. */
+  retry(call: Call, request: Request): void;
   /** Counts a suspended command as run; `write` writes its reply. */
-  answer(call: Call, write: () => void): void;
+  answer(call: Call, request: Request, write: () => void): void;
+  /**
+   * The replies of the requests that the command performs are parts of its own reply, whose head is written: CLIENT
+   * REPLY drops or keeps each by itself.
+   */
+  replyInParts(call: Call): void;
   /** Writes an error reply and counts it. */
   fail(call: Call, message: string): void;
 }
@@ -53,9 +61,17 @@ export class Call {
   dirty = 0;
   /** Effects that are logged instead of the request; undefined to log the request as received. */
   effects: PendingEffect[] | undefined;
+  /** A command with `mayBeLong` has done more than a brief command does. */
+  long = false;
   /** The running command is part of a unit, so it must not change the state of its client's connection. */
   inUnit = false;
-  /** Indices of arguments that neither the slow log nor MONITOR may show. */
+  /** The beginning of the reply that CLIENT REPLY may drop, for a session that is not plain. */
+  mark = 0;
+  /** The command runs again after it has waited. */
+  retried = false;
+  /** Microseconds for which the waiting command ran until now. */
+  spentUs = 0;
+  /** Indices of arguments that neither the logs of commands nor MONITOR may show. */
   secrets: Set<number> | undefined;
 
   /** `reply` receives the replies if they do not go to the session's client. */
@@ -81,15 +97,17 @@ export class Call {
   }
 
   /**
-   * Runs `body` as one unit: after a crash all of its effects are present, or none. The clock of commands stands still.
+   * Runs `body` as one unit: after a crash all of its effects are present, or none. The clock of commands stands still,
+   * and a command of the unit counts the changes before the unit as its client's latest.
    */
   unit(body: () => void): void {
-    const { effects } = this.engine, outer = this.inUnit;
+    const { effects, stats } = this.engine, outer = this.inUnit, { changes } = stats;
     effects.begin();
     this.inUnit = true;
     body();
     this.inUnit = outer;
     effects.end();
+    if (!outer && stats.changes > changes) this.session.changesAtWrite = stats.changes;
   }
 
   /**
@@ -219,6 +237,16 @@ export class Call {
   }
 
   /**
+   * Whether a key or field that gets this deadline is deleted at once. While a file loads it stays, because the file
+   * contains the deletion. DEBUG SET-ALLOW-ACCESS-EXPIRED does not keep it.
+   */
+  isOver(deadline: Deadline): boolean {
+    if (deadline > this.store.nowMs) return false;
+    if (this.store.expiryMode !== ExpiryMode.KEEP) return true;
+    return this.engine.knobs.releaseExpired !== undefined && this.session.expiryMode !== ExpiryMode.KEEP;
+  }
+
+  /**
    * Reports a change of key argument i: the command is logged, `count` changes are counted, and the event is announced
    * under Redis's name. An empty name announces nothing.
    */
@@ -278,7 +306,7 @@ export class Call {
 
   #report(db: Keyspace, kind: NotifyClass, event: string, bytes: Uint8Array, start: number, end: number): void {
     const { listeners } = this.engine;
-    listeners.changed(db, bytes, start, end);
+    listeners.changed(db, bytes, start, end, this.session);
     if (event !== "") listeners.announced(db, kind, event, bytes, start, end);
   }
 

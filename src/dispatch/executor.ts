@@ -6,19 +6,19 @@
  * Every command is timed individually, except brief ones: reading the clock twice would add a fifth to their cost.
  * Consecutive calls of the same brief command (a run) are timed together. For a busy command only one in eight batches
  * is timed, and the other batches are assumed to cost the same. A command whose time grows with its reply is brief
- * while its reply is short, and all of its runs are timed. When slowlog-log-slower-than is below a millisecond, every
- * command is timed individually.
+ * while its reply is short, and all of its runs are timed. When slowlog-log-slower-than is below a millisecond, or the
+ * latency monitor is on, every command is timed individually.
  */
 import { latin1 } from "../core/bytes.ts";
 import { CommandError, messages, shownText } from "../core/errors.ts";
+import type { CommandLog } from "../engine/command_log.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Session } from "../engine/session.ts";
 import type { RequestParser } from "../resp/parser.ts";
-import type { Reply } from "../resp/reply.ts";
 import { Request } from "../resp/request.ts";
 import { PREFETCH_MAX } from "../store/blocks/dict.ts";
 import type { Call, CommandRunner } from "./call.ts";
-import { keysOf } from "./key_positions.ts";
+import { keysOf, reportReads } from "./key_positions.ts";
 import { Prefetcher } from "./prefetch.ts";
 import { feedMonitors } from "./monitor.ts";
 import { type Command, CommandTable, Flag, shownName, wrongArity } from "./registry.ts";
@@ -34,6 +34,14 @@ const BRIEF_REPLY_BYTES = 16 * 1024;
 
 /** Unsent bytes after which the limit of output is checked with every request. */
 const LONG_REPLY_BYTES = 64 * 1024;
+
+const COPIED_SETTINGS = [
+  "commandlog-reply-larger-than",
+  "commandlog-request-larger-than",
+  "latency-monitor-threshold",
+  "maxmemory",
+  "slowlog-log-slower-than",
+] as const;
 
 export class Executor implements CommandRunner {
   readonly table: CommandTable;
@@ -52,6 +60,8 @@ export class Executor implements CommandRunner {
   // Copies of settings that are read for every command.
   #precise = false;
   #maxmemory = 0;
+  #largeRequestBytes = Infinity;
+  #largeReplyBytes = Infinity;
 
   constructor(engine: Engine, specs: readonly CommandSpec[]) {
     this.#engine = engine;
@@ -59,13 +69,16 @@ export class Executor implements CommandRunner {
     this.#prefetcher = new Prefetcher(this.table);
     const { settings } = engine;
     const copySettings = () => {
-      const { slowlogLogSlowerThan, maxmemory } = settings.values;
-      this.#precise = slowlogLogSlowerThan >= 0 && slowlogLogSlowerThan < PRECISE_BELOW_US;
+      const { latencyMonitorThreshold, maxmemory, slowlogLogSlowerThan } = settings.values;
+      this.#precise = latencyMonitorThreshold > 0 ||
+        (slowlogLogSlowerThan >= 0 && slowlogLogSlowerThan < PRECISE_BELOW_US);
       this.#maxmemory = maxmemory;
+      const { commandlogReplyLargerThan: replyBytes, commandlogRequestLargerThan: requestBytes } = settings.values;
+      this.#largeReplyBytes = replyBytes < 0 ? Infinity : replyBytes;
+      this.#largeRequestBytes = requestBytes < 0 ? Infinity : requestBytes;
     };
     copySettings();
-    settings.onChange("slowlog-log-slower-than", copySettings);
-    settings.onChange("maxmemory", copySettings);
+    for (const name of COPIED_SETTINGS) settings.onChange(name, copySettings);
   }
 
   /** Reads the time that commands see; one reading serves many requests. */
@@ -90,29 +103,25 @@ export class Executor implements CommandRunner {
   run(call: Call, parser: RequestParser): void {
     const { session } = call;
     const requests = this.#requests, commands = this.#commands;
-    while (!session.closing && session.suspension === undefined && !session.held) {
+    while (!session.stopped) {
       const count = parser.parseAhead(requests);
       this.#prefetcher.pipeline(call, requests, commands, count);
-      for (let k = 0; k < count && !session.closing; k++) {
-        if (session.held) {
-          parser.unread(requests[k]);
-          break;
-        }
+      for (let k = 0; k < count; k++) {
         this.requestCount++;
         this.execute(call, requests[k], commands[k]);
-        if (session.suspension !== undefined) {
+        // Long replies count against the limit at once, not only at the end of the batch.
+        if (call.reply.pendingBytes > LONG_REPLY_BYTES) session.transport?.checkOutput();
+        if (session.stopped) {
           this.#takeBack(session, parser, requests[k], k + 1 < count ? requests[k + 1] : undefined);
           break;
         }
         requests[k].shrink();
-        // Long replies count against the limit at once, not only at the end of the batch.
-        if (call.reply.pendingBytes > LONG_REPLY_BYTES) session.transport?.checkOutput();
       }
       if (count === 0) {
         if (!parser.next()) return;
         this.requestCount++;
         this.execute(call, parser.request);
-        if (session.suspension !== undefined) this.#takeBack(session, parser, parser.request, undefined);
+        if (session.stopped) this.#takeBack(session, parser, parser.request, undefined);
       }
       if (!call.reply.single) session.transport?.checkOutput();
     }
@@ -121,23 +130,27 @@ export class Executor implements CommandRunner {
   /** Runs requests of another client from within a running script. The phase after the command waits for its end. */
   runInside(call: Call, parser: RequestParser): void {
     const engine = this.#engine, { session } = call;
-    while (!session.closing && session.suspension === undefined && !session.held && parser.next()) {
+    while (!session.stopped && parser.next()) {
       const { request } = parser;
       this.requestCount++;
       engine.current = session;
       this.#execute(call, request, this.table.find(request.bytes, request.start[0], request.end[0]));
       engine.current = undefined;
-      if (session.hasPushes) session.flushOutbox();
+      session.flushOutbox();
+      if (session.stopped) this.#takeBack(session, parser, request, undefined);
     }
   }
 
-  /** Returns the requests that did not run to the parser after a session was suspended. */
+  /** Returns the requests that did not run to the parser after a session was held or suspended. */
   #takeBack(session: Session, parser: RequestParser, request: Request, next: Request | undefined): void {
-    if (session.suspension!.again) {
+    if (session.closing) return;
+    if (session.suspension?.again) {
       this.requestCount--;
       parser.unread(request);
     } else if (next !== undefined) {
       parser.unread(next);
+    } else {
+      parser.finish();
     }
   }
 
@@ -153,9 +166,14 @@ export class Executor implements CommandRunner {
     const engine = this.#engine, { session } = call;
     engine.current = session;
     this.#execute(call, request, command);
+    if (session.tracker !== undefined) session.tracker.commandEnded();
     engine.current = undefined;
-    if (session.hasPushes) session.flushOutbox();
-    if (engine.afterCommand.pending) engine.afterCommand.run();
+    if (engine.afterCommand.pending) this.#afterCommand(session);
+  }
+
+  #afterCommand(session: Session): void {
+    session.flushOutbox();
+    this.#engine.afterCommand.run();
   }
 
   /** Runs a request inside the running command: a unit, a script, a function. */
@@ -164,25 +182,47 @@ export class Executor implements CommandRunner {
     request: Request,
     command = this.table.find(request.bytes, request.start[0], request.end[0]),
   ): void {
-    const outer = call.request, { command: outerCommand, dirty, effects, secrets } = call;
+    const outer = call.request, { command: outerCommand, dirty, effects, mark, secrets } = call;
     call.effects = call.secrets = undefined;
     this.#execute(call, request, command);
     call.session.lastCommand = call.command = outerCommand;
     call.request = outer;
     call.dirty = dirty;
     call.effects = effects;
+    call.mark = mark;
     call.secrets = secrets;
   }
 
   #execute(call: Call, request: Request, command: Command | undefined): void {
-    const { reply, session } = call;
+    const { session } = call;
     call.request = request;
     if (command !== undefined && command.subcommands.length > 0) command = this.#subcommand(command, request);
     session.lastCommand = command;
-    const mark = reply.mark();
+    if (command !== undefined && session.plain && this.#mayRun(command, request.argc)) {
+      const mark = call.reply.mark();
+      this.#runHandler(call, command, request, mark);
+      if (!session.plain) this.#dropUnwanted(call, mark);
+    } else {
+      this.#executeByRules(call, request, command);
+    }
+  }
+
+  /** Whether no rule stands against a command of a plain session. Hot: `#refusal` has all rules. */
+  #mayRun(command: Command, argc: number): boolean {
+    const { busy, pause, persistence } = this.#engine, { bits } = command;
+    return argc >= command.argcMin && argc <= command.argcMax && pause === undefined && busy === undefined &&
+      !persistence.loading &&
+      this.#maxmemory === 0 && ((bits & Flag.NEEDS_DISK) === 0 || persistence.failure === "");
+  }
+
+  /** Refuses, holds back, queues or runs a request. */
+  #executeByRules(call: Call, request: Request, command: Command | undefined): void {
+    const { reply, session } = call;
     const refusal = this.#refusal(call, command, request);
+    const mark = call.mark = reply.mark();
     if (refusal !== "") {
-      if (command !== undefined) command.stats.rejected++;
+      // A request with an unknown subcommand is none of its container.
+      if (command !== undefined && (command.subcommands.length === 0 || request.argc === 1)) command.stats.rejected++;
       this.#error(call, this.#discarding(call, command, refusal));
     } else if (this.#engine.pause !== undefined && this.#isPaused(call, command!)) {
       this.#engine.pause.hold(session);
@@ -193,16 +233,25 @@ export class Executor implements CommandRunner {
     } else {
       this.#runHandler(call, command!, request, mark);
     }
-    if (session.replyMode !== "on" && session.suspension === undefined) this.#dropReply(session, reply, mark);
+    this.#dropUnwanted(call, call.mark);
   }
 
-  answer(call: Call, write: () => void): void {
-    const { command, reply, session } = call, mark = reply.mark();
+  retry(call: Call, request: Request): void {
+    call.retried = true;
+    this.execute(call, request);
+    call.retried = false;
+  }
+
+  answer(call: Call, request: Request, write: () => void): void {
+    const { clock, stats } = this.#engine, { command, reply, session } = call, mark = reply.mark();
+    const startUs = clock.monotonicUs();
     session.transport?.answering();
-    command.stats.calls++;
-    this.#engine.stats.commands++;
     write();
-    if (session.replyMode !== "on") this.#dropReply(session, reply, mark);
+    command.stats.calls++;
+    stats.commands++;
+    session.commandCount++;
+    this.#timed(call, command, request, clock.monotonicUs() - startUs);
+    this.#dropUnwanted(call, mark);
   }
 
   fail(call: Call, message: string): void {
@@ -210,72 +259,104 @@ export class Executor implements CommandRunner {
     this.#error(call, message);
   }
 
-  /** Drops the reply since `mark` if CLIENT REPLY says so. */
-  #dropReply(session: Session, reply: Reply, mark: number): void {
-    if (session.replyMode === "skip-next") {
-      session.replyMode = "skip";
-      return;
-    }
-    reply.rewind(mark);
-    if (session.replyMode === "skip") session.replyMode = "on";
+  /** Drops the reply since `mark` if CLIENT REPLY says so. Only a whole request, not a part of a unit, ends a skip. */
+  #dropUnwanted(call: Call, mark: number): void {
+    const { inUnit, reply, session } = call, { replyMode } = session;
+    if (replyMode === "on" || session.suspension !== undefined || reply !== session.reply) return;
+    if (replyMode !== "skip-next" && mark < reply.mark()) reply.rewind(mark);
+    if (inUnit || replyMode === "off") return;
+    session.replyMode = replyMode === "skip-next" ? "skip" : "on";
+  }
+
+  replyInParts(call: Call): void {
+    const { reply, session: { replyMode } } = call;
+    if (replyMode === "off" || replyMode === "skip") reply.rewind(call.mark);
+    call.mark = Infinity;
   }
 
   #runHandler(call: Call, command: Command, request: Request, mark: number): void {
     const engine = this.#engine, { store, listeners } = engine, { session } = call;
     call.command = command;
     call.dirty = 0;
-    const { stats } = command;
-    const byReply = (command.bits & Flag.BY_REPLY) !== 0;
-    const brief = (byReply || (command.bits & Flag.BRIEF) !== 0) && !this.#precise;
-    let startUs = UNTIMED;
-    if (!brief || command !== this.#run) {
-      if (this.#run !== undefined) this.#endRun();
-      if (!brief || byReply || this.#batch === 0 || stats.calls < BUSY_CALLS) startUs = engine.clock.monotonicUs();
-      if (brief) {
-        this.#run = command;
-        this.#runStartUs = startUs;
-      }
-    }
+    const { bits } = command;
+    const brief = (bits & (Flag.BRIEF | Flag.MAY_BE_LONG)) !== 0 && !this.#precise;
+    const startUs = brief && command === this.#run ? UNTIMED : this.#startTiming(command, brief);
     if (brief) this.#runCalls++;
-    stats.calls++;
-    engine.stats.commands++;
     store.holdClocks = session.noTouch;
     store.expiryMode = session.expiryMode > engine.expiryFloor ? session.expiryMode : engine.expiryFloor;
-    if (!listeners.beforeWrite.empty && (command.bits & Flag.WRITE) !== 0) {
-      const keys = keysOf(command, request) ?? [];
-      const indices = keys.map(({ index }) => index);
-      for (const listener of listeners.beforeWrite.all) listener(call.db.index, command.reach, request, indices);
-    }
+    if ((bits & Flag.WRITE) !== 0 && !listeners.beforeWrite.empty) this.#announceWrite(call, command, request);
     try {
       command.handler!(call);
       // A run that began inside the command ends with the command.
       if (this.#run !== undefined && this.#run !== command) this.#endRun();
     } catch (error) {
-      if (!(error instanceof CommandError)) throw error;
-      call.reply.rewind(mark);
-      stats.failed++;
-      this.#error(call, error.message);
+      this.#handlerFailed(call, command, mark, error);
     }
     if (call.dirty > 0) {
       engine.stats.changes += call.dirty;
+      if (!call.inUnit) session.changesAtWrite = engine.stats.changes;
       if (engine.effects.open) {
         session.wrote = true;
         this.#log(call, request);
       }
     }
     call.effects = undefined;
-    if (session.suspension !== undefined) return this.#suspended(call, command);
+    if ((bits & Flag.READS) !== 0 && engine.current?.tracker !== undefined) {
+      reportReads(engine.current.tracker, command, request);
+    }
+    if (engine.monitors.size > 0 && (bits & (Flag.SKIP_MONITOR | Flag.ADMIN)) === 0) this.#feedMonitors(call);
+    if (session.stopped && session.suspension !== undefined) return this.#suspended(call, startUs);
+    // Counted last: INFO does not count itself, and CONFIG RESETSTAT counts itself anew.
+    command.stats.calls++;
+    engine.stats.commands++;
     session.commandCount++;
-    if (engine.monitors.size > 0 && (command.bits & (Flag.SKIP_MONITOR | Flag.ADMIN)) === 0) feedMonitors(engine, call);
+    const replyBytes = call.reply.mark() - mark;
     if (!brief) this.#timed(call, command, request, engine.clock.monotonicUs() - startUs);
-    else if (byReply && call.reply.mark() - mark > BRIEF_REPLY_BYTES) this.#endLong(call, command, request);
+    else if ((bits & Flag.MAY_BE_LONG) !== 0 && (call.long || replyBytes > BRIEF_REPLY_BYTES)) {
+      this.#endLong(call, command, request);
+    }
+    if (replyBytes >= this.#largeReplyBytes || request.rawEnd - request.rawStart >= this.#largeRequestBytes) {
+      this.#logLarge(call, command, request, replyBytes);
+    }
     call.secrets = undefined;
   }
 
-  /** Leaves a waiting command uncounted; it counts when it is answered. */
-  #suspended(call: Call, { stats }: Command): void {
-    stats.calls--;
-    this.#engine.stats.commands--;
+  /** A command that waits was shown when it began to wait. */
+  #feedMonitors(call: Call): void {
+    if (!call.retried) feedMonitors(this.#engine, call);
+  }
+
+  /** Ends the run of another command and begins one of this command if it is brief. Returns the start, or UNTIMED. */
+  #startTiming(command: Command, brief: boolean): number {
+    if (this.#run !== undefined) this.#endRun();
+    const timed = !brief || (command.bits & Flag.MAY_BE_LONG) !== 0 || this.#batch === 0 ||
+      command.stats.calls < BUSY_CALLS;
+    const startUs = timed ? this.#engine.clock.monotonicUs() : UNTIMED;
+    if (brief) {
+      this.#run = command;
+      this.#runStartUs = startUs;
+    }
+    return startUs;
+  }
+
+  #announceWrite(call: Call, command: Command, request: Request): void {
+    const indices = (keysOf(command, request) ?? []).map(({ index }) => index);
+    for (const listener of this.#engine.listeners.beforeWrite.all) {
+      listener(call.db.index, command.reach, request, indices);
+    }
+  }
+
+  /** Replaces the reply of a handler by the error that it threw. Passes on faults of the server itself. */
+  #handlerFailed(call: Call, { stats }: Command, mark: number, error: unknown): void {
+    if (!(error instanceof CommandError)) throw error;
+    call.reply.rewind(mark);
+    stats.failed++;
+    this.#error(call, error.message);
+  }
+
+  /** A waiting command counts when it is answered, with the time that it ran until now. */
+  #suspended(call: Call, startUs: number): void {
+    call.spentUs += Math.round(this.#engine.clock.monotonicUs() - startUs);
     call.secrets = undefined;
   }
 
@@ -297,19 +378,41 @@ export class Executor implements CommandRunner {
     return `EXECABORT Transaction discarded because of: ${refusal.replace(/^ERR /, "")}`;
   }
 
+  /** Counts the time of a command: `us` is the time of this run, without that of runs before a wait. */
   #timed(call: Call, command: Command, request: Request, us: number): void {
-    const { settings, slowlog, store } = this.#engine;
-    const { slowlogLogSlowerThan, slowlogMaxLen, latencyTracking } = settings.values;
-    command.stats.usec += us;
+    const { commandLogs, latency, settings } = this.#engine;
+    const { slowlogLogSlowerThan, latencyTracking } = settings.values;
+    const wholeUs = us + call.spentUs;
+    call.spentUs = 0;
+    command.stats.usec += wholeUs;
     // Later requests of this turn must not see the time from before a slow command. Within a unit the time stands
     // still.
     if (us >= 1000 && !call.inUnit) this.readClock();
-    if (latencyTracking) command.stats.latency.record(us);
-    if (slowlogLogSlowerThan >= 0 && us >= slowlogLogSlowerThan && (command.bits & Flag.SKIP_SLOWLOG) === 0) {
-      const { session } = call;
-      const client = (session.caller ?? session).transport?.remote ?? "";
-      slowlog.add(request, us, store.nowMs, client, session.name, slowlogMaxLen, call.secrets);
+    if (latencyTracking) command.stats.latency.record(wholeUs);
+    if (us >= latency.thresholdUs) latency.add(command.spec.flags.includes("fast") ? "fast-command" : "command", us);
+    if (slowlogLogSlowerThan >= 0 && wholeUs >= slowlogLogSlowerThan) {
+      this.#remember(call, command, request, commandLogs.slow, wholeUs);
     }
+  }
+
+  /** Logs a large request or reply. The size of an inline request is known only here. */
+  #logLarge(call: Call, command: Command, request: Request, replyBytes: number): void {
+    const { commandLogs } = this.#engine;
+    const requestBytes = request.size();
+    if (requestBytes >= this.#largeRequestBytes) {
+      this.#remember(call, command, request, commandLogs["large-request"], requestBytes);
+    }
+    const sentBytes = call.session.replyMode === "off" ? 0 : replyBytes;
+    if (sentBytes >= this.#largeReplyBytes) {
+      this.#remember(call, command, request, commandLogs["large-reply"], sentBytes);
+    }
+  }
+
+  #remember(call: Call, { bits }: Command, request: Request, log: CommandLog, value: number): void {
+    if ((bits & Flag.SKIP_SLOWLOG) !== 0) return;
+    const { session } = call;
+    const client = (session.caller ?? session).transport?.remote ?? "";
+    log.add(request, value, this.#engine.store.nowMs, client, session.name, call.secrets);
   }
 
   /**
@@ -317,6 +420,7 @@ export class Executor implements CommandRunner {
    * usual time.
    */
   #endLong(call: Call, command: Command, request: Request): void {
+    call.long = false;
     const { stats } = command;
     const us = this.#engine.clock.monotonicUs() - this.#runStartUs;
     const others = this.#runCalls - 1;
@@ -367,6 +471,15 @@ export class Executor implements CommandRunner {
     return command.subcommand(request.bytes, request.start[1], request.end[1]) ?? command;
   }
 
+  /**
+   * Evicts keys if memory is short. Messages about them precede the reply. Returns whether a command may use memory.
+   */
+  #makeRoom(session: Session): boolean {
+    const enough = this.#engine.makeRoom();
+    session.sendAhead();
+    return enough;
+  }
+
   /** The reason for refusing a request, or "". */
   #refusal(call: Call, command: Command | undefined, request: Request): string {
     const engine = this.#engine;
@@ -389,14 +502,14 @@ export class Executor implements CommandRunner {
     if (call.session.monitoring && touchesKeys(command)) return "ERR Replica can't interact with the keyspace";
     if ((bits & Flag.NEEDS_DISK) !== 0 && engine.persistence.failure !== "") return engine.persistence.failure;
     // A unit got its memory at EXEC, and no later part of it may be refused.
-    if ((bits & Flag.DENY_OOM) !== 0 && this.#maxmemory > 0 && !call.inUnit && !engine.makeRoom()) {
+    if (this.#maxmemory > 0 && !call.inUnit && !this.#makeRoom(call.session) && (bits & Flag.DENY_OOM) !== 0) {
       return messages.outOfMemory;
     }
     if (
       call.session.kind === "pubsub" && (bits & Flag.WHILE_SUBSCRIBED) === 0 && !call.inUnit && call.reply.version === 2
     ) {
-      return `ERR Can't execute '${command.fullName}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are ` +
-        "allowed in this context";
+      return `ERR Can't execute '${command.fullName}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET ` +
+        "are allowed in this context";
     }
     return "";
   }

@@ -3,7 +3,9 @@
  * specifications and without running the command.
  */
 import { equalsWord } from "../core/bytes.ts";
+import { hashBytes } from "../core/hash_function.ts";
 import { parseSafeInt } from "../core/numbers.ts";
+import type { Tracker } from "../engine/tracker.ts";
 import type { Request } from "../resp/request.ts";
 import { KeyFlag } from "./key_flags.ts";
 import type { Command } from "./registry.ts";
@@ -33,6 +35,18 @@ export function keysOf({ spec }: Command, request: Request): KeyPosition[] | und
     if (first === undefined || !addRange(keySpec, request, first, found)) return undefined;
   }
   return found;
+}
+
+/** Tells client-side caching of the keys that a request has read. Hot. */
+export function reportReads(tracker: Tracker, command: Command, request: Request): void {
+  if (!tracker.remembers) return;
+  if (command.onlyKey > 0) reportRead(tracker, request, command.onlyKey);
+  else for (const { index } of keysOf(command, request) ?? []) reportRead(tracker, request, index);
+}
+
+function reportRead(tracker: Tracker, { bytes, start, end, keyHash }: Request, index: number): void {
+  const hash = index === 1 && keyHash !== 0 ? keyHash : hashBytes(bytes, start[index], end[index]);
+  tracker.remember(bytes, start[index], end[index], hash);
 }
 
 /** Index of the first key; 0 if a keyword is missing, undefined if the arguments do not determine it. */

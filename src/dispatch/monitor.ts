@@ -28,5 +28,6 @@ export function feedMonitors(engine: Engine, call: Call): void {
     line += call.secrets?.has(i) ? ' "(redacted)"' : ` ${quote(call.bytes, call.start(i), call.end(i))}`;
   }
   const message = fromLatin1(`+${line}\r\n`);
-  for (const session of engine.monitors) engine.push(session, message);
+  // These messages are replies to MONITOR, so CLIENT REPLY OFF drops them.
+  for (const session of engine.monitors) if (session.replyMode !== "off") engine.push(session, message);
 }

@@ -41,6 +41,7 @@ export class Prefetcher {
       if (command !== undefined && command.element > 0) elements++;
     }
     call.db.prefetch(hashes, keys);
+    call.session.tracker?.prefetch(hashes, keys);
     if (elements > 1) this.#elements(call, requests, commands, count);
   }
 

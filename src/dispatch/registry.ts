@@ -6,6 +6,7 @@ import { equalsWord, latin1 } from "../core/bytes.ts";
 import { shownText } from "../core/errors.ts";
 import type { Reach } from "../engine/listeners.ts";
 import { CommandStats } from "../engine/stats.ts";
+import { KeyFlag } from "./key_flags.ts";
 import type { CommandFlag, CommandSpec, Handler } from "./spec.ts";
 
 /** Flag bits that the executor tests. */
@@ -19,8 +20,8 @@ export const Flag = {
   ADMIN: 64,
   /** So fast that consecutive calls are timed together. */
   BRIEF: 128,
-  /** Brief if the reply is short. */
-  BY_REPLY: 256,
+  /** Brief unless the reply is long, or the handler says that the call was. */
+  MAY_BE_LONG: 256,
   /** IMMEDIATE runs at once while a transaction queues commands; the flag after it refuses to run in a transaction. */
   IMMEDIATE: 512,
   NO_MULTI: 1024,
@@ -32,10 +33,12 @@ export const Flag = {
   NEEDS_DISK: 8192,
   /** Allowed in RESP2 for a session with subscriptions. */
   WHILE_SUBSCRIBED: 16384,
+  /** Reads the keys that it names; a script reads only those that its commands name. */
+  READS: 32768,
   /** Refused in scripts. */
-  NO_SCRIPT: 32768,
+  NO_SCRIPT: 65536,
   /** Allowed to other clients while a script runs for long. */
-  ALLOW_BUSY: 65536,
+  ALLOW_BUSY: 131072,
 } as const;
 
 const BITS: Partial<Record<CommandFlag, number>> = {
@@ -58,9 +61,14 @@ export class Command {
   readonly fullName: string;
   readonly bits: number;
   readonly arity: number;
+  /** The fewest and the most arguments with which the command itself runs, its name included. */
+  readonly argcMin: number;
+  readonly argcMax: number;
   readonly reach: Reach;
   /** Index of the argument that names an element; 0 if there is none. */
   readonly element: number;
+  /** Index of the only key; 0 if a request may have none or several. */
+  readonly onlyKey: number;
   readonly handler: Handler | undefined;
   readonly parent: Command | undefined;
   readonly subcommands: readonly Command[];
@@ -71,18 +79,27 @@ export class Command {
     this.parent = parent;
     this.fullName = parent === undefined ? spec.name : `${parent.spec.name}|${spec.name}`;
     let bits = spec.complexity === "O(1)" || spec.flags.includes("fast") ? Flag.BRIEF : 0;
-    if (spec.growsWithReply === true) bits |= Flag.BY_REPLY;
+    if (spec.growsWithReply === true || spec.mayBeLong === true) bits |= Flag.MAY_BE_LONG;
     for (const flag of spec.flags) bits |= BITS[flag] ?? 0;
-    // A command that may wait, or may send to many sessions, is timed individually.
-    if (spec.flags.includes("blocking") || spec.flags.includes("pubsub")) bits &= ~Flag.BRIEF;
+    // A command that may wait is timed individually.
+    if (spec.flags.includes("blocking")) bits &= ~Flag.BRIEF;
+    if (spec.flags.includes("readonly") && spec.group !== "scripting") bits |= Flag.READS;
     if (spec.needsDisk) bits |= Flag.NEEDS_DISK;
     if (spec.immediate) bits |= Flag.IMMEDIATE;
     if (spec.runsQueue) bits |= Flag.RUNS_QUEUE;
     if (spec.whileSubscribed) bits |= Flag.WHILE_SUBSCRIBED;
     this.bits = bits;
     this.arity = spec.arity;
+    // A command without a handler runs never; a container with one runs without a subcommand.
+    this.argcMin = spec.handler === undefined ? Infinity : Math.abs(spec.arity);
+    this.argcMax = spec.subcommands !== undefined && spec.subcommands.length > 0
+      ? 1
+      : spec.arity > 0
+      ? spec.arity
+      : Infinity;
     this.reach = spec.reach ?? "named";
     this.element = spec.element ?? 0;
+    this.onlyKey = onlyKeyOf(spec);
     this.handler = spec.handler;
     this.subcommands = (spec.subcommands ?? []).map((sub) => new Command(sub, this));
   }
@@ -91,6 +108,13 @@ export class Command {
   subcommand(bytes: Uint8Array, start: number, end: number): Command | undefined {
     return this.subcommands.find((sub) => equalsWord(bytes, start, end, sub.spec.name));
   }
+}
+
+function onlyKeyOf({ findKeys, keys = [] }: CommandSpec): number {
+  if (findKeys !== undefined || keys.length !== 1) return 0;
+  const [{ begin, find, flags }] = keys;
+  if (begin === "unknown" || !("index" in begin) || find === "unknown" || !("last" in find)) return 0;
+  return find.last === 0 && (flags & (KeyFlag.NOT_KEY | KeyFlag.INCOMPLETE)) === 0 ? begin.index : 0;
 }
 
 /** Slots of the hash table of names; a power of two far above the number of commands. */

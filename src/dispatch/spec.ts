@@ -139,6 +139,8 @@ export interface CommandSpec {
   readonly element?: number;
   /** Whether the command is slow only if its reply is long. The executor then need not time each call individually. */
   readonly growsWithReply?: boolean;
+  /** Whether the command is slow only in calls in which its handler sets `call.long`. */
+  readonly mayBeLong?: boolean;
   /**
    * Finds the keys where `keys` is not sufficient: flags that depend on arguments, or keys behind a word at a variable
    * position.

@@ -26,9 +26,9 @@ const USUAL_TYPES: readonly (readonly [ValueType, string])[] = [
   [
     "integer",
     "bit bits client-id cluster-bus-port config-epoch count cursor db decrement destination-db end end-slot " +
-    "entries-added entries-read frequency increment index index1 index2 len limit maxage milliseconds min-match-len ms " +
-    "num-matches numfields numkeys numlocal numreplicas offset port protover rank seconds slot start start-slot stop " +
-    "ttl version weight",
+    "entries-added entries-read frequency increment index index1 index2 len limit maxage milliseconds min-match-len " +
+    "ms num-matches numfields numkeys numlocal numreplicas offset port protover rank seconds slot start start-slot " +
+    "stop ttl version weight",
   ],
   ["double", "height latitude longitude radius score timeout width"],
   ["key", "destination destkey dst key key1 key2 newkey source sourcekey src"],

@@ -1,7 +1,7 @@
 /**
- * Memory of clients: their buffers, queued commands and watched keys. Each connection reports the bytes of its session
- * after a batch of its requests and after its replies leave, so the sums cost nothing to read. maxmemory limits the
- * sums together with the data; maxmemory-clients limits them alone.
+ * Memory of clients: their buffers, queued commands, watched keys and prefixes. Each connection reports the bytes of
+ * its session after a batch of its requests and after its replies leave, so the sums cost nothing to read. maxmemory
+ * limits the sums together with the data; maxmemory-clients limits them alone.
  */
 import type { Settings } from "../settings/settings.ts";
 import type { ClientKind, Session } from "./session.ts";
@@ -16,10 +16,11 @@ const LIMIT_BYTES_MIN = 128 * 1024;
 
 /** Bytes that a session takes, with its buffers. */
 export function sessionBytes(session: Session, watches: Watches): number {
-  const { subscriber, transaction, transport } = session;
+  const { subscriber, tracker, transaction, transport } = session;
   let bytes = SESSION_BYTES;
   if (transaction !== undefined) bytes += transaction.bytes;
   if (subscriber !== undefined) bytes += subscriber.bytes;
+  if (tracker !== undefined) bytes += tracker.bytes;
   if (transport !== undefined) bytes += transport.queryOwnBytes() + transport.outputRoomBytes();
   if (watches.sessionCount > 0) bytes += watches.countOf(session) * WATCHED_KEY_BYTES;
   return bytes;

@@ -8,6 +8,7 @@ import { Type } from "../store/keyspace.ts";
 import { List } from "../store/values/list.ts";
 import { MemberSet } from "../store/values/set.ts";
 import { SortedSet } from "../store/values/sorted_set.ts";
+import { StreamValue } from "../store/values/streams/stream_value.ts";
 import { Store } from "../store/store.ts";
 
 export function createStore(settings: Settings, random: Random): Store {
@@ -37,5 +38,16 @@ export function createStore(settings: Settings, random: Random): Store {
   settings.onChange("hash-max-listpack-entries", (value) => hashes.maxPackedEntries = value);
   settings.onChange("hash-max-listpack-value", (value) => hashes.maxPackedValueBytes = value);
   store.register(Type.HASH, hashes);
+
+  const streams = new StreamValue(store);
+  streams.nodes.maxBytes = settings.values.streamNodeMaxBytes;
+  streams.nodes.maxEntries = settings.values.streamNodeMaxEntries;
+  streams.messageSeconds = settings.values.streamIdmpDuration;
+  streams.messagesMax = settings.values.streamIdmpMaxsize;
+  settings.onChange("stream-node-max-bytes", (value) => streams.nodes.maxBytes = value);
+  settings.onChange("stream-node-max-entries", (value) => streams.nodes.maxEntries = value);
+  settings.onChange("stream-idmp-duration", (value) => streams.messageSeconds = value);
+  settings.onChange("stream-idmp-maxsize", (value) => streams.messagesMax = value);
+  store.register(Type.STREAM, streams);
   return store;
 }

@@ -9,6 +9,8 @@ export class DebugKnobs {
   scriptsRunAll = false;
   /** Microseconds that the server sleeps before each write to the append-only file. */
   aofFlushSleepUs = 0;
+  /** Set while the histograms of sizes are checked after every command; calling it ends the checks. */
+  stopSizeChecks: (() => void) | undefined;
   /** Set while expired keys and fields are visible; calling it hides them again. */
   releaseExpired: (() => void) | undefined;
 }

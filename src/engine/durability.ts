@@ -10,6 +10,11 @@ export interface Durability {
    * `engine.persistence.fileFailure`. The replies to the clients of the turn are then replaced by `unsavedReply`.
    */
   commit(): boolean;
+  /**
+   * The number of changes, as `engine.stats.changes` counts them, that survive a power failure. `listeners.safe` is
+   * called when it grows.
+   */
+  readonly safeChanges: number;
   /** Resolves when the replies of this turn may leave; undefined if they may leave at once. */
   delay(): Promise<void> | undefined;
 }
@@ -20,6 +25,6 @@ export interface Durability {
  * that takes the error for a refusal sends its commands again.
  */
 export function unsavedReply(reason: string): string {
-  return `UNSAVED The commands that arrived together have run, but their changes are only in memory until the AOF file can ` +
-    `be written. Do not send them again. ${reason}`;
+  return `UNSAVED The commands that arrived together have run, but their changes are only in memory until the AOF ` +
+    `file can be written. Do not send them again. ${reason}`;
 }

@@ -9,16 +9,19 @@ import { ExpiryMode, type Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
 import { DebugKnobs } from "./debug_knobs.ts";
 import type { Durability } from "./durability.ts";
-import { AfterCommand } from "./after_command.ts";
 import { ClientMemory } from "./client_memory.ts";
+import { CommandLog } from "./command_log.ts";
 import { Effects } from "./effects.ts";
 import { Eviction } from "./eviction.ts";
+import { LatencyMonitor } from "./latency.ts";
+import { MessageExpiry } from "./message_expiry.ts";
 import { Listeners, Notify, type NotifyClass } from "./listeners.ts";
 import { Pause } from "./pause.ts";
+import { Phase } from "./phase.ts";
 import { Rates } from "./rates.ts";
+import { SharedBytes } from "../resp/shared_bytes.ts";
 import type { Session } from "./session.ts";
 import type { Settings } from "../settings/settings.ts";
-import { SlowLog } from "./slowlog.ts";
 import { Stats } from "./stats.ts";
 import { Watches } from "./watches.ts";
 
@@ -79,6 +82,8 @@ export interface SnapshotState {
   loadedExpiredKeys: number;
 }
 
+const LOG_LENGTHS = ["slowlog-max-len", "commandlog-large-request-max-len", "commandlog-large-reply-max-len"] as const;
+
 /** The libraries of functions, as files see them. */
 export interface Libraries {
   /** The code of each library. */
@@ -104,13 +109,21 @@ export class Engine {
   readonly stats = new Stats();
   readonly knobs = new DebugKnobs();
   readonly rates: Rates;
-  readonly slowlog = new SlowLog();
+  /** The logs of commands, by Valkey's names. */
+  readonly commandLogs = {
+    "slow": new CommandLog(),
+    "large-request": new CommandLog(),
+    "large-reply": new CommandLog(),
+  };
+  readonly latency: LatencyMonitor;
   readonly eviction: Eviction;
   /** All sessions with a socket, by id. */
   readonly sessions = new Map<number, Session>();
   readonly monitors = new Set<Session>();
   readonly listeners: Listeners;
-  readonly afterCommand = new AfterCommand();
+  /** Work for the end of the running command, and for the end of the turn of the event loop. */
+  readonly afterCommand = new Phase();
+  readonly endOfTurn = new Phase();
   readonly watches: Watches;
   readonly clientMemory: ClientMemory;
   readonly runId: string;
@@ -152,6 +165,9 @@ export class Engine {
   pause: Pause | undefined;
   /** The session whose request runs; undefined between commands. */
   current: Session | undefined;
+  /** Messages of this turn that many sessions receive, in RESP2 and RESP3. */
+  readonly #shared2 = new SharedBytes(2);
+  readonly #shared3 = new SharedBytes(3);
   /** DEBUG SET-ACTIVE-EXPIRE. */
   activeExpiry = true;
   /** DEBUG PAUSE-CRON. */
@@ -198,6 +214,9 @@ export class Engine {
       loadedKeys: 0,
       loadedExpiredKeys: 0,
     };
+    this.latency = new LatencyMonitor(settings, clock);
+    this.#setLogLengths();
+    for (const name of LOG_LENGTHS) settings.onChange(name, () => this.#setLogLengths());
     this.rates = new Rates(clock.monotonicUs());
     this.startBytes = store.arena.usedBytes;
     store.setTime(this.startMs);
@@ -206,6 +225,7 @@ export class Engine {
     this.runId = runId;
     this.eviction = new Eviction(this, (db, key) => this.#keyEvicted(db, key));
     store.onExpired = (db, bytes, start, end) => this.#keyExpired(db, bytes, start, end);
+    store.onMessages = (...key) => this.part(MessageExpiry).watch(...key);
     this.listeners = new Listeners(store);
     this.watches = new Watches(this.listeners);
     this.clientMemory = new ClientMemory(settings, this.sessions, this.watches);
@@ -244,7 +264,27 @@ export class Engine {
 
   /** Sends a message to a session between its replies: at once, or after the running command of that session. */
   push(session: Session, message: Uint8Array): void {
-    session.push(message, this.current === session);
+    const running = this.current === session;
+    if (running) this.afterCommand.pending = true;
+    session.push(message, running);
+  }
+
+  /** The messages that a session may share with others. */
+  sharedBytes({ reply }: Session): SharedBytes {
+    return reply.version === 3 ? this.#shared3 : this.#shared2;
+  }
+
+  /** Like `push`, for the message that was encoded last in `shared`. */
+  share(session: Session, shared: SharedBytes): void {
+    const running = this.current === session;
+    if (running) this.afterCommand.pending = true;
+    session.share(shared, running);
+  }
+
+  /** Forgets the shared messages at the end of the turn. */
+  forgetShared(): void {
+    this.#shared2.reset();
+    this.#shared3.reset();
   }
 
   /** Bytes that count against maxmemory: the data and the buffers of clients. */
@@ -273,6 +313,13 @@ export class Engine {
       if (held) count(-1);
       held = false;
     };
+  }
+
+  #setLogLengths(): void {
+    const { values } = this.settings;
+    this.commandLogs["slow"].lengthMax = values.slowlogMaxLen;
+    this.commandLogs["large-request"].lengthMax = values.commandlogLargeRequestMaxLen;
+    this.commandLogs["large-reply"].lengthMax = values.commandlogLargeReplyMaxLen;
   }
 
   /** Sets the reason why the append-only file cannot be written; "" if it can. */
@@ -314,7 +361,7 @@ export class Engine {
 
   #gone(db: Keyspace, kind: NotifyClass, event: string, bytes: Uint8Array, start: number, end: number): void {
     if (!this.listeners.hearKeys) return;
-    this.listeners.changed(db, bytes, start, end);
+    this.listeners.changed(db, bytes, start, end, undefined);
     this.listeners.announced(db, kind, event, bytes, start, end);
   }
 }

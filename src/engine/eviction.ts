@@ -7,6 +7,8 @@
  * if the record is gone or was used since.
  */
 import type { Clock } from "../core/clock.ts";
+import type { LatencyMonitor } from "./latency.ts";
+import type { Stats } from "./stats.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -27,6 +29,8 @@ export interface MemoryOwner {
   readonly store: Store;
   readonly settings: Settings;
   readonly clock: Clock;
+  readonly latency: LatencyMonitor;
+  readonly stats: Stats;
   readonly usedBytes: number;
 }
 
@@ -44,6 +48,8 @@ export class Eviction {
   readonly #ref = new Int32Array(POOL);
   readonly #stamp = new Float64Array(POOL);
   #byDeadline = false;
+  /** When used memory was found above the limit; 0 while it is not. */
+  #exceededSinceUs = 0;
   /** The next database for random eviction. */
   #nextDb = 0;
 
@@ -67,7 +73,26 @@ export class Eviction {
    */
   makeRoom(): boolean {
     const { maxmemory } = this.#settings.values;
-    return maxmemory === 0 || this.#owner.usedBytes <= maxmemory || this.#evict(maxmemory);
+    if (maxmemory === 0 || this.#owner.usedBytes <= maxmemory) {
+      if (this.#exceededSinceUs !== 0) this.#endExceeding();
+      return true;
+    }
+    const { latency } = this.#owner, startUs = latency.start();
+    const enough = this.#evict(maxmemory);
+    latency.note("eviction-cycle", latency.since(startUs));
+    if (this.#owner.usedBytes <= maxmemory) this.#endExceeding();
+    else if (this.#exceededSinceUs === 0) this.#exceededSinceUs = this.#clock.monotonicUs();
+    return enough;
+  }
+
+  /** Microseconds since used memory exceeded the limit and eviction could not free enough; 0 while it does not. */
+  get exceededUs(): number {
+    return this.#exceededSinceUs === 0 ? 0 : this.#clock.monotonicUs() - this.#exceededSinceUs;
+  }
+
+  #endExceeding(): void {
+    this.#owner.stats.evictionExceededUs += this.exceededUs;
+    this.#exceededSinceUs = 0;
   }
 
   #evict(limit: number): boolean {
@@ -169,7 +194,9 @@ export class Eviction {
   #remove(db: Keyspace, ref: RecordRef): void {
     db.readKey(ref);
     const key = db.bytes.slice(db.start, db.start + db.length);
+    const { latency } = this.#owner, startUs = latency.start();
     db.unlink(ref);
+    latency.note("eviction-del", latency.since(startUs));
     this.#evicted(db, key);
   }
 

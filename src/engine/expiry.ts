@@ -75,6 +75,7 @@ export function runExpiryCycle(engine: Engine, state: ExpiryState): number {
   }
   const usedUs = clock.monotonicUs() - startUs;
   stats.expireCycleUs += usedUs;
+  engine.latency.note("expire-cycle", usedUs);
   const stalePercent = round.sampled === 0 ? 0 : (round.expired * 100) / round.sampled;
   stats.stalePercent += (stalePercent - stats.stalePercent) * STALE_WEIGHT;
   if (inTime) return periodMs;

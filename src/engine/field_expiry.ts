@@ -31,14 +31,15 @@ export function expireFields(engine: Engine, db: Keyspace, ref: RecordRef, limit
   store.expiredFields += hash.expire(limit, () => {
     if (effects.open) deletion.push(hash.fieldBytes.slice(hash.fieldStart, hash.fieldEnd));
   });
-  db.setBody(ref, hash.body);
-  const gone = hash.count(hash.encoding, hash.body) === 0;
+  const count = hash.count(hash.encoding, hash.body);
+  db.keep(ref, hash.encoding, hash.body, count);
+  const gone = count === 0;
   if (gone) db.unlink(ref);
   else db.indexFields(ref);
   effects.command(db.index, deletion);
   const { listeners } = engine;
   if (listeners.hearKeys) {
-    listeners.changed(db, key, 0, key.length);
+    listeners.changed(db, key, 0, key.length, undefined);
     listeners.announced(db, Notify.HASH, "hexpired", key, 0, key.length);
     if (gone) listeners.announced(db, Notify.GENERIC, "del", key, 0, key.length);
   }

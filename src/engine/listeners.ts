@@ -9,10 +9,12 @@
  *   3. `keyChanged`    the value of a key changed, expiry and eviction included: WATCH, snapshots, client-side caching
  *   4. `keyEvent`      a keyspace event with its class and name, of a change or without one: notifications
  *
- * When the outermost command has ended, `AfterCommand` runs: pushes, woken clients. At the end of the turn of the event
- * loop, `Durability` commits, and replies leave.
+ * `flushed` reports that the contents of whole databases went or changed places, once for each such command.
  *
- * A listener must not run a command, write into a reply or change the store. It may add work to `AfterCommand`.
+ * When the outermost command has ended, the phase `afterCommand` runs: pushes, woken clients. At the end of the turn of
+ * the event loop the phase `endOfTurn` runs, `Durability` commits, and replies leave.
+ *
+ * A listener must not run a command, write into a reply or change the store. It may add work to a phase.
  */
 import type { Request } from "../resp/request.ts";
 import type { Keyspace, KeyspaceObserver } from "../store/keyspace.ts";
@@ -47,8 +49,17 @@ export type Reach = "named" | "across" | "database" | "swapped" | "all";
 /** A command that may write is about to run in database `db`; `keys` are the indices of its key arguments. */
 export type WriteListener = (db: number, reach: Reach, request: Request, keys: readonly number[]) => void;
 
-/** The value of the key `bytes[start, end)` changed, or the key was removed. The bytes are valid during the call. */
-export type KeyChangeListener = (db: Keyspace, bytes: Uint8Array, start: number, end: number) => void;
+/**
+ * The value of the key `bytes[start, end)` changed, or the key was removed: by a command of the session `by`, or
+ * without one by expiry or eviction. The bytes are valid during the call.
+ */
+export type KeyChangeListener = (
+  db: Keyspace,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  by: Session | undefined,
+) => void;
 
 /** A keyspace event of the key `bytes[start, end)`, with Redis's name. The bytes are valid during the call. */
 export type KeyEventListener = (
@@ -101,7 +112,10 @@ export class Listeners {
   readonly keyChanged: ListenerList<KeyChangeListener>;
   readonly keyEvent: ListenerList<KeyEventListener>;
   readonly replacing: ListenerList<ReplacementListener> = new ListenerList();
+  readonly flushed: ListenerList<() => void> = new ListenerList();
   readonly sessions: ListenerList<SessionListener> = new ListenerList();
+  /** More changes survive a power failure, or the file that promises it was replaced or given up. */
+  readonly safe: ListenerList<() => void> = new ListenerList();
   /** Whether a listener for changes or events of keys exists. Hot code checks this before it reports one. */
   hearKeys = false;
   #stopAnnouncing: (() => void) | undefined;
@@ -128,19 +142,28 @@ export class Listeners {
   #announceKeyspace(): void {
     this.#stopAnnouncing?.();
     this.#stopAnnouncing = this.keyEvent.empty ? undefined : this.keyspace.add({
-      created: (db, bytes, start, end) => this.announced(db, Notify.NEW, "new", bytes, start, end),
+      created: (db, bytes, start, end) => db.isDatabase && this.announced(db, Notify.NEW, "new", bytes, start, end),
       missed: (db, bytes, start, end) => this.announced(db, Notify.KEY_MISS, "keymiss", bytes, start, end),
     });
   }
 
   /** Reports that a key changed. Check `hearKeys` first. */
-  changed(db: Keyspace, bytes: Uint8Array, start: number, end: number): void {
-    for (const listener of this.keyChanged.all) listener(db, bytes, start, end);
+  changed(db: Keyspace, bytes: Uint8Array, start: number, end: number, by: Session | undefined): void {
+    for (const listener of this.keyChanged.all) listener(db, bytes, start, end, by);
   }
 
   /** Reports an event of a key. Check `hearKeys` first. */
   announced(db: Keyspace, kind: NotifyClass, event: string, bytes: Uint8Array, start: number, end: number): void {
     for (const listener of this.keyEvent.all) listener(db, kind, event, bytes, start, end);
+  }
+
+  changesSafe(): void {
+    for (const listener of this.safe.all) listener();
+  }
+
+  /** Reports that the contents of whole databases went or changed places. */
+  databasesFlushed(): void {
+    for (const listener of this.flushed.all) listener();
   }
 
   sessionBegan(session: Session): void {

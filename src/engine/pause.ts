@@ -32,11 +32,6 @@ export class Pause {
     this.#schedule();
   }
 
-  /** Number of sessions with a held request. */
-  get heldCount(): number {
-    return this.#held.size;
-  }
-
   /** Suspends a session. Its request runs after the pause. */
   hold(session: Session): void {
     this.#held.add(session);

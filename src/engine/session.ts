@@ -2,10 +2,13 @@
  * A session: the state of one speaker of the protocol. It is independent of sockets, because replay, scripts and the
  * embedding API also have sessions. It holds the client's name, its choices and the reply writer.
  */
+import { CHUNK_BYTES } from "../resp/chunks.ts";
 import type { Reply } from "../resp/reply.ts";
+import type { SharedBytes } from "../resp/shared_bytes.ts";
 import { ExpiryMode } from "../store/keyspace.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Subscriber } from "./subscriber.ts";
+import type { Tracker } from "./tracker.ts";
 import { DEFAULT_USER, type User } from "./user.ts";
 
 /** How a session reaches its client; a session without a socket has none. */
@@ -66,6 +69,8 @@ export interface Suspension {
   fail(message: string): boolean;
 }
 
+export type ReplyMode = "on" | "off" | "skip" | "skip-next";
+
 export type ClientKind = "normal" | "pubsub" | "replica" | "master";
 
 export class Session {
@@ -77,7 +82,6 @@ export class Session {
   /** Index of the selected database. */
   db = 0;
   user: User = DEFAULT_USER;
-  authenticated = true;
   name = "";
   libName = "";
   libVersion = "";
@@ -86,22 +90,16 @@ export class Session {
   readonly createdMs: number;
   lastActiveMs: number;
   lastCommand: { readonly fullName: string } | undefined;
-  /** The mode of CLIENT REPLY: "off" drops all replies, "skip" drops one. */
-  replyMode: "on" | "off" | "skip" | "skip-next" = "on";
-  /** The queued requests between MULTI and EXEC. */
-  transaction: Transaction | undefined;
   noEvict = false;
   noTouch = false;
-  monitoring = false;
   /** The subscriptions of the session; undefined while it has none. */
   subscriber: Subscriber | undefined;
-  kind: ClientKind = "normal";
+  /** The client-side caching of the session; undefined before its first CLIENT TRACKING ON. */
+  tracker: Tracker | undefined;
   /** A request since the last sent reply has made a change that is logged. */
   wrote = false;
-  /** No further request runs, and the connection closes when the replies are sent. */
-  closing = false;
-  /** No further request runs until more replies are sent. */
-  held = false;
+  /** The number of changes of all sessions (`engine.stats.changes`) right after the latest write of this one. */
+  changesAtWrite = 0;
   /** The bytes of this session that the sums of ClientMemory include, and the kind under which they are counted. */
   readonly counted: { kind: ClientKind; bytes: number; outputBytes: number } = {
     kind: "normal",
@@ -112,10 +110,23 @@ export class Session {
   bytesIn = 0;
   bytesOut = 0;
 
+  /**
+   * True while no state of the session changes how its commands run: it is authenticated, an ordinary client, outside
+   * of a transaction, and gets all replies. Hot code checks this instead of each state.
+   */
+  plain = true;
+  #authenticated = true;
+  #transaction: Transaction | undefined;
+  #monitoring = false;
+  #kind: ClientKind = "normal";
+  #replyMode: ReplyMode = "on";
   /** Pushes that wait for the end of the running command, because a push must not split a reply. */
   #outbox: Uint8Array[] | undefined;
-  /** The wait of the running command. No further request of the session runs until the wait ends. */
-  suspension: Suspension | undefined;
+  /** True while no further request runs: the session is closing, held or suspended. Hot code checks this. */
+  stopped = false;
+  #closing = false;
+  #held = false;
+  #suspension: Suspension | undefined;
 
   constructor(id: number, reply: Reply, nowMs: number, origin: Origin = "embedded", transport?: Transport) {
     this.id = id;
@@ -125,6 +136,93 @@ export class Session {
     this.transport = transport;
     this.createdMs = nowMs;
     this.lastActiveMs = nowMs;
+  }
+
+  get authenticated(): boolean {
+    return this.#authenticated;
+  }
+
+  set authenticated(authenticated: boolean) {
+    this.#authenticated = authenticated;
+    this.#updatePlain();
+  }
+
+  /** The queued requests between MULTI and EXEC. */
+  get transaction(): Transaction | undefined {
+    return this.#transaction;
+  }
+
+  set transaction(transaction: Transaction | undefined) {
+    this.#transaction = transaction;
+    this.#updatePlain();
+  }
+
+  /** Whether the session receives all commands of all clients, after MONITOR. */
+  get monitoring(): boolean {
+    return this.#monitoring;
+  }
+
+  set monitoring(monitoring: boolean) {
+    this.#monitoring = monitoring;
+    this.#updatePlain();
+  }
+
+  get kind(): ClientKind {
+    return this.#kind;
+  }
+
+  set kind(kind: ClientKind) {
+    this.#kind = kind;
+    this.#updatePlain();
+  }
+
+  /** The mode of CLIENT REPLY: "off" drops all replies, "skip" drops one. */
+  get replyMode(): ReplyMode {
+    return this.#replyMode;
+  }
+
+  set replyMode(mode: ReplyMode) {
+    this.#replyMode = mode;
+    this.#updatePlain();
+  }
+
+  /** Whether the connection closes when the replies are sent. */
+  get closing(): boolean {
+    return this.#closing;
+  }
+
+  set closing(closing: boolean) {
+    this.#closing = closing;
+    this.#updateStopped();
+  }
+
+  /** Whether requests wait until more replies are sent. */
+  get held(): boolean {
+    return this.#held;
+  }
+
+  set held(held: boolean) {
+    this.#held = held;
+    this.#updateStopped();
+  }
+
+  /** The wait of the running command. */
+  get suspension(): Suspension | undefined {
+    return this.#suspension;
+  }
+
+  set suspension(suspension: Suspension | undefined) {
+    this.#suspension = suspension;
+    this.#updateStopped();
+  }
+
+  #updateStopped(): void {
+    this.stopped = this.#closing || this.#held || this.#suspension !== undefined;
+  }
+
+  #updatePlain(): void {
+    this.plain = this.#authenticated && this.#transaction === undefined && !this.#monitoring &&
+      this.#kind === "normal" && this.#replyMode === "on";
   }
 
   /**
@@ -144,16 +242,32 @@ export class Session {
     if (!reply.single) transport?.checkOutput();
   }
 
-  /** Whether pushes wait. Hot code checks this before it calls `flushOutbox`. */
-  get hasPushes(): boolean {
-    return this.#outbox !== undefined;
+  /** Like `push`, for the message that was encoded last in `shared`. Hot. */
+  share(shared: SharedBytes, running: boolean): void {
+    if (running) {
+      (this.#outbox ??= []).push(shared.copy());
+      return;
+    }
+    if (this.#closing) return;
+    const { reply, transport } = this;
+    if (transport === undefined) return reply.raw(shared.chunk, shared.start, shared.end);
+    reply.share(shared.chunk, shared.start, shared.end);
+    transport.wake();
+    if (reply.pendingBytes > CHUNK_BYTES) transport.checkOutput();
   }
 
   /** Sends the pushes that waited for the end of a command. */
   flushOutbox(): void {
-    const messages = this.#outbox ?? [];
+    const messages = this.#outbox;
+    if (messages === undefined) return;
     this.#outbox = undefined;
     for (const message of messages) this.push(message, false);
+  }
+
+  /** Sends all messages that wait ahead of the reply to the running command, of which nothing is written yet. */
+  sendAhead(): void {
+    if (this.tracker?.hasWaiting) this.tracker.flush();
+    this.flushOutbox();
   }
 
   /** Whether the client is on this machine or the session has no client: the meaning of "local" in settings. */

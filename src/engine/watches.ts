@@ -7,9 +7,9 @@ import type { Keyspace } from "../store/keyspace.ts";
 import type { KeyChangeListener, Listeners } from "./listeners.ts";
 import type { Session } from "./session.ts";
 
-/** The watched keys of one session. */
+/** The watched keys of one session; none once one of them has changed. */
 interface Watch {
-  readonly keys: { readonly db: Keyspace; readonly bytes: Uint8Array; readonly text: string }[];
+  keys: { readonly db: Keyspace; readonly bytes: Uint8Array; readonly text: string }[];
   /** One of the keys has changed. */
   broken: boolean;
 }
@@ -32,15 +32,13 @@ export class Watches {
     listeners.sessions.add({ reset: (session) => this.forget(session), ended: (session) => this.forget(session) });
   }
 
-  /** Number of sessions that watch at least one key. */
-  get sessionCount(): number {
-    return this.#watches.size;
-  }
+  /** Number of sessions that watch at least one key, and none of whose keys has changed. */
+  sessionCount = 0;
 
-  /** Number of watched keys; a key counts once for each session that watches it. */
+  /** Number of watched keys; a key that several sessions watch counts once. */
   get keyCount(): number {
     let count = 0;
-    for (const { keys } of this.#watches.values()) count += keys.length;
+    for (const keys of this.#watchers.values()) count += keys.size;
     return count;
   }
 
@@ -54,8 +52,9 @@ export class Watches {
     return this.#watches.get(session)?.broken ?? false;
   }
 
-  /** Starts to watch a key for a session. */
+  /** Starts to watch a key for a session; no effect if a watched key has changed already. */
   watch(session: Session, db: Keyspace, bytes: Uint8Array): void {
+    if (this.isBroken(session)) return;
     // An expired key is deleted now, so that its later deletion does not count as a change.
     db.find(bytes, 0, bytes.length);
     this.#leave ??= this.#listeners.keyChanged.add(this.#listener);
@@ -68,6 +67,7 @@ export class Watches {
     if (watchers?.has(session)) return;
     if (watchers === undefined) keys.set(text, new Set([session]));
     else watchers.add(session);
+    if (watch.keys.length === 0) this.sessionCount++;
     watch.keys.push({ db, bytes, text });
   }
 
@@ -76,6 +76,12 @@ export class Watches {
     const watch = this.#watches.get(session);
     if (watch === undefined) return;
     this.#watches.delete(session);
+    this.#release(session, watch);
+  }
+
+  /** Removes a session from the watchers of its keys. */
+  #release(session: Session, watch: Watch): void {
+    if (watch.keys.length === 0) return;
     for (const { db, text } of watch.keys) {
       const keys = this.#watchers.get(db)!, watchers = keys.get(text)!;
       watchers.delete(session);
@@ -83,7 +89,8 @@ export class Watches {
       keys.delete(text);
       if (keys.size === 0) this.#watchers.delete(db);
     }
-    if (this.#watches.size > 0) return;
+    watch.keys = [];
+    if (--this.sessionCount > 0) return;
     this.#leave?.();
     this.#leave = undefined;
   }
@@ -95,7 +102,7 @@ export class Watches {
 
   /** All keys of a database are about to be removed; if `by` is given, its keys replace them. */
   #replacing(db: Keyspace, by: Keyspace | undefined): void {
-    for (const [text, watchers] of this.#watchers.get(db) ?? []) {
+    for (const [text, watchers] of [...this.#watchers.get(db) ?? []]) {
       const bytes = Uint8Array.from(text, (c) => c.charCodeAt(0));
       if (db.find(bytes, 0, bytes.length) !== 0 || (by !== undefined && by.find(bytes, 0, bytes.length) !== 0)) {
         this.#break(watchers);
@@ -103,7 +110,12 @@ export class Watches {
     }
   }
 
+  /** A session with a changed key need not know of further changes. */
   #break(watchers: Iterable<Session> | undefined): void {
-    for (const session of watchers ?? []) this.#watches.get(session)!.broken = true;
+    for (const session of [...watchers ?? []]) {
+      const watch = this.#watches.get(session)!;
+      watch.broken = true;
+      this.#release(session, watch);
+    }
   }
 }

@@ -27,6 +27,8 @@ const FREE_OUTPUT_BYTES = 16 * 1024;
  */
 const AHEAD_BYTES = 1024 * 1024;
 const AHEAD_BYTES_ALL = 32 * 1024 * 1024;
+/** The size from which the replies of one run of requests are long. */
+const LONG_BYTES = 64 * 1024;
 
 /**
  * Limits for unsent replies in bytes. A client above `hard`, or above `soft` for `seconds`, is disconnected. 0 means no
@@ -82,8 +84,11 @@ export class Connection implements Transport, SocketOwner {
   #mark = 0;
   #closeWhenSent = false;
   #closed = false;
-  /** True while requests of this connection run. */
+  /** True while requests of this connection run, and the unsent bytes of replies before they ran. */
   #running = false;
+  #runStart = 0;
+  /** The replies of the last run were long. A new client counts as one with long replies. */
+  #long = true;
   /** True after the socket was asked to call `proceed`. */
   #proceeding = false;
   /** The time in ms since which the output is above the soft limit; 0 while it is not. */
@@ -129,8 +134,9 @@ export class Connection implements Transport, SocketOwner {
       this.#account();
       return this.#open;
     }
-    // A waiting request is completed piece by piece, within the existing room, so that the room need not grow.
-    for (let at = 0; at < count && this.#open;) {
+    // A waiting request is completed piece by piece, within the existing room, so that the room need not grow. If the
+    // session is held meanwhile, the parser keeps the rest.
+    for (let at = 0; at < count && !this.#closed && !this.session.closing;) {
       const room = parser.room();
       const size = Math.min(room.length, count - at);
       room.set(buffer.subarray(at, at + size));
@@ -181,8 +187,14 @@ export class Connection implements Transport, SocketOwner {
       this.close(false);
       return;
     }
-    this.#server.turn.enter();
+    const { turn } = this.#server;
+    turn.enter();
     session.lastActiveMs = engine.store.nowMs;
+    if (this.#long && turn.isExhausted()) {
+      session.held = true;
+      this.#release();
+      return;
+    }
     this.#run();
   }
 
@@ -198,6 +210,7 @@ export class Connection implements Transport, SocketOwner {
     executor.begin();
     const requestsBefore = executor.requestCount;
     this.#running = true;
+    this.#runStart = this.#reply.pendingBytes;
     const { hard } = this.#server.outputLimit(session);
     this.#reply.limitBytes = hard === 0 ? Infinity : hard + FREE_OUTPUT_BYTES;
     parser.bulkBytesMax = engine.settings.values.protoMaxBulkLen;
@@ -217,9 +230,13 @@ export class Connection implements Transport, SocketOwner {
       this.#running = false;
       if (this.#closed) this.#dispose();
     }
+    const produced = this.#reply.pendingBytes - this.#runStart;
+    this.#long = produced >= LONG_BYTES;
+    if (this.#long) this.#server.turn.produced(produced);
     // While a script runs the turn does not end, but a client that has written nothing need not wait for it.
     if (engine.busy !== undefined && !session.wrote) this.send();
     else if (this.#mustSend()) this.#server.turn.add(this);
+    if (session.held) this.#release();
   }
 
   /** For the socket: whether requests of this connection are running. */
@@ -241,12 +258,18 @@ export class Connection implements Transport, SocketOwner {
     for (; this.#requests > 0; this.#requests--) this.#reply.error(message);
   }
 
+  /** Called when the replies leave after the end of the turn. */
+  delay(): void {
+    this.#reply.own();
+  }
+
   /** Sends the written replies. Only one write is in progress at a time; later replies follow it. */
   send(): void {
     this.#queued = false;
     this.session.wrote = false;
     if (this.#closed) return;
     if (this.#sending) {
+      this.#reply.own();
       this.checkOutput();
       this.#account();
       return;
@@ -264,6 +287,13 @@ export class Connection implements Transport, SocketOwner {
     this.#sending = true;
     this.session.bytesOut += reply.pendingBytes;
     this.#server.engine.stats.outputBytes += reply.pendingBytes;
+    if (reply.shared) {
+      const bytes = reply.takeShared();
+      this.#sendingBytes = bytes.length;
+      this.#server.engine.stats.writes++;
+      this.#socket.send(bytes, bytes.length, true);
+      return;
+    }
     if (!reply.single) {
       reply.take(this.#parts);
       for (const { chunk, view } of this.#parts) {
@@ -293,7 +323,7 @@ export class Connection implements Transport, SocketOwner {
 
   /** For the socket: it has sent all bytes. */
   sent(): void {
-    releaseChunk(this.#chunk);
+    if (this.#chunk !== NO_BYTES) releaseChunk(this.#chunk);
     this.#chunk = NO_BYTES;
     this.#sendingBytes = 0;
     if (this.session.held) this.#release();
@@ -307,9 +337,14 @@ export class Connection implements Transport, SocketOwner {
 
   /** Asks the socket to continue with held requests, once enough replies are sent. */
   #release(): void {
-    if (this.#proceeding || this.#mustHold(this.#server.outputLimit(this.session))) return;
+    if (this.#proceeding || this.#closed || this.#mustHold(this.#server.outputLimit(this.session))) return;
     this.#proceeding = true;
     this.#socket.defer();
+  }
+
+  /** Whether the running requests have produced as much as one turn may. */
+  #mustYield(): boolean {
+    return this.#running && this.#server.turn.isExhausted(this.#reply.pendingBytes - this.#runStart);
   }
 
   /**
@@ -414,7 +449,7 @@ export class Connection implements Transport, SocketOwner {
 
   /** Releases all memory. No pool takes the chunk that is being sent, because the system may still read it. */
   #dispose(): void {
-    if (this.#sendingBytes > 0) freeBuffer(this.#chunk);
+    if (this.#sendingBytes > 0 && this.#chunk !== NO_BYTES) freeBuffer(this.#chunk);
     this.#chunk = NO_BYTES;
     for (const { chunk } of this.#parts) releaseChunk(chunk);
     this.#parts.length =
@@ -453,9 +488,11 @@ export class Connection implements Transport, SocketOwner {
     const bytes = this.outputBytes();
     if (soft === 0 || bytes < soft) this.#aboveSoftLimitMs = 0;
     else if (this.#aboveSoftLimitMs === 0) this.#aboveSoftLimitMs = engine.clock.nowMs();
-    const tooLong = this.#aboveSoftLimitMs > 0 && engine.clock.nowMs() - this.#aboveSoftLimitMs > seconds * 1000;
+    // Redis compares whole seconds.
+    const aboveSeconds = Math.floor(engine.clock.nowMs() / 1000) - Math.floor(this.#aboveSoftLimitMs / 1000);
+    const tooLong = this.#aboveSoftLimitMs > 0 && aboveSeconds > seconds;
     if ((hard === 0 || bytes < hard) && !tooLong) {
-      if (!this.session.held) this.session.held = this.#mustHold(limit);
+      if (!this.session.held) this.session.held = this.#mustYield() || this.#mustHold(limit);
       return true;
     }
     engine.stats.outputLimitDisconnections++;

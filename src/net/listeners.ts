@@ -189,7 +189,8 @@ export class Listeners {
     const length = new TextEncoder().encode(path).length;
     if (length > UNIX_PATH_BYTES_MAX) {
       throw new StartError(
-        `The path of unixsocket has ${length} bytes and the system takes ${UNIX_PATH_BYTES_MAX}; choose a shorter one`,
+        `The path of unixsocket has ${length} bytes, and the system allows ${UNIX_PATH_BYTES_MAX}. ` +
+          "Choose a shorter one",
       );
     }
     try {
@@ -207,7 +208,9 @@ export class Listeners {
       this.#unixPath = path;
       if (mode > 0) await Deno.chmod(path, mode);
     } catch (error) {
-      const reason = error instanceof Deno.errors.AddrInUse ? "a file is there that is no socket" : reasonOf(error);
+      const reason = error instanceof Deno.errors.AddrInUse
+        ? "a file that is not a socket exists there"
+        : reasonOf(error);
       throw new StartError(`Failed opening the Unix socket ${path}: ${reason}; choose another path for unixsocket`);
     }
   }
@@ -267,7 +270,7 @@ function sentence(error: unknown, hostname: string, port: number): string {
   function reason(): string {
     const errno = errnoOf(error);
     if (error instanceof Deno.errors.AddrInUse) {
-      return `port ${port} is in use. Stop what listens on ${shown}, or choose another with --port`;
+      return `port ${port} is in use. Stop the program that listens on ${shown}, or choose another with --port`;
     }
     if (EADDRNOTAVAIL.includes(errno)) {
       return `this machine has no address ${hostname}. Correct bind, or write -${hostname} if it may be missing`;
@@ -276,7 +279,7 @@ function sentence(error: unknown, hostname: string, port: number): string {
       return `the system does not allow this user to listen on ${shown}. Choose a port above 1023 with --port`;
     }
     // Deno gives no error number for a name that it cannot resolve.
-    if (errno === 0) return `'${hostname}' is no address and no host name that is known here. Correct bind`;
+    if (errno === 0) return `'${hostname}' is neither an address nor a known host name. Correct bind`;
     return `cannot listen on ${shown}: ${reasonOf(error)}`;
   }
 }

@@ -7,9 +7,9 @@
  * another thread. After a millisecond without requests it waits on another thread, so that Deno's event loop (timers,
  * files, signals) can run. Deno's event loop also runs at least every few milliseconds while requests arrive.
  *
- * A round sends about ROUND_BYTES. The remaining work waits in a queue. The next round first serves the clients that
- * send and receive little, then at least one entry of the queue. So a client with short replies waits for at most one
- * long reply of another client, not for all of them.
+ * A round sends about ROUND_BYTES. The remaining work waits in two queues, of sockets with short and with long replies.
+ * The next round first serves the sockets that have events and short replies, then at least one entry of each queue. So
+ * a client with short replies waits for at most one long reply of another client, not for all of them.
  */
 import { setImmediate } from "node:timers";
 import { invariant } from "../core/assert.ts";
@@ -53,6 +53,8 @@ export interface Turns {
   endRound(): void;
   /** Whether a turn waits for work of Deno's event loop, such as a sync. */
   readonly waiting: boolean;
+  /** Whether further long replies must wait for the next turn. */
+  isExhausted(): boolean;
 }
 
 /** Called with the error number if no file descriptor is left for a client. */
@@ -76,7 +78,8 @@ export class Poller {
   readonly #peerLength = new Uint32Array(1);
   /** Sockets, indexed by their file descriptors. */
   readonly #sockets: (EpollSocket | undefined)[] = [];
-  /** Sockets with postponed work, in order of arrival. */
+  /** Sockets with postponed work and short or long replies, in order of arrival. */
+  #soon: EpollSocket[] = [];
   #later: EpollSocket[] = [];
   /** Bytes that were passed to the kernel in this round. */
   #offeredBytes = 0;
@@ -200,7 +203,8 @@ export class Poller {
     const events = this.#events, bytes = new Uint8Array(events.buffer);
     let yieldedUs = this.#nowUs();
     while (!this.#stopped) {
-      const busy = turns.waiting || this.#later.length > 0;
+      const late = this.#soon.length > 0 || this.#later.length > 0;
+      const busy = turns.waiting || late;
       let count = libc.epoll_wait(this.#epoll, bytes, EVENTS_MAX, busy ? 0 : WAIT_MS);
       if (count <= 0 && !busy) {
         this.#asleep = true;
@@ -208,17 +212,19 @@ export class Poller {
         this.#asleep = false;
         yieldedUs = this.#nowUs();
       }
-      if (count > 0 || this.#later.length > 0) {
+      if (count > 0 || late) {
         turns.beginRound();
-        const waiting = this.#later;
-        if (waiting.length > 0) this.#later = [];
+        const soon = this.#soon, later = this.#later;
+        if (soon.length > 0) this.#soon = [];
+        if (later.length > 0) this.#later = [];
         this.#offeredBytes = 0;
         this.#count = count;
         for (this.#next = 0; this.#next < this.#count && !this.#stopped;) {
           const at = this.#next++ * os.EVENT_BYTES;
           this.#serve(events.getInt32(at + os.EVENT_FD, true), events.getUint32(at, true));
         }
-        if (waiting !== this.#later) this.#serveLate(waiting);
+        if (soon !== this.#soon) this.#soon = [...this.#serveLate(soon), ...this.#soon];
+        if (later !== this.#later) this.#later = [...this.#serveLate(later), ...this.#later];
         turns.endRound();
       }
       if (turns.waiting || this.#nowUs() - yieldedUs > YIELD_AFTER_US) {
@@ -239,11 +245,14 @@ export class Poller {
     return this.#offeredBytes >= ROUND_BYTES && (socket.long || this.#offeredBytes >= ROUND_BYTES_MAX);
   }
 
-  /** Does postponed work: at least one entry, and the others as far as the byte limit of the round allows. */
-  #serveLate(waiting: EpollSocket[]): void {
+  /**
+   * Does postponed work: at least one entry, and the others as far as the byte limit of the round allows. Returns the
+   * rest.
+   */
+  #serveLate(waiting: EpollSocket[]): EpollSocket[] {
     let k = 0;
     do waiting[k++].catchUp(this.#buffer); while (k < waiting.length && !this.exhausted && !this.#stopped);
-    if (k < waiting.length) this.#later = [...waiting.slice(k), ...this.#later];
+    return waiting.slice(k);
   }
 
   #accept(listener: number): void {
@@ -352,12 +361,12 @@ export class Poller {
 
   /** Whether this round has reached its byte limit. */
   get exhausted(): boolean {
-    return this.#offeredBytes >= ROUND_BYTES;
+    return this.#offeredBytes >= ROUND_BYTES || this.#turns.isExhausted();
   }
 
   /** Queues a socket; a later round calls its `catchUp`. */
   queue(socket: EpollSocket): void {
-    this.#later.push(socket);
+    (socket.long ? this.#later : this.#soon).push(socket);
     if (this.#asleep) this.#awake();
   }
 }
@@ -399,14 +408,14 @@ export class EpollSocket implements Socket {
     this.#poller.watch(this, this.#socket);
   }
 
-  send(bytes: Uint8Array, length: number): void {
+  send(bytes: Uint8Array, length: number, transient = false): void {
     this.long = length >= LONG_BYTES;
     this.#poller.offer(length);
     const count = this.#libc.send(this.#socket, bytes as Uint8Array<ArrayBuffer>, length, os.MSG_NOSIGNAL);
     if (count === length) {
       this.#sent();
     } else if (count >= 0 || this.#transient()) {
-      this.#bytes = bytes;
+      this.#bytes = transient ? bytes.slice(0, length) : bytes;
       this.#at = Math.max(0, count);
       this.#length = length;
       this.#watch();
@@ -427,6 +436,7 @@ export class EpollSocket implements Socket {
   }
 
   defer(): void {
+    this.long = true;
     this.putOff(PROCEED);
   }
 

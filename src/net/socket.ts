@@ -14,9 +14,10 @@ export interface Socket {
   start(owner: SocketOwner): void;
   /**
    * Sends `bytes[0, length)`. It calls the owner's `sent` when the system has accepted all of them, possibly before it
-   * returns. Only one call may be in progress.
+   * returns. Only one call may be in progress. If the bytes are `transient`, they change at the end of the turn, and
+   * the socket copies those that the system has not accepted.
    */
-  send(bytes: Uint8Array, length: number): void;
+  send(bytes: Uint8Array, length: number, transient?: boolean): void;
   /** Reads again after the owner has stopped the reading. */
   resume(): void;
   /** Calls the owner's `proceed` once, after other clients have had their turn. */
@@ -86,7 +87,8 @@ export class DenoSocket implements Socket {
     }
   }
 
-  send(bytes: Uint8Array, length: number): void {
+  send(bytes: Uint8Array, length: number, transient = false): void {
+    if (transient) bytes = bytes.slice(0, length);
     this.#bytes = bytes;
     this.#at = 0;
     this.#length = length;
@@ -99,7 +101,12 @@ export class DenoSocket implements Socket {
   }
 
   defer(): void {
-    setImmediate(() => this.#owner.proceed());
+    deferred.push(this);
+    if (deferred.length === 1) setImmediate(proceedNext);
+  }
+
+  proceed(): void {
+    this.#owner.proceed();
   }
 
   close(): void {
@@ -128,6 +135,15 @@ export class DenoSocket implements Socket {
 }
 
 const NOTHING = new Uint8Array(0);
+
+/** Sockets whose `proceed` is due: one in each round of Deno's event loop, so that others are read in between. */
+const deferred: DenoSocket[] = [];
+
+function proceedNext(): void {
+  const socket = deferred.shift()!;
+  if (deferred.length > 0) setImmediate(proceedNext);
+  socket.proceed();
+}
 
 function addressText(address: Deno.Addr, local: Deno.Addr): string {
   if (address.transport === "unix" || local.transport === "unix") return `${(local as Deno.UnixAddr).path}:0`;

@@ -10,6 +10,11 @@ import { type Durability, unsavedReply } from "../engine/durability.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Connection } from "./connection.ts";
 
+/**
+ * Bytes of long replies that a turn produces. Then clients with long replies wait for the next turn, so that a client
+ * with short replies waits for this many bytes and the reply that exceeds them, not for the replies of all clients.
+ */
+const TURN_BYTES = 4 * 1024 * 1024;
 /** One turn in this many is timed; the others are assumed to take the same time. */
 const TIMED_EVERY = 32;
 
@@ -22,6 +27,8 @@ export class Turn {
   #scheduled = false;
   /** True during a round: the poller's loop runs the requests and reports the end of the turn. */
   #inRound = false;
+  /** Bytes of long replies that this turn has produced. */
+  #producedBytes = 0;
   /** Number of turns whose replies wait for a slow disk. */
   #delayed = 0;
   /** The number of the turn, and the start of the last timed turn. */
@@ -58,6 +65,16 @@ export class Turn {
     return this.#delayed > 0;
   }
 
+  /** Counts the bytes of long replies. */
+  produced(bytes: number): void {
+    this.#producedBytes += bytes;
+  }
+
+  /** Whether the long replies of this turn, with `more` bytes that are not counted yet, have reached their limit. */
+  isExhausted(more = 0): boolean {
+    return this.#producedBytes + more >= TURN_BYTES;
+  }
+
   /** Registers a connection that has replies to send at the end of the turn. */
   add(connection: Connection): void {
     if (this.#inRound && !this.#engine.durability?.pending) {
@@ -79,20 +96,29 @@ export class Turn {
     this.enter();
   }
 
-  /** Ends the turn for effects without a waiting connection: expiry, eviction. */
+  /** Ends the server's own work like a turn: expiry, eviction. */
   settle(): void {
-    const { durability } = this.#engine;
+    const { afterCommand, endOfTurn, durability } = this.#engine;
+    if (afterCommand.pending) afterCommand.run();
+    if (endOfTurn.pending) endOfTurn.run();
     if (durability?.pending) durability.commit();
   }
 
   #end(): void {
     for (let next = this.#resumed.shift(); next !== undefined; next = this.#resumed.shift()) next.goOn();
+    const { durability, endOfTurn } = this.#engine;
+    if (endOfTurn.pending) endOfTurn.run();
     this.#scheduled = false;
+    this.#producedBytes = 0;
     const waiting = this.#waiting;
     this.#waiting = [];
-    const { durability } = this.#engine;
-    if (durability !== undefined && durability.pending && this.#delay(durability, waiting)) return;
+    if (durability !== undefined && durability.pending && this.#delay(durability, waiting)) {
+      this.#engine.forgetShared();
+      return;
+    }
     for (const connection of waiting) connection.send();
+    // A connection that was closed meanwhile may have caused messages of the next turn.
+    if (this.#waiting.length === 0) this.#engine.forgetShared();
     const { stats, clock } = this.#engine;
     stats.eventLoopCycles++;
     if (this.#cycle % TIMED_EVERY === 0) stats.eventLoopUs += (clock.monotonicUs() - this.#startUs) * TIMED_EVERY;
@@ -115,7 +141,10 @@ export class Turn {
       this.#delayed--;
       for (const connection of waiting) if (connection.session.wrote) connection.send();
     });
-    for (const connection of waiting) if (!connection.session.wrote) connection.send();
+    for (const connection of waiting) {
+      if (connection.session.wrote) connection.delay();
+      else connection.send();
+    }
     return true;
   }
 }

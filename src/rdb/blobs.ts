@@ -1,7 +1,7 @@
 /**
- * The packed forms in which Redis writes small collections as one string: listpack, and of older versions ziplist, zipmap
- * and intset. This file walks them element by element and checks every length in them on the way, because they come from
- * files; what their elements mean is the business of value_reader.ts.
+ * The packed forms in which Redis writes small collections as one string: listpack, and of older versions ziplist,
+ * zipmap and intset. This file reads them element by element. It checks every length, because the bytes come from
+ * files. value_reader.ts owns the meaning of the elements.
  *
  *     listpack   bytes:32 · count:16 · entries (see store/blocks/entry.ts) · 0xFF
  *     ziplist    bytes:32 · offset of the last entry:32 · count:16 · entries · 0xFF
@@ -10,7 +10,7 @@
  *                length: 1 byte, or 0xFE and 4
  *     intset     bytes of an integer:32 · count:32 · integers in order
  *
- * Integers have the low byte first, but for the lengths in a ziplist.
+ * Integers are little-endian, except for the lengths in a ziplist.
  */
 import { NO_BYTES } from "../core/bytes.ts";
 import { writeDecimal } from "../core/numbers.ts";
@@ -33,7 +33,7 @@ const TERMINATOR = 0xff;
 const COUNT_UNKNOWN = 65535;
 const LONG_LENGTH = 0xfe;
 const INTEGER_TEXT_MAX = 20;
-/** Elements of integers that stay readable: as many as belong together. */
+/** Number of integer elements that stay readable: those that belong together. */
 const TEXTS = 4;
 
 export class Blob {
@@ -41,17 +41,17 @@ export class Blob {
   bytes: Uint8Array = NO_BYTES;
   start = 0;
   end = 0;
-  /** Number of elements, of a zipmap keys and values; Infinity if a listpack or ziplist does not say. */
+  /** Number of elements, or of keys and values in a zipmap; Infinity if a listpack or ziplist does not have it. */
   count = 0;
 
   #kind: BlobKind = "listpack";
   #source: Uint8Array = NO_BYTES;
   #view: DataView = new DataView(new ArrayBuffer(0));
   #at = 0;
-  /** Where the terminator stands, or the end of an intset. */
+  /** Index of the terminator, or the end of an intset. */
   #stop = 0;
   #seen = 0;
-  /** Of a ziplist, where the last entry must stand, where the one read last does, and how many bytes that one has. */
+  /** In a ziplist: the announced index of the last entry, and index and size of the entry that was read last. */
   #lastAt = 0;
   #entryAt = 0;
   #entryBytes = 0;
@@ -95,7 +95,7 @@ export class Blob {
     }
   }
 
-  /** Reads the next element; false behind the last. Throws RdbError. */
+  /** Reads the next element; false after the last. Throws RdbError. */
   next(): boolean {
     if (this.#at >= this.#stop) {
       if (this.#at > this.#stop || (this.count !== Infinity && this.#seen !== this.count)) this.#fail();
@@ -120,7 +120,7 @@ export class Blob {
     return count;
   }
 
-  /** Reads the next element, which must be there. */
+  /** Reads the next element, which must exist. */
   more(): void {
     if (!this.next()) this.#fail();
   }
@@ -128,7 +128,7 @@ export class Blob {
   #nextOfListpack(): void {
     const bytes = this.#source, i = this.#at, code = bytes[i];
     if (code > INT64) this.#fail();
-    // A length in 32 bits may turn out negative.
+    // A length of 32 bits may become negative.
     const length = bodyBytes(bytes, i);
     if (length < (code === STRING32 ? 5 : 1)) this.#fail();
     const back = backLengthBytes(length);

@@ -1,6 +1,6 @@
 /**
  * The checksum of RDB files and DUMP payloads: CRC-64 with the polynomial of Jones, low bit first, from 0 and without a
- * final xor. Eight bytes a step; a 64-bit number is two 32-bit words here.
+ * final xor. A step takes eight bytes. A 64-bit number is represented by two 32-bit words.
  */
 const POLYNOMIAL_HIGH = 0x95ac9329, POLYNOMIAL_LOW = 0xac4bc9b5;
 const STEP = 8;
@@ -28,7 +28,7 @@ for (let i = 256; i < 256 * STEP; i++) {
   HIGH[i] = (high >>> 8) ^ HIGH[n];
 }
 
-/** A checksum in the making. */
+/** A running checksum. */
 export class Crc64 {
   #high = 0;
   #low = 0;

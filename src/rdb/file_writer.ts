@@ -1,6 +1,6 @@
 /**
- * An RDB file from its first byte to its last: header, auxiliary fields, the keys with what stands before them, checksum.
- * Which keys, and when, is the caller's business.
+ * Writes a whole RDB file: header, auxiliary fields, keys with their attributes, checksum. The caller decides which
+ * keys are written, and when.
  */
 import { type Keyspace, NEVER } from "../store/keyspace.ts";
 import { keyLength, keyStart } from "../store/blocks/record.ts";
@@ -16,14 +16,17 @@ export interface RdbFileOptions {
   /** The file is the beginning of an append-only file. */
   preamble: boolean;
   clocks: KeptClock;
-  /** Keys that are past their deadline are left out; they are written unless given. */
+  /** Leaves out keys that are past their deadline. */
   dropExpired?: boolean;
-  /** The version of the format; the usual one of snapshots unless given. Deadlines of fields raise it to the first version that has them. */
+  /**
+   * The version of the format; by default that of snapshots. Deadlines of fields raise it to the first version that has
+   * them.
+   */
   version?: number;
 }
 
 export class RdbFileWriter {
-  /** Keys written so far, and those that were past their deadline and left out. */
+  /** Number of written keys, and of expired keys that were left out. */
   keys = 0;
   expired = 0;
   readonly output: RdbOutput;
@@ -34,7 +37,7 @@ export class RdbFileWriter {
   #db: Keyspace | undefined;
   readonly #sized = new Set<Keyspace>();
 
-  /** Writes everything that precedes the keys. */
+  /** Writes the header and the auxiliary fields. */
   constructor(store: Store, output: RdbOutput, options: RdbFileOptions) {
     this.#store = store;
     this.output = output;
@@ -80,7 +83,7 @@ export class RdbFileWriter {
     this.keys++;
   }
 
-  /** Writes what follows the keys. */
+  /** Writes the end mark and the checksum. */
   end(): void {
     this.output.byte(Opcode.EOF);
     this.output.checksum();

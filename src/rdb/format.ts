@@ -1,11 +1,11 @@
 /**
- * The numbers of the RDB format: versions, opcodes, types of values, encodings of strings and lengths; and the error of a
- * file that does not follow it. Shared by reader and writer, which own the meaning.
+ * The numbers of the RDB format: versions, opcodes, types of values, encodings of strings and lengths; and the error
+ * for invalid files. Reader and writer share them.
  */
 
 /**
- * Every RDB file begins with a name and a version in decimal digits: "REDIS0012", "VALKEY080". Redis uses versions below
- * 80, Valkey those from 80 on.
+ * Every RDB file begins with a name and a version in decimal digits: "REDIS0012", "VALKEY080". Redis uses versions
+ * below 80, Valkey those from 80 on.
  */
 export const REDIS_HEAD = /^REDIS([0-9]{4})/, VALKEY_HEAD = /^VALKEY([0-9]{3})/;
 /** Bytes of a head; both forms have the same length. */
@@ -19,8 +19,12 @@ export const VALKEY_VERSION_MIN = 80, VALKEY_VERSION_MAX = 80;
 export const VERSION_DUMP = 13;
 /** The version of snapshots: the newest that Redis 8.0 reads. */
 export const VERSION_SNAPSHOT = 12;
-/** The version of exported files: Redis 7.0, Valkey and everything newer read it. It has no small sets in packed form. */
+/**
+ * The version of exported files: Redis 7.0, Valkey and everything newer read it. It has no small sets in packed form.
+ */
 export const VERSION_EXPORT = 10;
+/** The first version whose streams have the times at which consumers were active (Redis 7.2). */
+export const VERSION_STREAM_ACTIVE_TIME = 11;
 /** The first version with sets as listpacks, and the first with deadlines of fields (Redis 7.4). */
 export const VERSION_SET_LISTPACK = 11, VERSION_FIELD_DEADLINES = 12;
 
@@ -75,23 +79,23 @@ export const RdbType = {
   STREAM_LISTPACKS_4: 26,
 } as const;
 
-/** The upper two bits of a length's first byte, and the two bytes that announce more. */
+/** The upper two bits of the first byte of a length, and the two bytes that announce a longer form. */
 export const LENGTH_6 = 0, LENGTH_14 = 1, LENGTH_ENCODED = 3;
 export const LENGTH_32_BYTE = 0x80, LENGTH_64_BYTE = 0x81;
 
-/** Strings that are not just their bytes: the lower six bits of an encoded length. */
+/** The encodings of strings: the lower six bits of an encoded length. */
 export const STRING_INT8 = 0, STRING_INT16 = 1, STRING_INT32 = 2, STRING_LZF = 3;
 
 /** Nodes of LIST_QUICKLIST_2. */
 export const NODE_PLAIN = 1, NODE_PACKED = 2;
 
-/** Which access clocks of keys a file has: how long they were idle, or how often they were used. */
+/** The access clocks of keys that a file has: idle times or frequencies. */
 export type KeptClock = "none" | "idle" | "frequency";
 
 /** An RDB file or payload that cannot be read. The message follows "the file is …". */
 export class RdbError extends Error {
   override name = "RdbError";
-  /** Where the reader was, in bytes from the start. */
+  /** Offset of the reader. */
   readonly offset: number;
 
   constructor(offset: number, reason: string, message = `damaged at byte ${offset}: ${reason}`) {
@@ -100,7 +104,7 @@ export class RdbError extends Error {
   }
 }
 
-/** A file of a version that is not read here; it is not damaged. */
+/** A file of a version that MemDB does not read. It is not damaged. */
 export class RdbVersionError extends RdbError {
   constructor(server: string, version: number, min: number, max: number) {
     const known = min === max ? `version ${max} is` : `versions ${min} to ${max} are`;

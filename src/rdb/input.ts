@@ -1,7 +1,7 @@
 /**
- * Reading the bytes of an RDB file or payload: integers, lengths, strings, with the checksum of all that was read. This
- * file owns the encodings of lengths and strings and the bound of every announced length by what is really there; it
- * refuses to know opcodes and values. All its methods throw RdbError.
+ * Reads the bytes of an RDB file or payload: integers, lengths and strings, with a running checksum. This file owns the
+ * encodings of lengths and strings, and limits every announced length to the bytes that exist. It knows no opcodes and
+ * values. All methods throw RdbError.
  */
 import { NO_BYTES } from "../core/bytes.ts";
 import { writeDecimal } from "../core/numbers.ts";
@@ -22,15 +22,15 @@ import { decompress, isPossibleLength } from "./lzf.ts";
 import { type Deadline, deadlineOfMs } from "../store/deadline.ts";
 
 const BUFFER_BYTES = 256 * 1024;
-/** Scratch room above this is not kept from one string to the next. */
+/** A scratch buffer above this size is released after use. */
 const KEPT_BYTES = 1 << 20;
-/** The longest string of any Redis; what announces more is damage. */
+/** The longest string in any version of Redis. A longer one is damage. */
 const STRING_BYTES_MAX = 2 ** 32;
 
-/** Fills the target from its start; the number of bytes, null at the end. As Deno.FsFile.readSync. */
+/** Fills the target from its start. Returns the number of bytes, null at the end, like Deno.FsFile.readSync. */
 export type ReadBytes = (target: Uint8Array) => number | null;
 
-/** Bytes that stay while the input goes on. */
+/** Bytes that stay valid while the input reads more. */
 export class Held {
   bytes: Uint8Array = new Uint8Array(256);
   end = 0;
@@ -51,7 +51,7 @@ export class RdbInput {
   bytes: Uint8Array = NO_BYTES;
   start = 0;
   end = 0;
-  /** After `length`: it was no length but the number of a special encoding. */
+  /** After `length`: the result is the number of an encoding, not a length. */
   encoded = false;
 
   readonly #read: ReadBytes;
@@ -59,7 +59,7 @@ export class RdbInput {
   #buffer: Uint8Array;
   #at = 0;
   #filled: number;
-  /** Bytes that left the buffer. */
+  /** Number of bytes that have left the buffer. */
   #passed = 0;
   readonly #crc = new Crc64();
   #summed = 0;
@@ -67,7 +67,7 @@ export class RdbInput {
   #scratch: Uint8Array = new Uint8Array(256);
   readonly #digits = new Uint8Array(24);
 
-  /** Reads what `read` delivers, `totalBytes` in all. `buffer` holds the first of it, or all of it. */
+  /** Reads `totalBytes` in all: first the bytes in `buffer`, then those of `read`. */
   constructor(read: ReadBytes, totalBytes: number, buffer: Uint8Array = new Uint8Array(BUFFER_BYTES), filled = 0) {
     this.#read = read;
     this.totalBytes = totalBytes;
@@ -76,7 +76,7 @@ export class RdbInput {
     this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
   }
 
-  /** An input of bytes that are there already. */
+  /** An input of bytes in memory. */
   static of(bytes: Uint8Array): RdbInput {
     return new RdbInput(() => null, bytes.length, bytes, bytes.length);
   }
@@ -86,7 +86,7 @@ export class RdbInput {
     return this.#passed + this.#at;
   }
 
-  /** Bytes that are still to come. */
+  /** Number of bytes that remain. */
   get left(): number {
     return this.totalBytes - this.offset;
   }
@@ -127,7 +127,7 @@ export class RdbInput {
     return this.#view.getFloat64(this.#at - 8, true);
   }
 
-  /** A double as text behind one byte for its length, which also stands for nan and the infinities. */
+  /** A double: one byte for its length, then its text. Three values of the length stand for nan and the infinities. */
   textDouble(): number {
     const length = this.byte();
     if (length === 255) return -Infinity;
@@ -165,17 +165,17 @@ export class RdbInput {
   /** A number of a module: a length of up to 64 bits, exactly. */
   wideLength(): bigint {
     const length = this.plainLength();
-    // The buffer still holds what was read last.
+    // The buffer still has the bytes that were read last.
     return Number.isSafeInteger(length) ? BigInt(length) : this.#view.getBigUint64(this.#at - 8);
   }
 
-  /** A length where no encoding may stand. */
+  /** A length that must not be the number of an encoding. */
   plainLength(): number {
     const length = this.length();
     return this.encoded ? this.fail("an encoding stands where a length must be") : length;
   }
 
-  /** The number of elements that follow, none of which is shorter than `bytesEach`. */
+  /** The number of the following elements, each of which has at least `bytesEach` bytes. */
   count(bytesEach: number): number {
     const count = this.plainLength();
     if (count * bytesEach > this.left) this.fail(`${count} elements are announced where fewer have room`);
@@ -230,8 +230,8 @@ export class RdbInput {
   }
 
   /**
-   * Reads the checksum at the end: whether it is that of all before it. A file written without checksums has zeros there,
-   * which passes.
+   * Reads the checksum at the end and compares it with the running one. Zeros, which mean that the file has no
+   * checksum, are accepted.
    */
   checksumMatches(): boolean {
     this.#sum();
@@ -275,7 +275,7 @@ export class RdbInput {
     this.#summed = this.#at;
   }
 
-  /** Makes the next `length` bytes stand in the buffer. */
+  /** Makes the next `length` bytes available in the buffer. */
   #need(length: number): void {
     if (this.#at + length > this.#filled) this.#fill(length);
   }

@@ -1,7 +1,7 @@
 /**
- * Loading an RDB file into a store: the sequence of opcodes, keys and their attributes around the values that
- * value_reader.ts reads. It runs in steps, so that the caller can do other things between them. Streams,
- * functions and data of modules have no place in MemDB: they are skipped and named in the result.
+ * Loads an RDB file into a store. This file owns the sequence of opcodes, keys and their attributes; value_reader.ts
+ * reads the values. It runs in steps, so that the caller can work between them. MemDB has no streams, functions and
+ * data of modules: they are skipped and named in the result.
  */
 import { latin1 } from "../core/bytes.ts";
 import type { Keyspace } from "../store/keyspace.ts";
@@ -30,17 +30,17 @@ const VERSION_CHECKSUM = 5;
 const STREAM_MARK = /^[0-9a-f]{40}$/, STREAM_MARK_BYTES = 40;
 /** Keys, or bytes, between two steps. */
 const STEP_KEYS = 256, STEP_BYTES = 1 << 20;
-/** So many skipped items are named; the rest is counted. */
+/** The number of skipped items that are named; the others are counted. */
 const NAMED_MAX = 100;
 
 export interface RdbLoadOptions {
-  /** Keys past their deadline are loaded too: the commands that follow will say what became of them. */
+  /** Loads expired keys too, because the commands after the snapshot may refer to them. */
   keepExpired?: boolean;
-  /** Otherwise a wrong checksum is no error. As the setting rdbchecksum. */
+  /** Whether a wrong checksum is an error, like the setting rdbchecksum. */
   checksum?: boolean;
   /** Keys between two steps. */
   stepKeys?: number;
-  /** Keys keep the clocks that the file has, also where maxmemory-policy uses others. */
+  /** Keys keep the clocks of the file, even if maxmemory-policy uses the other kind. */
   keepClocks?: boolean;
   /** Takes the code of a library of functions, valid during the call. Without it libraries are skipped and named. */
   library?: (source: Uint8Array) => void;
@@ -48,7 +48,7 @@ export interface RdbLoadOptions {
 
 export interface RdbLoadResult {
   version: number;
-  /** Whose format it is: "Redis" or "Valkey". */
+  /** The server whose format it is: "Redis" or "Valkey". */
   server: string;
   /** The auxiliary fields: redis-ver, ctime and so on. */
   fields: Map<string, string>;
@@ -60,9 +60,9 @@ export interface RdbLoadResult {
   skipped: string[];
   skippedCount: number;
   clocks: KeptClock;
-  /** Bytes of the whole file as it was read, behind the checksum. */
+  /** Number of bytes up to the end of the checksum. */
   endOffset: number;
-  /** Nothing follows but the mark that ends a snapshot in a replication stream. */
+  /** Only the end mark of a snapshot in a replication stream follows. */
   hasStreamMark: boolean;
 }
 
@@ -71,7 +71,7 @@ export function isRdb(head: Uint8Array): boolean {
   return /^(REDIS|VALKEY)/.test(latin1(head, 0, Math.min(head.length, HEAD_BYTES)));
 }
 
-/** The attributes that stand before a key. */
+/** The attributes that precede a key. */
 interface Attributes {
   deadline: Deadline;
   idleSeconds: number;
@@ -107,7 +107,7 @@ export class RdbLoader {
     this.#target = new StoreTarget(store);
   }
 
-  /** Loads all of the input at once. Throws RdbError; the store then holds what came before the damage. */
+  /** Loads the whole input at once. Throws RdbError; the store then has the keys before the damage. */
   run(): RdbLoadResult {
     for (const _ of this.steps());
     const { result } = this;
@@ -256,7 +256,7 @@ export class RdbLoader {
   #finish(): void {
     const input = this.#input, { result } = this;
     if (result.version >= VERSION_CHECKSUM && !input.checksumMatches() && this.#options.checksum !== false) {
-      input.fail("the checksum is not that of what precedes it");
+      input.fail("CRC error: the checksum does not match the bytes before it");
     }
     result.endOffset = input.offset;
     if (input.left !== STREAM_MARK_BYTES) return;

@@ -8,20 +8,20 @@
 const LITERAL_MAX = 32;
 const MATCH_MAX = 264;
 const DISTANCE_MAX = 8192;
-/** No run yields more than this for a byte of it: what claims to is no LZF. */
+/** The most bytes that one byte of a run expands to. */
 const GAIN_MAX = Math.ceil(MATCH_MAX / 3);
 const HASH_BITS = 16;
 
-/** Last place where three bytes with a hash were seen, plus `base`; entries below it are of earlier strings. */
+/** The last index of three bytes with a hash, plus `base`; entries below `base` are of earlier strings. */
 const seen = new Int32Array(1 << HASH_BITS);
 let base = 0;
 
-/** Whether `compressed` bytes can stand for `length`. Ask before room is made for what a file announces. */
+/** Whether `compressed` bytes can expand to `length`. Check it before memory is allocated for an announced length. */
 export function isPossibleLength(compressed: number, length: number): boolean {
   return length <= compressed * GAIN_MAX;
 }
 
-/** Expands `from[start, end)` to exactly `target[0, length)`; false if it is no LZF of that length. */
+/** Expands `from[start, end)` to exactly `target[0, length)`; false if it is not LZF of that length. */
 export function decompress(
   from: Uint8Array,
   start: number,
@@ -47,14 +47,15 @@ export function decompress(
     let source = at - ((control & 31) << 8) - from[i++] - 1;
     n += 2;
     if (source < 0 || at + n > length) return false;
-    // Byte by byte: the run may repeat what it writes.
+    // Byte by byte, because a run may read bytes that it has written.
     for (let k = 0; k < n; k++) target[at++] = target[source++];
   }
   return at === length;
 }
 
 /**
- * Compresses `from[start, end)` into `target` from index 0 on. Returns the compressed length, 0 if it would exceed `room`.
+ * Compresses `from[start, end)` into `target` from index 0 on. Returns the compressed length, 0 if it would exceed
+ * `room`.
  */
 export function compress(
   from: Uint8Array,
@@ -67,7 +68,7 @@ export function compress(
     seen.fill(0);
     base = 0;
   }
-  // Place p of this string is kept as base + p - start + 1.
+  // The index p of this string is stored as base + p - start + 1.
   const shift = base - start + 1;
   base += end - start;
   let at = 0, literals = start, i = start;
@@ -104,7 +105,7 @@ export function compress(
   return Math.max(at, 0);
 }
 
-/** Writes `from[i, end)` as literal runs. Returns the index behind them, -1 if that exceeds `room`. */
+/** Writes `from[i, end)` as literal runs. Returns the index after them, -1 if that exceeds `room`. */
 function putLiterals(
   from: Uint8Array,
   i: number,

@@ -1,6 +1,6 @@
 /**
- * Writing the bytes of an RDB file or payload: integers, lengths, strings, with the checksum of all that was written. The
- * counterpart of input.ts: it owns the encodings of lengths and strings and refuses to know opcodes and values.
+ * Writes the bytes of an RDB file or payload: integers, lengths and strings, with a running checksum. The counterpart
+ * of input.ts: it owns the encodings of lengths and strings, and knows no opcodes and values.
  */
 import { parseSafeInt } from "../core/numbers.ts";
 import { Crc64 } from "./crc64.ts";
@@ -8,16 +8,16 @@ import { LENGTH_32_BYTE, LENGTH_64_BYTE, STRING_INT16, STRING_INT32, STRING_INT8
 import { compress } from "./lzf.ts";
 
 const BUFFER_BYTES = 64 * 1024;
-/** Room for one long string above this is not kept. */
+/** A buffer above this size is released after use. */
 const KEPT_BYTES = 1 << 20;
-/** Longer strings than this are never the text of an integer that has an encoding. */
+/** The longest text of an integer that has an encoding. */
 const INTEGER_TEXT_MAX = 11;
-/** Only longer strings than this are compressed, and only if it saves four bytes. */
+/** Only longer strings are compressed, and only if that saves four bytes. */
 const COMPRESSED_MIN = 20;
 const COMPRESSION_GAIN_MIN = 4;
 
 export class RdbOutput {
-  /** Bytes that were written and not yet taken: `bytes[0, length)`. */
+  /** The written bytes that the caller has not taken yet: `bytes[0, length)`. */
   bytes = new Uint8Array(BUFFER_BYTES);
   length = 0;
   readonly #compression: boolean;
@@ -31,7 +31,7 @@ export class RdbOutput {
     this.#crc = options.checksum ? new Crc64() : undefined;
   }
 
-  /** The caller has taken all that was written. */
+  /** The caller has taken all bytes. */
   taken(): void {
     this.#sum();
     this.length = this.#summed = 0;
@@ -80,6 +80,15 @@ export class RdbOutput {
     }
   }
 
+  /** A length or count of up to 64 bits. */
+  wide(value: bigint): void {
+    if (value <= Number.MAX_SAFE_INTEGER) return this.count(Number(value));
+    this.#room(9);
+    this.bytes[this.length] = LENGTH_64_BYTE;
+    this.#view.setBigUint64(this.length + 1, value);
+    this.length += 9;
+  }
+
   raw(bytes: Uint8Array, start: number, end: number): void {
     this.#room(end - start);
     this.bytes.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), this.length);
@@ -98,13 +107,13 @@ export class RdbOutput {
     this.raw(bytes, start, end);
   }
 
-  /** A string given as text, one byte a character. */
+  /** A string given as text, one byte for each character. */
   text(text: string): void {
     const bytes = Uint8Array.from(text, (c) => c.charCodeAt(0));
     this.string(bytes, 0, bytes.length);
   }
 
-  /** The checksum of all that was written, zeros if there is to be none. */
+  /** The checksum of all written bytes; zeros if checksums are off. */
   checksum(): void {
     this.#sum();
     this.#room(8);

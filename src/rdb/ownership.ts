@@ -1,18 +1,18 @@
 /**
- * Which snapshot files a server may overwrite: those that it wrote, and the one that it loaded whole. Any other file that
- * has the name of a snapshot is kept under a new name.
+ * Decides which snapshot files a server may overwrite: those that it wrote, and the one that it loaded completely. Any
+ * other file at the path of a snapshot is renamed and kept.
  */
 import { asideName } from "../core/aside.ts";
 import { doing } from "../core/io_error.ts";
 import type { Engine } from "../engine/engine.ts";
 
-/** The server may overwrite the file at a path as it is now. */
+/** Marks the file at a path, in its present state, as one that the server may overwrite. */
 export function own(engine: Engine, path: string): void {
   const stamp = stampOf(path);
   if (stamp !== undefined) engine.snapshots.owned.set(path, stamp);
 }
 
-/** Makes the name of a snapshot free: a file that is not this server's is kept under a new name. Throws IoError. */
+/** Renames a file at the path of a snapshot if the server may not overwrite it. Throws IoError. */
 export function makeWay(engine: Engine, path: string): void {
   const stamp = stampOf(path);
   if (stamp === undefined || stamp === engine.snapshots.owned.get(path)) return;
@@ -21,12 +21,12 @@ export function makeWay(engine: Engine, path: string): void {
   engine.log("warning", `${path} was not loaded by this server, so it is kept as ${kept}`);
 }
 
-/** Whether a file is at a path. */
+/** Whether a file exists at a path. */
 export function exists(path: string): boolean {
   return stampOf(path) !== undefined;
 }
 
-/** Tells files and their states apart; undefined if there is no file. */
+/** Identifies a file and its state; undefined if there is no file. */
 function stampOf(path: string): string | undefined {
   return doing("look at", path, () => {
     try {

@@ -18,7 +18,7 @@ import type { RecordRef } from "../store/memory/arena.ts";
 export const FOOTER_BYTES = 10;
 const CHECKSUM_BYTES = 8;
 
-/** The payload of a key's value. `compression` as the setting rdbcompression. */
+/** The payload of the value of a key. `compression` is like the setting rdbcompression. */
 export function dumpValue(store: Store, db: Keyspace, ref: RecordRef, compression: boolean): Uint8Array {
   const output = new RdbOutput({ compression, checksum: true });
   const writer = new ValueWriter(store, output, VERSION_DUMP);
@@ -29,7 +29,7 @@ export function dumpValue(store: Store, db: Keyspace, ref: RecordRef, compressio
   return output.bytes.subarray(0, output.length);
 }
 
-/** Whether a payload has a version that is read here, and its checksum or none, which are zeros. */
+/** Whether a payload has a known version, and a correct checksum or none (zeros). */
 export function isSound(payload: Uint8Array, skipChecksum = false): boolean {
   const footer = payload.length - FOOTER_BYTES;
   if (footer < 0) return false;
@@ -41,7 +41,7 @@ export function isSound(payload: Uint8Array, skipChecksum = false): boolean {
   return crc.matches(payload, footer + 2);
 }
 
-/** A copy of a payload with zeros for the checksum, which stand for none. */
+/** A copy of a payload without a checksum: zeros take its place. */
 export function withoutChecksum(payload: Uint8Array): Uint8Array {
   const copy = payload.slice();
   copy.fill(0, copy.length - CHECKSUM_BYTES);
@@ -49,8 +49,8 @@ export function withoutChecksum(payload: Uint8Array): Uint8Array {
 }
 
 /**
- * Makes a value of a sound payload, for the caller to attach; undefined if it is none, or has elements twice, or has none.
- * It is read twice: what is damaged must be found before anything is built.
+ * Builds the value of a payload, which the caller attaches to a key. Undefined if the payload is damaged, or if the
+ * value has an element twice or no elements. It is read twice, so that damage is found before anything is built.
  */
 export function restoreValue(store: Store, payload: Uint8Array): StoreTarget | undefined {
   const target = new StoreTarget(store);

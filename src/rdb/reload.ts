@@ -1,6 +1,6 @@
 /**
- * DEBUG RELOAD: all data leaves the store as a snapshot and is loaded from it again, which shows that nothing is lost on the
- * way.
+ * DEBUG RELOAD: all data leaves the store as a snapshot and is loaded from it again, which shows that nothing is lost
+ * on the way.
  */
 import type { Engine } from "../engine/engine.ts";
 import { ExpiryMode } from "../store/keyspace.ts";
@@ -8,12 +8,12 @@ import { RdbInput } from "./input.ts";
 import { RdbLoader } from "./loader.ts";
 import { snapshotImage } from "./save.ts";
 
-/** Takes all data through a snapshot in memory, which needs room for it. The file that writes go to is not touched. */
+/** Saves and loads all data through a snapshot in memory. The append-only file does not change. */
 export function reloadThroughSnapshot(engine: Engine): void {
   replaceAll(engine, snapshotImage(engine), true);
 }
 
-/** Puts what is in a snapshot in the place of all data. Throws what Deno throws; RdbError when it is damaged. */
+/** Replaces all data by those of a snapshot. Throws RdbError if it is damaged, and errors of Deno. */
 export function reloadFromFile(engine: Engine, path: string): void {
   replaceAll(engine, Deno.readFileSync(path), false);
 }
@@ -22,6 +22,7 @@ function replaceAll(engine: Engine, image: Uint8Array, keepExpired: boolean): vo
   const { store, snapshots } = engine;
   snapshots.cancel?.();
   for (const db of store.databases) db.clear();
+  engine.listeners.databasesFlushed();
   const library = (source: Uint8Array) => engine.libraries?.add(source);
   const release = keepExpired ? engine.holdExpiry(ExpiryMode.KEEP) : () => {};
   try {

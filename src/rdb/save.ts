@@ -1,11 +1,11 @@
 /**
- * Snapshots as files: at once, while everything waits, or in the background, in slices between turns of the event loop.
- * Either way the file has the data of the moment when it was asked for, is written under another name, made safe, and
- * only then gets its own: under that name there is always a whole file.
+ * Writes snapshot files: at once, while all clients wait, or in the background, in slices between turns of the event
+ * loop. In both cases the file has the data of the moment of the request. It is written under another name, synced, and
+ * then renamed. So the file of that name is always complete.
  *
- * There is no fork. In the background, a command that is about to change a key that is not written yet has it written
- * first (walk.ts). One value is written in one slice, however large. FLUSHALL ends a snapshot, as in Redis; FLUSHDB and
- * SWAPDB wait until the rest of it is taken.
+ * There is no fork. Before a command changes a key that a background snapshot has not written yet, the snapshot writes
+ * it (walk.ts). A slice writes whole values. FLUSHALL cancels a snapshot, as in Redis. FLUSHDB and SWAPDB wait until
+ * the remaining keys are written.
  */
 import { dirname, join, resolve } from "node:path";
 import { doing, doingLater, isSystemError, reasonOf } from "../core/io_error.ts";
@@ -21,31 +21,31 @@ import { RdbOutput } from "./output.ts";
 import { SnapshotWalk } from "../store/walk.ts";
 import type { SettingValues } from "../settings/settings.ts";
 
-/** A slice ends after so much time, so many keys, or so many bytes. */
+/** The limits of a slice: time, keys, bytes. */
 const SLICE_US = 2000, SLICE_KEYS = 4096, SLICE_BYTES = 1 << 20;
 const CREATE = { write: true, create: true, truncate: true } as const;
-/** The longest wait for rdb-key-save-delay at once. */
+/** The longest single wait for rdb-key-save-delay. */
 const WAIT_MS_MAX = 20;
-/** Steps of the walk, each of a few keys, between two looks at the clock. */
+/** Number of steps of the walk, each of a few keys, between two readings of the clock. */
 const STEPS_AT_ONCE = 32;
 
 export interface SaveOptions {
   /** The file is the beginning of an append-only file. */
   preamble?: boolean;
-  /** Keys that are past their deadline are left out; they are written unless given. */
+  /** Leaves out keys that are past their deadline. */
   dropExpired?: boolean;
-  /** The version of the format; the usual one of snapshots unless given. */
+  /** The version of the format; by default that of snapshots. */
   version?: number;
-  /** Which access clocks of keys are kept; those that maxmemory-policy uses unless given. */
+  /** The access clocks of keys that are written; by default those that maxmemory-policy uses. */
   clocks?: KeptClock;
 }
 
-/** Where snapshots are read and written: dbfilename in dir. */
+/** The path of snapshots: dbfilename in dir. */
 export function snapshotPath({ dir, dbfilename }: Pick<SettingValues, "dbfilename" | "dir">): string {
   return resolve(dir, dbfilename);
 }
 
-/** Writes a snapshot while everything waits. Throws IoError; the path then has what it had. Returns what was written. */
+/** Writes a snapshot while all clients wait. Throws IoError; the file at the path then does not change. */
 export function saveNow(
   engine: Engine,
   path: string,
@@ -99,12 +99,12 @@ export function save(engine: Engine): void {
   engine.log("notice", `Wrote the snapshot ${path}`);
 }
 
-/** Whether a server that ends must write a snapshot: there are save points, and everything is loaded. */
+/** Whether a server must write a snapshot when it stops: it has save points, and all data is loaded. */
 export function savesAtEnd({ persistence, settings }: Engine): boolean {
   return settings.values.save.length > 0 && !persistence.loading;
 }
 
-/** Ends a snapshot that is being written and writes one at once. False if that failed; the log has the reason. */
+/** Cancels a background snapshot and writes one at once. False if that fails; the log has the reason. */
 export function saveAtEnd(engine: Engine): boolean {
   engine.snapshots.cancel?.();
   try {
@@ -117,9 +117,9 @@ export function saveAtEnd(engine: Engine): boolean {
 }
 
 /**
- * BGSAVE: begins a snapshot of this moment; there must be none yet. The promise is fulfilled when it is written, has
- * failed or was cancelled; it never rejects, `engine.snapshots` and the log tell. Throws IoError when the file cannot be
- * created.
+ * BGSAVE: begins a snapshot of this moment. No other snapshot may run. The promise resolves when the snapshot is
+ * written, has failed or was cancelled; `engine.snapshots` and the log have the result. It never rejects. Throws
+ * IoError if the file cannot be created.
  */
 export function saveInBackground(engine: Engine): Promise<void> {
   const { snapshots, clock } = engine;
@@ -144,9 +144,9 @@ class BackgroundSave {
   readonly #changes: number;
   readonly #delay: KeyDelay;
   #cancelled = false;
-  /** Ends listening to writes and changes. */
+  /** Removes the listeners. */
   readonly #listening: (() => void)[] = [];
-  // A key that goes without a command (expired, evicted) is written before.
+  // A key that is removed without a command (expired, evicted) is written before.
   readonly #listener: KeyChangeListener = (db, bytes, start, end) =>
     this.#walk.beforeChange(db.index, bytes, start, end);
 
@@ -186,7 +186,7 @@ class BackgroundSave {
     }
   }
 
-  /** Ends it at once, as far as clients can see. */
+  /** Cancels the snapshot. Clients see it ended at once. */
   #cancel(): void {
     this.#cancelled = true;
     this.#leave();
@@ -208,10 +208,12 @@ class BackgroundSave {
     const { output } = this.#writer;
     const path = this.#path, temporary = this.#temporary;
     while (!this.#walk.done) {
+      const { latency, snapshots } = this.#engine, startUs = latency.start();
       const keys = this.#writer.keys;
       this.#slice();
-      this.#engine.snapshots.keysWritten = this.#writer.keys;
+      snapshots.keysWritten = this.#writer.keys;
       flush(this.#file, temporary, output);
+      latency.note("rdb-save-slice", latency.since(startUs));
       await this.#turn(this.#writer.keys - keys);
     }
     this.#writer.end();
@@ -223,11 +225,11 @@ class BackgroundSave {
     await doingLater("sync", dirname(path), () => syncFolderLater(path));
   }
 
-  /** Lets others have their turn, and waits as long as the setting wants for so many keys. */
+  /** Gives the event loop a turn, and waits for the time of rdb-key-save-delay for so many keys. */
   async #turn(keys: number): Promise<void> {
     let leftMs = this.#delay.after(keys);
     do {
-      // In pieces, so that a cancelled snapshot ends soon.
+      // In short waits, so that a cancelled snapshot ends soon.
       await wait(Math.min(leftMs, WAIT_MS_MAX));
       leftMs -= WAIT_MS_MAX;
       if (this.#cancelled) throw new Error("given up");
@@ -308,11 +310,11 @@ function discard(path: string): void {
   try {
     Deno.removeSync(path);
   } catch {
-    // It was never created.
+    // The file was never created.
   }
 }
 
-/** Makes a new name safe. Windows opens no folders and needs no such thing. */
+/** Makes a new name durable. Windows cannot open folders and does not need it. */
 function syncFolder(path: string): void {
   if (Deno.build.os === "windows") return;
   using folder = Deno.openSync(dirname(path), { read: true });
@@ -330,7 +332,7 @@ async function syncFolderLater(path: string): Promise<void> {
   await folder.sync().catch(excuse);
 }
 
-/** Some network file systems cannot sync a folder, and do it by themselves. */
+/** Some network file systems cannot sync a folder and do not need it. */
 function excuse(error: unknown): void {
   if (!["EINVAL", "ENOTSUP", "EOPNOTSUPP"].includes((error as { code?: string }).code ?? "")) throw error;
 }

@@ -1,6 +1,6 @@
 /**
- * The snapshots that a server writes by itself: when `changes` were made and `seconds` have passed since the last snapshot,
- * as the setting `save` says. After a failure the next one waits some seconds.
+ * Starts the automatic snapshots of the setting `save`: each point has a number of changes and of seconds since the
+ * last snapshot. After a failure the next snapshot waits some seconds.
  */
 import { isSystemError } from "../core/io_error.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -8,7 +8,7 @@ import { saveInBackground } from "./save.ts";
 
 const RETRY_MS = 5000;
 
-/** Called some times a second: begins a snapshot if one is due. */
+/** Called several times a second: begins a snapshot if one is due. */
 export function saveWhenDue(engine: Engine): void {
   const { clock, persistence, settings, snapshots, stats } = engine;
   const { save } = settings.values;

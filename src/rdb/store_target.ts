@@ -1,23 +1,26 @@
 /**
- * Values that are read become values of the store here: one body of the arena, in the encoding that the settings give it,
- * which belongs to no key until `attach`. A value with the same element twice is no value.
+ * Builds values of the store from the elements that a reader delivers. A value is a body in the arena, in the encoding
+ * that follows from the settings. It belongs to no key until `attach`. A value with a repeated element is invalid.
  */
 import { NO_BYTES } from "../core/bytes.ts";
 import type { HashValue } from "../store/values/hash_value.ts";
 import type { List } from "../store/values/list.ts";
-import { ExpiryMode, type Keyspace, NEVER, Type } from "../store/keyspace.ts";
+import { Encoding, ExpiryMode, type Keyspace, NEVER, Type } from "../store/keyspace.ts";
 import { typeName } from "../store/type_names.ts";
 import type { MemberSet } from "../store/values/set.ts";
 import type { SortedSet } from "../store/values/sorted_set.ts";
+import type { StreamValue } from "../store/values/streams/stream_value.ts";
 import type { Store } from "../store/store.ts";
+import type { StreamBuilder } from "./stream_reader.ts";
+import { StreamTarget } from "./stream_target.ts";
 import { type AddElement, type AddField, type AddScored, nowhere, type ValueTarget } from "./value_reader.ts";
 import type { Deadline } from "../store/deadline.ts";
 import { type BodyRef, NONE, type RecordRef } from "../store/memory/arena.ts";
 
 export class StoreTarget implements ValueTarget {
-  /** Set when the value has an element twice. */
+  /** The value has an element twice. */
   duplicate = false;
-  /** Set when this store has no such values: the name of the type. */
+  /** The name of the type, if the store has no values of it. */
   missingType = "";
   readonly #store: Store;
   #type = 0;
@@ -27,6 +30,8 @@ export class StoreTarget implements ValueTarget {
   #start = 0;
   #end = 0;
   #empty = false;
+  /** The value is a stream that knows messages of producers. */
+  #hasMessages = false;
 
   constructor(store: Store) {
     this.#store = store;
@@ -55,7 +60,7 @@ export class StoreTarget implements ValueTarget {
     const sets = this.#store.valueType(Type.SET) as MemberSet;
     let added = 0;
     fill((bytes, start, end) => {
-      // The first member decides how the set begins.
+      // The first member decides the first encoding of the set.
       if (added++ === 0) sets.createFor(count, bytes, start, end);
       if (!sets.add(bytes, start, end)) this.duplicate = true;
     });
@@ -96,7 +101,19 @@ export class StoreTarget implements ValueTarget {
     this.#took(hashes.encoding, added === 0 ? NONE : hashes.body, added === 0);
   }
 
-  /** Whether the value has no elements: then it can have no key. */
+  stream(fill: (builder: StreamBuilder) => void): void {
+    if (!this.#begin(Type.STREAM)) return nowhere.stream(fill);
+    const streams = this.#store.valueType(Type.STREAM) as StreamValue;
+    streams.create();
+    const target = new StreamTarget(streams);
+    fill(target);
+    this.duplicate = target.damaged;
+    // An empty stream keeps its key.
+    this.#took(Encoding.STREAM, streams.body, false);
+    this.#hasMessages = streams.producers.count(streams.body) > 0;
+  }
+
+  /** Whether the value has no elements. Such a value cannot have a key. */
   get empty(): boolean {
     return this.#empty;
   }
@@ -109,6 +126,7 @@ export class StoreTarget implements ValueTarget {
     let ref = db.add(bytes, start, end, this.#type, this.#encoding, this.#body);
     if (deadline !== NEVER) ref = db.setDeadline(ref, deadline);
     if (this.#type === Type.HASH) db.indexFields(ref);
+    if (this.#hasMessages) this.#store.onMessages(db, bytes, start, end);
     return ref;
   }
 
@@ -122,7 +140,7 @@ export class StoreTarget implements ValueTarget {
   #begin(type: number): boolean {
     this.#type = type;
     this.#body = NONE;
-    this.duplicate = false;
+    this.duplicate = this.#hasMessages = false;
     const known = type === Type.STRING || this.#store.valueType(type) !== undefined;
     this.missingType = known ? "" : typeName(type);
     return known;

@@ -1,18 +1,18 @@
 /**
- * Reading one value in any of the forms that Redis has written since version 2: it walks the form and hands the elements,
- * in order, to a target. This file owns the forms and refuses to know where values end up. Streams and the values of
- * modules, which MemDB does not have, are walked over.
+ * Reads a value in any of the forms that Redis has written since version 2, and passes its elements in order to a
+ * target. This file owns the forms. It skips the values of modules, which MemDB does not have.
  */
 import { parseDouble } from "../core/numbers.ts";
 import { NEVER } from "../store/keyspace.ts";
 import { Blob, type BlobKind } from "./blobs.ts";
 import { NODE_PACKED, NODE_PLAIN, RdbType } from "./format.ts";
 import { Held, type RdbInput } from "./input.ts";
+import { noStream, type StreamBuilder, StreamReader } from "./stream_reader.ts";
 
-/** Takes an element of a list or set; the bytes are valid during the call. */
+/** Receives an element of a list or set. The bytes are valid during the call. */
 export type AddElement = (bytes: Uint8Array, start: number, end: number) => void;
 export type AddScored = (bytes: Uint8Array, start: number, end: number, score: number) => void;
-/** Takes a field of a hash with its value and deadline, in milliseconds or NEVER. */
+/** Receives a field of a hash with its value and its deadline in milliseconds or NEVER. */
 export type AddField = (
   bytes: Uint8Array,
   start: number,
@@ -24,8 +24,8 @@ export type AddField = (
 ) => void;
 
 /**
- * Where values go. One of its methods is called for a value; it calls `fill` once, with the function that takes the
- * elements. `count` is about how many will come. Exceptions of `fill` pass through.
+ * The receiver of values. For each value one of its methods is called. It calls `fill` once, with a function that
+ * receives the elements. `count` is an estimate of their number. Exceptions of `fill` pass through.
  */
 export interface ValueTarget {
   string(bytes: Uint8Array, start: number, end: number): void;
@@ -33,23 +33,25 @@ export interface ValueTarget {
   set(count: number, fill: (add: AddElement) => void): void;
   sortedSet(count: number, fill: (add: AddScored) => void): void;
   hash(count: number, fill: (add: AddField) => void): void;
+  stream(fill: (builder: StreamBuilder) => void): void;
 }
 
-/** Takes everything and keeps nothing: what reads a value into it checks it. */
+/** A target that keeps nothing. Reading a value into it checks the value. */
 export const nowhere: ValueTarget = {
   string: () => {},
   list: (_, fill) => fill(() => {}),
   set: (_, fill) => fill(() => {}),
   sortedSet: (_, fill) => fill(() => {}),
   hash: (_, fill) => fill(() => {}),
+  stream: (fill) => fill(noStream),
 };
 
 const MODULE_END = 0, MODULE_FLOAT = 3, MODULE_DOUBLE = 4, MODULE_STRING = 5;
 const KEY_METADATA_CLASS_BYTES = 4;
-const STREAM_ID_BYTES = 16, TIME_BYTES = 8;
+const TIME_BYTES = 8;
 /** Redis keeps the deadlines of fields in 48 bits. */
 const FIELD_DEADLINE_MAX = 2 ** 48 - 1;
-/** The count that is assumed when a blob does not tell it. */
+/** The count that is assumed if a blob does not have it. */
 const COUNT_GUESS = 1 << 16;
 
 export class ValueReader {
@@ -59,12 +61,16 @@ export class ValueReader {
   readonly #blob = new Blob();
   readonly #held = new Held();
   readonly #secondHeld = new Held();
+  readonly #streams: StreamReader;
 
   constructor(input: RdbInput) {
     this.#input = input;
+    this.#streams = new StreamReader(input);
   }
 
-  /** Reads the value of a type that the input stands at. Returns "", or what was walked over because it has no place. */
+  /**
+   * Reads the value of a type at the position of the input. Returns "", or the description of a value that was skipped.
+   */
   read(type: number, target: ValueTarget): string {
     const input = this.#input;
     switch (type) {
@@ -119,7 +125,7 @@ export class ValueReader {
         this.#fieldBlob("listpack", false, target);
         return "";
       case RdbType.HASH_LISTPACK_EX:
-        // The earliest deadline, which the fields tell too.
+        // The earliest deadline, which also follows from the fields.
         input.int64();
         this.#fieldBlob("listpack", true, target);
         return "";
@@ -130,17 +136,17 @@ export class ValueReader {
       case RdbType.STREAM_LISTPACKS_2:
       case RdbType.STREAM_LISTPACKS_3:
       case RdbType.STREAM_LISTPACKS_4:
-        this.#skipStream(type);
-        return "a stream";
+        target.stream((builder) => this.#streams.read(type, builder));
+        return "";
       case RdbType.MODULE_2:
         return this.skipModule();
       case RdbType.MODULE:
-        return input.fail("a value of a module in the old form, which nobody but the module can read");
+        return input.fail("a value of a module in the old form, which only the module can read");
     }
     return input.fail(`a value of the unknown type ${type}`);
   }
 
-  /** Walks over what a module wrote; returns a description of it. */
+  /** Skips the value of a module. Returns its description. */
   skipModule(): string {
     const input = this.#input;
     const name = moduleName(input);
@@ -148,7 +154,7 @@ export class ValueReader {
     return `a value of the module type ${name}`;
   }
 
-  /** Skips what a module attached to a key. Returns true. */
+  /** Skips the data that a module attached to a key. Returns true. */
   skipKeyMetadata(): true {
     this.#input.skip(KEY_METADATA_CLASS_BYTES);
     this.#skipModuleData();
@@ -169,7 +175,7 @@ export class ValueReader {
     }
   }
 
-  /** Elements one behind the other. */
+  /** Elements one after the other. */
   #plain(collect: (count: number, fill: (add: AddElement) => void) => void): void {
     const input = this.#input;
     const count = input.count(1);
@@ -249,7 +255,7 @@ export class ValueReader {
     target.hash(count, (add) => {
       for (let i = 0; i < count; i++) {
         const time = withDeadlines ? input.plainLength() : 0;
-        // Counted from 1, because 0 stands for none.
+        // Counted from 1, because 0 means no deadline.
         const deadline = time === 0 ? NEVER : earliest + time - 1;
         if (deadline > FIELD_DEADLINE_MAX) input.fail("a field's deadline is no time");
         input.string();
@@ -260,7 +266,7 @@ export class ValueReader {
     });
   }
 
-  /** Fields with value and deadline, of which -1 is none. */
+  /** Fields with value and deadline; -1 means no deadline. */
   #valkeyHash(target: ValueTarget): void {
     const input = this.#input, name = this.#held, value = this.#secondHeld;
     const count = input.count(2 + TIME_BYTES);
@@ -297,47 +303,9 @@ export class ValueReader {
       }
     });
   }
-
-  #skipStream(type: number): void {
-    const input = this.#input;
-    const skipLengths = (count: number) => {
-      for (let i = 0; i < count; i++) input.plainLength();
-    };
-    const isNew = type !== RdbType.STREAM_LISTPACKS;
-    for (let nodes = input.count(2); nodes > 0; nodes--) {
-      input.string();
-      input.string();
-    }
-    // Length and last ID; then first ID, largest deleted ID, number of entries ever added.
-    skipLengths(isNew ? 8 : 3);
-    for (let groups = input.count(5); groups > 0; groups--) {
-      input.string();
-      skipLengths(isNew ? 3 : 2);
-      for (let pending = input.count(STREAM_ID_BYTES); pending > 0; pending--) {
-        input.skip(STREAM_ID_BYTES + TIME_BYTES);
-        input.plainLength();
-      }
-      for (let consumers = input.count(TIME_BYTES); consumers > 0; consumers--) {
-        input.string();
-        input.skip(type >= RdbType.STREAM_LISTPACKS_3 ? 2 * TIME_BYTES : TIME_BYTES);
-        for (let pending = input.count(STREAM_ID_BYTES); pending > 0; pending--) input.skip(STREAM_ID_BYTES);
-      }
-    }
-    if (type < RdbType.STREAM_LISTPACKS_4) return;
-    // Producers with the IDs of their messages, between two settings and two counters.
-    skipLengths(2);
-    for (let producers = input.count(2); producers > 0; producers--) {
-      input.string();
-      for (let messages = input.count(3); messages > 0; messages--) {
-        input.string();
-        skipLengths(2);
-      }
-    }
-    skipLengths(2);
-  }
 }
 
-/** How many values of `size` elements a blob holds. */
+/** Number of values of `size` elements in a blob. */
 function countOf(blob: Blob, size: number): number {
   return blob.count === Infinity ? COUNT_GUESS : Math.ceil(blob.count / size);
 }

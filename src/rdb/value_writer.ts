@@ -1,6 +1,6 @@
 /**
- * Writing one value in the form that Redis 7 gives it, small collections as the listpack that they are in Redis. The
- * counterpart of value_reader.ts and store_target.ts.
+ * Writes a value in the form of Redis 7; small collections are listpacks. The counterpart of value_reader.ts and
+ * store_target.ts.
  */
 import { InvariantError } from "../core/assert.ts";
 import type { HashValue } from "../store/values/hash_value.ts";
@@ -9,14 +9,16 @@ import { Encoding, type Keyspace, NEVER, Type } from "../store/keyspace.ts";
 import { Packed } from "../store/blocks/packed.ts";
 import type { MemberSet } from "../store/values/set.ts";
 import type { SortedSet } from "../store/values/sorted_set.ts";
+import type { StreamValue } from "../store/values/streams/stream_value.ts";
 import type { Store } from "../store/store.ts";
 import { NODE_PACKED, NODE_PLAIN, RdbType, VERSION_FIELD_DEADLINES, VERSION_SET_LISTPACK } from "./format.ts";
 import type { RdbOutput } from "./output.ts";
+import { streamType, StreamWriter } from "./stream_writer.ts";
 import type { BodyRef, RecordRef } from "../store/memory/arena.ts";
 
 export class ValueWriter {
   readonly #store: Store;
-  /** The version whose forms may be used. */
+  /** The newest version whose forms may be used. */
   readonly #version: number;
   readonly #output: RdbOutput;
   readonly #packed: Packed;
@@ -28,7 +30,7 @@ export class ValueWriter {
     this.#packed = new Packed(store.arena);
   }
 
-  /** The RDB type of a key's value. */
+  /** The RDB type for the value of a key. */
   typeOf(db: Keyspace, ref: RecordRef): number {
     const encoding = db.encodingOf(ref);
     switch (db.typeOf(ref)) {
@@ -45,18 +47,23 @@ export class ValueWriter {
         return encoding === Encoding.LISTPACK ? RdbType.ZSET_LISTPACK : RdbType.ZSET_2;
       case Type.HASH:
         if (encoding === Encoding.LISTPACK) return RdbType.HASH_LISTPACK;
-        // A packed hash keeps room for deadlines when the last of them has gone, and its form with that.
+        // A packed hash keeps the form with deadlines after its last deadline is gone.
         if (encoding === Encoding.LISTPACK_EX && this.#version >= VERSION_FIELD_DEADLINES) {
           return RdbType.HASH_LISTPACK_EX;
         }
         return encoding === Encoding.HASHTABLE || this.#earliest(db, ref) === NEVER
           ? RdbType.HASH
           : RdbType.HASH_METADATA;
+      case Type.STREAM: {
+        const streams = this.#streams;
+        streams.open(db.bodyOf(ref));
+        return streamType(streams, this.#version);
+      }
     }
     throw new InvariantError("a type has no form in RDB files");
   }
 
-  /** Writes a key's value, in the form of `typeOf`. */
+  /** Writes the value of a key in the form of `typeOf`. */
   write(db: Keyspace, ref: RecordRef): void {
     const output = this.#output;
     const type = this.typeOf(db, ref);
@@ -77,6 +84,10 @@ export class ValueWriter {
       }
       case RdbType.ZSET_2:
         return this.#sortedSet(encoding, body);
+      case RdbType.STREAM_LISTPACKS_2:
+      case RdbType.STREAM_LISTPACKS_3:
+      case RdbType.STREAM_LISTPACKS_4:
+        return new StreamWriter(this.#store, this.#streams, output).write(type);
       case RdbType.HASH:
       case RdbType.HASH_METADATA:
         return this.#hash(type, encoding, body);
@@ -108,7 +119,7 @@ export class ValueWriter {
     }
   }
 
-  /** A packed block, as the listpack that it is. */
+  /** A packed block, whose bytes are a listpack. */
   #image(block: BodyRef): void {
     const image = this.#packed.image(block);
     this.#output.string(image, 0, image.length);
@@ -120,7 +131,7 @@ export class ValueWriter {
     sets.open(encoding, body);
     const count = sets.length;
     output.count(count);
-    // From the last to the first, as Redis does: the reader adds each element before all others.
+    // From the last to the first, as in Redis, because the reader adds each element at the front.
     sets.seek(count - 1);
     for (let i = 0; i < count; i++) {
       sets.back();
@@ -146,7 +157,7 @@ export class ValueWriter {
     if (earliest !== NEVER) output.int64(earliest);
     output.count(hashes.length);
     hashes.each(() => {
-      // Counted from 1, because 0 stands for none.
+      // Counted from 1, because 0 means no deadline.
       if (earliest !== NEVER) output.count(hashes.deadline === NEVER ? 0 : hashes.deadline - earliest + 1);
       output.string(hashes.fieldBytes, hashes.fieldStart, hashes.fieldEnd);
       output.string(hashes.bytes, hashes.start, hashes.end);
@@ -160,6 +171,10 @@ export class ValueWriter {
 
   get #sets(): MemberSet {
     return this.#store.valueType(Type.SET) as MemberSet;
+  }
+
+  get #streams(): StreamValue {
+    return this.#store.valueType(Type.STREAM) as StreamValue;
   }
 
   get #hashes(): HashValue {

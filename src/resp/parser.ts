@@ -146,11 +146,11 @@ export class RequestParser {
   giveBack(): void {
     if (!this.#borrowed) return;
     this.#borrowed = false;
-    const waiting = this.#buffer.subarray(this.#from, this.#end);
-    if (waiting.length === 0) {
+    if (this.#from === this.#end) {
       this.#buffer = NO_BYTES;
       this.#rest();
     } else {
+      const waiting = this.#buffer.subarray(this.#from, this.#end);
       // A full buffer suggests that more bytes follow.
       const full = this.#end === this.#buffer.length;
       this.#buffer = takeRoom(Math.max(full ? ROOM_USUAL : ROOM_MIN, waiting.length * 2));
@@ -198,6 +198,15 @@ export class RequestParser {
     // An inline request is never parsed ahead: it begins at the parser's position.
     if (first.rawStart >= 0) this.#from = first.rawStart;
     this.#restart();
+  }
+
+  /**
+   * Drops the bytes of the last complete request, which `next` would do. A client that waits then holds no buffer for a
+   * request that has run.
+   */
+  finish(): void {
+    if (this.#argsLeft === 0) this.#from = this.#at;
+    if (this.#from === this.#end && !this.#borrowed) this.#rebase(0);
   }
 
   /** Returns to the start of the current request. */

@@ -57,6 +57,14 @@ export class Reply {
   /** The full chunks before it. */
   readonly #full: ReplyPart[] = [];
   #fullBytes = 0;
+  #fullRoomBytes = 0;
+  /**
+   * Messages that the session shares with others, `#shared[#sharedStart, #sharedEnd)`. They are the whole output then:
+   * there is no chunk, and #fullBytes is their length.
+   */
+  #shared: Uint8Array = NONE;
+  #sharedStart = 0;
+  #sharedEnd = 0;
   /** A reply beyond this length calls `onLimit`. If that closes the connection, no further bytes are kept. */
   limitBytes = Infinity;
   onLimit: (() => boolean) | undefined;
@@ -72,20 +80,59 @@ export class Reply {
 
   /** Size in bytes of the chunks that the writer holds. */
   get roomBytes(): number {
-    let bytes = this.chunk.length;
-    for (const { chunk } of this.#full) bytes += chunk.length;
-    return bytes;
+    return this.#fullRoomBytes + this.chunk.length;
   }
 
   /** Moves all written bytes to the end of `parts`, in order. The caller returns each chunk with `releaseChunk`. */
   take(parts: ReplyPart[] = []): ReplyPart[] {
+    this.own();
     for (const part of this.#full) parts.push(part);
     if (this.length > 0) parts.push({ chunk: this.chunk, view: this.chunk.subarray(0, this.length) });
     else if (this.chunk !== NONE) releaseChunk(this.chunk);
     this.#full.length = 0;
-    this.#fullBytes = 0;
+    this.#fullBytes = this.#fullRoomBytes = 0;
     this.reset();
     return parts;
+  }
+
+  /**
+   * Appends a message that other sessions receive too: `chunk[start, end)` of SharedBytes. It is not copied if the
+   * output consists of shared messages that stand behind each other. Hot.
+   */
+  share(chunk: Uint8Array, start: number, end: number): void {
+    if (this.#shared === chunk && this.#sharedEnd === start) {
+      this.#sharedEnd = end;
+      this.#fullBytes += end - start;
+    } else if (this.pendingBytes === 0 && !this.#discarding) {
+      if (this.chunk !== NONE) releaseChunk(this.chunk);
+      this.reset();
+      this.#shared = chunk;
+      this.#sharedStart = start;
+      this.#sharedEnd = end;
+      this.#fullBytes = end - start;
+    } else {
+      this.raw(chunk, start, end);
+    }
+  }
+
+  /** Whether the output consists of shared messages. */
+  get shared(): boolean {
+    return this.#shared !== NONE;
+  }
+
+  /** Takes the shared messages. The bytes change at the end of the turn. */
+  takeShared(): Uint8Array {
+    const bytes = this.#shared.subarray(this.#sharedStart, this.#sharedEnd);
+    this.#shared = NONE;
+    this.#fullBytes = 0;
+    return bytes;
+  }
+
+  /** Copies shared messages into a chunk of this writer. */
+  own(): void {
+    if (this.#shared === NONE) return;
+    const bytes = this.takeShared();
+    this.raw(bytes, 0, bytes.length);
   }
 
   /** Whether the output is a single chunk, the usual case: send `chunk[0, length)`, then call `reset`. */
@@ -113,9 +160,11 @@ export class Reply {
 
   /** Drops all bytes written since `mark`. */
   rewind(mark: number): void {
+    if (mark < this.#fullBytes && this.#shared !== NONE) this.takeShared();
     while (this.#fullBytes > mark) {
       const { chunk, view } = this.#full.pop()!;
       this.#fullBytes -= view.length;
+      this.#fullRoomBytes -= chunk.length;
       releaseChunk(this.chunk);
       this.chunk = chunk;
       this.length = view.length;
@@ -125,6 +174,7 @@ export class Reply {
 
   /** Copies all bytes written since `mark`, for tests and for embedding. */
   copySince(mark: number): Uint8Array {
+    this.own();
     const out = new Uint8Array(this.pendingBytes - mark);
     let at = 0;
     for (const view of [...this.#full.map((part) => part.view), this.chunk.subarray(0, this.length)]) {
@@ -288,6 +338,39 @@ export class Reply {
     this.#header(42, count);
   }
 
+  /**
+   * Header of an array whose count is not known yet; it is at most `most`. Returns the mark for `endArray`.
+   */
+  beginArray(most: number): number {
+    const mark = this.mark();
+    this.array(most);
+    return mark;
+  }
+
+  /** `beginArray` for a map of RESP3. */
+  beginMap(most: number): number {
+    const mark = this.mark();
+    this.#header(37, most);
+    return mark;
+  }
+
+  /** Says how many elements the array, or pairs the map, that began at `mark` has got. */
+  endArray(mark: number, most: number, count: number): void {
+    if (count === most || this.#discarding) return;
+    const shorter = decimalLength(most) - decimalLength(count);
+    if (mark >= this.#fullBytes) {
+      rewriteCount(this.chunk, mark - this.#fullBytes, this.length, count, shorter);
+      this.length -= shorter;
+      return;
+    }
+    let i = this.#full.length - 1, start = this.#fullBytes - this.#full[i].view.length;
+    while (start > mark) start -= this.#full[--i].view.length;
+    const { chunk, view } = this.#full[i];
+    rewriteCount(chunk, mark - start, view.length, count, shorter);
+    this.#full[i] = { chunk, view: chunk.subarray(0, view.length - shorter) };
+    this.#fullBytes -= shorter;
+  }
+
   /** Header of a map with `count` pairs; a flat array in RESP2. */
   map(count: number): void {
     if (this.version === 3) this.#header(37, count);
@@ -350,12 +433,14 @@ export class Reply {
     if (end - start > WHOLE_BYTES_MAX) return this.#spread(bytes, start, end);
     this.#ensure(end - start);
     const c = this.chunk;
+    let i = this.length;
     if (end - start > 48) {
-      c.set(bytes.subarray(start, end), this.length);
-      this.length += end - start;
+      c.set(bytes.subarray(start, end), i);
+      i += end - start;
     } else {
-      while (start < end) c[this.length++] = bytes[start++];
+      while (start < end) c[i++] = bytes[start++];
     }
+    this.length = i;
   }
 
   /** A type byte, a safe integer and the line end. */
@@ -371,8 +456,20 @@ export class Reply {
   }
 
   #line(mark: number, text: string): void {
-    this.#ensure(1);
-    this.chunk[this.length++] = mark;
+    const { length } = text;
+    if (length > WHOLE_BYTES_MAX) return this.#longLine(mark, text);
+    this.#ensure(length + 3);
+    const c = this.chunk;
+    let i = this.length;
+    c[i++] = mark;
+    for (let k = 0; k < length; k++) c[i++] = text.charCodeAt(k);
+    c[i++] = CR;
+    c[i++] = LF;
+    this.length = i;
+  }
+
+  #longLine(mark: number, text: string): void {
+    this.#text(String.fromCharCode(mark));
     this.#text(text);
     this.#text("\r\n");
   }
@@ -412,6 +509,10 @@ export class Reply {
 
   /** Continues in a chunk with room for `bytes`. */
   #nextChunk(bytes: number): void {
+    if (this.#shared !== NONE) {
+      this.own();
+      return this.#ensure(bytes);
+    }
     if (this.#fullBytes > this.limitBytes && !this.#discarding && this.onLimit?.() === false) {
       this.#discarding = true;
       this.clear();
@@ -421,6 +522,7 @@ export class Reply {
     } else if (this.length > 0) {
       this.#full.push({ chunk: this.chunk, view: this.chunk.subarray(0, this.length) });
       this.#fullBytes += this.length;
+      this.#fullRoomBytes += this.chunk.length;
       bytes = Math.max(bytes, Math.min(CHUNK_BYTES_MAX, Math.max(NEXT_CHUNK_BYTES, this.#fullBytes)));
     } else if (this.chunk !== NONE) {
       releaseChunk(this.chunk);
@@ -428,6 +530,15 @@ export class Reply {
     this.chunk = takeChunk(bytes);
     this.length = 0;
   }
+}
+
+/**
+ * Replaces the count in the header at `at`, which gets `shorter` by some digits, in the first `length` bytes of a
+ * chunk.
+ */
+function rewriteCount(chunk: Uint8Array, at: number, length: number, count: number, shorter: number): void {
+  const end = writeDecimal(chunk, at + 1, count);
+  if (shorter > 0) chunk.copyWithin(end, end + shorter, length);
 }
 
 function bytesOf(view: DataView, start: number, end: number): Uint8Array {

@@ -61,6 +61,14 @@ export class Request {
     return Request.of(args);
   }
 
+  /** The size in bytes with which the request arrived. */
+  size(): number {
+    if (this.rawStart >= 0) return this.rawEnd - this.rawStart;
+    let size = 0;
+    for (let i = 0; i < this.argc; i++) size += this.end[i] - this.start[i] + 1;
+    return size + 1;
+  }
+
   /** Whether argument i equals argument i of another request. Hot. */
   repeats(other: Request, i: number): boolean {
     if (i >= other.argc) return false;

@@ -145,8 +145,8 @@ export class ScriptRunner implements LuaHost {
   kill(kind: ScriptKind): string {
     if (this.#caller === undefined) return "NOTBUSY No scripts in execution right now.";
     if (this.#wrote) {
-      return "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the " +
-        "script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
+      return "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait " +
+        "the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
     }
     if (this.#options.kind !== kind) return slow[this.#options.kind];
     this.#killed = true;
@@ -309,8 +309,9 @@ export class ScriptRunner implements LuaHost {
   }
 
   #fail(caller: Call, message: string, counted: boolean): void {
-    if (counted) caller.reply.error(message);
-    else caller.runner.fail(caller, message);
+    if (!counted) return caller.runner.fail(caller, message);
+    caller.command.stats.failed++;
+    caller.reply.error(message);
   }
 }
 

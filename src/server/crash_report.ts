@@ -1,6 +1,6 @@
 /**
- * The report of a fault of our own, for the log: version, the command that ran, the state that INFO shows, the stack. It
- * holds no argument of any command and no value of a secret setting.
+ * The report of a fault of MemDB, for the log: version, running command, INFO, and the stack. It contains no arguments
+ * of commands and no values of secret settings.
  */
 import { MEMDB_VERSION, REDIS_VERSION } from "../core/version.ts";
 import { Call } from "../dispatch/call.ts";

@@ -1,7 +1,7 @@
 /**
- * From the command line, the environment and config files to the settings of a server: a flag wins over the environment,
- * that over the file, that over the default. It also settles the defaults that follow from other values (appendonly,
- * aofpath, restoredb, dir). Beyond those it knows no setting, and it neither starts nor prints anything.
+ * Reads the settings of a server. Flags override the environment, the environment overrides the file, and the file
+ * overrides the defaults. This file also sets the defaults that follow from other values (appendonly, aofpath,
+ * restoredb, dir). It knows no other settings, and neither starts nor prints anything.
  */
 import { resolve } from "node:path";
 import {
@@ -26,13 +26,13 @@ import {
 
 export type { Surroundings } from "./sources.ts";
 
-/** A command line, variable or file that cannot be used; `message` has one line for each problem. */
+/** The error for an invalid command line, variable or file. `message` has one line for each problem. */
 export class UsageError extends Error {
   override name = "UsageError";
 }
 
 export interface ServeOptions {
-  /** Final: dir and aofpath are absolute, appendonly and restoredb are decided. */
+  /** All values are final: dir and aofpath are absolute, appendonly and restoredb are set. */
   readonly settings: Settings;
   /** Absolute path of the config file, the target of CONFIG REWRITE; empty if there is none, or it came by stdin. */
   readonly configFile: string;
@@ -53,7 +53,7 @@ export function systemSurroundings(): Surroundings {
       try {
         return Deno.statSync(path).isDirectory ? "folder" : "file";
       } catch {
-        // Whatever cannot be looked at is reported when it is opened.
+        // A path without permission is reported when it is opened.
         return undefined;
       }
     },
@@ -96,7 +96,7 @@ export function parseServeOptions(args: readonly string[], surroundings: Surroun
   const winners: ConfiguredValues = new Map(sources.flatMap((source) => [...source]));
   for (const setting of winners.keys()) {
     const configured = sources.map((source) => source.get(setting)).filter((value) => value !== undefined);
-    // A setting that adds up, adds up over the sources too; of the others only the winner has to be right.
+    // A cumulative setting takes the words of all sources. For other settings only the source with priority is read.
     for (const value of setting.kind.adds ? configured : configured.slice(-1)) apply(settings, value, findings);
   }
   const given = new Set([...winners.keys()].map((setting) => setting.name as SettingName));
@@ -138,8 +138,8 @@ function oneLine(word: string): string {
 }
 
 /**
- * Says which of the named settings have no effect: one line for each that has a value of its own, and a line for all that
- * have the default, as in the files that Redis and Valkey ship.
+ * Lists the named settings without an effect: one line for each that differs from its default, and one line for all
+ * that have the default, as in the files of Redis and Valkey.
  */
 function warnOfIdle(settings: Settings, winners: ConfiguredValues, findings: Findings): void {
   const idle = [...winners.values()].filter(({ setting }) => setting.idle !== undefined);
@@ -154,8 +154,8 @@ function warnOfIdle(settings: Settings, winners: ConfiguredValues, findings: Fin
 }
 
 /**
- * Settles the values that follow from others: aofpath becomes absolute and defaults to appendfilename in dir, appendonly to
- * whether aofpath was given, restoredb to whether there is a file. From then on dir must be a folder that exists.
+ * Sets the values that follow from others: aofpath becomes absolute and defaults to appendfilename in dir; appendonly
+ * is yes if aofpath was given; restoredb is yes if the file exists. Afterwards dir must be an existing folder.
  */
 function settle(
   settings: Settings,
@@ -183,7 +183,13 @@ function settle(
     settings.initDefault("aofpath", [resolve(values.dir, values.appendfilename)]);
   }
   const aof = kindOf(values.aofpath);
-  if (aof === "folder") complain("aofpath", `'${values.aofpath}' is a folder, not a file`);
+  if (aof === "folder") {
+    complain(
+      "aofpath",
+      `'${values.aofpath}' is a folder; name a file in it, or start with --appendonly yes --dir FOLDER instead ` +
+        "to load the files of a redis-server",
+    );
+  }
   const { dir, dbfilename, appenddirname } = values;
   const redisFiles = kindOf(resolve(dir, dbfilename)) === "file" || kindOf(resolve(dir, appenddirname)) === "folder";
   if (!given("restoredb")) settings.initDefault("restoredb", [aof === "file" || redisFiles ? "yes" : "no"]);

@@ -23,7 +23,7 @@ export interface ServeOptions {
 }
 
 const EXIT_FAILURE = 1;
-/** As sysexits.h has it: an internal fault. */
+/** The status for an internal fault, from sysexits.h. */
 const EXIT_SOFTWARE = 70;
 
 /** Runs a server until a signal or SHUTDOWN stops it. Returns the exit status. */
@@ -59,7 +59,7 @@ class ServerRun {
 
   async run(signals: Signals): Promise<number> {
     const logger = this.#logger;
-    // Faults in timers and in promises that are not awaited come here.
+    // This receives faults in timers and in promises that are not awaited.
     globalThis.addEventListener("error", (event) => {
       event.preventDefault();
       this.#crash(event.error);
@@ -144,7 +144,7 @@ class ServerRun {
     return false;
   }
 
-  /** Ends the process after a fault of our own: its state cannot be trusted any more. */
+  /** Ends the process after a fault of MemDB, because its state cannot be trusted. */
   #crash(error: unknown): never {
     const logger = this.#logger;
     for (const line of crashReport(error, this.#server)) logger.write("warning", line);
@@ -178,11 +178,12 @@ class ServerRun {
   }
 }
 
-/** Why the server cannot start, for the user; undefined for a fault of our own. */
+/** The reason for the user why the server cannot start; undefined for a fault of MemDB. */
 function startFailure(error: unknown): string | undefined {
   if (error instanceof AofError || error instanceof SeedError || error instanceof StartError) return error.message;
   if (error instanceof RangeError && /alloc|memory/i.test(error.message)) {
-    return `the system gives too little memory or address space (${error.message}). Raise the limits (ulimit -v, ulimit -m)`;
+    const remedy = "Raise the limits (ulimit -v, ulimit -m)";
+    return `the system gives too little memory or address space (${error.message}). ${remedy}`;
   }
   return isSystemError(error) ? error.message : undefined;
 }
@@ -197,13 +198,13 @@ function banner(server: Server): string[] {
   return [
     `Listening on ${where.join(", ")}`,
     `Persistence: ${persistenceText(server)}`,
-    // Tools wait for these lines, as Redis writes them.
+    // Tools wait for these lines of Redis.
     ...[...transports].map((transport) => `Ready to accept connections ${transport}`),
     `${keys} keys. Connect with: memdb cli${port}, redis-cli${port}, or any Redis client`,
   ];
 }
 
-/** What is kept of changes, and where. */
+/** Where changes are stored. */
 function persistenceText({ engine }: Server): string {
   const { aofpath, appendonly, appendfsync, save } = engine.settings.values;
   const kept = appendonly ? [`every write goes to ${aofpath}, synced ${syncText(appendfsync)}`] : [];

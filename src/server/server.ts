@@ -1,6 +1,6 @@
 /**
- * The server: an engine with listeners, connections, timers and the append-only file. The process (signals, exit status,
- * terminal) belongs to serve.ts: an embedded server is the same class.
+ * The server: an engine with listeners, connections, timers and the append-only file. The process (signals, exit
+ * status, terminal) belongs to serve.ts: an embedded server is the same class.
  */
 import { type Clock, systemClock } from "../core/clock.ts";
 import { type Random, systemRandom } from "../core/random.ts";
@@ -40,7 +40,7 @@ export interface ServerOptions {
   signal?: AbortSignal;
   /** Called when the server listens, before it loads. */
   onListening?: () => void;
-  /** Called when an invariant is broken: the server must not go on. */
+  /** Called when an invariant is broken. The server must not continue. */
   onFatal?: (error: unknown) => void;
   /** Called when a client sent SHUTDOWN. */
   onShutdown?: () => void;
@@ -50,13 +50,13 @@ const DENIED =
   "-DENIED MemDB is running in protected mode because it listens beyond this machine and the default user has no " +
   "password. Connect from this machine, or set requirepass, or start with --protected-mode no.\r\n";
 
-/** Dead values are freed for so long between two turns, some blocks at a time; so many at most. */
+/** Limits of freeing dead values between two turns: time, blocks at a time, blocks in all. */
 const RECLAIM_US = 1000;
 const RECLAIM_STEP_BLOCKS = 500;
 const RECLAIM_STEPS = 20;
-/** A connection is maintained about so often. */
+/** The approximate interval of the maintenance of a connection. */
 const MAINTAIN_EVERY_MS = 1000;
-/** Who has not given the password gets no memory for replies that he does not read. */
+/** A client that has not given the password gets no memory for unread replies. */
 const UNAUTHENTICATED_OUTPUT_LIMIT = { hard: 16 * 1024 + 1024, soft: 0, seconds: 0 };
 
 export class Server implements ConnectionHost {
@@ -105,8 +105,8 @@ export class Server implements ConnectionHost {
   }
 
   /**
-   * Listens, loads the append-only file and serves. Clients that come while it loads get -LOADING. Rejects with the reason
-   * of `signal` when that aborts the start.
+   * Listens, loads the data and serves. Clients that connect during loading get -LOADING. Rejects with the reason of
+   * `signal` if that aborts the start.
    */
   static async start(options: ServerOptions): Promise<Server> {
     const server = new Server(options);
@@ -140,12 +140,12 @@ export class Server implements ConnectionHost {
     this.#seed();
   }
 
-  /** The addresses that are listened on, with the port that was picked for port 0. */
+  /** The addresses of the listeners, with the actual port for port 0. */
   get addresses(): readonly Deno.Addr[] {
     return this.#listeners.addresses;
   }
 
-  /** The first TCP port that is listened on, 0 if there is none. */
+  /** The port of the first TCP listener, 0 if there is none. */
   get port(): number {
     return this.engine.port;
   }
@@ -170,7 +170,7 @@ export class Server implements ConnectionHost {
     await this.#poller?.stop();
   }
 
-  /** Our own fault: the process must not go on with a state that it cannot trust. */
+  /** Reports a fault of MemDB. The process must not continue with a state that it cannot trust. */
   fatal(error: unknown): void {
     if (this.#options.onFatal === undefined) throw error;
     this.#options.onFatal(error);
@@ -180,7 +180,7 @@ export class Server implements ConnectionHost {
     this.#connections.delete(connection);
   }
 
-  /** The output limit that holds for a session, in bytes and seconds. */
+  /** The output limit of a session, in bytes and seconds. */
   outputLimit(session: Session): OutputLimit {
     if (!session.authenticated) return UNAUTHENTICATED_OUTPUT_LIMIT;
     const limits = this.engine.settings.values.clientOutputBufferLimit;
@@ -237,7 +237,7 @@ export class Server implements ConnectionHost {
     this.#expire();
   }
 
-  /** Runs about hz times a second, and more often while much expires. */
+  /** Runs about hz times a second, and more often while many keys expire. */
   #expire(): void {
     const { engine } = this;
     engine.store.setTime(engine.clock.nowMs());
@@ -246,7 +246,7 @@ export class Server implements ConnectionHost {
     this.#expiryTimer = setTimeout(() => this.#expire(), waitMs);
   }
 
-  /** Runs hz times a second: the rest of eviction and freeing, the care of the file and of the connections. */
+  /** Runs hz times a second: eviction, freeing, and the maintenance of the file and of the connections. */
   #tick(hz: number): void {
     const { engine } = this;
     if (engine.cronPaused) return;
@@ -272,11 +272,13 @@ export class Server implements ConnectionHost {
     if (this.#reclaiming) return;
     this.#reclaiming = true;
     const slice = () => {
-      const { store, clock } = this.engine, endUs = clock.monotonicUs() + RECLAIM_US;
+      const { store, clock, latency } = this.engine;
+      const startUs = clock.monotonicUs(), endUs = startUs + RECLAIM_US;
       for (let step = 0; step < RECLAIM_STEPS && store.garbagePending; step++) {
         store.reclaim(RECLAIM_STEP_BLOCKS);
         if (clock.monotonicUs() >= endUs) break;
       }
+      latency.note("lazyfree-slice", clock.monotonicUs() - startUs);
       this.#reclaiming = store.garbagePending && this.#stopping === undefined;
       if (this.#reclaiming) setTimeout(slice);
     };
@@ -284,7 +286,7 @@ export class Server implements ConnectionHost {
   }
 }
 
-/** Waits for `work`, but not beyond the moment when `signal` aborts: then it rejects with the signal's reason. */
+/** Waits for `work`. Rejects with the reason of `signal` as soon as that aborts. */
 async function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
   if (signal === undefined) return await work;
   const { promise: aborted, reject } = Promise.withResolvers<void>();
@@ -298,7 +300,7 @@ async function unlessAborted(work: Promise<void>, signal: AbortSignal | undefine
   }
 }
 
-/** Sends a message to a client that is not let in, and closes. */
+/** Sends a message to a refused client, and closes. */
 function refuse(socket: Socket, message: string): void {
   const close = () => socket.close();
   const room = new Uint8Array(16);

@@ -1,6 +1,6 @@
 /**
- * The signals of the process. They are listened to before the server is loaded, so that one that comes early ends it in
- * order too. It imports nothing, to be ready as soon as possible.
+ * The signals of the process. The listeners exist before the server is loaded, so that an early signal also stops the
+ * process in order. This file imports nothing, so that it is ready as soon as possible.
  */
 
 /** The signals that stop a server. */
@@ -8,8 +8,8 @@ export type StopSignal = "SIGINT" | "SIGTERM" | "SIGBREAK";
 
 const STOPPING: readonly StopSignal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
 /**
- * Listened to, these do not end the process: SIGHUP, because the end of a terminal is no reason to stop; SIGXFSZ, so that a
- * limit on the size of files makes writes fail, as a full disk does.
+ * Signals with a listener that does nothing, so that they do not end the process: SIGHUP, because the server survives
+ * the end of its terminal; SIGXFSZ, so that a limit on the size of files makes writes fail like a full disk.
  */
 const IGNORED: readonly Deno.Signal[] = Deno.build.os === "windows" ? [] : ["SIGHUP", "SIGXFSZ"];
 
@@ -22,7 +22,7 @@ export class Signals {
     for (const signal of IGNORED) Deno.addSignalListener(signal, () => {});
   }
 
-  /** Has each stop signal passed on to `listener`, the one that has come already at once. */
+  /** Passes each stop signal to `listener`, and a signal that has already come at once. */
   onStop(listener: (signal: StopSignal) => void): void {
     this.#listener = listener;
     if (this.#pending !== undefined) listener(this.#pending);

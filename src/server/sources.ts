@@ -1,7 +1,7 @@
 /**
- * The places that settings come from: flags, environment variables and config files, each read into words by setting with
- * the place that named them. Everything wrong is collected, so that a user sees all of it at once. This file does not know
- * what a setting does, and neither starts nor prints anything.
+ * The sources of settings: flags, environment variables and config files. Each is read into words by setting, with the
+ * place where they were named. All problems are collected, so that a user sees them at once. This file does not know
+ * the meaning of settings, and neither starts nor prints anything.
  */
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { utf8 } from "../core/bytes.ts";
@@ -17,21 +17,21 @@ import { findSetting, settingNames } from "../settings/settings.ts";
 export interface Surroundings {
   readonly environment: Readonly<Record<string, string>>;
   readonly folder: string;
-  /** The text of a file, "-" for standard input. Throws what Deno throws. */
+  /** The text of a file, "-" for standard input. Passes on errors of Deno. */
   readFile(path: string): string;
-  /** The names in a folder. Throws what Deno throws. */
+  /** The names in a folder. Passes on errors of Deno. */
   readFolder(path: string): string[];
-  /** The kind of what stands at a path; undefined if nothing does. */
+  /** The kind of a file or folder at a path; undefined if there is none. */
   kindOf(path: string): "file" | "folder" | undefined;
 }
 
-/** Where a value was named. */
+/** The place where a value was named. */
 export interface Place {
-  /** In front of a message: "memdb.conf, line 2: ", or empty where `name` is enough. */
+  /** The beginning of a message: "memdb.conf, line 2: ", or empty if `name` is enough. */
   readonly where: string;
-  /** As the user wrote it: "--port", "MEMDB_PORT" or "port". */
+  /** The name that the user wrote: "--port", "MEMDB_PORT" or "port". */
   readonly name: string;
-  /** How to take the value back. */
+  /** The remedy that removes the value. */
   readonly undo: string;
 }
 
@@ -45,17 +45,17 @@ export interface ConfiguredValue {
 /** The values of one source, by setting. */
 export type ConfiguredValues = Map<Setting, ConfiguredValue>;
 
-/** Lines for the user, in the order of their discovery, each once. */
+/** Lines for the user in the order of their discovery, without repetitions. */
 export class Findings {
-  /** What stops the start. */
+  /** Problems that prevent the start. */
   readonly problems = new Set<string>();
-  /** What looks like a mistake, or has no effect. */
+  /** Likely mistakes, and settings without effect. */
   readonly warnings = new Set<string>();
 }
 
 const VARIABLE_PREFIX = "MEMDB_";
 
-/** Lines that Redis skips too. */
+/** Lines that Redis also skips. */
 const DEPRECATED: ReadonlySet<string> = new Set([
   "io-threads-do-reads",
   "list-max-ziplist-entries",
@@ -63,7 +63,7 @@ const DEPRECATED: ReadonlySet<string> = new Set([
   "lua-replicate-commands",
 ]);
 
-/** Directives that are no settings and that MemDB cannot follow, with the reason. */
+/** Directives that are not settings and that MemDB does not support, with the reason. */
 const UNSUPPORTED: Readonly<Record<string, string>> = {
   loadmodule: "MemDB loads no modules",
   "rename-command": "MemDB renames no commands",
@@ -96,7 +96,7 @@ function add(values: ConfiguredValues, setting: Setting, words: readonly string[
   values.set(setting, { setting, words: adds || addsFlag ? [...before, ...now] : now, place });
 }
 
-/** Reads flags. A value stands behind its flag or behind "="; settings of many words take words up to the next flag. */
+/** Reads flags. A value follows its flag or "=". Settings of many words take the words up to the next flag. */
 export function readFlags(args: readonly string[], findings: Findings): ConfiguredValues {
   const values: ConfiguredValues = new Map();
   const isFlag = (arg: string | undefined) => arg === undefined || arg.startsWith("--");
@@ -110,7 +110,7 @@ export function readFlags(args: readonly string[], findings: Findings): Configur
     const setting = arg.startsWith("--") ? findSetting(name) ?? findSetting(name.replaceAll("_", "-")) : undefined;
     if (setting === undefined) {
       findings.problems.add(`unknown flag ${arg.split("=")[0]}${suggestion(name, "--")}`);
-      // The words behind it are most likely its value.
+      // The words after it are probably its value.
       while (!isFlag(args[i])) i++;
       continue;
     }
@@ -124,7 +124,7 @@ export function readFlags(args: readonly string[], findings: Findings): Configur
     } else if (setting.kind === yesNo) {
       words.push("yes");
     }
-    // Redis takes a bare `--save` too.
+    // Redis also accepts `--save` without a value.
     if (words.length === 0 && !setting.kind.adds) {
       findings.problems.add(`--${name} needs a value: ${setting.kind.hint}`);
       continue;
@@ -209,7 +209,7 @@ export class ConfigFileReader {
     const name = option.toLowerCase();
     const setting = findSetting(name);
     if (setting !== undefined) {
-      // A list may be empty; Redis takes a bare `save` too.
+      // A list may be empty. Redis also accepts `save` without a value.
       if (words.length === 0 && !setting.kind.many) {
         problems.add(`${where}${option} needs a value: ${setting.kind.hint}`);
       } else {
@@ -256,13 +256,13 @@ function matchesName(pattern: string, name: string): boolean {
 }
 
 function suggestion(name: string, prefix: string): string {
-  // One or two letters are near to anything short.
+  // A name of one or two letters is similar to every short name.
   const meant = name.length < 3 ? undefined : nearest(name.toLowerCase(), settingNames());
   return meant === undefined ? "; see memdb help serve" : `; did you mean ${prefix}${meant}?`;
 }
 
-/** Why no file can be made or opened at an absolute path; undefined if nothing speaks against it. */
+/** The reason why no file can be opened or created at an absolute path; undefined if it is possible. */
 export function folderProblem(path: string, { kindOf }: Surroundings): string | undefined {
-  if (kindOf(path) === "folder") return `'${path}' is a folder, not a file`;
+  if (kindOf(path) === "folder") return `'${path}' is a folder; name a file`;
   return kindOf(dirname(path)) === "folder" ? undefined : `there is no folder '${dirname(path)}'; create it first`;
 }

@@ -49,10 +49,8 @@ const ONE_THREAD = "commands and connections share one thread";
 const ONE_FILE = "the append-only file is one file of commands";
 const NO_PINNING = "threads are left to the operating system";
 const SERVICE_MANAGER = "a service manager does this";
-const NO_STREAM_PRODUCERS = "streams do not track their producers";
 
 const NO_RDMA = "MemDB does not speak RDMA";
-const NO_SIZE_LOG = "only slow commands are logged";
 const LOG_FORMAT = "the log has Redis's format";
 const hidden = { hidden: true } as const;
 
@@ -122,13 +120,10 @@ export const compatibilitySections = [
     idle("jemalloc-bg-thread", yesNo, "yes", "there is no jemalloc"),
     idle("key-memory-histograms", yesNo, "no", "INFO keysizes has no sizes in memory", { awaited: true }),
     idle("lookahead", int(1, INT_MAX), "16", "the parser reads all that has arrived"),
-    idle("stream-idmp-duration", int(1, 86400), "100", NO_STREAM_PRODUCERS),
-    idle("stream-idmp-maxsize", int(1, 10000), "100", NO_STREAM_PRODUCERS),
     idle("vset-force-single-threaded-execution", yesNo, "no", ONE_THREAD),
     fixed("aclfile", text("PATH"), "", NO_ACL_FILE, start),
     fixed("acl-pubsub-default", choice("allchannels", "resetchannels"), "resetchannels", NO_ACL_FILE),
     idle("acllog-max-len", long, "128", NO_ACL_FILE),
-    fixed("aof-load-corrupt-tail-max-size", long, "0", "a damaged end of the append-only file is not cut off"),
     idle("aof-use-rdb-preamble", yesNo, "yes", ONE_FILE),
     idle("aof-rewrite-incremental-fsync", yesNo, "yes", "a rewrite syncs as it goes anyway"),
     idle("rdb-save-incremental-fsync", yesNo, "yes", "a snapshot is synced when it is whole"),
@@ -246,10 +241,6 @@ export const compatibilitySections = [
     idle("repl-mptcp", yesNo, "no", NO_REPLICAS, hidden),
     idle("dual-channel-replication-enabled", yesNo, "no", NO_REPLICAS, hidden),
     idle("availability-zone", text(), "", NO_CLUSTER, hidden),
-    idle("commandlog-large-reply-max-len", long, "128", NO_SIZE_LOG, hidden),
-    idle("commandlog-large-request-max-len", long, "128", NO_SIZE_LOG, hidden),
-    idle("commandlog-reply-larger-than", int(-1, LONG_MAX), "1048576", NO_SIZE_LOG, hidden),
-    idle("commandlog-request-larger-than", int(-1, LONG_MAX), "1048576", NO_SIZE_LOG, hidden),
     idle("extended-redis-compatibility", yesNo, "no", "MemDB always answers as Redis", hidden),
     idle("hash-seed", text(), "", "each server has a seed of its own", hidden),
     idle("log-format", choice("legacy", "logfmt", "json"), "legacy", LOG_FORMAT, hidden),

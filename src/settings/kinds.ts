@@ -1,12 +1,15 @@
 /**
- * The kinds of values a setting can have: how the text of a file, a flag or CONFIG SET becomes a value, and the texts of it
- * that CONFIG GET prints and CONFIG REWRITE writes. This file owns those rules, the ranges and the error texts, which are
- * Redis's. It does not know any single setting; those stand in table.ts and compatibility.ts.
+ * The kinds of values a setting can have: how the text of a file, a flag or CONFIG SET becomes a value, and the texts
+ * of it that CONFIG GET prints and CONFIG REWRITE writes. This file owns those rules, the ranges and the error texts,
+ * which are Redis's. It does not know any single setting; those stand in table.ts and compatibility.ts.
  */
 import { resolve } from "node:path";
 import { quoteWord } from "./config_file.ts";
 
-/** Why a value is not acceptable, in Redis's words where Redis has them. Becomes part of an error reply or of a line on stderr. */
+/**
+ * The reason why a value is invalid, in Redis's words if Redis has them. It is a part of an error reply or of a line on
+ * stderr.
+ */
 export class SettingError extends Error {
   override name = "SettingError";
 }
@@ -92,8 +95,8 @@ const UNITS: Readonly<Record<string, bigint>> = {
 };
 
 /**
- * Bytes from `100`, `100kb`, `1GB`, …: k, m and g count in thousands, kb, mb and gb in 1024. As in Redis no digits are
- * zero, and a product beyond 64 bits wraps around. Undefined if it is no size.
+ * Bytes from `100`, `100kb`, `1GB`, …: k, m and g are powers of 1000, kb, mb and gb powers of 1024. As in Redis, a text
+ * without digits is zero, and a product beyond 64 bits wraps around. Undefined if the text is not a size.
  */
 export function parseMemory(word: string): bigint | undefined {
   const match = /^([0-9]{0,127})([a-z]*)$/i.exec(word);
@@ -103,7 +106,7 @@ export function parseMemory(word: string): bigint | undefined {
   return BigInt.asUintN(64, (digits > ULONG_MAX ? ULONG_MAX : digits) * unit);
 }
 
-/** Bytes as a config file says them: in the largest unit that divides them. */
+/** Formats bytes for a config file: in the largest unit that divides them. */
 function formatBytes(bytes: bigint): string {
   for (const unit of ["gb", "mb", "kb"]) {
     if (bytes !== 0n && bytes % UNITS[unit] === 0n) return `${bytes / UNITS[unit]}${unit}`;
@@ -149,7 +152,10 @@ export function choice<const C extends string>(...choices: readonly C[]): Kind<C
   });
 }
 
-/** Some of several words, printed in the order of `choices`. `check` throws SettingError for words that exclude each other. */
+/**
+ * Some of several words, printed in the order of `choices`. `check` throws SettingError for words that exclude each
+ * other.
+ */
 function wordSet(
   choices: readonly string[],
   check: (words: readonly string[]) => void = () => {},
@@ -223,7 +229,7 @@ export function plainName(setting: string, noun: "filename" | "dirname", mayBeEm
   });
 }
 
-/** A text in which only the characters of `pattern` may stand; else the error is `reason`. */
+/** A text that matches `pattern`; otherwise the error is `reason`. */
 export function textOf(pattern: RegExp, reason: string, hint = "TEXT"): Kind<string> {
   return text(hint, (word) => {
     if (!pattern.test(word)) fail(reason);
@@ -279,7 +285,7 @@ export const savePoints: Kind<readonly SavePoint[]> = {
   lines: ({ value }) => value.length === 0 ? ['""'] : value.map(({ seconds, changes }) => `${seconds} ${changes}`),
 };
 
-/** When a client is cut off: at once above `hard` bytes, after `seconds` above `soft` bytes; 0 is no limit. */
+/** Limits of a client: it is disconnected above `hard` bytes, or after `seconds` above `soft` bytes; 0 is no limit. */
 export interface BufferLimit {
   readonly hard: number;
   readonly soft: number;

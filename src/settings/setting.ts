@@ -1,9 +1,9 @@
 /**
  * The shape of a setting's entry in the tables, and the words that declare one. It holds no setting and no value.
  *
- * A setting is in one of three states. Most have their effect. An `idle` one tunes work that MemDB does not have: any value
- * is kept and shown, and the log says once that it has no effect. A `fixed` one would change which data is kept or who
- * gets in, in a way that MemDB does not offer: every value but the default is refused, with the reason.
+ * A setting is in one of three states. Most have their effect. An `idle` one tunes work that MemDB does not have: any
+ * value is kept and shown, and the log says once that it has no effect. A `fixed` one would change which data is kept
+ * or who gets in, in a way that MemDB does not offer: every value but the default is refused, with the reason.
  */
 import type { Kind } from "./kinds.ts";
 
@@ -14,8 +14,8 @@ export interface SettingTraits {
   readonly valkeyName?: string;
   /**
    * When it may change while the server runs: at any time unless given; "start" never, not even to the same value, as
-   * Redis has it; "kept" never, but its own value is accepted; "listener" if a part of the server listens for it, because
-   * the value alone changes nothing.
+   * Redis has it; "kept" never, but its own value is accepted; "listener" if a part of the server listens for it,
+   * because the value alone changes nothing.
    */
   readonly change?: "start" | "kept" | "listener";
   /** Changes only as enable-protected-configs allows. */
@@ -24,13 +24,13 @@ export interface SettingTraits {
   readonly hidden?: true;
   /** Its value is not shown in logs, the slow log or MONITOR. */
   readonly secret?: true;
-  /** Why it has no effect. */
+  /** The reason why it has no effect. */
   readonly idle?: string;
-  /** Idle, but a client that sets it waits for the effect: CONFIG SET refuses it. A config file's line only warns. */
+  /** Idle, but a client that sets it expects the effect: CONFIG SET refuses it. A line of a config file only warns. */
   readonly awaited?: true;
-  /** Why no value but the default is accepted. */
+  /** The reason why only the default is accepted. */
   readonly fixed?: string;
-  /** The default as help shows it, where the text alone misleads. */
+  /** The default that help shows, if the value alone is misleading. */
   readonly defaultNote?: string;
 }
 

@@ -1,6 +1,6 @@
 /**
  * The settings of one server: their values, their listeners, and changes of several settings together or not at all. It
- * does not know where values come from (flags, environment, files: server/options.ts) nor what they do (listeners do).
+ * does not know the sources of values (flags, environment, files: server/options.ts) and their effects (listeners).
  */
 import { globMatch } from "../core/glob.ts";
 import { utf8 } from "../core/bytes.ts";
@@ -18,7 +18,9 @@ import {
 export { SettingError } from "./kinds.ts";
 export type { SettingName, SettingValue, SettingValues } from "./table.ts";
 
-/** Called with a new value after all values of a change are in force. A SettingError from it undoes the whole change. */
+/**
+ * Called with a new value after all values of a change are in force. A SettingError from it undoes the whole change.
+ */
 export type SettingListener<V> = (value: V, previous: V) => void;
 
 const byName: ReadonlyMap<string, Setting> = new Map(
@@ -69,7 +71,7 @@ interface Change {
 }
 
 export class Settings {
-  /** The values in force. Read them afresh each time: a change shows here at once. */
+  /** The current values. Read them each time: a change is visible at once. */
   readonly values: SettingValues;
   readonly #values: Record<string, unknown> = {};
   readonly #readings = new Map<Setting, Reading<unknown>>();
@@ -118,8 +120,8 @@ export class Settings {
   }
 
   /**
-   * init for a value that follows from other settings: it counts as the default, so that CONFIG REWRITE does not write it
-   * into the file. Throws SettingError.
+   * init for a value that follows from other settings: it counts as the default, so that CONFIG REWRITE does not write
+   * it into the file. Throws SettingError.
    */
   initDefault(name: SettingName, words: readonly string[]): void {
     this.init(name, words);
@@ -132,9 +134,9 @@ export class Settings {
   }
 
   /**
-   * CONFIG SET: changes several settings together, or none. `local` says whether the client is on this machine, on which
-   * guarded settings may depend. Throws SettingChangeError. Returns one line for each setting that was set to a value other
-   * than its default for the first time and has no effect.
+   * CONFIG SET: changes several settings together, or none. `local` says whether the client is on this machine, on
+   * which guarded settings may depend. Throws SettingChangeError. Returns one line for each setting that was set to a
+   * value other than its default for the first time and has no effect.
    */
   change(pairs: readonly (readonly [string, string])[], local: boolean): string[] {
     const changes: Change[] = [];

@@ -1,7 +1,8 @@
 /**
- * Every setting, one object each: name, kind, default, meaning, and how it may change. CONFIG, the flags, the environment,
- * config files, help and the tables in the documentation are derived from it. Names, ranges and texts are Redis's. This
- * file holds no behaviour: settings.ts holds the values, and the part of the server that acts on one listens there.
+ * Every setting, one object each: name, kind, default, meaning, and how it may change. CONFIG, the flags, the
+ * environment, config files, help and the tables in the documentation are derived from it. Names, ranges and texts are
+ * Redis's. This file holds no behaviour: settings.ts holds the values, and the part of the server that acts on one
+ * listens there.
  */
 import { compatibilitySections } from "./compatibility.ts";
 import {
@@ -37,7 +38,6 @@ export type { Setting } from "./setting.ts";
 
 const path = textOf(/^[^]+$/, "a path can't be empty", "PATH");
 
-const NO_STREAMS = "there are no streams yet";
 const anyInt = int(-INT_MAX - 1, INT_MAX);
 /** For MemDB's own settings: tools that set every setting that CONFIG GET shows to its value must not fail. */
 const own = { change: "kept" } as const;
@@ -104,6 +104,12 @@ export const sections = [
     setting("auto-aof-rewrite-percentage", whole, "100", "rewrite the file when it grew by so much; 0 is never"),
     setting("auto-aof-rewrite-min-size", bytes, "64mb", "but not while it is smaller than this"),
     setting("aof-load-truncated", yesNo, "yes", "load a file that ends in half a command up to there"),
+    setting(
+      "aof-load-corrupt-tail-max-size",
+      long,
+      "0",
+      "cut a damaged end of the file that is shorter than this many bytes; 0: never",
+    ),
     idle("no-appendfsync-on-rewrite", yesNo, "no", "the file is synced during a rewrite too"),
     setting("dbfilename", plainName("dbfilename", "filename", true), "dump.rdb", "name of snapshots in dir", {
       guarded: true,
@@ -140,7 +146,7 @@ export const sections = [
       "who may change dir and dbfilename by CONFIG SET",
       start,
     ),
-    idle("tracking-table-max-keys", long, "1000000", "there is no client-side caching yet"),
+    setting("tracking-table-max-keys", long, "1000000", "keys that client-side caching remembers; 0 is no limit"),
     setting("busy-reply-threshold", long, "5000", "ms of a script after which other clients get BUSY; 0 is never", {
       alias: "lua-time-limit",
     }),
@@ -210,10 +216,26 @@ export const sections = [
     setting("slowlog-max-len", long, "128", "slow commands remembered", {
       valkeyName: "commandlog-slow-execution-max-len",
     }),
+    setting(
+      "commandlog-request-larger-than",
+      int(-1, LONG_MAX),
+      "1048576",
+      "bytes that make a request large for COMMANDLOG; -1 is never",
+      hidden,
+    ),
+    setting("commandlog-large-request-max-len", long, "128", "large requests remembered", hidden),
+    setting(
+      "commandlog-reply-larger-than",
+      int(-1, LONG_MAX),
+      "1048576",
+      "bytes that make a reply large for COMMANDLOG; -1 is never",
+      hidden,
+    ),
+    setting("commandlog-large-reply-max-len", long, "128", "large replies remembered", hidden),
     setting("latency-tracking", yesNo, "yes", "keep the latency of each command"),
     setting("latency-tracking-info-percentiles", percentiles, "50 99 99.9", "percentiles shown by INFO latencystats"),
     setting("notify-keyspace-events", notifyClasses, "", "classes of keyspace events that are published"),
-    idle("latency-monitor-threshold", long, "0", "there is no latency monitor yet"),
+    setting("latency-monitor-threshold", long, "0", "milliseconds that make an event of LATENCY; 0 is never"),
   ),
   section(
     "Encodings of values",
@@ -242,8 +264,20 @@ export const sections = [
       alias: "zset-max-ziplist-value",
     }),
     setting("hll-sparse-max-bytes", bytes, "3000", "size up to which a HyperLogLog is sparse"),
-    idle("stream-node-max-bytes", bytes, "4096", NO_STREAMS),
-    idle("stream-node-max-entries", long, "100", NO_STREAMS),
+    setting("stream-node-max-bytes", bytes, "4096", "bytes of a stream's block of entries; 0 is no limit"),
+    setting(
+      "stream-node-max-entries",
+      long,
+      "100",
+      "entries of a stream's block, deleted ones included; 0 is no limit",
+    ),
+    setting(
+      "stream-idmp-duration",
+      int(1, 86400),
+      "100",
+      "seconds for which a new stream knows its producers' messages",
+    ),
+    setting("stream-idmp-maxsize", int(1, 10000), "100", "messages that a new stream knows of each producer"),
   ),
   section(
     "Process",

@@ -1,8 +1,9 @@
 /**
- * One database: the keys, their types, deadlines and clocks. A key is a record of the dictionary `keys`; one with a
- * deadline is also in the dictionary `expires`, as the same record, so that expiry never reads the others; in the same
- * way a hash that has fields with a deadline is also in `fieldExpires`. Strings live here, in the record or, above 64
- * KiB, in a body; of every other type this file knows only the body's ref.
+ * One database, or a table of the server that maps keys to strings: the keys, their types, deadlines and clocks. A key
+ * is a record of the dictionary `keys`; one with a deadline is also in the dictionary `expires`, as the same record, so
+ * that expiry never reads the others; in the same way a hash that has fields with a deadline is also in `fieldExpires`.
+ * Strings live here, in the record or, above 64 KiB, in a body; of every other type this file knows only the body's
+ * ref.
  *
  *     meta of a record:  type:4 | encoding:4 | clock:24      body of a long string:  +0 length:32 · +8 bytes
  *
@@ -11,6 +12,7 @@
  */
 import { invariant } from "../core/assert.ts";
 import {
+  type Arena,
   type BodyRef,
   CHUNK_SHIFT,
   copyBytes,
@@ -45,6 +47,7 @@ import {
   valueLength,
   valueStart,
 } from "./blocks/record.ts";
+import { binOf, KeySizes } from "./key_sizes.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Store } from "./store.ts";
 
@@ -99,12 +102,15 @@ export interface KeyspaceObserver {
 }
 
 export class Keyspace {
+  /** The number of the database; negative for a table of the server. */
   readonly index: number;
   readonly store: Store;
   /** Headers of the dictionaries. */
   keys: DictRef;
   expires: DictRef;
   fieldExpires: DictRef;
+  /** The sizes of all keys. */
+  sizes = new KeySizes();
   /** Average time to live of the keys that expiry has sampled lately, in milliseconds; 0 is unknown. */
   averageTtlMs = 0;
 
@@ -127,6 +133,10 @@ export class Keyspace {
     this.fieldExpires = store.dict.create();
   }
 
+  get isDatabase(): boolean {
+    return this.index >= 0;
+  }
+
   get size(): number {
     return this.store.dict.count(this.keys);
   }
@@ -147,11 +157,12 @@ export class Keyspace {
    */
   find(bytes: Uint8Array, start: number, end: number, hash = hashBytes(bytes, start, end)): RecordRef {
     const ref = this.peek(bytes, start, end, hash);
-    if (ref !== 0 && this.isExpired(ref)) {
-      if (this.store.expiryMode === ExpiryMode.DELETE) this.expire(ref);
-      return NONE;
-    }
-    return ref;
+    return ref !== 0 && this.isExpired(ref) ? this.#expired(ref) : ref;
+  }
+
+  #expired(ref: RecordRef): RecordRef {
+    if (this.store.expiryMode === ExpiryMode.DELETE) this.expire(ref);
+    return NONE;
   }
 
   /** `find` that changes nothing: the record may be expired. */
@@ -223,8 +234,12 @@ export class Keyspace {
 
   /** Whether a key is past its deadline; never in ExpiryMode.KEEP. */
   isExpired(ref: RecordRef): boolean {
+    // Most keys have no deadline. This function stays small, so that the compiler puts it into its callers.
+    return (flagsOf(this.store.arena, ref) & NUMBER) !== 0 && this.#isPastDeadline(ref);
+  }
+
+  #isPastDeadline(ref: RecordRef): boolean {
     const { store } = this;
-    if ((flagsOf(store.arena, ref) & NUMBER) === 0) return false;
     return hasPassed(store.arena, ref, store.nowMs) && store.expiryMode !== ExpiryMode.KEEP;
   }
 
@@ -287,6 +302,7 @@ export class Keyspace {
       if (length === oldLength || arena.roundUp(head + length) === arena.roundUp(head + oldLength)) {
         copyIn(arena, value, vs, ve, old >>> CHUNK_SHIFT, ((old & GRANULE_MASK) << 3) + head);
         setValueLength(arena, old, length);
+        this.sizes.move(Type.STRING, binOf(oldLength), binOf(length));
         setMeta(arena, old, store.freshClock(old));
         if (deadline !== NEVER) setDeadline(arena, old, deadline);
         return old;
@@ -306,6 +322,7 @@ export class Keyspace {
     const oldType = old === 0 ? Type.STRING : this.typeOf(old);
     if (old === 0) dict.insert(this.keys, hash, ref);
     else this.#displace(hash, old, ref);
+    this.sizes.add(Type.STRING, binOf(length));
     if (deadline !== NEVER) this.#index(this.expires, hash, ref);
     if (store.observer !== undefined) {
       if (old === 0) store.observer.created?.(this, bytes, ks, ke, Type.STRING);
@@ -337,6 +354,7 @@ export class Keyspace {
       arena.i32[body >>> CHUNK_SHIFT][(body & GRANULE_MASK) << 1] = length;
     }
     this.readString(ref);
+    this.sizes.move(Type.STRING, binOf(old), binOf(length));
     if (length > old) this.bytes.fill(0, this.start + old, this.start + length);
     return ref;
   }
@@ -350,19 +368,23 @@ export class Keyspace {
       // An expired key that is hidden stands where it stood.
       invariant(this.isExpired(old), "a key was added that exists");
       this.expire(old);
+      dict.find(this.keys, bytes, start, end, hash);
     }
     const ref = createRecord(arena, META | BODY, bytes, start, end, 0);
     // Finding again is not needed: creating a record moves no dictionary.
     setMeta(arena, ref, type | (encoding << 4) | this.store.freshClock());
     setBody(arena, ref, body);
     dict.insert(this.keys, hash, ref);
+    const bin = this.#binOfBody(type, encoding, body);
+    setValueLength(arena, ref, bin);
+    this.sizes.add(type, bin);
     this.store.observer?.created?.(this, bytes, start, end, type);
     return ref;
   }
 
   /**
-   * Gives a key a value with a body that the caller made, whatever the key held. Returns the type that it held, -1 if the
-   * key is new.
+   * Gives a key a value with a body that the caller made, whatever the key held. Returns the type that it held, -1 if
+   * the key is new.
    */
   put(bytes: Uint8Array, start: number, end: number, type: number, encoding: number, body: BodyRef): number {
     const old = this.find(bytes, start, end);
@@ -383,8 +405,16 @@ export class Keyspace {
     return bodyOf(this.store.arena, ref);
   }
 
-  setBody(ref: RecordRef, body: BodyRef): void {
-    setBody(this.store.arena, ref, body);
+  /** Gives a key that is no string the body that its value has after a write. The value has `size` elements. Hot. */
+  keep(ref: RecordRef, encoding: number, body: BodyRef, size: number): void {
+    const { arena } = this.store;
+    setBody(arena, ref, body);
+    const meta = (metaOf(arena, ref) & ~0xf0) | (encoding << 4);
+    setMeta(arena, ref, meta);
+    const bin = binOf(size), old = valueLength(arena, ref);
+    if (bin === old) return;
+    setValueLength(arena, ref, bin);
+    this.sizes.move(meta & 15, old, bin);
   }
 
   /** Deletes a key and frees its value. False if there is no such key. */
@@ -435,10 +465,10 @@ export class Keyspace {
       const found = dict.locate(this.expires, dict.hashOf(ref), ref);
       invariant(found, "a key with a deadline is not indexed");
       dict.remove(this.expires);
-      return this.#rebuild(ref, flags & ~NUMBER, valueLength(arena, ref));
+      return this.#rebuild(ref, flags & ~NUMBER, inlineLength(arena, ref));
     }
     if ((flags & NUMBER) === 0) {
-      ref = this.#rebuild(ref, flags | NUMBER, valueLength(arena, ref));
+      ref = this.#rebuild(ref, flags | NUMBER, inlineLength(arena, ref));
       setDeadline(arena, ref, deadline);
       this.#index(this.expires, dict.hashOf(ref), ref);
       return ref;
@@ -465,10 +495,14 @@ export class Keyspace {
     const { arena } = this.store;
     to.remove(bytes, start, end);
     const flags = flagsOf(arena, ref);
-    const moved = createRecord(arena, flags, bytes, start, end, valueLength(arena, ref));
+    const moved = createRecord(arena, flags, bytes, start, end, inlineLength(arena, ref));
     this.#copyRest(ref, moved);
     if ((flags & BODY) !== 0) setBody(arena, moved, bodyOf(arena, ref));
     this.#detach(ref);
+    if (this.store.observer?.removed !== undefined) {
+      this.readKey(ref);
+      this.store.observer.removed(this, this.bytes, this.start, this.start + this.length, this.typeOf(ref));
+    }
     arena.free(ref);
     to.#attach(moved);
     return moved;
@@ -478,7 +512,7 @@ export class Keyspace {
   copyTo(ref: RecordRef, to: Keyspace, bytes: Uint8Array, start: number, end: number): RecordRef {
     const { arena } = this.store;
     const flags = flagsOf(arena, ref);
-    const copy = createRecord(arena, flags, bytes, start, end, valueLength(arena, ref));
+    const copy = createRecord(arena, flags, bytes, start, end, inlineLength(arena, ref));
     this.#copyRest(ref, copy);
     setMeta(arena, copy, (metaOf(arena, ref) & 0xff) | this.store.freshClock());
     if ((flags & BODY) !== 0) {
@@ -502,6 +536,7 @@ export class Keyspace {
     const { store } = this;
     store.onReplacing(this, undefined);
     this.#recent = NONE;
+    this.sizes.clear();
     store.reclaimKeyspace(this.keys, [this.expires, this.fieldExpires]);
     this.keys = store.dict.create();
     this.expires = store.dict.create();
@@ -513,6 +548,7 @@ export class Keyspace {
     this.store.onReplacing(this, other);
     this.store.onReplacing(other, this);
     [this.keys, other.keys] = [other.keys, this.keys];
+    [this.sizes, other.sizes] = [other.sizes, this.sizes];
     [this.expires, other.expires] = [other.expires, this.expires];
     [this.fieldExpires, other.fieldExpires] = [other.fieldExpires, this.fieldExpires];
     this.#recent = other.#recent = NONE;
@@ -556,6 +592,22 @@ export class Keyspace {
       );
     });
     invariant(withFieldDeadline === this.fieldExpiresSize, "the hashes with field deadlines are miscounted");
+    this.checkSizes();
+  }
+
+  /** Checks the histograms of sizes against the keys. */
+  checkSizes(): void {
+    const { dict } = this.store;
+    const sizes = new KeySizes();
+    dict.each(this.keys, (ref) => {
+      const type = this.typeOf(ref);
+      if (type === Type.STRING) this.readString(ref);
+      const bin = type === Type.STRING
+        ? binOf(this.length)
+        : this.#binOfBody(type, this.encodingOf(ref), this.bodyOf(ref));
+      sizes.add(type, bin);
+    });
+    invariant(sizes.equals(this.sizes), "the sizes of keys are miscounted");
   }
 
   #createStringBody(length: number, bytes = BODY_LENGTH_BYTES + length): BodyRef {
@@ -565,10 +617,34 @@ export class Keyspace {
     return body;
   }
 
+  /**
+   * The bin of a key. That of a string follows from its length. Every other record has its bin in the field of the
+   * value's length, so that the bin is known after the value has changed.
+   */
+  #binOf(ref: RecordRef, type: number): number {
+    const { arena } = this.store;
+    const length = valueLength(arena, ref);
+    if (type !== Type.STRING) return length;
+    if ((flagsOf(arena, ref) & BODY) === 0) return binOf(length);
+    const body = bodyOf(arena, ref);
+    return binOf(arena.i32[body >>> CHUNK_SHIFT][(body & GRANULE_MASK) << 1]);
+  }
+
+  /** The bin of a value with a body. All streams are in bin 0, because the histograms do not show them. */
+  #binOfBody(type: number, encoding: number, body: BodyRef): number {
+    return type === Type.STREAM ? 0 : binOf(this.store.valueType(type).count(encoding, body));
+  }
+
+  #uncount(ref: RecordRef): void {
+    const type = this.typeOf(ref);
+    this.sizes.remove(type, this.#binOf(ref, type));
+  }
+
   /** Puts `ref` in the slot where `find` just found `old`, and frees `old` with its value. */
   #displace(hash: number, old: RecordRef, ref: RecordRef): void {
     const { store } = this;
     this.#recent = NONE;
+    this.#uncount(old);
     store.dict.replace(ref);
     this.#unindex(hash, old);
     store.freeValue(old);
@@ -608,9 +684,11 @@ export class Keyspace {
     const old = dict.find(this.keys, arena.u8[ref >>> CHUNK_SHIFT], start, end, hash);
     invariant(old === 0, "a key was added that exists");
     dict.insert(this.keys, hash, ref);
+    const type = this.typeOf(ref);
+    this.sizes.add(type, this.#binOf(ref, type));
     if ((flagsOf(arena, ref) & NUMBER) !== 0) this.#index(this.expires, hash, ref);
     if (this.#hasFieldDeadlines(ref)) this.#index(this.fieldExpires, hash, ref);
-    this.store.observer?.created?.(this, arena.u8[ref >>> CHUNK_SHIFT], start, end, this.typeOf(ref));
+    this.store.observer?.created?.(this, arena.u8[ref >>> CHUNK_SHIFT], start, end, type);
   }
 
   #detach(ref: RecordRef): void {
@@ -620,6 +698,7 @@ export class Keyspace {
     const found = dict.locate(this.keys, hash, ref);
     invariant(found, "a record is not in its database");
     this.#recent = NONE;
+    this.#uncount(ref);
     dict.remove(this.keys);
   }
 
@@ -628,8 +707,9 @@ export class Keyspace {
     const { arena } = this.store;
     setMeta(arena, to, metaOf(arena, from));
     if ((flagsOf(arena, from) & NUMBER) !== 0) setDeadline(arena, to, deadlineOf(arena, from));
+    setValueLength(arena, to, valueLength(arena, from));
     const start = valueStart(arena, from);
-    const end = start + valueLength(arena, from);
+    const end = start + inlineLength(arena, from);
     copyBytes(arena.u8[from >>> CHUNK_SHIFT], start, end, arena.u8[to >>> CHUNK_SHIFT], valueStart(arena, to));
   }
 
@@ -645,6 +725,7 @@ export class Keyspace {
     if ((flags & oldFlags & NUMBER) !== 0) setDeadline(arena, to, deadlineOf(arena, ref));
     if ((oldFlags & BODY) !== 0) {
       setBody(arena, to, bodyOf(arena, ref));
+      setValueLength(arena, to, valueLength(arena, ref));
     } else {
       const at = valueStart(arena, ref), end = at + Math.min(length, valueLength(arena, ref));
       if (outOfLine) {
@@ -665,4 +746,9 @@ export class Keyspace {
     arena.free(ref);
     return to;
   }
+}
+
+/** Bytes of the value within the record. */
+function inlineLength(arena: Arena, ref: RecordRef): number {
+  return (flagsOf(arena, ref) & BODY) !== 0 ? 0 : valueLength(arena, ref);
 }

@@ -12,7 +12,7 @@ import { BODY, bodyOf, flagsOf, metaOf, setMeta } from "./blocks/record.ts";
 
 /** Takes a value as commands on its key. Arguments are copied at once. */
 export interface CommandWriter {
-  /** Begins a command on the key, `RPUSH key`, and ends the one before. Upper case. */
+  /** Begins a command on the key, `RPUSH key` or `XGROUP CREATE key`, and ends the one before. Upper case. */
   command(name: string): void;
   /** Adds an argument to the command. */
   bytes(bytes: Uint8Array, start: number, end: number): void;
@@ -20,6 +20,8 @@ export interface CommandWriter {
   text(text: string): void;
   /** So much was written that the rest should wait for another turn of the event loop. */
   readonly full: boolean;
+  /** Where a type keeps how far a value is written, from one call to the next, if a number does not say it. */
+  place?: unknown;
 }
 
 /** Elements that one command of `emit` has at most, as in Redis's rewrites. */
@@ -100,6 +102,8 @@ export class Store {
   readonly dict: Dict = new Dict(this.arena);
   readonly random: Random;
   readonly databases: Keyspace[] = [];
+  /** Keyspaces that are no databases. */
+  readonly #tables: Keyspace[] = [];
   readonly #types: ValueType[] = [];
   /** Things to be freed, the last first. */
   readonly #garbage: Garbage[] = [];
@@ -124,6 +128,9 @@ export class Store {
   /** Told of every key that expired, before its value is freed. */
   onExpired: (db: Keyspace, bytes: Uint8Array, start: number, end: number) => void = () => {};
 
+  /** Told of each key whose stream came with messages of producers. */
+  onMessages: (db: Keyspace, bytes: Uint8Array, start: number, end: number) => void = () => {};
+
   /** Reports keys that begin and end; undefined while nobody listens. */
   observer: KeyspaceObserver | undefined;
 
@@ -133,6 +140,16 @@ export class Store {
   constructor(options: StoreOptions) {
     this.random = options.random;
     for (let i = 0; i < options.databases; i++) this.databases.push(new Keyspace(this, i));
+  }
+
+  /**
+   * A keyspace for a table of the server whose keys come from clients: its strings lie in the arena, so that they count
+   * as used memory. No command sees its keys.
+   */
+  createTable(): Keyspace {
+    const table = new Keyspace(this, -1 - this.#tables.length);
+    this.#tables.push(table);
+    return table;
   }
 
   /** Sets the time that commands see, in milliseconds since the epoch. */
@@ -283,7 +300,7 @@ export class Store {
   check(): void {
     while (this.garbagePending) this.reclaim(1 << 20);
     const reached = new Set<number>();
-    for (const db of this.databases) db.check(reached);
+    for (const keyspace of [...this.databases, ...this.#tables]) keyspace.check(reached);
     const inUse = this.arena.check();
     for (const ref of reached) invariant(inUse.has(ref), "a block is reached that is free");
     invariant(reached.size === inUse.size, "a block is in use that nothing reaches");

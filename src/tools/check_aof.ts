@@ -18,17 +18,20 @@ import { type Verdict, verify } from "../aof/verify.ts";
 
 export const CHECK_AOF_HELP = `Usage: memdb check-aof FILE [flags]
 
-Checks an append-only file of MemDB or Redis, or a folder of Redis (appendonlydir), and says what is in it.
-Nothing is changed unless --fix, --truncate-to or --reseal is given, and then a copy is made first.
+Checks an append-only file of MemDB or Redis, or a folder of Redis
+(appendonlydir), and reports its contents. Only --fix, --truncate-to and
+--reseal change the file, and they make a copy first.
 
   --fix                  cut the file where the damage begins
-  --truncate-to OFFSET   go back: keep the commands that end at or before this byte
-  --truncate-to TIME     keep what is older, as 2026-01-31T12:00:00Z or @SECONDS; only where Redis wrote timestamps
-  --reseal               accept the bytes as they are, after a change by hand: renew all checksums
+  --truncate-to OFFSET   keep the commands that end at or before this byte
+  --truncate-to TIME     keep the commands up to a time, as 2026-01-31T12:00:00Z
+                         or @SECONDS; only where Redis wrote timestamps
+  --reseal               accept a file that was edited: renew all checksums
   --list                 print each command with the byte where it begins
   --quick                do not load the data: no count of keys
 
-Exit status: 0 the file is whole, or is now; 1 it is damaged; 2 it could not be checked.
+Exit status: 0 the file is whole, or has been repaired; 1 it is damaged; 2 it
+could not be checked.
 `;
 
 const EXIT_DAMAGED = 1, EXIT_FAILURE = 2;

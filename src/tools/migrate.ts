@@ -19,19 +19,21 @@ import { createDetachedEngine } from "./detached.ts";
 
 export const IMPORT_HELP = `Usage: memdb import SOURCE [--aofpath FILE]
 
-Copies data from another server's files into a new append-only file, which memdb then starts from.
-SOURCE is not changed. It may be
+Copies the data of another server's files into a new append-only file, from
+which memdb then starts. SOURCE does not change. It may be
 
   dump.rdb          a snapshot of Redis up to 8.6, Valkey up to 9.1, or MemDB
   appendonly.aof    an append-only file of Redis, Valkey, MemDB or PyMemDB
-  appendonlydir     the folder in which Redis 7 and later keep theirs, or the folder above it
+  appendonlydir     the folder of append-only files of Redis 7 and later, or its
+                    parent folder
 
-  --aofpath FILE    where to write; the file must not be there yet (default: ./appendonly.aof)
+  --aofpath FILE    the new file, which must not exist yet
+                    (default: ./appendonly.aof)
   --databases N     if SOURCE has more than 16 databases
 
-Keys of types that MemDB does not have (streams, values of modules) are left out, and named. So are libraries of
-functions. Keys that are past their deadline are left out, and counted. How long keys were idle, or how often they were
-used, is kept.
+Keys of types that MemDB does not have (values of modules) and libraries of
+functions are left out and named. Keys that are past their deadline
+are left out and counted. Idle times and access frequencies of keys are kept.
 
 Example:
   memdb import /var/lib/redis/dump.rdb --aofpath ./db.aof
@@ -41,14 +43,16 @@ Example:
 export const EXPORT_HELP = `Usage: memdb export --to rdb FILE     [--aofpath FILE]
        memdb export --to redis FOLDER [--aofpath FILE]
 
-Writes the data of an append-only file in a form that other servers start from.
+Writes the data of an append-only file in a form from which other servers start.
 
-  --to rdb FILE       a snapshot that Redis 7 and later and Valkey load, and most tools read
+  --to rdb FILE       a snapshot for Redis 7 and later, Valkey, and most tools
   --to redis FOLDER   a folder for redis-server --appendonly yes --dir FOLDER
-  --aofpath FILE      the append-only file to read; it is not changed (default: ./appendonly.aof)
+  --aofpath FILE      the append-only file to read, which does not change
+                      (default: ./appendonly.aof)
   --databases N       if there are more than 16 databases
 
-Nothing is overwritten. While a server runs on the file, BGSAVE is the better way.
+Existing files are never overwritten. While a server runs on the file, use
+BGSAVE.
 
 Example:
   memdb export --to rdb dump.rdb --aofpath ./db.aof

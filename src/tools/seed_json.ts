@@ -6,11 +6,11 @@
  *     "user:1": {"name": "Ada", "age": 36}           HSET
  *     "tags": {"$set": ["a", "b"]}                   SADD
  *     "board": {"$zset": {"ada": 10, "bob": 7.5}}    ZADD
- *     "session": {"$string": "x", "$expire": 60}     a value of any kind ($string, $list, $hash, $set, $zset) with seconds
- *                                                    to live
+ *     "session": {"$string": "x", "$expire": 60}     a value of any kind ($string, $list, $hash, $set, $zset) with
+ *                                                    seconds to live
  *
- * The parser is its own, because errors must name the line, a key must not stand there twice, and numbers must keep their
- * digits.
+ * The parser is its own, because errors must name the line, a key must not stand there twice, and numbers must keep
+ * their digits.
  */
 import { utf8 } from "../core/bytes.ts";
 import { SeedError } from "./seed_error.ts";

@@ -292,6 +292,22 @@ Deno.test("a damaged tail is dropped, kept beside the file, and told", async () 
   });
 });
 
+Deno.test("a damaged end is cut off if it is shorter than aof-load-corrupt-tail-max-size", async () => {
+  const whole = commands("SET a 1", "INCR n"), text = "corruption";
+  const bytes = Uint8Array.from([...whole, ...new TextEncoder().encode(text)]);
+  await load(bytes, async ({ path, error }) => {
+    assertMatch(error!.message, /Bad file format.*start with --aof-load-corrupt-tail-max-size 11 to continue without/);
+    assertEquals(await Deno.readFile(path), bytes);
+  }, { "aof-load-corrupt-tail-max-size": `${text.length}` });
+  await load(bytes, async ({ engine, error, folder, log, path }) => {
+    assertEquals([error, keysOf(engine)], [undefined, 2]);
+    assertStringIncludes(log.join("\n"), "loaded anyway because aof-load-corrupt-tail-max-size is enabled");
+    const copy = [...Deno.readDirSync(folder)].map(({ name }) => name).find((name) => name.includes("dropped"))!;
+    assertEquals(latin1(await Deno.readFile(`${folder}/${copy}`)), text);
+    assertEquals((await judge(await Deno.readFile(path))).damage, undefined);
+  }, { "aof-load-corrupt-tail-max-size": `${text.length + 1}` });
+});
+
 Deno.test("a damaged tail is refused when the settings say so", async () => {
   const { bytes } = sealedFile([commands("SET a 1"), commands("SET b 2")], true);
   const cut = bytes.slice(0, -5);

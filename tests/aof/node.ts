@@ -20,6 +20,8 @@ import { createEngine } from "../helpers/engine.ts";
 /** Each reading advances the clock, so that work in time slices ends after a fixed number of steps. */
 export class SteppingClock implements Clock {
   ms = Date.UTC(2026, 0, 1);
+  /** Number of readings of the monotonic time. */
+  readingCount = 0;
   #us = 0;
   readonly #stepUs: number;
 
@@ -32,6 +34,7 @@ export class SteppingClock implements Clock {
   }
 
   monotonicUs(): number {
+    this.readingCount++;
     return this.#us += this.#stepUs;
   }
 
@@ -111,7 +114,7 @@ export class Node {
       this.refusal = message;
       refused = true;
     };
-    const client = { session, refuse, send: () => resolve(!refused) };
+    const client = { session, refuse, delay: () => {}, send: () => resolve(!refused) };
     this.turn.add(client as unknown as Connection);
     return await promise;
   }

@@ -9,7 +9,10 @@ const KEYS = 7;
 /** The longest time between two ticks, in ms. */
 const TICK_MS = 120;
 
-/** A possible state of the disk at the moment of the failure, and the acknowledged units at that moment. */
+/**
+ * A possible state of the disk at the moment of the failure, and the units at that moment that must be there later:
+ * those that were acknowledged, as far as the policy promises, and those that WAITAOF called safe.
+ */
 interface Stop {
   readonly disk: SimulatedDisk;
   readonly power: boolean;
@@ -17,6 +20,8 @@ interface Stop {
 }
 
 const STOPS_MAX = 6;
+/** The replies of WAITAOF. */
+const SAFE = "*2\r\n:1\r\n:0\r\n", NOT_SAFE = "*2\r\n:0\r\n:0\r\n";
 
 /** Unit number n: a transaction, so that a partial unit is detected. */
 function write(node: Node, n: number): void {
@@ -62,6 +67,12 @@ async function history(random: SeededRandom, faults: DiskFaults): Promise<void> 
       for (let i = 0; i < 500; i++) node.run("SET", `seed:${i}`, i);
     }),
   );
+  let written = 0, safe = 0;
+  const askWhatIsSafe = () => {
+    const reply = node.run("WAITAOF", 1, 0, 0);
+    if (reply === SAFE) safe = written;
+    else assertEquals(reply, NOT_SAFE);
+  };
   clock.advance(1001);
   node.manager.tick();
   const acknowledgedMs: number[] = [];
@@ -74,23 +85,27 @@ async function history(random: SeededRandom, faults: DiskFaults): Promise<void> 
       : policy === "everysec"
       ? acknowledgedMs.findLastIndex((ms) => ms < safeMs) + 1
       : 0;
-    stops.push({ disk: power ? disk.afterPowerFailure() : disk.afterCrash(), power, promised });
+    const kept = { power, promised: Math.max(promised, safe) };
+    stops.push({ disk: power ? disk.afterPowerFailure() : disk.afterCrash(), ...kept });
   };
   disk.moment = (rare) => {
+    if (rare) askWhatIsSafe();
     if (stops.length < STOPS_MAX && oneIn(random, rare ? 3 : 60)) stop(oneIn(random, 6) === false);
   };
   const turns = 5 + random.below(60);
-  let written = 0;
   for (let turn = 0; turn < turns; turn++) {
     const acknowledged = await node.inTurn(() => {
       for (let left = 1 + random.below(4); left > 0; left--) write(node, written++);
     });
     assert(acknowledged, "a healthy disk is enough");
+    askWhatIsSafe();
     while (acknowledgedMs.length < written) acknowledgedMs.push(clock.ms);
     if (oneIn(random, 12) && !node.engine.persistence.rewriting) node.engine.rewriteAof!();
     if (oneIn(random, 2)) await new Promise((resolve) => setTimeout(resolve));
+    askWhatIsSafe();
     clock.advance(random.below(TICK_MS));
     node.manager.tick();
+    askWhatIsSafe();
   }
   disk.moment = () => {};
   stop(true);

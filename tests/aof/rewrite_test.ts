@@ -7,6 +7,7 @@ import { SeededRandom as Seeded } from "../../src/core/random.ts";
 import type { Store } from "../../src/store/store.ts";
 import { latin1 } from "../../src/core/bytes.ts";
 import { oneIn, pick, property } from "../helpers/property.ts";
+import { streamState } from "../helpers/stream_state.ts";
 import { SimulatedDisk } from "../helpers/simulated_disk.ts";
 import { Node } from "./node.ts";
 import type { RecordRef } from "../../src/store/memory/arena.ts";
@@ -18,9 +19,9 @@ function contents(store: Store): Set<string> {
     const refs: RecordRef[] = [];
     store.dict.each(db.keys, (ref) => refs.push(ref));
     for (const ref of refs) {
-      const digest = digestOfValue(db, ref);
+      const value = digestOfValue(db, ref) + streamState(db, ref, false);
       db.readKey(ref);
-      lines.add(`${db.index} ${latin1(db.bytes, db.start, db.start + db.length)} ${db.deadlineOf(ref)} ${digest}`);
+      lines.add(`${db.index} ${latin1(db.bytes, db.start, db.start + db.length)} ${db.deadlineOf(ref)} ${value}`);
     }
   }
   return lines;
@@ -54,6 +55,8 @@ function fill(node: Node, random: SeededRandom): void {
     for (const key of ["a", "b"]) node.run("ZADD", `big-z-${key}`, ...numbers(2 * (2000 + random.below(1000))));
     node.run("SET", "big-t-a", "x".repeat(700_000 + random.below(100_000)));
     node.run("SETRANGE", "big-t-b", 900_000, "tail");
+    for (let i = 0; i < 10; i++) addEntries(node, random, `x${i}`, 20);
+    for (const key of ["a", "b"]) addEntries(node, random, `big-x-${key}`, 1000 + random.below(1500));
     for (const key of ["big-l-a", "big-h-a", "big-t-b"]) node.run("PEXPIREAT", key, node.clock.ms + 1e6);
   }
   node.run("SELECT", 0);
@@ -63,13 +66,26 @@ function numbers(count: number): number[] {
   return Array.from({ length: count }, (_, i) => i);
 }
 
+/** Makes a stream with two groups, of which consumers have entries pending. */
+function addEntries(node: Node, random: SeededRandom, key: string, count: number): void {
+  for (let i = 1; i <= count; i++) node.run("XADD", key, `${i}-1`, "field", i, "other", "value");
+  for (const group of ["g", "h"]) {
+    node.run("XGROUP", "CREATE", key, group, 0);
+    for (const consumer of ["c", "d", "e"]) {
+      node.run("XREADGROUP", "GROUP", group, consumer, "COUNT", 1 + random.below(count >> 1), "STREAMS", key, ">");
+    }
+  }
+}
+
 /** One random command, of a kind that may be logged at any point of the rewrite. */
 function change(node: Node, random: SeededRandom): void {
   const n = () => random.below(5000);
   const key = (type: string) =>
     oneIn(random, 2) ? `${type}${random.below(45)}` : `big-${type}-${pick(random, ["a", "b"])}`;
   const text = () => oneIn(random, 3) ? `big-t-${pick(random, ["a", "b"])}` : `k${random.below(320)}`;
-  const any = () => pick(random, [key("l"), key("s"), key("h"), key("z"), text(), pick(random, KEYS)]);
+  const id = () => `${1 + random.below(2600)}-1`, group = () => pick(random, ["g", "h", "i"]);
+  const consumer = () => pick(random, ["a", "c", "d", "e"]);
+  const any = () => pick(random, [key("x"), key("l"), key("s"), key("h"), key("z"), text(), pick(random, KEYS)]);
   const commands: (() => (string | number)[])[] = [
     () => ["SET", text(), n()],
     () => ["SET", text(), n(), "PX", 1 + random.below(500)],
@@ -109,6 +125,24 @@ function change(node: Node, random: SeededRandom): void {
     () => ["ZREMRANGEBYRANK", key("z"), 3, 5],
     () => ["ZUNIONSTORE", key("z"), 2, key("z"), key("z")],
     () => ["ZRANGESTORE", key("z"), key("z"), 0, 10],
+    () => ["XADD", key("x"), "*", "field", n(), "other", "value"],
+    () => ["XADD", key("x"), "MAXLEN", pick(random, ["~", "="]), 1000 + random.below(1000), "*", "f", n()],
+    () => ["XADD", key("x"), "ACKED", "MAXLEN", 2000, "*", "f", n()],
+    () => ["XDEL", key("x"), id(), id()],
+    () => ["XDELEX", key("x"), pick(random, ["KEEPREF", "DELREF", "ACKED"]), "IDS", 2, id(), id()],
+    () => ["XTRIM", key("x"), "MINID", pick(random, ["~", "="]), `${random.below(300)}-1`],
+    () => ["XACK", key("x"), group(), id(), id(), id()],
+    () => ["XACKDEL", key("x"), group(), pick(random, ["KEEPREF", "DELREF", "ACKED"]), "IDS", 2, id(), id()],
+    () => ["XREADGROUP", "GROUP", group(), consumer(), "COUNT", 1 + random.below(50), "STREAMS", key("x"), ">"],
+    () => ["XREADGROUP", "GROUP", group(), consumer(), "NOACK", "COUNT", 5, "STREAMS", key("x"), ">"],
+    () => ["XCLAIM", key("x"), group(), consumer(), 0, id(), id(), ...(oneIn(random, 2) ? ["FORCE"] : [])],
+    () => ["XAUTOCLAIM", key("x"), group(), consumer(), 0, id(), "COUNT", 10],
+    () => ["XGROUP", "CREATE", key("x"), group(), id()],
+    () => ["XGROUP", "SETID", key("x"), group(), id()],
+    () => ["XGROUP", "DESTROY", key("x"), group()],
+    () => ["XGROUP", "CREATECONSUMER", key("x"), group(), consumer()],
+    () => ["XGROUP", "DELCONSUMER", key("x"), group(), consumer()],
+    () => ["XSETID", key("x"), "1800000000000-0"],
     () => ["SORT", key("l"), "STORE", key("l")],
     () => ["MSET", text(), n(), pick(random, KEYS), n(), text(), n()],
     () => ["MSETNX", pick(random, KEYS), n(), `new${n()}`, n()],

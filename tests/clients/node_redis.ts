@@ -4,7 +4,7 @@
  */
 import { deepStrictEqual as same } from "node:assert";
 import process from "node:process";
-import { createClient, ErrorReply } from "redis";
+import { BasicClientSideCache, createClient, ErrorReply } from "redis";
 
 const [port, protocol] = process.argv.slice(2);
 const client = createClient({
@@ -91,4 +91,47 @@ same(await client.pubSubChannels(), []);
 // In RESP2 this client returns bytes once it has subscribed.
 same(String(await subscriber.get("count")), "41");
 await subscriber.close();
+if (protocol === "3") await useCache();
 await client.close();
+
+/** The client's own cache: a value comes from the server once, and again after each change. */
+async function useCache(): Promise<void> {
+  const cache = new BasicClientSideCache({ recordStats: true });
+  const cached = createClient({ url: `redis://127.0.0.1:${port}`, RESP: 3, clientSideCache: cache });
+  cached.on("error", () => {});
+  await cached.connect();
+  const hits = () => cache.stats().hitCount;
+  /** Resolves when the cache has dropped a value. */
+  const dropped = () => new Promise<void>((resolve) => cache.once("invalidate", () => resolve()));
+
+  same([await cached.get("count"), await cached.get("count"), hits()], ["41", "41", 1]);
+  same([await cached.hGetAll("none"), { ...await cached.hGetAll("none") }, hits()], [{}, {}, 2]);
+  const changes: (() => Promise<unknown>)[] = [
+    () => client.incr("count"),
+    () => client.expire("count", 100),
+    () => client.set("count", "43"),
+    () => client.sendCommand(["SWAPDB", "0", "1"]),
+    () => client.sendCommand(["SWAPDB", "0", "1"]),
+    () => client.multi().set("count", "44").set("other", "1").exec(),
+    () => client.flushAll(),
+  ];
+  for (const change of changes) {
+    await cached.get("count");
+    const before = hits(), heard = dropped();
+    await change();
+    await heard;
+    same(await cached.get("count"), await client.get("count"));
+    same([hits(), await cached.get("count")], [before, await client.get("count")]);
+    same(hits(), before + 1);
+  }
+  // After a lost connection the cache is empty, and tracking begins anew.
+  const again = new Promise((resolve) => cached.once("ready", resolve));
+  await client.sendCommand(["CLIENT", "KILL", "SKIPME", "yes"]);
+  await again;
+  await cached.get("count");
+  const heard = dropped();
+  await client.set("count", "45");
+  await heard;
+  same(await cached.get("count"), "45");
+  await cached.close();
+}

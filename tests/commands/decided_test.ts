@@ -63,7 +63,26 @@ Deno.test("the knobs of DEBUG without an effect are those that docs/compatibilit
   await withServer(async (client) => {
     const lines = decode(await client.run("DEBUG HELP")) as string[];
     const idle = lines.filter((_, i) => lines[i + 1]?.startsWith("    No effect")).map((line) => line.split(" ")[0]);
-    assertEquals(idle.length, 7);
+    assertEquals(idle.length, 6);
     for (const name of idle) assert(text.includes(`| \`${name}\``), name);
   });
 });
+
+Deno.test("SWAPDB tells clients that cache that all keys are invalid", () =>
+  withServer(async (client) => {
+    await client.run("HELLO 3");
+    await client.run("CLIENT TRACKING ON");
+    await client.run("SET k v");
+    await client.run("GET k");
+    assertEquals(await client.run("SWAPDB 0 1"), "+OK\r\n");
+    assertEquals(await client.receive(), ">2\r\n$10\r\ninvalidate\r\n_\r\n");
+  }));
+
+Deno.test("CLIENT TRACKING refuses prefixes that overlap, wherever they stand", () =>
+  withServer(async (client) => {
+    assertEquals(
+      await client.run("CLIENT TRACKING ON BCAST PREFIX x PREFIX foo PREFIX foobar"),
+      "-ERR Prefix 'foo' overlaps with another provided prefix 'foobar'. Prefixes for a single client must not overlap.\r\n",
+    );
+    assertEquals(await client.run("CLIENT GETREDIR"), ":-1\r\n");
+  }));

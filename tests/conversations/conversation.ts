@@ -3,16 +3,16 @@
  * until the server has finished all resulting work, and collects the bytes received by each client. So the same
  * conversation with two servers can be compared byte for byte, pushes and late replies included.
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, equal } from "@std/assert";
 import { type Argument, encodeRequest, latin1 } from "../helpers/client.ts";
 import { concatBytes } from "../helpers/wire.ts";
 
 /** A client that reads its socket continuously. */
-class Listener {
+export class Listener {
   readonly #socket: Deno.Conn;
   #received: Uint8Array[] = [];
   closed = false;
-  /** Number of reads that returned data. */
+  /** Number of reads that returned data or the end. */
   readCount = 0;
 
   constructor(socket: Deno.Conn) {
@@ -31,6 +31,7 @@ class Listener {
       // The server or `close` has ended the connection.
     }
     this.closed = true;
+    this.readCount++;
   }
 
   async send(bytes: Uint8Array): Promise<void> {
@@ -57,10 +58,15 @@ class Listener {
   }
 }
 
-/** One step: a client and its command, as words; several commands of one client are sent as one pipeline. */
+/**
+ * One step: a client and its command, as words; several commands of one client are sent as one pipeline. `{b}` stands
+ * for the id of client b.
+ */
 export type Step = readonly [client: string, ...commands: string[]];
 
-const PING = encodeRequest(["PING"]);
+const PING = encodeRequest(["PING"]), CLIENT_ID = encodeRequest(["CLIENT", "ID"]);
+/** The places in which a reply or message names the session that receives invalidations. */
+const RECEIVER = /((?:tracking-redir-broken|redirect)\r\n):(\d+)/g;
 /** Maximum number of round trips between the server and this process until a step settles. */
 const SETTLING_ROUNDS = 3;
 /** Turns of this process's event loop without new data after which the conversation counts as quiet. */
@@ -69,6 +75,9 @@ const QUIET_TASKS = 5;
 export class Conversation {
   readonly #address: Deno.ConnectOptions | Deno.UnixConnectOptions;
   readonly #clients = new Map<string, Listener>();
+  /** The ids of all clients that have joined, by name, and their names by id. */
+  readonly #ids = new Map<string, string>();
+  readonly #names = new Map<string, string>();
   #control: Listener | undefined;
 
   constructor(address: Deno.ConnectOptions | Deno.UnixConnectOptions) {
@@ -88,16 +97,39 @@ export class Conversation {
   async join(name: string): Promise<void> {
     const client = await this.#connect();
     this.#clients.set(name, client);
-    await client.send(PING);
-    while (client.take() === "" && !client.closed) await nextTask();
+    await client.send(CLIENT_ID);
+    let reply = "";
+    while (reply === "" && !client.closed) {
+      await nextTask();
+      reply = client.take();
+    }
+    const id = reply.slice(1).trimEnd();
+    this.#ids.set(name, id);
+    this.#names.set(id, name);
   }
 
   /** Sends commands, waits until all is quiet, and returns the bytes received by each client: `{ a: "+OK\r\n" }`. */
   async say(client: string, ...commands: (string | readonly Argument[])[]): Promise<Record<string, string>> {
+    for (const command of commands) {
+      for (const [, name] of typeof command === "string" ? command.matchAll(/\{(\w+)\}/g) : []) {
+        if (!this.#ids.has(name)) await this.join(name);
+      }
+    }
     const requests = commands.map((command) =>
-      encodeRequest(typeof command === "string" ? command.split(" ") : command)
+      encodeRequest(typeof command === "string" ? this.#withIds(command).split(" ") : command)
     );
     return await this.sendRaw(client, concatBytes(requests));
+  }
+
+  #withIds(command: string): string {
+    return command.replace(/\{(\w+)\}/g, (whole, name) => this.#ids.get(name) ?? whole);
+  }
+
+  #withNames(text: string): string {
+    return text.replace(
+      RECEIVER,
+      (whole, before, id) => this.#names.has(id) ? `${before}:{${this.#names.get(id)}}` : whole,
+    );
   }
 
   /** `say` with raw bytes. */
@@ -130,7 +162,7 @@ export class Conversation {
     }
     const received: Record<string, string> = {};
     for (const [name, client] of this.#clients) {
-      const text = client.take();
+      const text = this.#withNames(client.take());
       if (text !== "") received[name] = text;
       if (client.closed) {
         received[name] = `${text}(closed)`;
@@ -151,12 +183,19 @@ export class Conversation {
   }
 }
 
-function nextTask(): Promise<void> {
+/** Resolves in a later turn of the event loop of this process. */
+export function nextTask(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }
 
 /** Parts of replies that differ between servers and runs: client ids, addresses, times. */
 export type Mask = (text: string) => string;
+
+/**
+ * A server may finish a command in another thread. If the servers seem to differ after a step, the rest is awaited so
+ * often, for so many milliseconds each.
+ */
+const LATE_WAITS = 20, LATE_MS = 10;
 
 /** Runs the same steps on two servers, and compares all bytes that every client receives. */
 export async function compare(
@@ -175,8 +214,18 @@ export async function compare(
     );
     // Each server's greeting has its own name and version.
     if (commands.every((command) => command.startsWith("HELLO")) && !quit) continue;
+    for (let wait = 0; wait < LATE_WAITS && !equal(masked(actual, mask), masked(expected, mask)); wait++) {
+      await new Promise((resolve) => setTimeout(resolve, LATE_MS));
+      append(actual, await ours.settle());
+      append(expected, await theirs.settle());
+    }
     assertEquals(masked(actual, mask), masked(expected, mask), `after ${JSON.stringify(said)}`);
   }
+}
+
+/** Adds bytes that were received later. */
+function append(received: Record<string, string>, later: Record<string, string>): void {
+  for (const [name, text] of Object.entries(later)) received[name] = (received[name] ?? "") + text;
 }
 
 function masked(received: Record<string, string>, mask: Mask): Record<string, string> {

@@ -7,7 +7,7 @@ import { Conversation } from "./conversation.ts";
 import { compareScripts } from "./compare_scripts.ts";
 import { NOTIFICATION_SCRIPTS } from "./scripts.ts";
 
-compareScripts("events of keys are published", NOTIFICATION_SCRIPTS, ["redis-server"]);
+compareScripts("events of keys are published", NOTIFICATION_SCRIPTS, { programs: ["redis-server"] });
 
 Deno.test("expiry announces a key and a field at the time it happens", () =>
   withServer(async (client, server) => {

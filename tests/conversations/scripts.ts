@@ -3,7 +3,11 @@
  * that it sends as one pipeline. A step without commands closes the client's connection.
  */
 import type { Step } from "./conversation.ts";
+import { COMMANDLOG_SCRIPTS } from "./observing_scripts.ts";
 import { PUBSUB_SCRIPTS } from "./pubsub_scripts.ts";
+import { NEW_STREAM_SCRIPTS, STREAM_SCRIPTS } from "./stream_scripts.ts";
+import { WAIT_SCRIPTS } from "./waiting_scripts.ts";
+import { TRACKING_SCRIPTS } from "./tracking_scripts.ts";
 
 /** Grouped by topic. */
 export type Scripts = Readonly<Record<string, readonly Step[]>>;
@@ -82,6 +86,13 @@ export const BLOCKING_SCRIPTS: Scripts = {
     ["x", "MULTI", "RPUSH k 1", "DEL k", "ZADD k 1 m", "EXEC"],
     ["x", "RPUSH k 1"],
     ["x", "DEL k", "RPUSH k 2"],
+  ],
+  "a value that takes the place of one of another type wakes nobody": [
+    ["a", "BLPOP k 0"],
+    ["b", "BZPOPMIN k 0"],
+    ["x", "SET k v", "RPUSH l 1 2", "ZADD z 1 a", "SORT l STORE k", "LLEN k", "ZUNIONSTORE k 1 z", "ZCARD k"],
+    ["x", "COPY l k REPLACE", "RESTORE none 0 x"],
+    ["x", "COPY z k REPLACE", "DEL k"],
   ],
   "the target of a move may have another type when its time comes": [
     ["a", "BLMOVE k s LEFT LEFT 0"],
@@ -290,6 +301,16 @@ export const NOTIFICATION_SCRIPTS: Scripts = {
 
 /** Every command of every script, as words. */
 export function scriptedCommands(): string[][] {
-  return [BLOCKING_SCRIPTS, NOTIFICATION_SCRIPTS, PUBSUB_SCRIPTS].flatMap((scripts) => Object.values(scripts).flat())
+  return [
+    BLOCKING_SCRIPTS,
+    COMMANDLOG_SCRIPTS,
+    NEW_STREAM_SCRIPTS,
+    NOTIFICATION_SCRIPTS,
+    PUBSUB_SCRIPTS,
+    STREAM_SCRIPTS,
+    TRACKING_SCRIPTS,
+    WAIT_SCRIPTS,
+  ]
+    .flatMap((scripts) => Object.values(scripts).flat())
     .flatMap(([, ...commands]) => commands.map((command) => command.split(" ")));
 }

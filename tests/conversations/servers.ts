@@ -22,6 +22,7 @@ export async function withPeers(
     settings.init(name as SettingName, [text]);
   }
   const folder = await Deno.makeTempDir();
+  settings.init("aofpath", [`${folder}/ours.aof`]);
   const path = `${folder}/socket`;
   const args = ["--port", "0", "--unixsocket", path, "--save", "", "--dir", folder, "--enable-debug-command", "yes"];
   for (const [name, text] of Object.entries(options)) args.push(`--${name}`, text);

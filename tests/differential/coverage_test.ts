@@ -7,6 +7,7 @@ import { readScripts } from "./scripts.ts";
 
 /** Commands that neither the generator nor a script sends. */
 const EXCEPTIONS: Readonly<Record<string, string>> = {
+  "latency|doctor": "an opinion in sentences",
   "memory|doctor": "an opinion in sentences",
   "script|debug": "refused within a pipeline",
   "memory|malloc-stats": "what the allocator says of itself",

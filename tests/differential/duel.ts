@@ -19,7 +19,8 @@ export interface Difference {
 /** Commands that bring both servers to the same state before each run. */
 const PROLOGUE = [["RESET"], ["FLUSHALL"]];
 /** Commands compared after each run: all data. */
-const EPILOGUE = [["SELECT", "0"], ["DBSIZE"], ["DEBUG", "DIGEST"]];
+const STREAMS = [..."abcdef"].map((name) => ["XINFO", "STREAM", `xst:${name}`, "FULL", "COUNT", "0"]);
+const EPILOGUE = [["SELECT", "0"], ["DBSIZE"], ["DEBUG", "DIGEST"], ...STREAMS];
 
 interface Found {
   readonly index: number;

@@ -11,12 +11,14 @@ import { key, STRINGS, value } from "./values.ts";
 
 /** Commands that block, or that end, change or observe the connection or the server instead of working on data. */
 const LEFT_OUT = new RegExp(
-  "^(shutdown|monitor|quit|hello|auth|reset|info|time|debug|config|slowlog|latency|memory|lolwut|role|acl|spop|" +
+  "^(shutdown|commandlog|monitor|quit|hello|auth|reset|info|time|debug|config|slowlog|latency|memory|lolwut|role|acl|spop|" +
     "client\\|(kill|reply|pause|unpause|unblock|tracking|no-evict|no-touch|setname|setinfo)|bgsave|save|bgrewriteaof|" +
     "lastsave|replicaof|slaveof|sync|psync|replconf|failover|module|cluster|command|swapdb|migrate|wait|waitaof|" +
     "dump|restore|restore-asking|pfselftest)(\\||$)",
 );
 const GROUPS_LEFT_OUT: readonly string[] = ["pubsub", "scripting"];
+/** Commands that block only with an option, which is left out. */
+const READS: readonly string[] = ["xread", "xreadgroup"];
 
 interface Candidate {
   readonly words: readonly string[];
@@ -26,7 +28,8 @@ interface Candidate {
 
 function candidatesOf(spec: CommandSpec, parent?: CommandSpec): Candidate[] {
   const name = parent === undefined ? spec.name : `${parent.name}|${spec.name}`;
-  if (LEFT_OUT.test(name) || GROUPS_LEFT_OUT.includes(spec.group) || spec.flags.includes("blocking")) return [];
+  const blocks = spec.flags.includes("blocking") && !READS.includes(name);
+  if (LEFT_OUT.test(name) || GROUPS_LEFT_OUT.includes(spec.group) || blocks) return [];
   const words = parent === undefined ? [spec.name] : [parent.name, spec.name];
   const own = spec.handler === undefined ? [] : [{ words, spec, args: argumentsOf(spec.syntax, spec.types) }];
   return [...own, ...(spec.subcommands ?? []).flatMap((sub) => candidatesOf(sub, spec))];
@@ -112,6 +115,9 @@ function anyCommand(random: SeededRandom, candidate: Candidate): string[] {
   const words = [...candidate.words];
   write(random, spec, args, words);
   if (oneIn(random, 4)) damage(random, spec, words);
+  if (READS.includes(spec.name)) return words.filter((word) => !/^block$/i.test(word));
+  // The clocks of the servers differ.
+  if (spec.name === "xadd") return words.map((word) => word === "*" ? "5-*" : word);
   if (oneIn(random, 3)) words[0] = words[0].toUpperCase();
   return words;
 }

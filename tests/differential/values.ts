@@ -62,19 +62,69 @@ const INTEGER_TYPES = ["u1", "u8", "i8", "i16", "u31", "i64", "u63", "u64", "i65
 const BIT_OFFSETS = ["0", "1", "7", "8", "100", "1000", "#0", "#1", "#20", "-1", "#-1", "#", "a", "4294967296"];
 /** Only bounds that mean the same for all scores: Redis orders by member only in sets of one score. */
 const MEMBER_BOUNDS = ["-", "+", "-a", "+a", "a", "", "1"];
+/** Ids of entries, close together, and the texts that only some arguments take. */
+// deno-fmt-ignore
+const IDS = [
+  "1", "1-1", "1-2", "1-3", "2", "2-0", "2-1", "2-5", "3-0", "3-*", "5-1", "5-18446744073709551615", "7-*", "0", "0-0",
+  "0-1", "-", "+", "$", ">", "(1-1", "(2-0", "x", "", "1-x", "-1", "1-2-3", "18446744073709551615-18446744073709551614",
+];
+const GROUPS = ["g", "h", "workers"], CONSUMERS = ["c", "d", "e"], PRODUCERS = ["p", "q", ""];
+/** Idle times that do not depend on how fast the test is. */
+const IDLE = ["0", "0", "0", "-1", "100000000", "9223372036854775807", "x", ""];
 /** Counts of the elements that follow. */
 const SMALL = ["1", "2", "3", "0", "-1", "x"];
 
+/** The ids of streams grow, so that entries can be added; most of them are few, so that they are found again. */
+function id(random: SeededRandom): string {
+  return oneIn(random, 2) ? `${1 + random.below(6)}-${random.below(6)}` : pick(random, IDS);
+}
+
 /** A key, mostly of the command's group, so that it likely has the right type. */
 export function key(random: SeededRandom, spec: CommandSpec): string {
-  const groups = ["string", "list", "hash", "set", "sorted-set", "generic"];
-  const group = oneIn(random, 5) ? pick(random, groups) : spec.group === "generic" ? pick(random, groups) : spec.group;
+  const groups = ["string", "list", "hash", "set", "sorted-set", "generic", "xstream"];
+  const group = oneIn(random, 5)
+    ? pick(random, groups)
+    : spec.group === "generic"
+    ? pick(random, groups)
+    : spec.group === "stream"
+    ? "xstream"
+    : spec.group;
   return oneIn(random, 60) ? "" : `${group.slice(0, 3)}:${pick(random, [...KEYS])}`;
+}
+
+/** A value of a stream command. */
+function streamValue(random: SeededRandom, name: string): string | undefined {
+  switch (name) {
+    case "id":
+    case "start":
+    case "end":
+    case "last-id":
+    case "lastid":
+    case "max-deleted-id":
+    case "stream-id":
+      return id(random);
+    case "threshold":
+      return oneIn(random, 2) ? id(random) : pick(random, SMALL);
+    case "group":
+      return pick(random, GROUPS);
+    case "consumer":
+      return pick(random, CONSUMERS);
+    case "pid":
+    case "iid":
+      return pick(random, PRODUCERS);
+    case "min-idle-time":
+      return pick(random, IDLE);
+    case "numids":
+      return pick(random, SMALL);
+    case "field":
+      return pick(random, ["a", "b", "name", "", "17"]);
+  }
 }
 
 /** A value chosen by the argument's name instead of its type; undefined for most names, and sometimes for all. */
 function valueByName(random: SeededRandom, spec: CommandSpec, name: string): string | undefined {
   if (oneIn(random, 8)) return undefined;
+  if (spec.group === "stream") return streamValue(random, name);
   switch (name) {
     case "longitude":
       return pick(random, LONGITUDES);

@@ -54,10 +54,10 @@ Deno.test("a range is timed with those before it while replies are short, and by
   assertEquals(run("ZRANGE z 0 1", "ZRANGE z 0 2", "ZRANGE z 5 6"), 2);
   assertEquals(range.stats.calls, 3);
   assertAlmostEquals(range.stats.usec, STEP_US);
-  assertEquals(engine.slowlog.entries.length, 0);
+  assertEquals(engine.commandLogs.slow.entries.length, 0);
   // The batch reads the clock at its begin and end, and again after the long reply.
   assertEquals(run("ZRANGE z 0 1", "ZRANGE z 0 -1", "ZRANGE z 0 1"), 4);
   assertEquals(range.stats.calls, 6);
   assertAlmostEquals(range.stats.usec, 3 * STEP_US);
-  assertEquals(engine.slowlog.entries.map(({ durationUs }) => durationUs), [Math.round(STEP_US - STEP_US / 5)]);
+  assertEquals(engine.commandLogs.slow.entries.map(({ value }) => value), [Math.round(STEP_US - STEP_US / 5)]);
 });

@@ -23,6 +23,17 @@ for (const program of ["ioredis", "node_redis"]) {
   }
 }
 
+/** A Python with the package `redis`. */
+const python = Deno.env.get("MEMDB_PYTHON");
+
+for (const protocol of python === undefined ? [] : ["default", "2", "3"]) {
+  Deno.test(`redis-py with protocol ${protocol} works with ${subject}`, async () => {
+    await using server = await ServerProcess.start([]);
+    const { code, stdout, stderr } = await run(python!, [clients("redis_py.py"), String(server.port), protocol]);
+    assertEquals([code, stdout, stderr], [0, "", ""]);
+  });
+}
+
 Deno.test(`memdb cli talks to ${subject}: arguments, pipe, exit status`, async () => {
   await using server = await ServerProcess.start([]);
   const port = String(server.port);

@@ -91,8 +91,8 @@ export class ServerProcess implements AsyncDisposable {
   }
 
   /**
-   * Starts a server on a free port and waits until its log matches `until`, which is when it serves unless given. `limit`
-   * are arguments for bash's ulimit. Throws the log when the server does not come up.
+   * Starts a server on a free port and waits until its log matches `until`, which is when it serves unless given.
+   * `limit` are arguments for bash's ulimit. Throws the log when the server does not come up.
    */
   static async start(
     args: readonly string[],

@@ -143,11 +143,14 @@ Deno.test(`${subject} takes settings from a file, the environment and flags, the
 
 Deno.test(`${subject} tells in one sentence why it cannot start, with status 1`, async () => {
   const cases: [string[], RegExp][] = [
-    [["--bind", "999.1.1.1"], /Failed listening on port \d+ \(tcp\): '999\.1\.1\.1' is no address .*Correct bind/],
+    [
+      ["--bind", "999.1.1.1"],
+      /Failed listening on port \d+ \(tcp\): '999\.1\.1\.1' is neither an address .*Correct bind/,
+    ],
     [["--bind", "192.0.2.1"], /this machine has no address 192\.0\.2\.1\. Correct bind, or write -192\.0\.2\.1/],
     [["--bind", "-192.0.2.1"], /this machine has none of the addresses of bind/],
-    [["--unixsocket", "x".repeat(200)], /The path of unixsocket has 200 bytes and the system takes \d+/],
-    [["--unixsocket", "plain"], /Failed opening the Unix socket plain: a file is there that is no socket/],
+    [["--unixsocket", "x".repeat(200)], /The path of unixsocket has 200 bytes, and the system allows \d+/],
+    [["--unixsocket", "plain"], /Failed opening the Unix socket plain: a file that is not a socket exists there/],
     [["--seed", "nosuch"], /cannot read seed nosuch/],
   ];
   await using folder = new Folder();

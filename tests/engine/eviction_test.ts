@@ -258,3 +258,23 @@ Deno.test("a cache over the wire stays within its memory and keeps the keys in u
     assertEquals(await client.run("EXISTS hot"), ":1\r\n");
     assert(server.engine.stats.evicted > 2000);
   }));
+
+Deno.test("INFO tells how long used memory was above the limit", () =>
+  withServer(async (client, { clock }) => {
+    const times = async () =>
+      [...(await client.run("INFO stats")).matchAll(/(?:total|current)_eviction_exceeded_time:(\d+)/g)]
+        .map(([, ms]) => Number(ms));
+    clock.advance(1000);
+    assertEquals(await times(), [0, 0]);
+    await client.run("CONFIG SET maxmemory 1");
+    assertEquals(await client.run("SET k v"), "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+    clock.advance(3000);
+    assertEquals(await client.run("SET k v"), "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+    assertEquals(await times(), [3000, 3000]);
+    await client.run("CONFIG SET maxmemory 1gb");
+    assertEquals(await client.run("SET k v"), "+OK\r\n");
+    clock.advance(3000);
+    assertEquals(await times(), [3000, 0]);
+    await client.run("CONFIG RESETSTAT");
+    assertEquals(await times(), [0, 0]);
+  }));

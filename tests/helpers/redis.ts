@@ -9,6 +9,8 @@ import { TestServer } from "./server.ts";
 
 const PROGRAM = "redis-server";
 const START_TRIES = 500;
+/** The time that a crash report may take. */
+const CRASH_MS = 2000;
 
 /** A connection to each of the two servers. */
 export class Pair {
@@ -44,14 +46,22 @@ export async function withRedis(
   const path = `${folder}/socket`;
   const args = ["--port", "0", "--unixsocket", path, "--save", "", "--dir", folder, "--enable-debug-command", "yes"];
   for (const [name, text] of Object.entries(settings)) args.push(`--${name}`, text);
-  const child = new Deno.Command(PROGRAM, { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
+  const child = new Deno.Command(PROGRAM, { args, stdin: "null", stdout: "piped", stderr: "null" }).spawn();
+  const log = new Response(child.stdout).text();
+  let ended = false;
+  const status = child.status.then(() => ended = true);
   try {
     const client = new TestClient(await connect(path));
     await body(client);
     client.close();
+  } catch (error) {
+    // A redis-server that crashes closes its connections first.
+    if (!ended) await Promise.race([status, new Promise((resolve) => setTimeout(resolve, CRASH_MS))]);
+    if (!ended) throw error;
+    throw new Error(`${PROGRAM} ended by itself: ${(await log).slice(0, 4000)}`, { cause: error });
   } finally {
-    child.kill("SIGKILL");
-    await child.status;
+    if (!ended) child.kill("SIGKILL");
+    await Promise.all([status, log]);
     await Deno.remove(folder, { recursive: true });
   }
 }

@@ -25,6 +25,7 @@ import { ExpiryMode, type Keyspace, NEVER, Type } from "../../src/store/keyspace
 import type { HashValue } from "../../src/store/values/hash_value.ts";
 import { digestOfValue } from "../../src/commands/debug/digest.ts";
 import { latin1 } from "./client.ts";
+import { streamState } from "./stream_state.ts";
 import type { RecordRef } from "../../src/store/memory/arena.ts";
 
 /** Limit of recorded effects. Beyond it the comparison is skipped: such tests are about volume. */
@@ -95,7 +96,11 @@ function contents({ store }: Engine): string[] {
     store.dict.each(db.keys, (ref) => {
       db.readKey(ref);
       const name = latin1(db.bytes.subarray(db.start, db.start + db.length));
-      lines.push(`${db.index} ${name} ${digestOfValue(db, ref)} ${db.deadlineOf(ref)}${fieldDeadlines(db, ref)}`);
+      lines.push(
+        `${db.index} ${name} ${digestOfValue(db, ref)} ${db.deadlineOf(ref)}${fieldDeadlines(db, ref)}${
+          streamState(db, ref, true)
+        }`,
+      );
     });
   }
   return lines.sort();

@@ -67,7 +67,10 @@ Deno.test("a server that cannot listen says why, and leaves nothing open", async
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = taken.addr as Deno.NetAddr;
   const start = (settings: Record<string, string>) => assertRejects(() => TestServer.start({ settings }), StartError);
-  assertStringIncludes((await start({ port: `${port}` })).message, `port ${port} is in use. Stop what listens on`);
+  assertStringIncludes(
+    (await start({ port: `${port}` })).message,
+    `port ${port} is in use. Stop the program that listens on`,
+  );
   assertStringIncludes((await start({ bind: "127.0.0.1 192.0.2.1" })).message, "this machine has no address 192.0.2.1");
   if (Deno.build.os === "windows") return;
   const path = `/tmp/${"x".repeat(120)}`;

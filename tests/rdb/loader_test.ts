@@ -2,9 +2,8 @@
  * Loading RDB files: intact files, and damaged files, which must fail with an RdbError and with no other error.
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { fromLatin1, latin1, utf8 } from "../../src/core/bytes.ts";
+import { latin1, utf8 } from "../../src/core/bytes.ts";
 import { SeededRandom } from "../../src/core/random.ts";
-import { Crc64 } from "../../src/rdb/crc64.ts";
 import { RdbError } from "../../src/rdb/format.ts";
 import { RdbInput } from "../../src/rdb/input.ts";
 import { RdbLoader, type RdbLoadOptions, type RdbLoadResult } from "../../src/rdb/loader.ts";
@@ -17,8 +16,8 @@ import { SortedSet } from "../../src/store/values/sorted_set.ts";
 import { Store } from "../../src/store/store.ts";
 import { findKey } from "../helpers/engine.ts";
 import { property } from "../helpers/property.ts";
+import { imageOf, MODULE_KEY } from "../helpers/rdb_image.ts";
 import { TEST_START_MS, TestServer } from "../helpers/server.ts";
-import { concatBytes } from "../helpers/wire.ts";
 
 /** A snapshot with a small value of each type and format. */
 async function smallSnapshot(): Promise<Uint8Array> {
@@ -75,16 +74,6 @@ function createStore(): Store {
 function load(image: Uint8Array, options: RdbLoadOptions = {}): { store: Store; result: RdbLoadResult } {
   const store = createStore();
   return { store, result: new RdbLoader(store, RdbInput.of(image), options).run() };
-}
-
-/** An image of these bytes after the header, with the end marker and the checksum. */
-function imageOf(...parts: (string | Uint8Array)[]): Uint8Array {
-  const body = concatBytes(["REDIS0012", ...parts, "\xff"].map((p) => typeof p === "string" ? fromLatin1(p) : p));
-  const image = concatBytes([body, new Uint8Array(8)]);
-  const crc = new Crc64();
-  crc.add(image, 0, body.length);
-  crc.write(image, body.length);
-  return image;
 }
 
 Deno.test("a snapshot cut anywhere is refused", async () => {
@@ -150,10 +139,7 @@ Deno.test("fields, attributes and opcodes are read, or walked over by name", () 
     "\xfd\xff\xff\xff\x7f\x00\x04kept\x01y",
     "\xf8\x40\x64\x00\x04idle\x01z",
     "\x02\x05empty\x00",
-    // A value of a module: its type "ABCDEFGHI", one datum of each kind, the end marker.
-    `\x07\x03mod\x81${String.fromCharCode(0x00, 0x10, 0x83, 0x10, 0x51, 0x87, 0x20, 0x01)}\x02\x05\x01\x06\x04${
-      "\0".repeat(8)
-    }\x03${"\0".repeat(4)}\x05\x01s\x00`,
+    MODULE_KEY,
     "\xfe\x01\x00\x05other\xc0\x07",
   ));
   assertEquals(result.fields.get("redis-ver"), "8.0.2");
@@ -179,7 +165,7 @@ const REFUSED: Record<string, Uint8Array> = {
   "1000 elements are announced where fewer have room": imageOf("\x02\x01k\x43\xe8"),
   "5 compressed bytes cannot be 16000": imageOf("\x00\x01k\xc3\x05\x7e\x80abcde"),
   "a listpack does not hold what it should": imageOf("\x10\x01k\x07\x07\0\0\0\x01\0\xff"),
-  "a value of a module in the old form, which nobody but the module can read": imageOf("\x06\x01k\x01"),
+  "a value of a module in the old form, which only the module can read": imageOf("\x06\x01k\x01"),
 };
 
 for (const [reason, image] of Object.entries(REFUSED)) {

@@ -137,6 +137,7 @@ Deno.test("SHUTDOWN and FLUSHALL write a snapshot if there are save points", asy
     await client.run("SAVE");
     const full = Deno.statSync(`${folder}/dump.rdb`).size;
     assertEquals(await client.run("FLUSHALL"), "+OK\r\n");
+    assertMatch(await client.run("INFO persistence"), /rdb_changes_since_last_save:0\r\n/);
     assertEquals(Deno.statSync(`${folder}/dump.rdb`).size < full, true);
     assertEquals(server.engine.snapshots.saves, 2);
   });

@@ -44,7 +44,6 @@ const COMMANDS: Readonly<Record<string, RegExp>> = {
   "needs cluster mode": /^(cluster|asking|readonly|readwrite)$/,
   "needs MIGRATE": /^migrate$/,
   "needs modules": /^module$/,
-  "needs client-side caching": /^(tracking|trackinginfo|caching)$/,
   "needs CLIENT PAUSE": /^(pause|unpause)$/,
   "needs the latency monitor": /^(latency|reset|history|latest|doctor|graph)$/,
   "needs commands of Redis 8.2 and later": /^(delex|digest|msetex|hotkeys)$/,

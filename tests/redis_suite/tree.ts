@@ -13,9 +13,6 @@ const OWN_FOLDERS = ["", "src", "tests", "tests/support", "tests/tmp"];
 const REAL_UTIL = "tests/support/redis_util.tcl";
 const EXECUTABLE = 0o755;
 
-/** Directives in the suite's files that MemDB refuses. */
-const REFUSED_DIRECTIVES = ["pidfile", "enable-module-command", "shutdown-on-sigterm", "use-exit-on-panic"];
-
 export interface TreeOptions {
   /** The root of Redis's source. */
   readonly source: string;
@@ -77,22 +74,18 @@ export function buildTree({ source, programs }: TreeOptions): string {
 }
 
 /**
- * The program that the suite starts as redis-server: it replaces itself by MemDB, so that the process keeps its id.
- * The suite reads the log from standard output and waits for two of Redis's lines, which appear when MemDB listens. If
- * MemDB ends earlier, only the first line appears, so that the suite does not wait for minutes.
+ * The program that the suite starts as redis-server: it replaces itself by MemDB, so that the process keeps its id. The
+ * suite reads the log from standard output. It waits two minutes for a line with the process id, also if the start
+ * fails, so the wrapper adds this line to the log of a process that has ended without it.
  */
 function serverWrapper(): string {
   const command = commandLine().map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
   return `#!/bin/sh
-if [ -f "$1" ]; then sed -i '${REFUSED_DIRECTIVES.map((name) => `/^${name} /d`).join(";")}' "$1"; fi
 log=$(readlink "/proc/$$/fd/1")
 if [ -f "$log" ]; then
-  begin=$(($(stat -c %s "$log") + 1))
-  listens() { tail -c "+$begin" "$log" | grep -q "Listening on"; }
   (
-    until listens || [ ! -d "/proc/$$" ]; do sleep 0.02; done
-    echo " PID: $$ Server initialized"
-    if listens; then echo "Ready to accept connections"; fi
+    until grep -q "Server initialized" "$log" || [ ! -d "/proc/$$" ]; do sleep 0.05; done
+    if [ ! -d "/proc/$$" ]; then echo " PID: $$ Server initialized"; fi
   ) &
 fi
 exec ${command} "$@" 2>&1

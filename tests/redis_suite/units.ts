@@ -24,11 +24,8 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   "integration/replication-iothreads": "needs replication",
   "integration/replication-psync": "needs replication",
   "integration/replication-rdbchannel": "needs replication",
-  "unit/type/stream": "needs streams",
-  "unit/type/stream-cgroups": "needs streams",
   "unit/acl": "needs users and their rights",
   "unit/acl-v2": "needs users and their rights",
-  "unit/tracking": "needs client-side caching",
   "unit/wait": "needs replication",
 };
 

@@ -269,6 +269,32 @@ Deno.test("requests that are taken back are parsed again, with the bytes after t
   }
 });
 
+Deno.test("a parser holds no memory for a request that has run, and keeps the bytes behind it", () => {
+  const first = encodeRequest(["BLPOP", "k", "0"]), second = encodeRequest(["GET", "key"]);
+  const ahead = [new Request(), new Request()];
+  for (const cut of [0, 1, 5, second.length - 1, second.length]) {
+    for (const isAhead of [false, true]) {
+      const parser = new RequestParser();
+      const data = concatBytes([first, second.subarray(0, cut)]);
+      parser.borrow(data, data.length);
+      if (isAhead) {
+        const count = parser.parseAhead(ahead);
+        if (count === 2) parser.unread(ahead[1]);
+        else parser.finish();
+      } else {
+        assertEquals(parser.next(), true);
+        parser.finish();
+      }
+      parser.giveBack();
+      assertEquals([parser.pendingBytes, parser.ownRoomBytes > 0], [cut, cut > 0], `${cut}`);
+      parser.room().set(second.subarray(cut));
+      parser.filled(second.length - cut);
+      assertEquals(parser.next(), true);
+      assertEquals(argumentsOf(parser.request), ["GET", "key"]);
+    }
+  }
+});
+
 Deno.test("a long value takes a buffer of its own size", () => {
   const parser = new RequestParser();
   const data = encodeRequest(["SET", "key", "x".repeat(1_200_000)]);
@@ -287,5 +313,29 @@ Deno.test("a parser whose connection has ended holds no memory, in any state", (
     assertEquals([parser.roomBytes, parser.pendingBytes], [0, 0]);
     parser.borrow(data, data.length);
     assertEquals(parser.next(), true);
+  }
+});
+
+Deno.test("requests that have run leave no bytes behind, and the one that follows goes on", () => {
+  const parser = new RequestParser();
+  const ping = "*1\r\n$4\r\nPING\r\n", begun = "*2\r\n$3\r\nGET\r\n$3\r\nke";
+  for (const [text, waiting] of [[ping, 0], [ping + ping, 0], [ping + begun, begun.length], ["PING\r\n", 0]] as const) {
+    const data = bytes(text);
+    parser.borrow(data, data.length);
+    const requests = [new Request(), new Request()];
+    if (parser.parseAhead(requests) === 0) assertEquals(parser.next(), true);
+    parser.finish();
+    assertEquals(parser.pendingBytes, waiting, text);
+    parser.giveBack();
+    assertEquals(parser.roomBytes > 0, waiting > 0);
+    if (waiting === 0) continue;
+    const rest = bytes("y\r\n");
+    parser.room().set(rest);
+    parser.filled(rest.length);
+    assertEquals(parser.next(), true);
+    assertEquals(argumentsOf(parser.request), ["GET", "key"]);
+    parser.finish();
+    assertEquals(parser.empty, true);
+    parser.trim(0);
   }
 });

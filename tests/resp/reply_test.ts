@@ -59,6 +59,27 @@ Deno.test("replies of any size follow each other across chunks", () => {
   assertEquals(reply.pendingBytes, 0);
 });
 
+Deno.test("the count of an array is set when its elements are written, also in a chunk that is full", () => {
+  for (const elements of [0, 9, 10, 3000]) {
+    for (const most of [elements, 10_000, 2 ** 32]) {
+      const reply = new Reply();
+      reply.version = 3;
+      reply.integer(1);
+      const outer = reply.beginArray(3);
+      const inner = reply.beginMap(most);
+      for (let i = 0; i < elements; i++) reply.bulkText("x".repeat(i % 50));
+      reply.endArray(inner, most, elements);
+      reply.endArray(outer, 3, 1);
+      reply.integer(2);
+      const values = Array.from({ length: elements }, (_, i) => `$${i % 50}\r\n${"x".repeat(i % 50)}\r\n`).join("");
+      const expected = `:1\r\n*1\r\n%${elements}\r\n${values}:2\r\n`;
+      assertEquals(latin1(reply.copySince(0)), expected);
+      assertEquals(reply.pendingBytes, expected.length);
+      assertEquals(reply.take().map(({ view }) => latin1(view)).join(""), expected);
+    }
+  }
+});
+
 Deno.test("rewinding drops what was written since the mark, across chunks", () => {
   const reply = new Reply();
   let kept = "";

@@ -1,6 +1,6 @@
 /**
- * Random Lua chunks over the libraries cjson, cmsgpack, struct and bit, and over the language: each returns a value that
- * does not depend on addresses or the order of hashing.
+ * Random Lua chunks over the libraries cjson, cmsgpack, struct and bit, and over the language: each returns a value
+ * that does not depend on addresses or the order of hashing.
  */
 import type { SeededRandom } from "../../src/core/random.ts";
 import { oneIn, pick } from "../helpers/property.ts";

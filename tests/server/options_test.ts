@@ -1,6 +1,8 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { parseServeOptions, type ServeOptions, type Surroundings, UsageError } from "../../src/server/options.ts";
 import { serveHelp } from "../../src/server/flags_help.ts";
+import { CHECK_AOF_HELP } from "../../src/tools/check_aof.ts";
+import { EXPORT_HELP, IMPORT_HELP } from "../../src/tools/migrate.ts";
 import { allSettings } from "../../src/settings/table.ts";
 import { resolve } from "node:path";
 import { FOLDER, machine } from "./machine.ts";
@@ -141,7 +143,11 @@ Deno.test("a bad command line gets one clear line", () => {
   assertEquals(complaint("--port 1 2"), "unexpected argument '2'");
   assertEquals(complaint("--appendonly maybe"), "bad value 'maybe' for --appendonly: argument must be 'yes' or 'no'");
   assertEquals(complaint("--dir nowhere"), `--dir: '${resolve(FOLDER, "nowhere")}' is not a folder; create it first`);
-  assertEquals(complaint("--aofpath data"), `--aofpath: '${resolve(FOLDER, "data")}' is a folder, not a file`);
+  assertEquals(
+    complaint("--aofpath data"),
+    `--aofpath: '${resolve(FOLDER, "data")}' is a folder; name a file in it, or start with --appendonly yes ` +
+      "--dir FOLDER instead to load the files of a redis-server",
+  );
   assertEquals(complaint("none.conf"), "there is no config file 'none.conf'");
   assertEquals(
     complaint("memdb.conf", file("\nhz x\n")),
@@ -195,7 +201,7 @@ Deno.test("an address must be left, and the log must have a folder", () => {
     `memdb.conf, line 1: logfile: there is no folder '${resolve(FOLDER, "no/such/folder")}'; create it first`,
   );
   assertEquals(values("--logfile data/memdb.log").logfile, "data/memdb.log");
-  assertStringIncludes(complaint("--logfile data"), "is a folder, not a file");
+  assertStringIncludes(complaint("--logfile data"), "is a folder; name a file");
 });
 
 Deno.test("an include has wildcards in any part of its path, and leaves out hidden files", () => {
@@ -246,15 +252,31 @@ Deno.test("dir can only become a folder that exists", () => {
 });
 
 Deno.test("the help names every setting that has an effect, in short lines", () => {
-  const help = serveHelp();
-  const everything = serveHelp(true);
+  const help = serveHelp(80);
+  const everything = serveHelp(80, true);
   for (const { name, alias, idle, fixed, hidden } of allSettings) {
     const flag = alias === "host" ? "--host" : `--${name}`;
     const effect = idle === undefined && fixed === undefined && hidden === undefined;
     assertEquals(help.includes(`  ${flag} `), effect, name);
     assertStringIncludes(everything, `  ${flag} `);
   }
-  for (const line of everything.split("\n")) assertEquals(line.length <= 102, true, line);
+});
+
+Deno.test("the help fits the columns of the output, and breaks no word", () => {
+  const words = (text: string) => text.split(/\s+/);
+  for (const columns of [40, 60, 80, 132]) {
+    const help = serveHelp(columns, true);
+    assertEquals(words(help), words(serveHelp(1000, true)));
+    for (const line of help.slice(0, help.indexOf("\nExamples")).split("\n")) {
+      // A line is wider only if it is one word, a flag with the name of its value, or the usage.
+      const whole = /^ *\S+$|^ {2}--\S+ \S+( \.{3})?$|^Usage: /.test(line);
+      assert(line.length <= columns || whole, `${columns}: ${line}`);
+    }
+  }
+});
+
+Deno.test("the help of the other subcommands has lines of at most 80 columns", () => {
+  for (const line of [CHECK_AOF_HELP, IMPORT_HELP, EXPORT_HELP].join("\n").split("\n")) assert(line.length <= 80, line);
 });
 
 Deno.test("the command line answers help and version, and turns mistakes into one line and status 2", async () => {

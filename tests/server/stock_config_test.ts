@@ -1,6 +1,6 @@
 /**
- * The config files that Redis 6.0 to 8.6 and Valkey 7.2 to 9.1 ship start MemDB unchanged. Their active lines stand here
- * as a table of facts: the directive with its value, and the versions that have it.
+ * The config files that Redis 6.0 to 8.6 and Valkey 7.2 to 9.1 ship start MemDB unchanged. Their active lines stand
+ * here as a table of facts: the directive with its value, and the versions that have it.
  */
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { parseServeOptions, type ServeOptions, UsageError } from "../../src/server/options.ts";

@@ -2,11 +2,13 @@
  * CLIENT: attributes of the client's own connection, and the list and control of all connections. Sessions without a
  * socket are not clients: CLIENT LIST does not show them, and CLIENT KILL does not end them.
  */
-import { fail, messages, shownText } from "../../core/errors.ts";
-import type { ClientKind, Session } from "../../engine/session.ts";
+import { fail, messages } from "../../core/errors.ts";
+import type { Session } from "../../engine/session.ts";
 import type { Call } from "../../dispatch/call.ts";
+import { trackingSubcommands } from "./tracking.ts";
 import { waitingSubcommands } from "./waiting.ts";
-import { CLIENT_NAME_ERROR, clientKind, clientLine, isPrintableName } from "../shared/client_line.ts";
+import { chooseClients, KILL_ID_ERRORS, LIST_ID_ERRORS } from "./client_filters.ts";
+import { CLIENT_NAME_ERROR, clientLine, isPrintableName } from "../shared/client_line.ts";
 import { subcommandHelp } from "../shared/help.ts";
 import type { CommandFlag, CommandSpec } from "../../dispatch/spec.ts";
 
@@ -29,6 +31,7 @@ export const clientCommands: readonly CommandSpec[] = [{
   syntax: "",
   subcommands: [
     ...waitingSubcommands,
+    ...trackingSubcommands,
     {
       ...COMMON,
       name: "getname",
@@ -196,77 +199,10 @@ function replyLines(call: Call, sessions: readonly Session[]): void {
   call.reply.verbatim("txt", lines.join(""));
 }
 
-function kindAt(call: Call, i: number): ClientKind {
-  return clientKind(call.text(i)) ?? fail(`ERR Unknown client type '${shownText(call.text(i))}'`);
-}
-
+/** In Redis's order: that of the ids, if there are any, else that of the connections' beginnings. */
 function list(call: Call): void {
-  const { argc, engine } = call;
-  if (argc === 4 && call.is(2, "type")) {
-    const kind = kindAt(call, 3);
-    replyLines(call, [...engine.sessions.values()].filter((session) => session.kind === kind));
-  } else if (argc > 3 && call.is(2, "id")) {
-    const found: Session[] = [];
-    for (let i = 3; i < argc; i++) {
-      const session = engine.sessions.get(call.integer(i, "ERR Invalid client ID"));
-      if (session !== undefined) found.push(session);
-    }
-    replyLines(call, found);
-  } else if (argc === 2) {
-    replyLines(call, [...engine.sessions.values()]);
-  } else {
-    fail(messages.syntax);
-  }
-}
-
-interface Filter {
-  id?: number;
-  kind?: ClientKind;
-  user?: string;
-  remote?: string;
-  local?: string;
-  minAgeSeconds?: number;
-  skipMe: boolean;
-}
-
-function parseFilter(call: Call): Filter {
-  const filter: Filter = { skipMe: true };
-  for (let i = 2; i < call.argc; i += 2) {
-    const value = i + 1;
-    if (value >= call.argc) {
-      fail(messages.syntax);
-    } else if (call.is(i, "id")) {
-      const message = "ERR client-id should be greater than 0";
-      filter.id = call.integerIn(value, 1, Infinity, message, message);
-    } else if (call.is(i, "maxage")) {
-      const notInteger = "ERR maxage is not an integer or out of range";
-      filter.minAgeSeconds = call.integerIn(value, 1, Infinity, "ERR maxage should be greater than 0", notInteger);
-    } else if (call.is(i, "type")) {
-      filter.kind = kindAt(call, value);
-    } else if (call.is(i, "addr")) {
-      filter.remote = call.text(value);
-    } else if (call.is(i, "laddr")) {
-      filter.local = call.text(value);
-    } else if (call.is(i, "user")) {
-      filter.user = call.text(value);
-      if (filter.user !== "default") fail(`ERR No such user '${filter.user}'`);
-    } else if (call.is(i, "skipme")) {
-      filter.skipMe = call.is(value, "yes") || (!call.is(value, "no") && fail(messages.syntax));
-    } else {
-      fail(messages.syntax);
-    }
-  }
-  return filter;
-}
-
-function matches(session: Session, filter: Filter, nowMs: number): boolean {
-  const { id, kind, user, remote, local, minAgeSeconds } = filter;
-  const ageSeconds = Math.floor(nowMs / 1000) - Math.floor(session.createdMs / 1000);
-  return (id === undefined || session.id === id) && (kind === undefined || session.kind === kind) &&
-    (user === undefined || session.user.name === user) &&
-    (remote === undefined || session.transport?.remote === remote) &&
-    (local === undefined || session.transport?.local === local) &&
-    (minAgeSeconds === undefined || ageSeconds >= minAgeSeconds);
+  const { sessions, skipMe = false } = chooseClients(call, 2, LIST_ID_ERRORS);
+  replyLines(call, sessions.filter((session) => session !== call.session || !skipMe));
 }
 
 /**
@@ -274,17 +210,23 @@ function matches(session: Session, filter: Filter, nowMs: number): boolean {
  * the caller unless SKIPME says no.
  */
 function kill(call: Call): void {
-  const { engine, reply, session: own, store } = call;
-  const oldForm = call.argc === 3;
-  const filter: Filter = oldForm ? { remote: call.text(2), skipMe: false } : parseFilter(call);
-  let killed = 0;
-  for (const session of [...engine.sessions.values()]) {
-    if (!matches(session, filter, store.nowMs) || (session === own && filter.skipMe)) continue;
-    killed++;
-    if (session === own) session.closing = true;
-    else session.transport!.close(false);
+  const { engine, reply, session: own } = call;
+  if (call.argc === 3) {
+    const address = call.text(2);
+    const found = [...engine.sessions.values()].filter(({ transport }) => transport?.remote === address);
+    if (found.length === 0) fail("ERR No such client");
+    for (const session of found) end(session, own);
+    return reply.ok();
   }
-  if (!oldForm) reply.integer(killed);
-  else if (killed > 0) reply.ok();
-  else fail("ERR No such client");
+  const { sessions, skipMe = true } = chooseClients(call, 2, KILL_ID_ERRORS);
+  const found = new Set(sessions);
+  if (skipMe) found.delete(own);
+  for (const session of found) end(session, own);
+  reply.integer(found.size);
+}
+
+/** Closes a connection; that of the caller when the reply is sent. */
+function end(session: Session, own: Session): void {
+  if (session === own) session.closing = true;
+  else session.transport!.close(false);
 }

@@ -109,6 +109,7 @@ const INT_MIN = -(2 ** 31), INT_MAX = 2 ** 31 - 1;
 
 function ping(call: Call): void {
   const { reply, request, session } = call;
+  if (request.argc === 1 && session.kind === "normal") return reply.simple("PONG");
   if (request.argc > 2) call.failArity();
   const message = request.argc === 2 ? call.view(1) : undefined;
   if (session.kind === "pubsub" && reply.version === 2) {

@@ -9,12 +9,14 @@ import { Buffer } from "node:buffer";
 import { invariant } from "../../core/assert.ts";
 import { utf8 } from "../../core/bytes.ts";
 import { shortestText } from "../../core/numbers.ts";
+import { idText } from "../../core/stream_id.ts";
 import { sha1, SHA1_BYTES } from "../../core/sha1.ts";
-import { CHUNK_SHIFT, type RecordRef } from "../../store/memory/arena.ts";
+import { type BodyRef, CHUNK_SHIFT, type RecordRef } from "../../store/memory/arena.ts";
 import type { HashValue } from "../../store/values/hash_value.ts";
 import { type Keyspace, NEVER, Type } from "../../store/keyspace.ts";
 import { keyLength, keyStart } from "../../store/blocks/record.ts";
 import type { SortedSet } from "../../store/values/sorted_set.ts";
+import type { StreamValue } from "../../store/values/streams/stream_value.ts";
 import type { Store } from "../../store/store.ts";
 
 const EXPIRES = utf8("!!expire!!"), FIELD_EXPIRES = utf8("!!hexpire!!");
@@ -68,6 +70,8 @@ function addValue(digest: Digest, db: Keyspace, ref: RecordRef): void {
       if (hash.deadline !== NEVER) element.xor(FIELD_EXPIRES);
       digest.xor(element.bytes);
     });
+  } else if (type === Type.STREAM) {
+    addEntries(digest, db.store.valueType(type) as StreamValue, db.bodyOf(ref));
   } else {
     const valueType = db.store.valueType(type);
     invariant(type === Type.LIST || type === Type.SET, "a type has no digest");
@@ -79,6 +83,26 @@ function addValue(digest: Digest, db: Keyspace, ref: RecordRef): void {
     });
   }
   if (db.deadlineOf(ref) !== NEVER) digest.xor(EXPIRES);
+}
+
+/** Adds the entries of a stream; its groups do not count. */
+function addEntries(digest: Digest, streams: StreamValue, body: BodyRef): void {
+  const { entries } = streams, { packed } = streams.nodes;
+  const element = () => {
+    packed.text();
+    digest.mix(packed.bytes.subarray(packed.start, packed.start + packed.length));
+  };
+  streams.open(body);
+  for (let there = entries.first(streams.nodeIndex); there; there = entries.next()) {
+    digest.mix(utf8(idText(entries.id).replace("-", ".")));
+    entries.begin();
+    for (let i = entries.count; i > 0; i--) {
+      entries.readField();
+      element();
+      entries.readValue();
+      element();
+    }
+  }
 }
 
 /** The digest of one value, without its key, in 40 hex digits; all zeros for a missing key (0). */

@@ -51,8 +51,8 @@ export const knobSubcommands: readonly DebugSubcommand[] = [
     name: "KEYSIZES-HIST-ASSERT",
     argc: [3, 3],
     syntax: "<0|1>",
-    summary: "No effect: DEBUG RELOAD checks every structure.",
-    run: idleInteger,
+    summary: "Checks the histograms of INFO keysizes after every command that changes a key.",
+    run: assertSizes,
   },
   {
     name: "PAUSE-CRON",
@@ -68,7 +68,7 @@ export const knobSubcommands: readonly DebugSubcommand[] = [
     name: "QUICKLIST-PACKED-THRESHOLD",
     argc: [3, 3],
     syntax: "<size>",
-    summary: "No effect: a list keeps an element of any size in its packed nodes.",
+    summary: "No effect: the size at which an element gets a node of its own is fixed.",
     run: (call) => {
       const bytes = parseMemory(call.text(2));
       if (bytes === undefined || bytes > PACKED_THRESHOLD_MAX) fail(WRONG_THRESHOLD);
@@ -134,6 +134,18 @@ const WRONG_THRESHOLD = "ERR argument must be a memory value bigger than 1 and s
 
 function idleInteger(call: Call): void {
   call.integer(2);
+  call.reply.ok();
+}
+
+function assertSizes(call: Call): void {
+  const { engine, store } = call;
+  const on = call.integer(2) !== 0;
+  engine.knobs.stopSizeChecks?.();
+  engine.knobs.stopSizeChecks = undefined;
+  if (on) {
+    const check = { run: () => store.databases.forEach((db) => db.checkSizes()) };
+    engine.knobs.stopSizeChecks = engine.listeners.keyChanged.add(() => engine.afterCommand.add(check));
+  }
   call.reply.ok();
 }
 

@@ -23,8 +23,8 @@ const countPositive = "ERR COUNT must be > 0";
 const anyNeedsCount = "ERR the ANY argument requires COUNT argument";
 const notWithStore = "is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
 
-const complexity =
-  "O(N+log(M)) with N members in the squares that cover the area and M in the set; sorting costs O(K*log(K)) for K found";
+const complexity = "O(N+log(M)) with N members in the squares that cover the area and M in the set; " +
+  "sorting costs O(K*log(K)) for K found";
 
 /** Capacity of the hit list beyond twice the wanted number; when it is full, the worse hits are dropped. */
 const SPARE_HITS = 1000;

@@ -4,7 +4,7 @@
  */
 import { fail, shownText } from "../../core/errors.ts";
 import type { EffectArgument } from "../../engine/effects.ts";
-import { ExpiryMode, NEVER } from "../../store/keyspace.ts";
+import { NEVER } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { fromNow, inSeconds, type Unit } from "../shared/expiry.ts";
 
@@ -22,14 +22,6 @@ export function deadlineAt(call: Call, i: number, unit: Unit): number {
   const base = fromNow(unit) ? call.store.nowMs : 0;
   if (ms > DEADLINE_MAX - base) fail(`ERR invalid expire time in '${call.command.fullName}' command`);
   return Math.max(1, base + ms);
-}
-
-/**
- * Whether a field with this deadline is deleted at once. While a file loads, fields with past deadlines stay: the file
- * contains the deletions.
- */
-export function isPast(call: Call, deadline: number): boolean {
-  return deadline <= call.store.nowMs && call.store.expiryMode !== ExpiryMode.KEEP;
 }
 
 /** Positions of the fields of a request: `FIELDS numfields field ...` occupies the arguments [first, end). */

@@ -13,7 +13,6 @@ import {
   ChangedFields,
   deadlineAt,
   type FieldBlock,
-  isPast,
   logDeletion,
   readBlock,
 } from "./field_arguments.ts";
@@ -225,7 +224,7 @@ function expire(call: Call, unit: Unit): void {
   if ((conditions & (conditions - 1)) !== 0) fail("ERR Multiple condition flags specified");
   if (ref === 0) return replyMissing(call, block.count);
   const hash = hashes(call);
-  const past = isPast(call, deadline);
+  const past = call.isOver(deadline);
   hash.allowDeadlines();
   const fields = new ChangedFields(call);
   reply.array(block.count);
@@ -388,7 +387,7 @@ function hgetex(call: Call): void {
   const { block, expires, persist, deadline } = readOptions(call, GET_RULES);
   if (ref === 0) return replyNulls(call, block.count);
   const hash = hashes(call);
-  const past = expires && isPast(call, deadline);
+  const past = expires && call.isOver(deadline);
   if (expires || persist) hash.allowDeadlines();
   reply.array(block.count);
   const fields = new ChangedFields(call);
@@ -420,7 +419,7 @@ function hsetex(call: Call): void {
   for (let i = first; i < end && ref !== 0 && condition !== undefined; i += 2) {
     if (hasField(call, hash, i) === (condition === "fnx")) return reply.integer(0);
   }
-  const past = expires && isPast(call, deadline);
+  const past = expires && call.isOver(deadline);
   if (ref === 0) createHash(call, hash, first);
   // As in Redis, options after FIELDS count as fields here.
   if (hash.packed) admitPairs(call, hash, first);

@@ -52,8 +52,7 @@ export function keepHash(call: Call, ref: RecordRef, hash: HashValue): RecordRef
   if (ref === 0) {
     ref = db.add(request.bytes, request.start[1], request.end[1], Type.HASH, hash.encoding, hash.body);
   } else {
-    if (db.bodyOf(ref) !== hash.body) db.setBody(ref, hash.body);
-    if (db.encodingOf(ref) !== hash.encoding) db.setEncoding(ref, hash.encoding);
+    db.keep(ref, hash.encoding, hash.body, hash.count(hash.encoding, hash.body));
   }
   if (hash.encoding >= Encoding.LISTPACK_EX) db.indexFields(ref);
   return ref;

@@ -5,7 +5,7 @@ import { fail, messages } from "../../core/errors.ts";
 import { Notify } from "../../engine/listeners.ts";
 import { dumpValue, isSound, restoreValue, withoutChecksum } from "../../rdb/payload.ts";
 import type { StoreTarget } from "../../rdb/store_target.ts";
-import { ExpiryMode, NEVER } from "../../store/keyspace.ts";
+import { NEVER } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
 import { type Deadline, deadlineOfMs } from "../../store/deadline.ts";
@@ -98,7 +98,7 @@ function restore(call: Call): void {
     ? NEVER
     : deadlineOfMs(options.absolute ? ttl : BigInt.asIntN(64, BigInt(store.nowMs) + ttl));
   call.reply.ok();
-  if (deadline !== NEVER && deadline <= store.nowMs && store.expiryMode !== ExpiryMode.KEEP) {
+  if (deadline !== NEVER && call.isOver(deadline)) {
     value.drop();
     store.expired++;
     if (old === 0) return;
@@ -125,7 +125,9 @@ function attach(
   if (!store.frequencies && options.idleSeconds >= 0) store.setIdle(ref, options.idleSeconds);
 }
 
-/** Logs the absolute deadline instead of a time to live, and a payload that a replay accepts without a valid checksum. */
+/**
+ * Logs the absolute deadline instead of a time to live, and a payload that a replay accepts without a valid checksum.
+ */
 function log(
   call: Call,
   deadline: Deadline,

@@ -5,7 +5,7 @@
 import { fail, shownText } from "../../core/errors.ts";
 import { INT64_MAX, INT64_MIN } from "../../core/numbers.ts";
 import { Notify } from "../../engine/listeners.ts";
-import { ExpiryMode, NEVER } from "../../store/keyspace.ts";
+import { NEVER } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { Condition, conditionAt, conditionHolds } from "../shared/expiry.ts";
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
@@ -135,15 +135,14 @@ export const expireCommands: readonly CommandSpec[] = [
 ];
 
 function expire(call: Call, unitMs: number, fromNow: boolean): void {
-  const { db, reply, store } = call;
+  const { db, reply } = call;
   const condition = parseCondition(call);
   const deadline = parseDeadline(call, unitMs, fromNow);
   const ref = call.lookupWrite(1);
   if (ref === 0 || (condition !== 0 && !conditionHolds(condition, db.deadlineOf(ref), deadline))) {
     return reply.integer(0);
   }
-  // While a file loads, keys with past deadlines stay: the file contains the deletions.
-  if (deadline <= store.nowMs && store.expiryMode !== ExpiryMode.KEEP) {
+  if (call.isOver(deadline)) {
     db.unlink(ref);
     call.logInstead("DEL", call.view(1));
     call.changed(Notify.GENERIC, "del", 1);

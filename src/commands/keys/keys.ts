@@ -18,11 +18,11 @@ const SAME_OBJECT = "ERR source and destination objects are the same";
 const INT32_RANGE = "ERR value is out of range, value must between -2147483648 and 2147483647";
 const INT32_MIN = -2147483648, INT32_MAX = 2147483647;
 const NO_FREQUENCIES =
-  "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between " +
-  "policies at runtime LRU and LFU data will take some time to adjust.";
+  "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching " +
+  "between policies at runtime LRU and LFU data will take some time to adjust.";
 const NO_IDLE_TIMES =
-  "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at " +
-  "runtime LRU and LFU data will take some time to adjust.";
+  "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies " +
+  "at runtime LRU and LFU data will take some time to adjust.";
 
 export const keyCommands: readonly CommandSpec[] = [
   {

@@ -21,10 +21,7 @@ export function openList(call: Call, ref: RecordRef): List {
 
 /** Stores the open list back into its record. */
 export function keep(call: Call, ref: RecordRef, list: List): void {
-  const { db } = call;
-  if (db.bodyOf(ref) === list.body && db.encodingOf(ref) === list.encoding) return;
-  db.setBody(ref, list.body);
-  db.setEncoding(ref, list.encoding);
+  call.db.keep(ref, list.encoding, list.body, list.length);
 }
 
 /** Announces one event of key argument i that stands for `count` changes. */

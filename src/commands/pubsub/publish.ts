@@ -3,12 +3,14 @@
  */
 import { fromLatin1 } from "../../core/bytes.ts";
 import { globMatch } from "../../core/glob.ts";
-import { Subscriptions } from "../../conversations/subscriptions.ts";
+import { type Message, Subscriptions } from "../../conversations/subscriptions.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { type CommandFlag, type CommandSpec, keyAt } from "../../dispatch/spec.ts";
 import type { NameKind } from "../../engine/subscriber.ts";
 import { failWords, subcommandHelp } from "../shared/help.ts";
 
+/** A message to this many sessions takes about ten microseconds. */
+const BRIEF_RECEIVERS = 100;
 const PUBLISHING: readonly CommandFlag[] = ["pubsub", "loading", "stale", "fast", "may_replicate"];
 const ASKING = { group: "pubsub", arity: -2, flags: ["pubsub", "loading", "stale"] } as const;
 
@@ -22,7 +24,8 @@ export const publishCommands: readonly CommandSpec[] = [
     arity: 3,
     flags: PUBLISHING,
     syntax: "channel message",
-    handler: (call) => call.reply.integer(call.engine.part(Subscriptions).publish(call.view(1), call.view(2))),
+    mayBeLong: true,
+    handler: (call) => replyCount(call, call.engine.part(Subscriptions).publish(message(call))),
   },
   {
     name: "spublish",
@@ -34,7 +37,8 @@ export const publishCommands: readonly CommandSpec[] = [
     flags: PUBLISHING,
     keys: keyAt(1, "NOT_KEY"),
     syntax: "shardchannel message",
-    handler: (call) => call.reply.integer(call.engine.part(Subscriptions).publishToShard(call.view(1), call.view(2))),
+    mayBeLong: true,
+    handler: (call) => replyCount(call, call.engine.part(Subscriptions).publishToShard(message(call))),
   },
   {
     name: "pubsub",
@@ -107,6 +111,16 @@ export const publishCommands: readonly CommandSpec[] = [
     ],
   },
 ];
+
+/** The message of argument 2 to the channel of argument 1. */
+function message({ request: { bytes, start, end } }: Call): Message {
+  return { channel: { bytes, start: start[1], end: end[1] }, payload: { bytes, start: start[2], end: end[2] } };
+}
+
+function replyCount(call: Call, receivers: number): void {
+  call.long = receivers > BRIEF_RECEIVERS;
+  call.reply.integer(receivers);
+}
 
 function names(call: Call, kind: NameKind): void {
   const { argc, bytes, engine, reply } = call;

@@ -2,7 +2,7 @@
  * SUBSCRIBE, UNSUBSCRIBE and their variants for patterns and shard channels. Each name is confirmed by a separate
  * message with the number of subscriptions: those to channels and patterns together, or those to shard channels.
  */
-import { fromLatin1, utf8 } from "../../core/bytes.ts";
+import { fromLatin1 } from "../../core/bytes.ts";
 import { fail } from "../../core/errors.ts";
 import { Subscriptions } from "../../conversations/subscriptions.ts";
 import type { Call } from "../../dispatch/call.ts";
@@ -85,7 +85,7 @@ function subscribe(call: Call, kind: NameKind): void {
   confirming(call, () => {
     for (let i = 1; i < argc; i++) {
       subscriptions.subscribe(session, kind, call.text(i));
-      confirm(call, kind, call.view(i));
+      confirm(call, kind, i);
     }
   });
 }
@@ -96,13 +96,13 @@ function unsubscribe(call: Call, kind: NameKind): void {
   confirming(call, () => {
     for (let i = 1; i < argc; i++) {
       subscriptions.unsubscribe(session, kind, call.text(i));
-      confirm(call, kind, call.view(i));
+      confirm(call, kind, i);
     }
     if (argc > 1) return;
     const names = session.subscriber?.names(kind) ?? [];
     for (const name of names) {
       subscriptions.unsubscribe(session, kind, name);
-      confirm(call, kind, fromLatin1(name));
+      confirm(call, kind, name);
     }
     if (names.length === 0) confirm(call, kind, undefined);
   });
@@ -118,11 +118,14 @@ function confirming({ engine, reply, session }: Call, confirmAll: () => void): v
   engine.push(session, messages);
 }
 
-function confirm({ command, reply, session }: Call, kind: NameKind, name: Uint8Array | undefined): void {
+/** `name` is the index of an argument, or a name in latin1. Without garbage: one request may name thousands. */
+function confirm(call: Call, kind: NameKind, name: number | string | undefined): void {
+  const { command, reply, session } = call;
   reply.push(3);
-  reply.bulk(utf8(command.fullName));
+  reply.bulkText(command.fullName);
   if (name === undefined) reply.null();
-  else reply.bulk(name);
+  else if (typeof name === "string") reply.bulk(fromLatin1(name));
+  else reply.bulk(call.bytes, call.start(name), call.end(name));
   reply.integer(countOf(session, kind));
 }
 

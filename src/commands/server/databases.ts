@@ -71,18 +71,22 @@ export const databaseCommands: readonly CommandSpec[] = [
 /**
  * Removes the keys at once; the memory of many keys is freed in slices, whatever the mode. Logged even if there were
  * no keys. As in Redis, SYNC has an effect only within a unit; otherwise memory freed at once counts as freed lazily
- * too.
+ * too. Redis lets a SYNC outside of a unit wait, so that the client's own invalidations precede the reply.
  */
 function flush(call: Call, databases: readonly Keyspace[]): void {
-  if (call.argc > 2 || (call.argc === 2 && !call.is(1, "sync") && !call.is(1, "async"))) fail(messages.syntax);
-  const { store } = call, { freedLater } = store;
+  const async = call.argc === 2 && call.is(1, "async");
+  if (call.argc > 2 || (call.argc === 2 && !async && !call.is(1, "sync"))) fail(messages.syntax);
+  const { session, store } = call, { freedLater } = store;
   let removed = 0;
   for (const db of databases) {
     if (db.size === 0) continue;
     removed += db.size;
     db.clear();
   }
-  if (call.inUnit && !(call.argc === 2 && call.is(1, "async"))) store.freedLater = freedLater;
+  if (call.inUnit && !async) store.freedLater = freedLater;
+  call.engine.listeners.databasesFlushed();
+  // CLIENT REPLY OFF drops all that is written before the end of the command.
+  if (!call.inUnit && !async && session.replyMode === "on") session.sendAhead();
   call.countChanges(Math.max(1, removed));
   call.reply.ok();
 }
@@ -90,7 +94,9 @@ function flush(call: Call, databases: readonly Keyspace[]): void {
 /** With save points the snapshot file is emptied too, because otherwise the keys would return after a crash. */
 function flushAll(call: Call): void {
   flush(call, call.store.databases);
-  if (savesAtEnd(call.engine)) saveAtEnd(call.engine);
+  const { engine } = call;
+  // The snapshot has the changes of this command too, which are counted after it.
+  if (savesAtEnd(engine) && saveAtEnd(engine)) engine.snapshots.savedChanges += call.dirty;
 }
 
 function swapdb(call: Call): void {
@@ -99,6 +105,7 @@ function swapdb(call: Call): void {
   const count = call.store.databases.length;
   if (first < 0 || first >= count || second < 0 || second >= count) fail(messages.dbIndex);
   call.store.swap(first, second);
+  if (first !== second) call.engine.listeners.databasesFlushed();
   call.countChanges(1);
   call.reply.ok();
 }

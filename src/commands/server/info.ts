@@ -11,6 +11,7 @@ import {
   cpuFields,
   errorFields,
   type Field,
+  keySizeFields,
   keyspaceFields,
   latencyFields,
   memoryFields,
@@ -57,6 +58,7 @@ const SECTIONS: readonly Section[] = [
   { title: "Latencystats", fields: latencyFields, onRequest: true },
   { title: "Cluster", fields: () => [["cluster_enabled", 0]] },
   { title: "Keyspace", fields: keyspaceFields },
+  { title: "Keysizes", fields: keySizeFields },
 ];
 
 /** The sections named by arguments 1 and following; unknown names are ignored. */

@@ -4,6 +4,8 @@
 import { MEMDB_VERSION, REDIS_VERSION } from "../../core/version.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { Blocking } from "../../conversations/blocking.ts";
+import { Deadlines } from "../../conversations/deadlines.ts";
+import { Tracking } from "../../conversations/tracking.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { type Field, mayKnow } from "./info_stats.ts";
 
@@ -62,7 +64,7 @@ export function serverFields({ engine }: Call): Field[] {
 }
 
 export function clientFields({ engine }: Call): Field[] {
-  const blocking = engine.part(Blocking), { keys, onRemoval } = blocking.keyCounts();
+  const { keys, onRemoval } = engine.part(Blocking).keyCounts();
   const sessions = [...engine.sessions.values()];
   const largest = (bytesOf: (session: typeof sessions[number]) => number) => Math.max(0, ...sessions.map(bytesOf));
   return [
@@ -71,11 +73,11 @@ export function clientFields({ engine }: Call): Field[] {
     ["maxclients", engine.settings.values.maxclients],
     ["client_recent_max_input_buffer", largest((session) => session.transport!.queryRoomBytes())],
     ["client_recent_max_output_buffer", largest((session) => session.transport!.outputBytes())],
-    ["blocked_clients", blocking.clientCount + (engine.pause?.heldCount ?? 0)],
-    ["tracking_clients", 0],
+    ["blocked_clients", sessions.filter(({ suspension }) => suspension !== undefined).length],
+    ["tracking_clients", engine.part(Tracking).clientCount],
     ["pubsub_clients", sessions.filter(({ kind }) => kind === "pubsub").length],
     ["watching_clients", engine.watches.sessionCount],
-    ["clients_in_timeout_table", blocking.timedCount],
+    ["clients_in_timeout_table", engine.part(Deadlines).size],
     ["total_watched_keys", engine.watches.keyCount],
     ["total_blocking_keys", keys],
     ["total_blocking_keys_on_nokey", onRemoval],

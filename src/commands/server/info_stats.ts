@@ -2,9 +2,11 @@
  * The sections of INFO with measurements: memory, work done, processor time, and counts per command, error and
  * database.
  */
+import { Type } from "../../store/keyspace.ts";
 import { Subscriptions } from "../../conversations/subscriptions.ts";
 import { Functions } from "../../scripting/functions.ts";
 import { Scripts } from "../../scripting/scripts.ts";
+import { Tracking } from "../../conversations/tracking.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { memoryReport, ratio } from "./memory_report.ts";
 
@@ -95,10 +97,10 @@ export function memoryFields({ engine }: Call): Field[] {
 }
 
 export function statsFields({ engine, table }: Call): Field[] {
-  const { rates, stats, store } = engine;
+  const { eviction, rates, stats, store } = engine;
   let commandUs = 0;
   for (const { stats } of table.all()) commandUs += stats.usec;
-  const subscriptions = engine.part(Subscriptions);
+  const subscriptions = engine.part(Subscriptions), tracking = engine.part(Tracking);
   const kbps = (rate: { perSecond: number }) => (rate.perSecond / 1024).toFixed(2);
   return [
     ["total_connections_received", stats.connections],
@@ -125,9 +127,9 @@ export function statsFields({ engine, table }: Call): Field[] {
     ["expire_cycle_cpu_milliseconds", Math.floor(stats.expireCycleUs / 1000)],
     ["evicted_keys", stats.evicted],
     ["evicted_clients", stats.evictedClients],
-    ["evicted_scripts", engine.part(Scripts).cache.evicted],
-    ["total_eviction_exceeded_time", 0],
-    ["current_eviction_exceeded_time", 0],
+    ["evicted_scripts", stats.evictedScripts],
+    ["total_eviction_exceeded_time", Math.floor((stats.evictionExceededUs + eviction.exceededUs) / 1000)],
+    ["current_eviction_exceeded_time", Math.floor(eviction.exceededUs / 1000)],
     ["keyspace_hits", store.hits],
     ["keyspace_misses", store.misses],
     ["pubsub_channels", subscriptions.count("channel")],
@@ -143,9 +145,9 @@ export function statsFields({ engine, table }: Call): Field[] {
     ["active_defrag_key_misses", 0],
     ["total_active_defrag_time", 0],
     ["current_active_defrag_time", 0],
-    ["tracking_total_keys", 0],
-    ["tracking_total_items", 0],
-    ["tracking_total_prefixes", 0],
+    ["tracking_total_keys", tracking.keyCount],
+    ["tracking_total_items", tracking.itemCount],
+    ["tracking_total_prefixes", tracking.prefixCount],
     ["unexpected_error_replies", 0],
     ["total_error_replies", stats.errors],
     ["dump_payload_sanitizations", 0],
@@ -217,4 +219,29 @@ export function keyspaceFields({ store }: Call): Field[] {
     `db${db.index}`,
     `keys=${db.size},expires=${db.expiresSize},avg_ttl=${Math.round(db.averageTtlMs)},subexpiry=${db.fieldExpiresSize}`,
   ]);
+}
+
+/** The histograms of Keysizes: their names by type. */
+const SIZE_NAMES: readonly [type: number, name: string][] = [
+  [Type.STRING, "strings_sizes"],
+  [Type.LIST, "lists_items"],
+  [Type.SET, "sets_items"],
+  [Type.ZSET, "zsets_items"],
+  [Type.HASH, "hashes_items"],
+];
+
+export function keySizeFields({ store }: Call): Field[] {
+  return store.databases.flatMap(({ index, sizes }) =>
+    SIZE_NAMES.flatMap(([type, name]): Field[] => {
+      const bins = sizes.bins(type).map(({ from, keys }) => `${powerText(from)}=${keys}`);
+      return bins.length === 0 ? [] : [[`db${index}_distrib_${name}`, bins.join(",")]];
+    })
+  );
+}
+
+/** A power of two, or 0, with a unit of 1024, 1024^2 or more: 32K. */
+function powerText(value: number): string {
+  const units = ["", "K", "M", "G", "T"];
+  const unit = value === 0 ? 0 : Math.floor(Math.log2(value) / 10);
+  return `${value / 1024 ** unit}${units[unit]}`;
 }

@@ -20,9 +20,9 @@ export function openSet(call: Call, ref: RecordRef): MemberSet {
 
 /** Stores the open set back into its record; deletes the key, argument i, if the set is empty. */
 export function keepOrDelete(call: Call, ref: RecordRef, sets: MemberSet, i: number): void {
-  call.db.setBody(ref, sets.body);
-  call.db.setEncoding(ref, sets.encoding);
-  if (sets.length > 0) return;
+  const { length } = sets;
+  call.db.keep(ref, sets.encoding, sets.body, length);
+  if (length > 0) return;
   call.db.unlink(ref);
   call.removed(i);
 }

@@ -180,8 +180,7 @@ function add(call: Call): void {
   if (ref === 0) {
     db.add(bytes, start[1], end[1], Type.SET, sets.encoding, sets.body);
   } else {
-    db.setBody(ref, sets.body);
-    db.setEncoding(ref, sets.encoding);
+    db.keep(ref, sets.encoding, sets.body, sets.length);
   }
   if (added > 0) changed(call, "sadd", 1, added);
   call.reply.integer(added);

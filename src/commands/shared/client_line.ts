@@ -17,10 +17,17 @@ export function isPrintableName(name: string): boolean {
 export function clientKind(name: string): ClientKind | undefined {
   const word = name.toLowerCase();
   if (word === "slave") return "replica";
+  if (word === "primary") return "master";
   return word === "normal" || word === "pubsub" || word === "replica" || word === "master" ? word : undefined;
 }
 
-function flagsOf(session: Session, watches: Watches): string {
+/** The seconds since a time as Redis counts them: both times are whole seconds. */
+export function secondsSince(ms: number, nowMs: number): number {
+  return Math.max(0, Math.floor(nowMs / 1000) - Math.floor(ms / 1000));
+}
+
+/** The flags of a client, one letter each; N if there is none. */
+export function clientFlags(session: Session, watches: Watches): string {
   let flags = "";
   if (session.monitoring) flags += "O";
   if (session.kind === "replica") flags += "S";
@@ -28,6 +35,9 @@ function flagsOf(session: Session, watches: Watches): string {
   if (session.kind === "pubsub") flags += "P";
   if (session.transaction !== undefined) flags += "x";
   if (session.suspension !== undefined) flags += "b";
+  if (session.tracker?.mode !== undefined) flags += "t";
+  if (session.tracker?.redirectBroken) flags += "R";
+  if (session.tracker?.mode?.broadcast) flags += "B";
   if (watches.isBroken(session)) flags += "d";
   if (session.closing) flags += "c";
   if (session.transport?.unix) flags += "U";
@@ -45,16 +55,15 @@ export function clientLine(session: Session, watches: Watches, nowMs: number, ar
   const query = transport?.queryBytes() ?? 0, room = transport?.queryRoomBytes() ?? 0;
   const chunkBytes = reply.length;
   const listBytes = Math.max(0, (transport?.outputBytes() ?? chunkBytes) - chunkBytes);
-  const seconds = (sinceMs: number) => Math.max(0, Math.floor((nowMs - sinceMs) / 1000));
   const fields: Record<string, string | number> = {
     id: session.id,
     addr: transport?.remote ?? "",
     laddr: transport?.local ?? "",
     fd: -1,
     name: session.name,
-    age: seconds(session.createdMs),
-    idle: seconds(session.lastActiveMs),
-    flags: flagsOf(session, watches),
+    age: secondsSince(session.createdMs, nowMs),
+    idle: secondsSince(session.lastActiveMs, nowMs),
+    flags: clientFlags(session, watches),
     db: session.db,
     sub: subscriber?.count("channel") ?? 0,
     psub: subscriber?.count("pattern") ?? 0,
@@ -75,7 +84,7 @@ export function clientLine(session: Session, watches: Watches, nowMs: number, ar
     events: listBytes > 0 ? "rw" : "r",
     cmd: session.lastCommand?.fullName ?? "NULL",
     user: session.user.name,
-    redir: -1,
+    redir: session.tracker?.mode === undefined ? -1 : session.tracker.redirect,
     resp: reply.version,
     "lib-name": session.libName,
     "lib-ver": session.libVersion,

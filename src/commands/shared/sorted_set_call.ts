@@ -34,8 +34,7 @@ export function openSet(call: Call, ref: RecordRef): SortedSet {
 
 /** Stores the open set back into its record. */
 export function keepSet(call: Call, ref: RecordRef, set: SortedSet): void {
-  call.db.setBody(ref, set.body);
-  call.db.setEncoding(ref, set.encoding);
+  call.db.keep(ref, set.encoding, set.body, set.length);
 }
 
 /**

@@ -8,7 +8,7 @@ import { equalsWord } from "../../core/bytes.ts";
 import { Notify } from "../../engine/listeners.ts";
 import { PREFETCH_MAX } from "../../store/blocks/dict.ts";
 import { hashBytes } from "../../core/hash_function.ts";
-import { ExpiryMode, NEVER, Type } from "../../store/keyspace.ts";
+import { NEVER, Type } from "../../store/keyspace.ts";
 import type { Request } from "../../resp/request.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { keyFlags } from "../../dispatch/key_flags.ts";
@@ -270,7 +270,7 @@ function drop(call: Call, ref: RecordRef): void {
 }
 
 function getex(call: Call): void {
-  const { db, engine, store } = call;
+  const { db, engine } = call;
   options.parse(call, 2, false);
   const ref = call.lookupType(1, Type.STRING);
   if (ref === 0) return call.reply.null();
@@ -278,7 +278,7 @@ function getex(call: Call): void {
   const deadline = options.deadline(call);
   replyString(call, ref);
   if (deadline !== NEVER) {
-    if (deadline <= store.nowMs && store.expiryMode !== ExpiryMode.KEEP) return drop(call, ref);
+    if (call.isOver(deadline)) return drop(call, ref);
     db.setDeadline(ref, deadline);
     call.changed(Notify.GENERIC, "expire", 1);
     if (engine.effects.open) call.logInstead("PEXPIREAT", call.view(1), `${deadline}`);

@@ -92,6 +92,7 @@ function exec(call: Call): void {
   if (broken) call.reply.nullArray();
   else {
     call.reply.array(transaction.requests.length);
+    call.runner.replyInParts(call);
     call.unit(() => transaction.requests.forEach((request) => call.perform(request)));
   }
 }
@@ -108,7 +109,7 @@ function watch(call: Call): void {
   const { db, engine: { watches }, session } = call;
   if (session.transaction !== undefined) fail("ERR WATCH inside MULTI is not allowed");
   // One changed key is enough to abort EXEC, so the others need no check.
-  if (!watches.isBroken(session)) { for (let i = 1; i < call.argc; i++) watches.watch(session, db, call.arg(i)); }
+  for (let i = 1; i < call.argc; i++) watches.watch(session, db, call.arg(i));
   call.reply.ok();
 }
 

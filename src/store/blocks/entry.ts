@@ -88,6 +88,41 @@ export function entriesBytes(
 
 const DIGIT_NINE = 57;
 
+/** The integer of an entry, as two words. */
+export class IntegerEntry {
+  low = 0;
+  high = 0;
+
+  /** Reads the entry at index `i`, which must be an integer, and returns the index behind it. Hot. */
+  read(bytes: Uint8Array, i: number): number {
+    const code = bytes[i];
+    if (code < 0x80) {
+      this.low = code;
+      this.high = 0;
+      return i + 2;
+    }
+    switch (code) {
+      case INT16:
+        this.low = (bytes[i + 1] | bytes[i + 2] << 8) << 16 >> 16;
+        break;
+      case INT24:
+        this.low = (bytes[i + 1] | bytes[i + 2] << 8 | bytes[i + 3] << 16) << 8 >> 8;
+        break;
+      case INT32:
+        this.low = word(bytes, i + 1);
+        break;
+      case INT64:
+        this.low = word(bytes, i + 1);
+        this.high = word(bytes, i + 5);
+        return i + 10;
+      default:
+        this.low = ((code & 31) << 8 | bytes[i + 1]) << 19 >> 19;
+    }
+    this.high = this.low >> 31;
+    return i + entryBytes(bytes, i);
+  }
+}
+
 /** The element that is to be written or looked for: the code (of an integer, all of it), then the data of a string. */
 export class PendingEntry {
   /** Bytes of the whole entry. */
@@ -127,6 +162,15 @@ export class PendingEntry {
       this.#bodyBytes = this.#codeLength + length;
     }
     this.size = this.#bodyBytes + backLengthBytes(this.#bodyBytes);
+  }
+
+  /** Encodes the 64-bit integer of two words. */
+  takeInteger(low: number, high: number): void {
+    this.#low = low;
+    this.#high = high;
+    this.#sourceStart = this.#sourceEnd = 0;
+    this.#bodyBytes = this.#codeLength = this.#encodeInteger();
+    this.size = this.#bodyBytes + 1;
   }
 
   /** The first byte of the entry, for a quick look before `matches`. */

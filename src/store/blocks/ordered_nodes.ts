@@ -9,7 +9,7 @@
  * An entry of an inner node names the first record below its child. That of entry 0 is not kept, because the entry
  * above the node has it.
  */
-import { type Arena, CHUNK_SHIFT, GRANULE_MASK, type IndexRef, type RecordRef } from "../memory/arena.ts";
+import { type Arena, CHUNK_SHIFT, GRANULE_MASK, type IndexRef, type Ref } from "../memory/arena.ts";
 
 export const ROOT = 0, FIRST = 1, LAST = 2, LEAVES = 3, INNERS = 4, SIZE = 5;
 export const HEADER_BYTES = 24;
@@ -75,7 +75,7 @@ export class OrderedNodes {
   }
 
   /** Writes an entry in the leaf at the end of the path, which has room. */
-  put(tree: IndexRef, words: Int32Array, at: number, i: number, hint: number, ref: RecordRef): void {
+  put(tree: IndexRef, words: Int32Array, at: number, i: number, hint: number, ref: Ref): void {
     const hints = at + HINTS, refs = at + REFS, used = words[at];
     const view = this.#arena.view[this.#path.nodes[this.#path.depth] >>> CHUNK_SHIFT];
     moveUp(words, view, hints + i, hints + used);
@@ -95,10 +95,10 @@ export class OrderedNodes {
     if (i === 0) {
       // The entry above that names the first of them gets a new name. If nothing is left below it, it is about to go.
       const next = words[at + NEXT];
-      if (count < used) this.#nameFirst(words[at + HINTS + count], words[at + REFS + count] as RecordRef);
+      if (count < used) this.#nameFirst(words[at + HINTS + count], words[at + REFS + count] as Ref);
       else if (next !== 0) {
         const nextWords = i32[next >>> CHUNK_SHIFT], nextAt = (next & GRANULE_MASK) << 1;
-        this.#nameFirst(nextWords[nextAt + HINTS], nextWords[nextAt + REFS] as RecordRef);
+        this.#nameFirst(nextWords[nextAt + HINTS], nextWords[nextAt + REFS] as Ref);
       }
     }
     const left = used - count;
@@ -121,7 +121,7 @@ export class OrderedNodes {
   }
 
   /** Names the first record below the last entry on the path that is not its node's first. */
-  #nameFirst(hint: number, ref: RecordRef): void {
+  #nameFirst(hint: number, ref: Ref): void {
     for (let depth = this.#path.depth - 1; depth >= 0; depth--) {
       const i = this.#path.entries[depth];
       if (i === 0) continue;
@@ -138,7 +138,7 @@ export class OrderedNodes {
    * takes some entries, or a split. The way is lost. At an edge, where more are likely to come, a split leaves the old
    * node full; `hint` and `ref` then are the record that comes.
    */
-  makeRoom(tree: IndexRef, depth: number, edge: number, hint: number, ref: RecordRef): void {
+  makeRoom(tree: IndexRef, depth: number, edge: number, hint: number, ref: Ref): void {
     const { i32 } = this.#arena;
     const node = this.#path.nodes[depth];
     if (depth === 0) {
@@ -186,7 +186,7 @@ export class OrderedNodes {
     return false;
   }
 
-  #split(tree: IndexRef, parent: number, i: number, edge: number, hint: number, ref: RecordRef): void {
+  #split(tree: IndexRef, parent: number, i: number, edge: number, hint: number, ref: Ref): void {
     const { i32 } = this.#arena;
     const words = i32[parent >>> CHUNK_SHIFT], at = (parent & GRANULE_MASK) << 1;
     const node = words[at + CHILDREN + i];

@@ -336,6 +336,19 @@ export class Packed {
     return block;
   }
 
+  /**
+   * Makes room for `count` entries of `size` bytes behind the last; the caller writes them at `position`. `more` is as
+   * in `insert`.
+   */
+  extend(block: BodyRef, size: number, count: number, more: number): BodyRef {
+    return this.#open(block, this.end(block), size, count, more);
+  }
+
+  /** Takes the integer of two words as `encode` takes text. */
+  encodeInteger(low: number, high: number): void {
+    this.#pending.takeInteger(low, high);
+  }
+
   /** Puts the encoded element in the place of the one at `position`. */
   replace(block: BodyRef, position: number): BodyRef {
     const old = this.next(block, position) - position;
@@ -380,6 +393,16 @@ export class Packed {
     copyBytes(this.#arena.u8[block >>> CHUNK_SHIFT], base + first, base + end, image, LISTPACK_HEAD_BYTES);
     image[image.length - 1] = TERMINATOR;
     return image;
+  }
+
+  /** A block of the `count` entries of a listpack, `image[start, end)`. */
+  fromImage(image: Uint8Array, start: number, end: number, count: number): BodyRef {
+    const length = end - start - LISTPACK_BYTES;
+    const block = this.create(length), first = this.first(block);
+    const at = ((block & GRANULE_MASK) << 3) + first;
+    copyBytes(image, start + LISTPACK_HEAD_BYTES, end - 1, this.#arena.u8[block >>> CHUNK_SHIFT], at);
+    this.#setHead(block, first, first + length, count);
+    return block;
   }
 
   /** Checks all invariants of a block. */

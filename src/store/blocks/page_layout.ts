@@ -12,7 +12,7 @@
  */
 import type { RecordRef } from "../memory/arena.ts";
 
-/** The most entries of a page. With a mean of at most 32, more are astronomically unlikely. */
+/** The most entries of a page. */
 export const ENTRIES_MAX = 255;
 
 // The info.

@@ -8,9 +8,10 @@
  *
  * It is linear hashing: the number of pages follows the number of entries, the lower bits of the hash choose the page,
  * and when the table grows by one page, that page takes its entries from exactly one other. So a table grows and
- * shrinks by a few hundred bytes at a time, without a rehash. `mask` covers the pages, up to the next doubling; a page
- * number beyond the last means the page that will split into it. `peak` is an upper bound of the entries of the fullest
- * page, where a page that was split since the pages doubled last counts twice.
+ * shrinks by a few hundred bytes at a time, without a rehash. A table with entries on few pages has more pages than
+ * usual, so that no page gets too many. `mask` covers the pages, up to the next doubling; a page number beyond the last
+ * means the page that will split into it. `peak` is an upper bound of the entries of the fullest page, where a page
+ * that was split since the pages doubled last counts twice.
  *
  * The hash, read from its lowest bit on, gives every key a constant position; a page covers an interval of positions,
  * which splits halve and merges double. Such a position is the cursor of SCAN.
@@ -33,7 +34,7 @@ import { PREFETCH_MAX } from "./dict.ts";
 import { fieldSize, valueBlock } from "./field_record.ts";
 import { hashBytes, salted } from "../../core/hash_function.ts";
 import { Entry, type KeyVisitor, Pages } from "./page.ts";
-import { bytesOf, entriesOf } from "./page_layout.ts";
+import { bytesOf, ENTRIES_MAX, entriesOf } from "./page_layout.ts";
 
 const COUNT = 0, PAGES = 1, MASK = 2, DIRECTORY = 3, PEAK = 4, SALT = 5;
 const HEADER_BYTES = 24;
@@ -45,6 +46,13 @@ const DIRECTORY_BYTES_MIN = 16;
 /** Entries to a page on average: above the first the table grows, below the second it shrinks. */
 const GROW_ABOVE = 16;
 const SHRINK_BELOW = 8;
+/**
+ * The most entries of a page after a merge. Clients that remove entries in the order of a scan leave entries that
+ * belong on few pages, however few they are.
+ */
+const MERGED_MAX = ENTRIES_MAX >>> 1;
+/** The most merges after one removal: two, so that a table catches up after merges were not possible. */
+const MERGES_MAX = 2;
 
 /** Tables from here on do not fit into the processor's nearer caches. */
 const LARGE_ENTRIES = 1 << 12;
@@ -164,7 +172,7 @@ export class PageTable {
    * a record loses its deadline. The bytes may lie anywhere but in this table. Hot.
    */
   put(table: BodyRef, kb: Uint8Array, ks: number, ke: number, vb: Uint8Array, vs: number, ve: number): void {
-    const cell = this.#cell(table, this.page);
+    const cell = this.#cellFor(table);
     const dir = this.#words, pages = this.#pages;
     dir[cell] = pages.put(dir[cell], dir[cell + 1], this.slot, this.#hash, kb, ks, ke, vb, vs, ve);
     dir[cell + 1] = pages.info;
@@ -173,7 +181,7 @@ export class PageTable {
 
   /** `put` for an entry that is a record already (field_record.ts); one that it was before is the caller's to free. */
   putRecord(table: BodyRef, record: RecordRef): void {
-    const cell = this.#cell(table, this.page);
+    const cell = this.#cellFor(table);
     const dir = this.#words, pages = this.#pages;
     dir[cell] = pages.putRecord(dir[cell], dir[cell + 1], this.slot, this.#hash, record);
     dir[cell + 1] = pages.info;
@@ -187,7 +195,10 @@ export class PageTable {
     dir[cell] = pages.remove(dir[cell], dir[cell + 1], this.slot);
     dir[cell + 1] = pages.info;
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
-    if (--words[head + COUNT] < words[head + PAGES] * SHRINK_BELOW && words[head + PAGES] > 1) this.#merge(table);
+    const count = --words[head + COUNT];
+    for (let k = 0; k < MERGES_MAX && count < words[head + PAGES] * SHRINK_BELOW && words[head + PAGES] > 1; k++) {
+      if (!this.#merge(table)) return;
+    }
   }
 
   /** Reads the entry that `random` just found. */
@@ -368,6 +379,17 @@ export class PageTable {
     return ((directory & GRANULE_MASK) << 1) + (page << 1);
   }
 
+  /** The cell of the page that gets the entry that `find` looked for. A full page is split before it gets another. */
+  #cellFor(table: BodyRef): number {
+    let cell = this.#cell(table, this.page);
+    while (this.slot < 0 && entriesOf(this.#words[cell + 1]) === ENTRIES_MAX) {
+      this.#split(table);
+      this.page = this.#pageOf(table, this.#hash);
+      cell = this.#cell(table, this.page);
+    }
+    return cell;
+  }
+
   /** The page of a hash. */
   #pageOf(table: BodyRef, hash: number): number {
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
@@ -428,21 +450,26 @@ export class PageTable {
     }
   }
 
-  /** Moves the entries of the last page back to the page that was split for it. */
-  #merge(table: BodyRef): void {
+  /**
+   * Moves the entries of the last page back to the page that was split for it. Does nothing and returns false if that
+   * page would get too many.
+   */
+  #merge(table: BodyRef): boolean {
     const words = this.#arena.i32[table >>> CHUNK_SHIFT], head = (table & GRANULE_MASK) << 1;
     const pages = this.#pages, rest = words[head + PAGES] - 1;
     const halved = rest === words[head + MASK] >>> 1;
-    if (halved) words[head + MASK] >>>= 1;
-    const half = (words[head + MASK] + 1) >>> 1;
+    const mask = halved ? words[head + MASK] >>> 1 : words[head + MASK], half = (mask + 1) >>> 1;
     const last = this.#cell(table, rest), to = last - (half << 1);
     const dir = this.#words;
+    if (entriesOf(dir[last + 1]) + entriesOf(dir[to + 1]) > MERGED_MAX) return false;
+    words[head + MASK] = mask;
     words[head + PAGES] = rest;
     dir[to] = pages.join(dir[to], dir[to + 1], dir[last], dir[last + 1]);
     dir[to + 1] = pages.info;
     if (halved) this.#resetPeak(table);
     else this.#raisePeak(words, head, rest - half, pages.info);
     this.#shrinkDirectory(words, head, rest);
+    return true;
   }
 
   #createDirectory(bytes: number): number {

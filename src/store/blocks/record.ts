@@ -1,7 +1,7 @@
 /**
  * The record: a key with its metadata and value, the element of every dictionary. This file owns its layout.
  *
- *     +0   word    keyLength:12 | valueLength:16 | flags:4       (low bits first)
+ *     +0   word    keyLength:12 | valueLength:16 | flags:4    low bits first; with BODY the owner may use valueLength
  *     +4   meta    if META: of the keyspace type:4 | encoding:4 | clock:24; elsewhere of the owner's choice
  *     +8   deadline if NUMBER and META: milliseconds, as a double below 2^53, else as the negative 64-bit integer
  *     +4   score   if NUMBER without META: a double in two words, which lie closer to the key than an aligned one

@@ -369,10 +369,10 @@ export class Arena {
       if (room < more) return false;
       if (room > more) this.#setFree(end + more, room - more);
       this.#freePages[chunk] -= more;
-    } else {
-      this.#release(end + more, -more);
     }
+    // Before pages are released: the page that becomes the block's last one may bear the mark of an extent of long ago.
     this.#setSpan(this.#firstPage[span], pages, CLASS_LARGE);
+    if (more < 0) this.#release(end + more, -more);
     this.usedBytes += more * PAGE_BYTES;
     return true;
   }

@@ -91,6 +91,32 @@ Deno.test("DEBUG SET-ACTIVE-EXPIRE stops the expiry cycle", () =>
     assertEquals(engine.activeExpiry, true);
   }));
 
+differential(
+  "a deadline in the past deletes also while DEBUG SET-ALLOW-ACCESS-EXPIRED shows expired keys",
+  (pair) =>
+    pair.sameLines(`
+    DEBUG SET-ACTIVE-EXPIRE 0
+    DEBUG SET-ALLOW-ACCESS-EXPIRED 1
+    SET k v
+    EXPIRE k -1
+    EXISTS k
+    SET k v PXAT 1000
+    GET k
+    PEXPIRETIME k
+    GETEX k PXAT 1000
+    EXISTS k
+    HSET h a 1 b 2
+    HPEXPIREAT h 1000 FIELDS 1 a
+    HGETALL h
+    HSETEX h PXAT 1000 FIELDS 1 c 3
+    HGETALL h
+    HGETEX h PXAT 1000 FIELDS 1 b
+    EXISTS h
+    DEBUG SET-ALLOW-ACCESS-EXPIRED 0
+    DBSIZE
+  `),
+);
+
 Deno.test("DEBUG SET-ALLOW-ACCESS-EXPIRED shows expired keys and fields, and hides them again", () =>
   withServer(async (client, { clock }) => {
     await client.run("DEBUG SET-ACTIVE-EXPIRE 0");

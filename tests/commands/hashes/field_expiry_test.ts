@@ -303,7 +303,8 @@ function randomCommand(random: SeededRandom): Argument[] {
     return ["FIELDS", names.length, ...names];
   };
   const paired = () => {
-    const names = fields();
+    // Distinct: Redis 8.6.3 can crash when HSETEX names a field twice.
+    const names = [...new Set(fields())];
     return ["FIELDS", names.length, ...names.flatMap((name) => [name, random.below(1000)])];
   };
   const expiry = () => random.below(3) === 0 ? ["EXAT", Math.ceil(at() / 1000)] : ["PXAT", at()];

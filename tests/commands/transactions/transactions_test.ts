@@ -187,11 +187,19 @@ Deno.test("clients see who is in a transaction, and who watches", async () => {
     await other.run("WATCH a b a");
     await other.run("MULTI");
     await other.run("SET a 1");
+    const shownInTransaction = async () => (await shown()).replace(/multi-mem=[1-9]\d*/, "multi-mem=some");
+    assertEquals(
+      await shownInTransaction(),
+      "flags=x multi=1 watch=2 multi-mem=some watching_clients:1 total_watched_keys:2",
+    );
     await client.run("SET b 1");
     assertEquals(
-      (await shown()).replace(/multi-mem=[1-9]\d*/, "multi-mem=some"),
-      "flags=xd multi=1 watch=2 multi-mem=some watching_clients:1 total_watched_keys:2",
+      await shownInTransaction(),
+      "flags=xd multi=1 watch=0 multi-mem=some watching_clients:0 total_watched_keys:0",
     );
+    assert(server.server.engine.listeners.keyChanged.empty);
+    await other.run("DISCARD");
+    await other.run("WATCH a b");
     other.close();
     while ((await client.run("INFO clients")).includes("watching_clients:1"));
     assert(server.server.engine.listeners.keyChanged.empty);

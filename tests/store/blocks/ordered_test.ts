@@ -1,6 +1,6 @@
 /** The ordered index compared with a sorted array, and the sorting of many records. */
 import { assert, assertEquals } from "@std/assert";
-import type { SeededRandom } from "../../../src/core/random.ts";
+import { SeededRandom } from "../../../src/core/random.ts";
 import { compareBytes, fromLatin1, latin1 } from "../../../src/core/bytes.ts";
 import { Arena, CHUNK_SHIFT, type IndexRef, type RecordRef } from "../../../src/store/memory/arena.ts";
 import { Ordered } from "../../../src/store/blocks/ordered.ts";
@@ -184,8 +184,11 @@ Deno.test("equal scores are ordered and found by key", () =>
   }));
 
 Deno.test("leaves filled in order are full, those filled at random four fifths", () => {
-  const random = Math.random;
-  for (const [score, most] of [[(i: number) => i, 8.7], [(i: number) => -i, 8.7], [() => random(), 10.6]] as const) {
+  // One fixed seed, because the figure of the random fill is a mean: other seeds spread around it.
+  const random = new SeededRandom(1);
+  for (
+    const [score, most] of [[(i: number) => i, 8.7], [(i: number) => -i, 8.7], [() => random.unit(), 10.6]] as const
+  ) {
     const records = new Records();
     const ordered = new Ordered(records.arena);
     const tree = ordered.create();

@@ -71,6 +71,70 @@ Deno.test("a table behaves like a set, while it grows and shrinks", () =>
     assertEquals(arena.blockCount, 0);
   }));
 
+Deno.test("entries that a client leaves on few pages, by removing the others in the order of a scan, keep working", () =>
+  property(3, (random) => {
+    const arena = new Arena(), tables = new PageTable(arena, false);
+    const table = tables.create();
+    const model = new Set<string>();
+    /** The members in the order of a scan, the order of their positions. */
+    const scanned = () => {
+      const members: string[] = [];
+      tables.scan(table, 0, Infinity, (bytes, start, end) => members.push(latin1(bytes, start, end)));
+      return members;
+    };
+    const narrow = (left: number) => {
+      const members = scanned();
+      for (const member of members.slice(0, members.length - left)) {
+        assert(remove(tables, table, member));
+        model.delete(member);
+      }
+      checkAll(arena, tables, table, model);
+    };
+    let next = 0;
+    const grow = (by: number) => {
+      for (const end = next + by; next < end; next++) {
+        assert(add(tables, table, `m${next}`));
+        model.add(`m${next}`);
+      }
+    };
+    grow(30_000);
+    for (const left of [700, 400, 300]) narrow(left);
+    // Of many more members only those stay that belong beside the 300.
+    for (let round = 0; round < 20; round++) {
+      grow(3000);
+      narrow(300 + 40 * (round + 1));
+    }
+    // Only members of one page are added: it must be split out of turn.
+    narrow(100);
+    const [pivot] = scanned();
+    const pageOf = (member: string) => {
+      const bytes = fromLatin1(member);
+      tables.find(table, bytes, 0, bytes.length);
+      return tables.page;
+    };
+    while (model.size < 600) {
+      const member = `p${next++}`;
+      if (pageOf(member) !== pageOf(pivot)) continue;
+      assert(add(tables, table, member));
+      model.add(member);
+    }
+    checkAll(arena, tables, table, model);
+    const found = new Set<string>();
+    for (let i = 0; i < 200; i++) {
+      tables.random(table, random);
+      tables.read(table);
+      found.add(latin1(tables.entry.bytes, tables.entry.start, tables.entry.end));
+    }
+    assert(found.size > 100, `${found.size} different members in 200 draws`);
+    for (const member of scanned()) {
+      assert(remove(tables, table, member));
+      model.delete(member);
+    }
+    checkAll(arena, tables, table, model);
+    assertEquals(tables.drain(table, 1000), 0);
+    assertEquals(arena.blockCount, 0);
+  }));
+
 Deno.test("popping at random empties a table and finds every member once", () =>
   property(10, (random) => {
     const arena = new Arena(), tables = new PageTable(arena, false);

@@ -127,6 +127,23 @@ Deno.test("a large block grows and shrinks where it is, as far as its chunk has 
   arena.check();
 });
 
+Deno.test("a large block that shrinks keeps its pages, whatever extents ended there before", () => {
+  const pages = (count: number) => count * 4096;
+  for (const end of [20, 30, 40, 50]) {
+    const arena = new Arena();
+    // Free extents begin and end on pages that lie within the block afterwards.
+    const first = arena.alloc(pages(end)), wall = arena.alloc(pages(20)), rest = arena.alloc(pages(100));
+    arena.free(first);
+    arena.free(wall);
+    const block = arena.alloc(pages(end + 20));
+    mark(arena, block, pages(end), 3);
+    for (let size = end + 19; size >= 17; size--) {
+      assertEquals(arena.realloc(block, pages(size), pages(size)), block);
+      assertEquals(arena.check(), new Set([block, rest]));
+    }
+  }
+});
+
 Deno.test("free pages between blocks are joined and used before a new chunk is", () => {
   const arena = new Arena();
   const refs: number[] = [];

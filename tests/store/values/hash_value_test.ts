@@ -48,8 +48,7 @@ class Subject {
     else hash.open(db.encodingOf(this.#ref), db.bodyOf(this.#ref));
     change(hash);
     if (this.#ref === 0) this.#ref = db.add(KEY, 0, KEY.length, Type.HASH, hash.encoding, hash.body);
-    db.setBody(this.#ref, hash.body);
-    db.setEncoding(this.#ref, hash.encoding);
+    db.keep(this.#ref, hash.encoding, hash.body, hash.count(hash.encoding, hash.body));
     db.indexFields(this.#ref);
     this.seen.add(hash.encoding);
     if (hash.count(hash.encoding, hash.body) > 0) return;

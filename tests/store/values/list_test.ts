@@ -35,8 +35,7 @@ class Subject {
     else list.open(db.encodingOf(this.#ref), db.bodyOf(this.#ref));
     change(list);
     if (this.#ref === 0) this.#ref = db.add(KEY, 0, KEY.length, Type.LIST, list.encoding, list.body);
-    db.setBody(this.#ref, list.body);
-    db.setEncoding(this.#ref, list.encoding);
+    db.keep(this.#ref, list.encoding, list.body, list.length);
     if (list.length > 0) return;
     db.unlink(this.#ref);
     this.#ref = NONE;

@@ -19,8 +19,7 @@ function setUp(): { store: Store; sets: MemberSet } {
 function checkAll(store: Store, sets: MemberSet, ref: RecordRef, model: Set<string>): void {
   const [db] = store.databases;
   const { encoding, body } = sets;
-  db.setBody(ref, body);
-  db.setEncoding(ref, encoding);
+  db.keep(ref, encoding, body, sets.length);
   store.check();
   assertEquals(membersOf(sets, encoding, body).sort(), [...model].sort());
   sets.open(encoding, body);
@@ -142,6 +141,7 @@ Deno.test("a set writes itself as commands of bounded length, in pieces", () => 
     const commands: string[][] = [];
     const writer = {
       full: true,
+      place: undefined,
       command: (name: string) => commands.push([name]),
       bytes: (bytes: Uint8Array, start: number, end: number) => commands.at(-1)!.push(latin1(bytes, start, end)),
       text: (text: string) => commands.at(-1)!.push(text),

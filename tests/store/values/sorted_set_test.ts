@@ -38,8 +38,7 @@ class Fixture {
     if (this.#ref === 0) {
       this.#ref = db.add(KEY, 0, KEY.length, Type.ZSET, set.encoding, set.body);
     } else {
-      db.setBody(this.#ref, set.body);
-      db.setEncoding(this.#ref, set.encoding);
+      db.keep(this.#ref, set.encoding, set.body, set.length);
     }
     if (set.length === 0) db.unlink(this.#ref);
   }

@@ -1,6 +1,6 @@
 /**
- * The slow log: the latest commands that took longer than slowlog-log-slower-than. An entry keeps at most 32 arguments
- * of 128 bytes each.
+ * The logs of commands that were slow, large, or had a large reply: the latest of each kind. An entry keeps at most 32
+ * arguments of 128 bytes each.
  */
 import { fromLatin1 } from "../core/bytes.ts";
 import type { Request } from "../resp/request.ts";
@@ -8,32 +8,39 @@ import type { Request } from "../resp/request.ts";
 const ARGUMENTS_MAX = 32;
 const ARGUMENT_BYTES_MAX = 128;
 
-export interface SlowLogEntry {
+export interface CommandLogEntry {
   id: number;
   timeSeconds: number;
-  durationUs: number;
+  /** The duration in microseconds, or the size in bytes. */
+  value: number;
   args: Uint8Array[];
   client: string;
   name: string;
 }
 
-export class SlowLog {
+export class CommandLog {
   /** Newest first. */
-  entries: SlowLogEntry[] = [];
+  entries: CommandLogEntry[] = [];
   #nextId = 0;
+  #lengthMax = 0;
+
+  /** The largest number of entries. As in Redis, 0 keeps the entries and adds none. */
+  set lengthMax(lengthMax: number) {
+    this.#lengthMax = lengthMax;
+    if (lengthMax > 0) this.#trim();
+  }
 
   /** Adds a request. The arguments in `secrets` are replaced by a placeholder. */
   add(
     request: Request,
-    durationUs: number,
+    value: number,
     nowMs: number,
     client: string,
     name: string,
-    lengthMax: number,
     secrets?: ReadonlySet<number>,
   ): void {
     // Entries that are not kept do not use up an id.
-    if (lengthMax === 0) return;
+    if (this.#lengthMax === 0) return;
     const args: Uint8Array[] = [];
     const shown = Math.min(request.argc, ARGUMENTS_MAX);
     for (let i = 0; i < shown; i++) {
@@ -58,12 +65,12 @@ export class SlowLog {
       }
     }
     const timeSeconds = Math.floor(nowMs / 1000);
-    this.entries.unshift({ id: this.#nextId++, timeSeconds, durationUs: Math.round(durationUs), args, client, name });
-    this.trim(lengthMax);
+    this.entries.unshift({ id: this.#nextId++, timeSeconds, value: Math.round(value), args, client, name });
+    this.#trim();
   }
 
-  trim(lengthMax: number): void {
-    if (this.entries.length > lengthMax) this.entries.length = lengthMax;
+  #trim(): void {
+    if (this.entries.length > this.#lengthMax) this.entries.length = this.#lengthMax;
   }
 
   reset(): void {

@@ -1,22 +1,25 @@
 /**
- * The phase after the command. It holds work that a command causes but must not do itself: waking blocked clients,
- * sending invalidations, evicting. The work waits until the outermost command, unit or script has ended. The executor
- * runs the phase once, before the next request of any client. The server also runs it after its own work, such as the
- * expiry cycle.
+ * A phase: work that a command causes but must not do itself, and that waits for a certain moment. The engine has two.
+ *
+ * `afterCommand` runs when the outermost command, unit or script has ended, before the next request of any client: wake
+ * blocked clients, shorten tables. The server also runs it after its own work, such as the expiry cycle.
+ *
+ * `endOfTurn` runs when all requests that arrived in one turn of the event loop have run, before their replies leave:
+ * messages that collect the changes of a turn.
  */
 
-/** Work for the phase. An object that is added again while it waits still runs only once. */
+/** Work for a phase. An object that is added again while it waits still runs only once. */
 export interface DeferredWork {
   run(): void;
 }
 
-export class AfterCommand {
+export class Phase {
   /** Whether work waits. Hot code checks this before it calls `run`. */
   pending = false;
   #waiting: DeferredWork[] = [];
   #running = false;
 
-  /** Adds work to run after the command. */
+  /** Adds work to the phase. */
   add(work: DeferredWork): void {
     if (this.#waiting.includes(work)) return;
     this.#waiting.push(work);

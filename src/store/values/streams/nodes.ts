@@ -1,0 +1,346 @@
+/**
+ * The nodes of a stream: it writes entries in the blocks, marks them as deleted, and adds and removes nodes. The bytes
+ * of a block are those that Redis writes for the same commands, deleted entries included, so that DUMP copies them.
+ */
+import { invariant } from "../../../core/assert.ts";
+import { compareIds, putWide, type StreamId, wideAt } from "../../../core/stream_id.ts";
+import { backLengthBytes, entriesBytes, entryBytes, IntegerEntry, PendingEntry } from "../../blocks/entry.ts";
+import { Packed } from "../../blocks/packed.ts";
+import { WordIndex } from "../../blocks/word_index.ts";
+import { type Arena, type BodyRef, CHUNK_SHIFT, GRANULE_MASK, type IndexRef } from "../../memory/arena.ts";
+import { DELETED, NODE_BLOCK, NODE_BYTES, NODE_ID, type NodeRef, SAME_FIELDS } from "./layout.ts";
+
+/** Integers below this take one byte and one for the way back. */
+const SHORT_INTEGER_END = 128;
+const SHORT_ENTRY_BYTES = 2;
+/** No setting makes a block larger than this. */
+const BLOCK_BYTES_MAX = 2 ** 30;
+/** A block that is full gives back its spare room if that is worth a copy. */
+const SPARE_BYTES_MAX = 64;
+
+/** Where the fields and values of an entry stand in a request: pair i at `from + 2 * i`. */
+export interface Pairs {
+  readonly bytes: Uint8Array;
+  readonly start: ArrayLike<number>;
+  readonly end: ArrayLike<number>;
+  readonly from: number;
+  readonly count: number;
+}
+
+export class StreamNodes {
+  /** Redis's stream-node-max-bytes and stream-node-max-entries; 0 is no limit. */
+  maxBytes = 4096;
+  maxEntries = 100;
+  readonly index: WordIndex<NodeRef>;
+  readonly packed: Packed;
+  readonly #arena: Arena;
+  readonly #integer = new IntegerEntry();
+  readonly #entry = new PendingEntry();
+  // Where the next element is written.
+  #chunk = 0;
+  #at = 0;
+
+  constructor(arena: Arena) {
+    this.#arena = arena;
+    this.index = new WordIndex(arena, NODE_ID, 4);
+    this.packed = new Packed(arena);
+  }
+
+  /** The block of a node. */
+  blockOf(node: NodeRef): BodyRef {
+    return this.#arena.i32[node >>> CHUNK_SHIFT][((node & GRANULE_MASK) << 1) + NODE_BLOCK] as BodyRef;
+  }
+
+  setBlock(node: NodeRef, block: BodyRef): void {
+    this.#arena.i32[node >>> CHUNK_SHIFT][((node & GRANULE_MASK) << 1) + NODE_BLOCK] = block;
+  }
+
+  /** A new node for a block that belongs behind all others. */
+  add(nodes: IndexRef, id: Int32Array, at: number, block: BodyRef): NodeRef {
+    const node = this.#arena.alloc(NODE_BYTES) as NodeRef;
+    const words = this.#arena.i32[node >>> CHUNK_SHIFT], n = (node & GRANULE_MASK) << 1;
+    for (let i = 0; i < 4; i++) words[n + NODE_ID + i] = id[at + i];
+    words[n + NODE_BLOCK] = block;
+    words[n + NODE_BLOCK + 1] = 0;
+    this.index.add(nodes, node);
+    return node;
+  }
+
+  /** Takes a node out and frees it. */
+  remove(nodes: IndexRef, node: NodeRef): void {
+    this.index.remove(nodes, node);
+    this.free(node);
+  }
+
+  /** Frees a node that is in no index any more. */
+  free(node: NodeRef): void {
+    this.#arena.free(this.blockOf(node));
+    this.#arena.free(node);
+  }
+
+  /** Number of entries of a node that are not deleted. */
+  live(node: NodeRef): number {
+    const block = this.blockOf(node);
+    return this.#integerAt(block, this.packed.first(block));
+  }
+
+  /** Number of entries of a node that are deleted. */
+  deleted(node: NodeRef): number {
+    const { packed } = this, block = this.blockOf(node);
+    return this.#integerAt(block, packed.next(block, packed.first(block)));
+  }
+
+  /** Adds an entry behind all others; its id must be above theirs. Hot. */
+  append(nodes: IndexRef, id: StreamId, pairs: Pairs): void {
+    const { index, packed } = this;
+    index.seekLast(nodes);
+    const node = index.leaf === 0 ? 0 as NodeRef : index.ref;
+    if (node === 0 || this.#isFull(node, pairs)) {
+      if (node !== 0) this.#fit(node);
+      const block = this.#createBlock(pairs);
+      this.add(nodes, id, 0, this.#write(block, id, id, 0, SAME_FIELDS, pairs, 0));
+      return;
+    }
+    let block = this.blockOf(node);
+    const count = this.#integerAt(block, packed.first(block));
+    block = this.#setInteger(block, packed.first(block), count + 1);
+    const flags = this.#hasFields(block, pairs) ? SAME_FIELDS : 0;
+    const words = this.#arena.i32[node >>> CHUNK_SHIFT], master = ((node & GRANULE_MASK) << 1) + NODE_ID;
+    const used = packed.sizeOf(block);
+    const more = Math.min(used, Math.max(0, this.#limit - used));
+    this.setBlock(node, this.#write(block, id, words, master, flags, pairs, more));
+  }
+
+  /** Marks the entry whose flags stand at a position as deleted; the counts are the caller's concern. */
+  markDeleted(block: BodyRef, position: number): void {
+    this.#arena.u8[block >>> CHUNK_SHIFT][((block & GRANULE_MASK) << 3) + position] |= DELETED;
+  }
+
+  /** Says that `count` more entries of a node are deleted. Invalidates positions in its block. */
+  countDeleted(node: NodeRef, count: number): void {
+    const { packed } = this;
+    let block = this.blockOf(node);
+    const live = this.#integerAt(block, packed.first(block));
+    block = this.#setInteger(block, packed.first(block), live - count);
+    const position = packed.next(block, packed.first(block));
+    block = this.#setInteger(block, position, this.#integerAt(block, position) + count);
+    this.setBlock(node, block);
+  }
+
+  /** The most bytes of a block. */
+  get #limit(): number {
+    return this.maxBytes === 0 || this.maxBytes > BLOCK_BYTES_MAX ? BLOCK_BYTES_MAX : this.maxBytes;
+  }
+
+  #isFull(node: NodeRef, { start, end, from, count }: Pairs): boolean {
+    let bytes = this.packed.sizeOf(this.blockOf(node));
+    for (let i = from; i < from + 2 * count; i++) bytes += end[i] - start[i];
+    if (bytes >= this.#limit) return true;
+    return this.maxEntries > 0 && this.live(node) + this.deleted(node) >= this.maxEntries;
+  }
+
+  /** Gives the spare room of a node back that gets no more entries. */
+  #fit(node: NodeRef): void {
+    const { packed } = this, block = this.blockOf(node);
+    const used = packed.end(block) - packed.first(block);
+    if (packed.capacity(block) - used <= SPARE_BYTES_MAX) return;
+    this.setBlock(node, packed.copy(block));
+    this.#arena.free(block);
+  }
+
+  /** A block with a master entry for one entry of the pairs, which comes next. */
+  #createBlock({ bytes, start, end, from, count }: Pairs): BodyRef {
+    const { packed } = this;
+    let size = SHORT_ENTRY_BYTES * 3 + integerBytes(count);
+    for (let i = 0; i < count; i++) size += this.#sizeOf(bytes, start[from + 2 * i], end[from + 2 * i]);
+    // The entry follows: flags, id and count, and its values.
+    let room = size + SHORT_ENTRY_BYTES * 3 + integerBytes(count + 3);
+    for (let i = 0; i < count; i++) room += this.#sizeOf(bytes, start[from + 2 * i + 1], end[from + 2 * i + 1]);
+    const block = packed.extend(packed.create(room), size, 4 + count, 0);
+    this.#startWriting(block, packed.position);
+    this.#writeInteger(1);
+    this.#writeInteger(0);
+    this.#writeInteger(count);
+    for (let i = 0; i < count; i++) this.#writeText(bytes, start[from + 2 * i], end[from + 2 * i]);
+    this.#writeInteger(0);
+    return block;
+  }
+
+  /** Whether the master entry of a block has the fields of the pairs. */
+  #hasFields(block: BodyRef, { bytes, start, end, from, count }: Pairs): boolean {
+    const { packed } = this;
+    const chunk = this.#arena.u8[block >>> CHUNK_SHIFT];
+    let i = ((block & GRANULE_MASK) << 3) + packed.first(block);
+    i = this.#integer.read(chunk, i);
+    i = this.#integer.read(chunk, i);
+    i = this.#integer.read(chunk, i);
+    if (this.#integer.low !== count) return false;
+    for (let k = from; k < from + 2 * count; k += 2) {
+      const length = end[k] - start[k];
+      if (chunk[i] !== (0x80 | length) || length >= 64) {
+        this.#entry.take(bytes, start[k], end[k]);
+        if (!this.#entry.matches(chunk, i)) return false;
+      } else {
+        for (let n = 0; n < length; n++) if (chunk[i + 1 + n] !== bytes[start[k] + n]) return false;
+      }
+      i += entryBytes(chunk, i);
+    }
+    return true;
+  }
+
+  /** Writes an entry at the end of a block. The id of the node is at `words[master]`. Hot. */
+  #write(
+    block: BodyRef,
+    id: StreamId,
+    words: Int32Array,
+    master: number,
+    flags: number,
+    { bytes, start, end, from, count }: Pairs,
+    more: number,
+  ): BodyRef {
+    const same = flags === SAME_FIELDS;
+    const msLow = id[1] - words[master + 1] | 0;
+    const msHigh = id[0] - words[master] - (id[1] >>> 0 < words[master + 1] >>> 0 ? 1 : 0) | 0;
+    const seqLow = id[3] - words[master + 3] | 0;
+    const seqHigh = id[2] - words[master + 2] - (id[3] >>> 0 < words[master + 3] >>> 0 ? 1 : 0) | 0;
+    const elements = same ? count + 3 : 2 * count + 4;
+    let size = SHORT_ENTRY_BYTES + this.#wideBytes(msLow, msHigh) + this.#wideBytes(seqLow, seqHigh) +
+      integerBytes(elements);
+    if (same) {
+      for (let k = from + 1; k < from + 2 * count; k += 2) size += this.#sizeOf(bytes, start[k], end[k]);
+    } else {
+      size += integerBytes(count) + entriesBytes(bytes, start, end, from, from + 2 * count);
+    }
+    block = this.packed.extend(block, size, elements + 1, more);
+    this.#startWriting(block, this.packed.position);
+    this.#writeInteger(flags);
+    this.#writeWide(msLow, msHigh);
+    this.#writeWide(seqLow, seqHigh);
+    if (!same) this.#writeInteger(count);
+    for (let k = from; k < from + 2 * count; k += 2) {
+      if (!same) this.#writeText(bytes, start[k], end[k]);
+      this.#writeText(bytes, start[k + 1], end[k + 1]);
+    }
+    this.#writeInteger(elements);
+    return block;
+  }
+
+  #integerAt(block: BodyRef, position: number): number {
+    this.#integer.read(this.#arena.u8[block >>> CHUNK_SHIFT], ((block & GRANULE_MASK) << 3) + position);
+    return this.#integer.low;
+  }
+
+  /** Puts an integer in the place of the one at a position, and moves the block if it must. */
+  #setInteger(block: BodyRef, position: number, value: number): BodyRef {
+    const bytes = this.#arena.u8[block >>> CHUNK_SHIFT], i = ((block & GRANULE_MASK) << 3) + position;
+    if (value < SHORT_INTEGER_END && bytes[i] < SHORT_INTEGER_END) {
+      bytes[i] = value;
+      return block;
+    }
+    this.packed.encodeInteger(value, 0);
+    return this.packed.replace(block, position);
+  }
+
+  #startWriting(block: BodyRef, position: number): void {
+    this.#chunk = block >>> CHUNK_SHIFT;
+    this.#at = ((block & GRANULE_MASK) << 3) + position;
+  }
+
+  #writeInteger(value: number): void {
+    this.#writeWide(value, 0);
+  }
+
+  #writeWide(low: number, high: number): void {
+    if (high === 0 && low >= 0 && low < SHORT_INTEGER_END) {
+      const bytes = this.#arena.u8[this.#chunk];
+      bytes[this.#at] = low;
+      bytes[this.#at + 1] = 1;
+      this.#at += SHORT_ENTRY_BYTES;
+      return;
+    }
+    this.#entry.takeInteger(low, high);
+    this.#writeEntry();
+  }
+
+  #writeText(bytes: Uint8Array, start: number, end: number): void {
+    this.#entry.take(bytes, start, end);
+    this.#writeEntry();
+  }
+
+  #writeEntry(): void {
+    this.#entry.write(this.#arena, this.#chunk, this.#at);
+    this.#at += this.#entry.size;
+  }
+
+  #sizeOf(bytes: Uint8Array, start: number, end: number): number {
+    const length = end - start;
+    // Digits and a minus are below the letters.
+    if (length > 0 && length < 64 && bytes[start] > 57) return length + 2;
+    this.#entry.take(bytes, start, end);
+    return this.#entry.size;
+  }
+
+  #wideBytes(low: number, high: number): number {
+    if (high === 0 && low >= 0 && low < SHORT_INTEGER_END) return SHORT_ENTRY_BYTES;
+    this.#entry.takeInteger(low, high);
+    return this.#entry.size;
+  }
+
+  /** Checks a node and returns its number of live entries. */
+  check(node: NodeRef, reached: Set<number>): number {
+    const { packed } = this, block = this.blockOf(node), integer = this.#integer;
+    invariant(!reached.has(node) && !reached.has(block), "a node is in two places");
+    reached.add(node);
+    reached.add(block);
+    packed.check(block);
+    const bytes = this.#arena.u8[block >>> CHUNK_SHIFT], base = (block & GRANULE_MASK) << 3;
+    let i = base + packed.first(block);
+    const end = base + packed.end(block);
+    const next = () => {
+      i = integer.read(bytes, i);
+      return integer.low;
+    };
+    const skip = (count: number) => {
+      while (count-- > 0) i += entryBytes(bytes, i);
+    };
+    const live = next(), deleted = next(), fields = next();
+    skip(fields);
+    invariant(next() === 0, "a master entry has no end");
+    let seenLive = 0, seenDeleted = 0;
+    const words = this.#arena.i32[node >>> CHUNK_SHIFT], master = ((node & GRANULE_MASK) << 1) + NODE_ID;
+    const last = new Int32Array(4), id = new Int32Array(4);
+    const part = (at: number) => {
+      i = integer.read(bytes, i);
+      const delta = (BigInt(integer.high) << 32n) | BigInt(integer.low >>> 0);
+      putWide(id, at, wideAt(words, master + at) + delta);
+    };
+    for (; i < end;) {
+      const flags = next();
+      part(0);
+      part(2);
+      invariant(
+        seenLive + seenDeleted === 0 || compareIds(last, 0, id, 0) < 0,
+        "the entries of a node are out of order",
+      );
+      last.set(id);
+      const count = (flags & SAME_FIELDS) !== 0 ? fields : 2 * next();
+      skip(count);
+      const elements = next();
+      invariant(
+        elements === ((flags & SAME_FIELDS) !== 0 ? count + 3 : count + 4),
+        "an entry does not count its elements",
+      );
+      if ((flags & DELETED) !== 0) seenDeleted++;
+      else seenLive++;
+    }
+    invariant(live === seenLive && deleted === seenDeleted && live >= 0, "the entries of a node are miscounted");
+    return live;
+  }
+}
+
+/** Bytes of the entry of a small integer that is not negative. */
+function integerBytes(value: number): number {
+  if (value < SHORT_INTEGER_END) return SHORT_ENTRY_BYTES;
+  const body = value < 4096 ? 2 : value < 0x8000 ? 3 : value < 0x800000 ? 4 : 5;
+  return body + backLengthBytes(body);
+}

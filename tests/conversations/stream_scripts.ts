@@ -1,0 +1,136 @@
+/**
+ * Conversations of clients that wait for entries of streams. Replies must not depend on the clock, so all ids are
+ * given.
+ */
+import type { Scripts } from "./scripts.ts";
+
+export const STREAM_SCRIPTS: Scripts = {
+  "readers wait for entries behind an id, all of them": [
+    ["a", "XREAD BLOCK 0 STREAMS s $"],
+    ["b", "XREAD COUNT 1 BLOCK 0 STREAMS t s 0 0"],
+    ["c", "XREAD BLOCK 0 STREAMS s 5-0"],
+    ["x", "XADD s 1-1 f v"],
+    ["a", "XREAD BLOCK 0 STREAMS s $"],
+    ["x", "XADD s 6-1 f v", "XADD s 6-2 g w"],
+    ["a", "XREAD BLOCK 0 STREAMS s s $ 6-1"],
+    ["b", "XREAD BLOCK 0 STREAMS s $", "PING"],
+    ["x", "MULTI", "XADD s 7-1 a b", "XADD s 7-2 a b", "XDEL s 7-1", "EXEC"],
+  ],
+  "in RESP3 the reply is a map": [
+    ["a", "HELLO 3"],
+    ["a", "XREAD BLOCK 0 STREAMS s t $ $"],
+    ["x", "XADD t 1-1 f v"],
+    ["a", "XREAD STREAMS s t 0 0"],
+    ["x", "XGROUP CREATE t g $"],
+    ["a", "XREADGROUP GROUP g c BLOCK 0 STREAMS t >"],
+    ["x", "XADD t 1-2 f v"],
+  ],
+  "an entry goes to one consumer of a group, the one that waits longest": [
+    ["x", "XGROUP CREATE s g $ MKSTREAM", "XGROUP CREATE s h $"],
+    ["a", "XREADGROUP GROUP g a BLOCK 0 STREAMS s >"],
+    ["b", "XREADGROUP GROUP g b BLOCK 0 COUNT 1 STREAMS s >"],
+    ["c", "XREADGROUP GROUP g c BLOCK 0 STREAMS s >"],
+    ["h", "XREADGROUP GROUP h a BLOCK 0 STREAMS s >"],
+    ["x", "XADD s 1-1 f 1"],
+    ["x", "MULTI", "XADD s 1-2 f 2", "XADD s 1-3 f 3", "XADD s 1-4 f 4", "EXEC"],
+    ["x", "XPENDING s g", "XPENDING s h", "XLEN s"],
+    ["a", "XREADGROUP GROUP g a BLOCK 0 STREAMS s 0"],
+    ["a", "XREADGROUP GROUP g a NOACK BLOCK 0 STREAMS s >"],
+    ["x", "XADD s 1-5 f 5", "XPENDING s g"],
+  ],
+  "several groups and streams in one request": [
+    ["x", "XGROUP CREATE s g $ MKSTREAM", "XGROUP CREATE t g $ MKSTREAM"],
+    ["a", "XREADGROUP GROUP g a BLOCK 0 STREAMS s t > >"],
+    ["b", "XREADGROUP GROUP g b BLOCK 0 STREAMS t s > >"],
+    ["x", "XADD t 1-1 f v"],
+    ["x", "XADD s 1-1 f v"],
+    ["x", "XINFO GROUPS s", "XINFO GROUPS t"],
+  ],
+  "a group that goes ends the waits of its consumers, other groups wait on": [
+    ["x", "XGROUP CREATE s g $ MKSTREAM", "XGROUP CREATE s h $"],
+    ["a", "XREADGROUP GROUP g a BLOCK 0 STREAMS s >"],
+    ["b", "XREADGROUP GROUP h b BLOCK 0 STREAMS s >"],
+    ["r", "XREAD BLOCK 0 STREAMS s $"],
+    ["x", "XGROUP DESTROY s g"],
+    ["x", "XADD s 1-1 f v"],
+  ],
+  "a key that goes or changes its type ends the waits of consumers": [
+    ["x", "XGROUP CREATE s g $ MKSTREAM"],
+    ["a", "XREADGROUP GROUP g a BLOCK 0 STREAMS s >"],
+    ["r", "XREAD BLOCK 0 STREAMS s $"],
+    ["x", "DEL s"],
+    ["x", "XGROUP CREATE s g $ MKSTREAM"],
+    ["a", "XREADGROUP GROUP g a BLOCK 0 STREAMS s >"],
+    ["x", "SET s v"],
+    ["x", "DEL s", "XGROUP CREATE s g $ MKSTREAM"],
+    ["a", "XREADGROUP GROUP g a BLOCK 0 STREAMS s >"],
+    ["x", "MULTI", "DEL s", "XADD s 1-1 f v", "EXEC"],
+    ["x", "DEL s", "XGROUP CREATE s g $ MKSTREAM"],
+    ["a", "XREADGROUP GROUP g a BLOCK 0 STREAMS s >"],
+    ["x", "RENAME s t"],
+    ["x", "XGROUP CREATE s g $ MKSTREAM"],
+    ["a", "XREADGROUP GROUP g a BLOCK 0 STREAMS s >"],
+    ["x", "FLUSHALL"],
+  ],
+  "streams that come by other commands": [
+    ["x", "XADD t 5-1 f v"],
+    ["a", "XREAD BLOCK 0 STREAMS s 0"],
+    ["x", "COPY t s"],
+    ["x", "DEL s"],
+    ["a", "XREAD BLOCK 0 STREAMS s 0"],
+    ["x", "RENAME t s"],
+    ["a", "XREAD BLOCK 0 STREAMS u 0"],
+    ["x", "SELECT 1", "XADD u 1-1 f v", "MOVE u 0", "SELECT 0"],
+    ["a", "XREAD BLOCK 0 STREAMS w 0"],
+    ["x", "LPUSH w 1", "DEL w", "XADD w 2-2 f v"],
+  ],
+  "a group's id that moves, and entries that go, wake nobody": [
+    ["x", "XADD s 1-1 f v", "XGROUP CREATE s g $"],
+    ["a", "XREADGROUP GROUP g a BLOCK 0 STREAMS s >"],
+    ["x", "XGROUP SETID s g 0", "XDEL s 1-1", "XTRIM s MAXLEN 0", "XSETID s 3-0"],
+    ["x", "XADD s 4-1 f v"],
+  ],
+  "within a transaction nobody waits": [
+    ["x", "XGROUP CREATE s g $ MKSTREAM"],
+    ["a", "MULTI", "XREAD BLOCK 0 STREAMS s $", "XREADGROUP GROUP g a BLOCK 0 STREAMS s >", "EXEC"],
+    ["x", "XINFO GROUPS s"],
+  ],
+  "a wait that is taken back": [
+    ["a", "CLIENT SETNAME waits"],
+    ["a", "XREAD BLOCK 0 STREAMS s $"],
+    ["x", "XADD t 1-1 f v"],
+    ["a"],
+    ["x", "XADD s 1-1 f v"],
+    ["a", "XREAD BLOCK 1 STREAMS s $"],
+  ],
+  "wrong arguments": [
+    ["a", "XREAD BLOCK -1 STREAMS s $", "XREAD BLOCK x STREAMS s $", "XREAD BLOCK 1.5 STREAMS s $"],
+    ["a", "XREAD BLOCK STREAMS s $", "XREADGROUP GROUP g c BLOCK 0 STREAMS s >"],
+    ["a", "SET s v", "XREAD BLOCK 0 STREAMS s $", "XREADGROUP GROUP g c BLOCK 0 STREAMS s >"],
+  ],
+};
+
+/** What older servers do not have. */
+export const NEW_STREAM_SCRIPTS: Scripts = {
+  "entries that are idle for long are claimed while reading": [
+    ["x", "XGROUP CREATE s g $ MKSTREAM", "XADD s 1-1 f v", "XADD s 1-2 f v"],
+    ["a", "XREADGROUP GROUP g a COUNT 1 STREAMS s >"],
+    ["b", "XREADGROUP GROUP g b CLAIM 100000000 STREAMS s >"],
+    ["b", "XREADGROUP GROUP g b CLAIM 100000000 BLOCK 0 STREAMS s >"],
+    ["x", "XADD s 1-3 f v"],
+    ["x", "XPENDING s g", "XACK s g 1-1 1-2 1-3"],
+  ],
+  "a list of streams without an id": [["a", "XREAD BLOCK 0 STREAMS s", "XREADGROUP GROUP g c BLOCK 0 STREAMS s"]],
+  "a message that was added before wakes nobody": [
+    ["x", "XADD s 1-1 f v", "XIDMPRECORD s p m 1-1"],
+    ["a", "XREAD BLOCK 0 STREAMS s $"],
+    ["x", "XADD s 2-1 f v"],
+  ],
+  "waits are not ended by what is acknowledged and deleted": [
+    ["x", "XADD s 1-1 f v", "XADD s 1-2 f v", "XGROUP CREATE s g 0"],
+    ["a", "XREADGROUP GROUP g a STREAMS s >"],
+    ["b", "XREADGROUP GROUP g b BLOCK 0 STREAMS s >"],
+    ["x", "XACKDEL s g ACKED IDS 1 1-1", "XDELEX s DELREF IDS 1 1-2", "XTRIM s MAXLEN 0 ACKED"],
+    ["x", "XADD s 1-3 f v"],
+  ],
+};
