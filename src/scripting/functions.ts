@@ -128,7 +128,7 @@ export class Functions {
     if (library.functions.size === 0) fail("ERR No functions registered");
   }
 
-  /** Replaces libraries by others. If a name of a function is taken, nothing changes and an error is thrown. */
+  /** Puts libraries in the place of others. If the name of a function is taken, throws and changes nothing. */
   #link(libraries: readonly Library[], replaced: readonly Library[]): void {
     replaced.forEach((library) => this.#unlink(library));
     const taken = this.#takenName(libraries);

@@ -309,8 +309,9 @@ export class ScriptRunner implements LuaHost {
   }
 
   #fail(caller: Call, message: string, counted: boolean): void {
-    if (counted) caller.reply.error(message);
-    else caller.runner.fail(caller, message);
+    if (!counted) return caller.runner.fail(caller, message);
+    caller.command.stats.failed++;
+    caller.reply.error(message);
   }
 }
 

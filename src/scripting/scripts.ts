@@ -66,6 +66,7 @@ export class Scripts {
     const script = new Script(shaOf(source), source, evaluated);
     this.#compile(script);
     for (const forgotten of this.cache.add(script)) {
+      this.#engine.stats.evictedScripts++;
       if (forgotten.generation === this.#generation) this.#lua?.release(forgotten.reference);
     }
     return script;

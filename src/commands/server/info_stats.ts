@@ -127,7 +127,7 @@ export function statsFields({ engine, table }: Call): Field[] {
     ["expire_cycle_cpu_milliseconds", Math.floor(stats.expireCycleUs / 1000)],
     ["evicted_keys", stats.evicted],
     ["evicted_clients", stats.evictedClients],
-    ["evicted_scripts", engine.part(Scripts).cache.evicted],
+    ["evicted_scripts", stats.evictedScripts],
     ["total_eviction_exceeded_time", Math.floor((stats.evictionExceededUs + eviction.exceededUs) / 1000)],
     ["current_eviction_exceeded_time", Math.floor(eviction.exceededUs / 1000)],
     ["keyspace_hits", store.hits],
