@@ -65,7 +65,14 @@ export class Replay {
     const input = new RdbInput((into) => file.readSync(into), totalBytes);
     const { keepExpired = false } = options;
     const stepKeys = this.#delay.active ? 1 : undefined;
-    const loader = new RdbLoader(store, input, { checksum: settings.values.rdbchecksum, stepKeys, ...options });
+    const { libraries } = this.#engine;
+    const library = libraries === undefined ? undefined : (source: Uint8Array) => libraries.add(source);
+    const loader = new RdbLoader(store, input, {
+      checksum: settings.values.rdbchecksum,
+      stepKeys,
+      library,
+      ...options,
+    });
     persistence.loadTotalBytes = totalBytes;
     const release = keepExpired ? this.#engine.holdExpiry(ExpiryMode.KEEP) : () => {};
     return this.#loading(async () => {

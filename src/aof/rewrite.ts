@@ -15,6 +15,7 @@
  * walk over its elements later writes those that the effects did not find. Pushes and pops adjust the position of the
  * walk. Any other effect starts the value again with pieces of twice the size, so that it ends. This file uses no disk.
  */
+import { fromLatin1 } from "../core/bytes.ts";
 import { equalsWord, latin1 } from "../core/bytes.ts";
 import { KeyFlag } from "../dispatch/key_flags.ts";
 import { keysOf } from "../dispatch/key_positions.ts";
@@ -58,6 +59,8 @@ interface Late {
   factor: number;
 }
 
+const FUNCTION = fromLatin1("FUNCTION"), LOAD = fromLatin1("LOAD");
+
 export class Rewrite implements EffectListener {
   /** All keys are written. From now on all effects are appended. */
   done = false;
@@ -79,6 +82,10 @@ export class Rewrite implements EffectListener {
     this.#effects = new EffectWriter(file);
     this.#emitter = new Emitter(this.#effects);
     this.#walk = new KeyWalk(engine.store, (db, ref) => this.#writeRecord(db, ref));
+    for (const source of engine.libraries?.sources() ?? []) {
+      const { bytes } = Request.of([FUNCTION, LOAD, source]);
+      this.#effects.append(0, bytes, 0, bytes.length);
+    }
   }
 
   /**
@@ -212,7 +219,9 @@ export class Rewrite implements EffectListener {
       this.stale = true;
       return;
     }
-    if (this.#isSingleKey(command)) this.#single(db, command, request);
+    // Libraries are written first, so a command about them changes what is in the file.
+    if (command.parent?.spec.name === "function") this.#append(db, request);
+    else if (this.#isSingleKey(command)) this.#single(db, command, request);
     else this.#several(db, command, request);
   }
 

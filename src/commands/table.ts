@@ -6,6 +6,8 @@ import { bitmapCommands } from "./bitmaps/bitmaps.ts";
 import { configCommands } from "./server/config.ts";
 import { evalCommands } from "./scripting/eval.ts";
 import { scriptCommands } from "./scripting/script.ts";
+import { fcallCommands } from "./scripting/fcall.ts";
+import { functionCommands } from "./scripting/function.ts";
 import { databaseCommands } from "./server/databases.ts";
 import { debugCommands } from "./debug/debug.ts";
 import { dumpCommands } from "./keys/dump.ts";
@@ -94,4 +96,6 @@ export const commandTable: readonly CommandSpec[] = [
   ...messageCommands,
   ...evalCommands,
   ...scriptCommands,
+  ...functionCommands,
+  ...fcallCommands,
 ];

@@ -5,6 +5,8 @@
 export class DebugKnobs {
   /** RESTORE accepts payloads with a wrong checksum. */
   skipChecksum = false;
+  /** Scripts may run every command. */
+  scriptsRunAll = false;
   /** Microseconds that the server sleeps before each write to the append-only file. */
   aofFlushSleepUs = 0;
   /** Set while the histograms of sizes are checked after every command; calling it ends the checks. */

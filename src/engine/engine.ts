@@ -84,6 +84,14 @@ export interface SnapshotState {
 
 const LOG_LENGTHS = ["slowlog-max-len", "commandlog-large-request-max-len", "commandlog-large-reply-max-len"] as const;
 
+/** The libraries of functions, as files see them. */
+export interface Libraries {
+  /** The code of each library. */
+  sources(): readonly Uint8Array[];
+  /** Adds a library, in the place of one of the same name. Throws CommandError. */
+  add(source: Uint8Array): void;
+}
+
 /** A script that has run for longer than busy-reply-threshold. Other clients may only ask for its end. */
 export interface Busy {
   /** The error reply to all other commands. */
@@ -149,6 +157,8 @@ export class Engine {
   readonly snapshots: SnapshotState;
   /** Makes changes durable; undefined while the data is only in memory. */
   durability: Durability | undefined;
+  /** Set by the module that runs functions; without it files are written and read without libraries. */
+  libraries: Libraries | undefined;
   /** A script that runs for too long, if there is one. */
   busy: Busy | undefined;
   /** The active CLIENT PAUSE, if there is one. */

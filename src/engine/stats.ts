@@ -84,6 +84,8 @@ export class Stats {
   readonly errorCodes = new Map<string, number>();
   evicted = 0;
   evictedClients = 0;
+  /** Scripts of EVAL that were forgotten for others. */
+  evictedScripts = 0;
   /** The time for which used memory was above maxmemory, without the present period. */
   evictionExceededUs = 0;
   /** Expired keys and fields that the expiry cycle deleted; those that a command deleted are not included. */

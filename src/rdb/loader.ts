@@ -42,6 +42,8 @@ export interface RdbLoadOptions {
   stepKeys?: number;
   /** Keys keep the clocks of the file, even if maxmemory-policy uses the other kind. */
   keepClocks?: boolean;
+  /** Takes the code of a library of functions, valid during the call. Without it libraries are skipped and named. */
+  library?: (source: Uint8Array) => void;
 }
 
 export interface RdbLoadResult {
@@ -161,7 +163,7 @@ export class RdbLoader {
           break;
         case Opcode.FUNCTION2:
           input.string();
-          this.#skipped("a library of functions");
+          this.#library();
           break;
         case Opcode.MODULE_AUX:
           this.#skipped(`data beside the keys: ${this.#values.skipModule()}`);
@@ -181,6 +183,12 @@ export class RdbLoader {
           }
       }
     }
+  }
+
+  #library(): void {
+    const { bytes, start, end } = this.#input;
+    if (this.#options.library === undefined) this.#skipped("a library of functions");
+    else this.#options.library(bytes.subarray(start, end));
   }
 
   #header(): void {

@@ -14,7 +14,8 @@ import { nowhere, ValueReader } from "./value_reader.ts";
 import { ValueWriter } from "./value_writer.ts";
 import type { RecordRef } from "../store/memory/arena.ts";
 
-const FOOTER_BYTES = 10;
+/** The version and the checksum. */
+export const FOOTER_BYTES = 10;
 const CHECKSUM_BYTES = 8;
 
 /** The payload of the value of a key. `compression` is like the setting rdbcompression. */

@@ -23,9 +23,10 @@ function replaceAll(engine: Engine, image: Uint8Array, keepExpired: boolean): vo
   snapshots.cancel?.();
   for (const db of store.databases) db.clear();
   engine.listeners.databasesFlushed();
+  const library = (source: Uint8Array) => engine.libraries?.add(source);
   const release = keepExpired ? engine.holdExpiry(ExpiryMode.KEEP) : () => {};
   try {
-    const { keys, expired } = new RdbLoader(store, RdbInput.of(image), { keepExpired }).run();
+    const { keys, expired } = new RdbLoader(store, RdbInput.of(image), { keepExpired, library }).run();
     snapshots.loadedKeys = keys;
     snapshots.loadedExpiredKeys = expired;
   } finally {

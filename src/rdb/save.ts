@@ -14,6 +14,7 @@ import { REDIS_VERSION } from "../core/version.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { KeyChangeListener, WriteListener } from "../engine/listeners.ts";
 import { RdbFileWriter } from "./file_writer.ts";
+import { writeLibrary } from "./libraries.ts";
 import type { KeptClock } from "./format.ts";
 import { makeWay, own } from "./ownership.ts";
 import { RdbOutput } from "./output.ts";
@@ -256,13 +257,15 @@ class BackgroundSave {
 function createWriter(engine: Engine, options: SaveOptions): RdbFileWriter {
   const { rdbcompression, rdbchecksum, maxmemoryPolicy } = engine.settings.values;
   const output = new RdbOutput({ compression: rdbcompression, checksum: rdbchecksum });
-  return new RdbFileWriter(engine.store, output, {
+  const writer = new RdbFileWriter(engine.store, output, {
     redisVersion: REDIS_VERSION,
     preamble: options.preamble ?? false,
     clocks: options.clocks ?? keptClock(maxmemoryPolicy),
     dropExpired: options.dropExpired,
     version: options.version,
   });
+  for (const source of engine.libraries?.sources() ?? []) writeLibrary(output, source);
+  return writer;
 }
 
 function keptClock(policy: string): KeptClock {

@@ -19,6 +19,8 @@ export interface LuaHost {
   replyRead(): void;
   /** Whether the user may run a command: 1 or 0; -1 for an unknown command, -2 for a wrong number of arguments. */
   mayRun(request: Request): number;
+  /** A library registers a function. Returns 0; 1 if the name is not allowed, 2 if the library has it already. */
+  addFunction(registered: RegisteredFunction): number;
   log(level: number, text: Uint8Array): void;
   setReplication(flags: number): void;
   setVersion(version: number): void;
@@ -30,6 +32,16 @@ export interface LuaHost {
   failed(message: string, counted: boolean): void;
 }
 
+/** A function as a library has registered it. */
+export interface RegisteredFunction {
+  readonly name: string;
+  readonly description: Uint8Array | undefined;
+  /** Bits of ScriptFlag. */
+  readonly flags: number;
+  /** For LuaInstance.run. */
+  readonly reference: number;
+}
+
 /** How a run ended that did not return a result. */
 export interface LuaFailure {
   /** "error" has a text with a code; "broken" a text without one; "trap" lost the state. */
@@ -39,6 +51,13 @@ export interface LuaFailure {
   readonly place: string;
   /** The statistics have the error already. */
   readonly counted: boolean;
+}
+
+export interface LuaOptions {
+  /** The limit of Lua's memory. */
+  readonly limitBytes: number;
+  /** Whether getfenv, setfenv and newproxy exist. */
+  readonly deprecated: boolean;
 }
 
 /** A chunk that does not compile; the message is Lua's. */
@@ -53,6 +72,8 @@ const Status = { OK: 0, FAILED: 1, BROKEN: 2 } as const;
 /** The arguments that a call from Lua can have. */
 const ARGUMENTS_MAX = 8192;
 const LENGTH_BYTES = 4;
+/** Garbage below this size is left to Lua's own collector. */
+const TIDY_BYTES = 4 * 1024 * 1024;
 /** Up to this length a loop copies faster than `set`. */
 const LOOP_BYTES_MAX = 48;
 /** Output of the module, which is then empty. */
@@ -81,11 +102,20 @@ export class LuaInstance {
   #inHost = false;
 
   /** `functions` chooses the world of function libraries instead of that of scripts. */
-  constructor(host: LuaHost, functions: boolean, limitBytes: number) {
+  constructor(host: LuaHost, functions: boolean, { limitBytes, deprecated }: LuaOptions) {
     this.#host = host;
     this.#functions = functions;
     this.#exports = instantiate({
       call: (argc, rawLength) => this.#call(argc, rawLength),
+      add_function: (name, length, description, descriptionLength, flags, reference) =>
+        host.addFunction({
+          name: this.#text(name, length),
+          description: description === 0
+            ? undefined
+            : this.#memory().slice(description, description + descriptionLength),
+          flags,
+          reference,
+        }),
       acl_check: (argc) => host.mayRun(this.#requestOf(argc, 0)),
       digits: (value, into) => writeDouble(this.#memory(), into, value) - into,
       log: (level, text, length) => host.log(level, this.#memory().slice(text, text + length)),
@@ -103,7 +133,9 @@ export class LuaInstance {
     this.#outcome = exports.outcome() >> 2;
     this.#rawRequest = exports.request() >> 2;
     this.#places = exports.places();
-    if (exports.open(functions ? 1 : 0, limitBytes) === 0) throw new Error("Lua's memory limit is too low");
+    if (exports.open(functions ? 1 : 0, deprecated ? 1 : 0, limitBytes) === 0) {
+      throw new Error("Lua's memory limit is too low");
+    }
   }
 
   /** Bytes that Lua uses, and the size of the memory that holds them. */
@@ -129,14 +161,23 @@ export class LuaInstance {
     return reference;
   }
 
+  /** Runs the code of a library, which registers functions with the host. Throws LuaSyntaxError with its message. */
+  load(source: Uint8Array): void {
+    const exports = this.#exports;
+    if (exports.reserve(source.length) === 0) throw new LuaSyntaxError("not enough memory");
+    this.#memory().set(source, this.#words[this.#io + Io.ADDRESS]);
+    const done = this.#guarded(() => exports.load(source.length));
+    if (done === 0) throw new LuaSyntaxError(this.#outcomeText(0, Outcome.LENGTH));
+  }
+
   /** Gives up a compiled function. */
   release(reference: number): void {
     this.#exports.release(reference);
   }
 
-  /** Collects garbage: all of it, or a step of about `sizeKiB`. */
-  collect(sizeKiB = 0): void {
-    this.#exports.collect(sizeKiB);
+  /** Collects the garbage of a script that has used much memory. */
+  tidy(): void {
+    if (this.memoryBytes > TIDY_BYTES && this.usedBytes > TIDY_BYTES) this.#exports.collect();
   }
 
   /**

@@ -12,25 +12,34 @@ export type Address = number;
 /** What the module exports; src/scripting/lua/host.c and api.c describe each function. */
 export interface LuaExports {
   readonly memory: WebAssembly.Memory;
-  open(functions: number, limitBytes: number): number;
+  open(functions: number, deprecated: number, limitBytes: number): number;
   limit(bytes: number): void;
   used(): number;
-  collected(): number;
   io(): Address;
   outcome(): Address;
   places(): Address;
   request(): Address;
   reserve(bytes: number): number;
   compile(length: number, functions: number): number;
+  /** Runs a library that registers functions. */
+  load(length: number): number;
   release(reference: number): void;
   run(reference: number, keys: number, args: number, asGlobals: number, version: number): number;
-  collect(sizeKiB: number): void;
+  collect(): void;
 }
 
 /** What the module imports from the server. */
 export interface LuaImports {
   call(argc: number, rawLength: number): void;
   acl_check(argc: number): number;
+  add_function(
+    name: Address,
+    length: number,
+    description: Address,
+    descriptionLength: number,
+    flags: number,
+    reference: number,
+  ): number;
   digits(value: number, into: Address): number;
   log(level: number, text: Address, length: number): void;
   set_repl(flags: number): void;

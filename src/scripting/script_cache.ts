@@ -53,7 +53,6 @@ export class ScriptCache {
   #found: Script | undefined;
   count = 0;
   bytes = 0;
-  evicted = 0;
 
   /** The script whose SHA-1 is `bytes[start, end)` in hexadecimal digits of either case. Hot. */
   find(bytes: Uint8Array, start: number, end: number): Script | undefined {
@@ -77,7 +76,6 @@ export class ScriptCache {
       for (const oldest of this.#evaluated) {
         if (this.#evaluated.size < EVALUATED_MAX) break;
         this.#remove(oldest);
-        this.evicted++;
         forgotten.push(oldest);
       }
       this.#evaluated.add(script);

@@ -13,7 +13,7 @@ import type { Engine } from "../engine/engine.ts";
 import { type Origin, Session } from "../engine/session.ts";
 import { Reply } from "../resp/reply.ts";
 import type { Request } from "../resp/request.ts";
-import type { LuaFailure, LuaHost, LuaInstance } from "./instance.ts";
+import type { LuaFailure, LuaHost, LuaInstance, RegisteredFunction } from "./instance.ts";
 import { ScriptFlag } from "./shebang.ts";
 
 /** The kinds of scripts; each has its own command that kills it. */
@@ -37,6 +37,15 @@ export interface RunningScript {
   readonly ms: number;
 }
 
+/** A library whose code runs to register its functions. */
+export interface LoadingLibrary {
+  /** Whether the code may run for half a second only. */
+  readonly limited: boolean;
+  /** Adds a function; the result is that of LuaHost.addFunction. */
+  add(registered: RegisteredFunction): number;
+}
+
+const LOAD_MS_MAX = 500;
 const REPLICATE_TO_FILE = 1;
 const LOG_LEVELS = ["debug", "verbose", "notice", "warning"] as const;
 /** A reply beyond this size is not kept as room for the next one. */
@@ -57,6 +66,7 @@ export class ScriptRunner implements LuaHost {
   #options!: RunOptions;
   /** The time of the first tick; 0 before it. */
   #startUs = 0;
+  #loading: LoadingLibrary | undefined;
   #readOnly = false;
   /** Commands that need memory are refused until the first write. */
   #noMemory = false;
@@ -120,12 +130,23 @@ export class ScriptRunner implements LuaHost {
     this.#report(caller, options.name, failure);
   }
 
+  /** Runs the code of a library. Throws LuaSyntaxError. */
+  load(lua: LuaInstance, code: Uint8Array, library: LoadingLibrary): void {
+    this.#loading = library;
+    this.#startUs = 0;
+    try {
+      lua.load(code);
+    } finally {
+      this.#loading = undefined;
+    }
+  }
+
   /** Ends the running script. Returns an error message, or "". */
   kill(kind: ScriptKind): string {
     if (this.#caller === undefined) return "NOTBUSY No scripts in execution right now.";
     if (this.#wrote) {
-      return "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the " +
-        "script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
+      return "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait " +
+        "the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
     }
     if (this.#options.kind !== kind) return slow[this.#options.kind];
     this.#killed = true;
@@ -161,6 +182,10 @@ export class ScriptRunner implements LuaHost {
     return hasArity(command, request) ? 1 : -2;
   }
 
+  addFunction(registered: RegisteredFunction): number {
+    return this.#loading!.add(registered);
+  }
+
   log(level: number, text: Uint8Array): void {
     this.#engine.log(LOG_LEVELS[level], latin1(text));
   }
@@ -176,8 +201,8 @@ export class ScriptRunner implements LuaHost {
 
   tick(): boolean {
     const engine = this.#engine, threshold = engine.settings.values.busyReplyThreshold;
-    // Without a caller a library is loading.
-    if (threshold <= 0 || this.#caller === undefined) return false;
+    if (this.#caller === undefined) return this.#ms() > LOAD_MS_MAX && this.#loading!.limited;
+    if (threshold <= 0) return false;
     const ms = this.#ms();
     if (ms < threshold) return this.#killed;
     if (engine.busy === undefined) this.#becomeBusy(ms);
@@ -236,7 +261,9 @@ export class ScriptRunner implements LuaHost {
     if (command === undefined) return "ERR Unknown Redis command called from script";
     if (!hasArity(command, request)) return "ERR Wrong number of args calling Redis command from script";
     const { bits } = command;
-    if ((bits & Flag.NO_SCRIPT) !== 0) return "ERR This Redis command is not allowed from script";
+    if ((bits & Flag.NO_SCRIPT) !== 0 && !this.#engine.knobs.scriptsRunAll) {
+      return "ERR This Redis command is not allowed from script";
+    }
     if (this.#readOnly && (bits & (Flag.WRITE | Flag.MAY_REPLICATE)) !== 0) {
       return "ERR Write commands are not allowed from read-only scripts.";
     }
@@ -282,8 +309,9 @@ export class ScriptRunner implements LuaHost {
   }
 
   #fail(caller: Call, message: string, counted: boolean): void {
-    if (counted) caller.reply.error(message);
-    else caller.runner.fail(caller, message);
+    if (!counted) return caller.runner.fail(caller, message);
+    caller.command.stats.failed++;
+    caller.reply.error(message);
   }
 }
 

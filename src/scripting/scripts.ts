@@ -6,12 +6,12 @@
 import { fail } from "../core/errors.ts";
 import type { Call } from "../dispatch/call.ts";
 import type { Engine } from "../engine/engine.ts";
-import { LuaInstance, LuaSyntaxError } from "./instance.ts";
+import { LuaInstance, type LuaOptions, LuaSyntaxError } from "./instance.ts";
 import { Script, ScriptCache, shaOf } from "./script_cache.ts";
 import { ScriptRunner } from "./script_runner.ts";
 
 /** The size of a state's memory from which it is not kept. */
-const KEPT_BYTES = 64 * 1024 * 1024;
+export const KEPT_BYTES = 64 * 1024 * 1024;
 /** The argument with the number of keys. */
 const KEY_COUNT = 2;
 
@@ -37,7 +37,7 @@ export class Scripts {
   /** Runs the script that is argument 1 of EVAL. Hot. */
   evaluate(call: Call, readOnly: boolean): void {
     const { bytes, start, end } = call.request;
-    const keys = keyCount(call);
+    const keys = keyCountOf(call);
     const script = this.cache.findSource(bytes, start[1], end[1]) ?? this.#load(call.arg(1), true);
     this.#run(call, script, keys, readOnly);
   }
@@ -46,7 +46,7 @@ export class Scripts {
   evaluateSha(call: Call, readOnly: boolean): void {
     const { bytes, start, end } = call.request;
     const script = this.cache.find(bytes, start[1], end[1]);
-    const keys = script === undefined && end[1] - start[1] !== 40 ? 0 : keyCount(call);
+    const keys = script === undefined && end[1] - start[1] !== 40 ? 0 : keyCountOf(call);
     if (script === undefined) return fail("NOSCRIPT No matching script. Please use EVAL.");
     this.#run(call, script, keys, readOnly);
   }
@@ -66,6 +66,7 @@ export class Scripts {
     const script = new Script(shaOf(source), source, evaluated);
     this.#compile(script);
     for (const forgotten of this.cache.add(script)) {
+      this.#engine.stats.evictedScripts++;
       if (forgotten.generation === this.#generation) this.#lua?.release(forgotten.reference);
     }
     return script;
@@ -77,6 +78,7 @@ export class Scripts {
     this.cache.used(script);
     this.#runner.run(call, lua, script.reference, KEY_COUNT + 1, keys, script, readOnly);
     if (lua.broken || lua.memoryBytes > KEPT_BYTES) this.#lua = undefined;
+    else lua.tidy();
   }
 
   /** Compiles a script in the present state. Throws CommandError. */
@@ -95,13 +97,18 @@ export class Scripts {
 
   #makeState(): LuaInstance {
     this.#generation++;
-    return new LuaInstance(this.#runner, false, this.#engine.settings.values.luaMemoryLimit);
+    return new LuaInstance(this.#runner, false, luaOptions(this.#engine));
   }
 }
 
-/** The number of keys of EVAL and related commands. */
-export function keyCount(call: Call): number {
-  const keys = call.integer(KEY_COUNT);
+/** The settings of a Lua state. */
+export function luaOptions({ settings: { values } }: Engine): LuaOptions {
+  return { limitBytes: values.luaMemoryLimit, deprecated: values.luaEnableDeprecatedApi };
+}
+
+/** The number of keys of EVAL and FCALL. Throws CommandError, with `notInteger` if it is no integer. */
+export function keyCountOf(call: Call, notInteger?: string): number {
+  const keys = call.integer(KEY_COUNT, notInteger);
   if (keys > call.argc - KEY_COUNT - 1) fail("ERR Number of keys can't be greater than number of args");
   if (keys < 0) fail("ERR Number of keys can't be negative");
   return keys;

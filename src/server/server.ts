@@ -21,6 +21,7 @@ import { createStore } from "../engine/create_store.ts";
 import { Connection, type ConnectionHost, type OutputLimit } from "../net/connection.ts";
 import { boundClients } from "../net/file_limit.ts";
 import { Listeners } from "../net/listeners.ts";
+import { Functions } from "../scripting/functions.ts";
 import { Poller } from "../net/poller.ts";
 import type { Socket } from "../net/socket.ts";
 import { trimChunks } from "../resp/chunks.ts";
@@ -66,6 +67,7 @@ export class Server implements ConnectionHost {
   readonly #poller: Poller | undefined;
   readonly #listeners: Listeners;
   readonly #connections = new Set<Connection>();
+  readonly aboveSoftLimit: Set<Connection> = new Set();
   readonly #expiry = new ExpiryState();
   readonly #aof: AofManager;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -84,6 +86,8 @@ export class Server implements ConnectionHost {
     this.engine.shutdown = () => this.#options.onShutdown?.();
     this.executor = new Executor(this.engine, commandTable);
     this.engine.part(Notifications);
+    // Files hold the libraries of functions.
+    this.engine.part(Functions);
     this.#aof = new AofManager(this.engine, this.executor, options.disk);
     this.turn = new Turn(this.engine, this.executor);
     if (settings.values.sockets === "auto") {
@@ -175,6 +179,7 @@ export class Server implements ConnectionHost {
 
   forget(connection: Connection): void {
     this.#connections.delete(connection);
+    this.aboveSoftLimit.delete(connection);
   }
 
   /** The output limit of a session, in bytes and seconds. */
@@ -257,6 +262,7 @@ export class Server implements ConnectionHost {
     this.#ticks++;
     this.#aof.tick();
     saveWhenDue(engine);
+    for (const connection of this.aboveSoftLimit) connection.checkOutput();
     if (this.#ticks % Math.ceil((MAINTAIN_EVERY_MS * hz) / 1000) === 0) {
       const { timeout } = engine.settings.values;
       for (const connection of this.#connections) connection.maintain(nowMs, timeout);

@@ -150,6 +150,10 @@ export const sections = [
     setting("busy-reply-threshold", long, "5000", "ms of a script after which other clients get BUSY; 0 is never", {
       alias: "lua-time-limit",
     }),
+    setting("lua-enable-deprecated-api", yesNo, "no", "whether scripts have getfenv, setfenv and newproxy", {
+      change: "start",
+      hidden: true,
+    }),
     setting("lua-memory-limit", memory(4 << 20, 1n << 30n), "512mb", "limit of the memory of Lua scripts"),
     idle("sanitize-dump-payload", choice("no", "yes", "clients"), "no", "payloads are always decoded and checked"),
   ),

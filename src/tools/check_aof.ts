@@ -201,7 +201,7 @@ class Check {
     this.#file.seekSync(0, Deno.SeekMode.Start);
     const input = new RdbInput((into) => this.#file.readSync(into), this.#file.statSync().size);
     try {
-      const loader = new RdbLoader(this.#engine.store, input, { keepExpired: true });
+      const loader = new RdbLoader(this.#engine.store, input, { keepExpired: true, library: () => {} });
       for (const _ of loader.steps()) continue;
       const { endOffset, hasStreamMark, keys, skipped, skippedCount } = loader.result;
       this.#say(`${this.#path} begins with a snapshot of ${number(keys)} keys, ${number(endOffset)} bytes`);

@@ -63,7 +63,7 @@ Deno.test("the knobs of DEBUG without an effect are those that docs/compatibilit
   await withServer(async (client) => {
     const lines = decode(await client.run("DEBUG HELP")) as string[];
     const idle = lines.filter((_, i) => lines[i + 1]?.startsWith("    No effect")).map((line) => line.split(" ")[0]);
-    assertEquals(idle.length, 6);
+    assertEquals(idle.length, 5);
     for (const name of idle) assert(text.includes(`| \`${name}\``), name);
   });
 });

@@ -18,6 +18,7 @@ Deno.test("the module imports nothing but what the server offers, and exports it
     imports.map(({ name }) => name).sort(),
     [
       "acl_check",
+      "add_function",
       "call",
       "clock",
       "digits",

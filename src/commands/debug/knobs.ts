@@ -110,8 +110,11 @@ export const knobSubcommands: readonly DebugSubcommand[] = [
     name: "SET-DISABLE-DENY-SCRIPTS",
     argc: [3, 3],
     syntax: "<0|1>",
-    summary: "No effect: MemDB runs no scripts.",
-    run: (call) => call.reply.ok(),
+    summary: "Lets scripts run every command.",
+    run: (call) => {
+      call.engine.knobs.scriptsRunAll = isOn(call, 2);
+      call.reply.ok();
+    },
   },
   {
     name: "SET-SKIP-CHECKSUM-VALIDATION",

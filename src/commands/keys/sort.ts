@@ -238,8 +238,9 @@ function sorted(call: Call, ref: RecordRef, options: Options): Sorted {
   let { alpha, by } = options;
   let ordered = by !== undefined && !by.varies;
   const unordered = type === Type.SET;
-  if (ordered && unordered && options.store > 0) {
-    // A stored result must not depend on the internal order of a set, because replaying the log has to repeat it.
+  if (ordered && unordered && (options.store > 0 || call.session.caller !== undefined)) {
+    // A stored result must not depend on the internal order of a set, because replaying the log has to repeat it. What
+    // scripts get does not depend on it either.
     ordered = false;
     alpha = true;
     by = undefined;

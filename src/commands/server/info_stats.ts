@@ -4,6 +4,7 @@
  */
 import { Type } from "../../store/keyspace.ts";
 import { Subscriptions } from "../../conversations/subscriptions.ts";
+import { Functions } from "../../scripting/functions.ts";
 import { Scripts } from "../../scripting/scripts.ts";
 import { Tracking } from "../../conversations/tracking.ts";
 import type { Call } from "../../dispatch/call.ts";
@@ -39,7 +40,7 @@ export function memoryFields({ engine }: Call): Field[] {
   const { usedBytes, allocatedBytes, reservedBytes, residentBytes, peakBytes, startBytes } = report;
   const { overheadBytes, datasetBytes } = report;
   const { values } = engine.settings;
-  const scripts = engine.part(Scripts);
+  const scripts = engine.part(Scripts), functions = engine.part(Functions);
   return [
     ...bytesFields("used_memory", usedBytes),
     ...bytesFields("used_memory_rss", residentBytes),
@@ -60,12 +61,12 @@ export function memoryFields({ engine }: Call): Field[] {
     ["used_memory_lua_human", humanBytes(scripts.usedBytes)],
     ["used_memory_scripts_eval", scripts.cache.bytes],
     ["number_of_cached_scripts", scripts.cache.count],
-    ["number_of_functions", 0],
-    ["number_of_libraries", 0],
-    ["used_memory_vm_functions", 0],
-    ...bytesFields("used_memory_vm_total", scripts.usedBytes),
-    ["used_memory_functions", 0],
-    ...bytesFields("used_memory_scripts", scripts.cache.bytes),
+    ["number_of_functions", functions.functionCount],
+    ["number_of_libraries", functions.libraries.length],
+    ["used_memory_vm_functions", functions.usedBytes],
+    ...bytesFields("used_memory_vm_total", scripts.usedBytes + functions.usedBytes),
+    ["used_memory_functions", functions.libraryBytes],
+    ...bytesFields("used_memory_scripts", scripts.cache.bytes + functions.libraryBytes),
     ...bytesFields("maxmemory", values.maxmemory),
     ["maxmemory_policy", values.maxmemoryPolicy],
     ["allocator_frag_ratio", ratio(reservedBytes, allocatedBytes).toFixed(2)],
@@ -126,7 +127,7 @@ export function statsFields({ engine, table }: Call): Field[] {
     ["expire_cycle_cpu_milliseconds", Math.floor(stats.expireCycleUs / 1000)],
     ["evicted_keys", stats.evicted],
     ["evicted_clients", stats.evictedClients],
-    ["evicted_scripts", engine.part(Scripts).cache.evicted],
+    ["evicted_scripts", stats.evictedScripts],
     ["total_eviction_exceeded_time", Math.floor((stats.evictionExceededUs + eviction.exceededUs) / 1000)],
     ["current_eviction_exceeded_time", Math.floor(eviction.exceededUs / 1000)],
     ["keyspace_hits", store.hits],

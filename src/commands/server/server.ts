@@ -71,8 +71,9 @@ export const serverCommands: readonly CommandSpec[] = [
 ];
 
 /** The commands of a batch share one reading of the clock; TIME reads the clock itself. */
-function time({ engine, reply }: Call): void {
-  const us = Math.floor(engine.clock.nowMs() * 1000);
+/** Within a unit the time stands still. */
+function time({ engine, inUnit, reply, store }: Call): void {
+  const us = Math.floor((inUnit ? store.nowMs : engine.clock.nowMs()) * 1000);
   reply.array(2);
   reply.bulkInteger(Math.floor(us / 1e6));
   reply.bulkInteger(us % 1e6);

@@ -1,6 +1,7 @@
 /*
 ** The table `redis`, which is also `server`: what a script calls of the server.
 */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +24,7 @@ HOST_IMPORT(sha1) void host_sha1(const char *text, size_t length, char *hex);
 /* A function of Lua gets fewer arguments than this. */
 #define ARGUMENTS_MAX 8192
 
-extern int host_resp;
+extern int host_resp, host_loading;
 
 /* The request of the running call, as RESP, and the places of its arguments in memory. */
 static HostBuffer request;
@@ -31,6 +32,10 @@ static struct Places {
   char *start[ARGUMENTS_MAX];
   char *end[ARGUMENTS_MAX];
 } places;
+
+void host_trim_request(void) {
+  host_trim(&request);
+}
 
 HOST_EXPORT(places) struct Places *places_address(void) {
   return &places;
@@ -188,7 +193,7 @@ int host_error_handler(lua_State *L) {
   if (!lua_istable(L, 1)) {
     lua_createtable(L, 0, 3);
     lua_pushliteral(L, "ERR ");
-    lua_getglobal(L, "tostring");
+    lua_getfield(L, LUA_REGISTRYINDEX, "tostring");
     lua_pushvalue(L, 1);
     lua_call(L, 1, 1);
     lua_concat(L, 2);
@@ -332,6 +337,112 @@ static int replicate_commands(lua_State *L) {
   return 1;
 }
 
+/* Registration of functions */
+
+/* Adds a function to the library that loads. Returns 0, or what is wrong: 1 for its name, 2 if it exists. */
+HOST_IMPORT(add_function)
+int host_add_function(const char *name, size_t length, const char *description, size_t description_length, int flags,
+                      int reference);
+
+/* The names of the flags that a function may have; the bits are those of shebang.ts. */
+static const char *const FLAGS[] = { "no-writes", "allow-oom", "allow-stale", "no-cluster", "allow-cross-slot-keys" };
+
+/* What a call of register_function says. The values stay on the stack. */
+typedef struct Registration {
+  const char *name;
+  size_t name_length;
+  const char *description;
+  size_t description_length;
+  int flags;
+  int callback;
+} Registration;
+
+static int same_word(const char *a, const char *b) {
+  while (*a != '\0' && tolower((unsigned char)*a) == tolower((unsigned char)*b)) a++, b++;
+  return *a == *b;
+}
+
+/* The bits of the flags in the table on top of the stack; -1 for an unknown one. */
+static int read_flags(lua_State *L) {
+  int flags = 0;
+  for (int i = 1;; i++) {
+    lua_pushinteger(L, i);
+    lua_gettable(L, -2);
+    if (lua_isnil(L, -1)) break;
+    const char *name = lua_isstring(L, -1) ? lua_tostring(L, -1) : "";
+    int bit = 0;
+    while (bit < 5 && !same_word(FLAGS[bit], name)) bit++;
+    lua_pop(L, 1);
+    if (bit == 5) return -1;
+    flags |= 1 << bit;
+  }
+  lua_pop(L, 1);
+  return flags;
+}
+
+static void read_named(lua_State *L, Registration *r) {
+  if (!lua_istable(L, 1)) {
+    fail(L, "calling redis.register_function with a single argument is only applicable to Lua table (representing named "
+            "arguments).");
+  }
+  for (lua_pushnil(L); lua_next(L, 1);) {
+    luaL_checkstack(L, 20, "register_function");
+    /* A converted copy of the key, so that the iteration keeps the key itself. */
+    lua_pushvalue(L, -2);
+    if (!lua_isstring(L, -1)) fail(L, "named argument key given to redis.register_function is not a string");
+    const char *key = lua_tostring(L, -1);
+    lua_insert(L, -3);
+    lua_insert(L, -2);
+    /* Stack: table, ..., copy, value, key. */
+    int value = lua_gettop(L) - 1;
+    if (same_word(key, "function_name")) {
+      if (!lua_isstring(L, value)) fail(L, "function_name argument given to redis.register_function must be a string");
+      r->name = lua_tolstring(L, value, &r->name_length);
+    } else if (same_word(key, "description")) {
+      if (!lua_isstring(L, value)) fail(L, "description argument given to redis.register_function must be a string");
+      r->description = lua_tolstring(L, value, &r->description_length);
+    } else if (same_word(key, "callback")) {
+      if (!lua_isfunction(L, value)) fail(L, "callback argument given to redis.register_function must be a function");
+      r->callback = value;
+    } else if (same_word(key, "flags")) {
+      if (!lua_istable(L, value)) {
+        fail(L, "flags argument to redis.register_function must be a table representing function flags");
+      }
+      lua_pushvalue(L, value);
+      r->flags = read_flags(L);
+      if (r->flags < 0) fail(L, "unknown flag given");
+      lua_pop(L, 1);
+    } else {
+      fail(L, "unknown argument given to redis.register_function");
+    }
+  }
+  if (r->name == NULL) fail(L, "redis.register_function must get a function name argument");
+  if (r->callback == 0) fail(L, "redis.register_function must get a callback argument");
+}
+
+static int register_function(lua_State *L) {
+  Registration r = { NULL, 0, NULL, 0, 0, 0 };
+  int argc = lua_gettop(L);
+  if (!host_loading) return fail(L, "redis.register_function can only be called on FUNCTION LOAD command");
+  if (argc < 1 || argc > 2) return fail(L, "wrong number of arguments to redis.register_function");
+  if (argc == 1) {
+    read_named(L, &r);
+  } else {
+    if (!lua_isstring(L, 1)) return fail(L, "first argument to redis.register_function must be a string");
+    if (!lua_isfunction(L, 2)) return fail(L, "second argument to redis.register_function must be a function");
+    r.name = lua_tolstring(L, 1, &r.name_length);
+    r.callback = 2;
+  }
+  lua_pushvalue(L, r.callback);
+  int reference = luaL_ref(L, LUA_REGISTRYINDEX);
+  int wrong = host_add_function(r.name, r.name_length, r.description, r.description_length, r.flags, reference);
+  if (wrong == 0) return 0;
+  luaL_unref(L, LUA_REGISTRYINDEX, reference);
+  return fail(L, wrong == 2 ? "Function already exists in the library"
+                            : "Library names can only contain letters, numbers, or underscores(_) and must be at least "
+                              "one character long");
+}
+
 static const luaL_Reg FUNCTIONS[] = {
   { "call", call },
   { "pcall", call_protected },
@@ -362,16 +473,31 @@ static const struct {
   { "REDIS_VERSION_NUM", 0x00080603 },
 };
 
-void host_open_api(lua_State *L, int functions) {
-  lua_newtable(L);
-  luaL_register(L, NULL, FUNCTIONS);
-  if (!functions) luaL_register(L, NULL, SCRIPT_FUNCTIONS);
+static void set_constants(lua_State *L, int logging_only) {
   for (size_t i = 0; i < sizeof CONSTANTS / sizeof CONSTANTS[0]; i++) {
+    if (logging_only && strncmp(CONSTANTS[i].name, "REPL_", 5) == 0) continue;
     lua_pushinteger(L, CONSTANTS[i].value);
     lua_setfield(L, -2, CONSTANTS[i].name);
   }
   lua_pushliteral(L, "8.6.3");
   lua_setfield(L, -2, "REDIS_VERSION");
+}
+
+/* The table `redis` of a library that loads. */
+void host_push_library_api(lua_State *L) {
+  lua_newtable(L);
+  lua_pushcfunction(L, register_function);
+  lua_setfield(L, -2, "register_function");
+  lua_pushcfunction(L, write_log);
+  lua_setfield(L, -2, "log");
+  set_constants(L, 1);
+}
+
+void host_open_api(lua_State *L, int functions) {
+  lua_newtable(L);
+  luaL_register(L, NULL, FUNCTIONS);
+  if (!functions) luaL_register(L, NULL, SCRIPT_FUNCTIONS);
+  set_constants(L, 0);
   lua_pushvalue(L, -1);
   lua_setglobal(L, "redis");
   lua_setglobal(L, "server");

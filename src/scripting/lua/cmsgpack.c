@@ -15,6 +15,10 @@
 /* The bytes of a value that is encoded. The buffer stays for the next call. */
 static HostBuffer out;
 
+void host_trim_msgpack(void) {
+  host_trim(&out);
+}
+
 static void put(lua_State *L, const void *bytes, size_t size) {
   if (!host_room(&out, size)) host_no_memory(L);
   memcpy(out.bytes + out.length, bytes, size);

@@ -33,6 +33,9 @@ static size_t used, limit;
 static int killed;
 
 /* What the server reads after an export has returned; see module.ts. */
+/* A library registers its functions. */
+int host_loading;
+
 static struct Outcome {
   int status;
   int length;
@@ -163,12 +166,17 @@ int host_room(HostBuffer *b, size_t more) {
   return 1;
 }
 
-HOST_EXPORT(used) size_t used_bytes(void) {
-  return used;
+#define TRIMMED_BYTES (64 * 1024)
+
+void host_trim(HostBuffer *b) {
+  if (b->size <= TRIMMED_BYTES) return;
+  host_realloc(b->bytes, b->size, 0);
+  b->bytes = NULL;
+  b->size = b->length = 0;
 }
 
-HOST_EXPORT(collected) size_t collected_bytes(void) {
-  return (size_t)G(state)->totalbytes;
+HOST_EXPORT(used) size_t used_bytes(void) {
+  return used;
 }
 
 HOST_EXPORT(limit) void set_limit(size_t bytes) {
@@ -193,8 +201,8 @@ void host_due(lua_State *L) {
     /* From now on every instruction fails, so that no pcall of the script goes on. */
     hook_everywhere(1);
   }
-  static const char message[] = "Script killed by user with SCRIPT KILL...";
-  host_push_error(L, message, sizeof message - 1);
+  const char *message = host_loading ? "FUNCTION LOAD timeout" : "Script killed by user with SCRIPT KILL...";
+  host_push_error(L, message, strlen(message));
   /* A handler of xpcall that the error reaches must be interrupted too. */
   L->allowhook = 1;
   lua_error(L);
@@ -392,28 +400,91 @@ HOST_EXPORT(run) int run(int reference, int keys, int arguments, int as_globals,
   return outcome.status;
 }
 
-static void collect_step(lua_State *L, void *ud) {
-  int size = *(int *)ud;
-  lua_gc(L, size == 0 ? LUA_GCCOLLECT : LUA_GCSTEP, size);
+static void collect_all(lua_State *L, void *ud) {
+  (void)ud;
+  lua_gc(L, LUA_GCCOLLECT, 0);
 }
 
-/* Collects garbage: all of it for 0, otherwise about `size` KiB. */
-HOST_EXPORT(collect) void collect(int size) {
-  protectedly(collect_step, &size);
+/* Collects garbage and frees large buffers, between two runs. */
+HOST_EXPORT(collect) void collect(void) {
+  protectedly(collect_all, NULL);
   lua_settop(state, 1);
+  host_trim(&host_io);
+  host_trim_request();
+  host_trim_msgpack();
+  host_trim_json();
 }
+
+/* Runs the chunk in the input buffer, which registers functions. An error is left as a text on the stack. */
+static void load_library(lua_State *L, void *ud) {
+  Chunk *chunk = ud;
+  if (luaL_loadbuffer(L, host_io.bytes, chunk->length, "@user_function") != 0) {
+    lua_pushfstring(L, "Error compiling function: %s", lua_tostring(L, -1));
+    return;
+  }
+  if (lua_pcall(L, 0, 0, 0) == 0) return;
+  lua_sethook(L, NULL, 0, 0);
+  if (lua_isstring(L, -1)) {
+    lua_pushfstring(L, "Error registering functions: ERR %s", lua_tostring(L, -1));
+    return;
+  }
+  if (lua_istable(L, -1)) lua_getfield(L, -1, "err");
+  const char *text = lua_isstring(L, -1) ? lua_tostring(L, -1) : "ERR unknown error";
+  lua_pushfstring(L, "Error registering functions: %s", text);
+}
+
+static void set_loading(lua_State *L, void *ud) {
+  host_loading = *(int *)ud;
+  host_set_loading(L, host_loading);
+}
+
+/* Loads a library from the input buffer. Returns 1; 0 if it fails, with a message as the outcome. */
+HOST_EXPORT(load) int load_from_input(size_t length) {
+  Chunk chunk = { NULL, length, 0 };
+  int on = 1, off = 0;
+  killed = 0;
+  host_budget = UNITS_PER_LOOK;
+  int failed = protectedly(set_loading, &on) != 0;
+  lua_sethook(state, on_hook, LUA_MASKCOUNT, INSTRUCTIONS_PER_LOOK);
+  failed = failed || protectedly(load_library, &chunk) != 0;
+  state->hookmask = 0;
+  if (killed) {
+    hook_everywhere(INSTRUCTIONS_PER_LOOK);
+    state->hookmask = 0;
+  }
+  if (lua_gettop(state) > 1) {
+    size_t size;
+    const char *message = lua_tolstring(state, -1, &size);
+    put_outcome(message == NULL ? "" : message, message == NULL ? 0 : size, FAILED);
+    failed = 1;
+  }
+  lua_settop(state, 1);
+  protectedly(set_loading, &off);
+  lua_settop(state, 1);
+  return !failed;
+}
+
+struct World {
+  int functions;
+  int deprecated;
+};
 
 static void open_state(lua_State *L, void *ud) {
-  host_open(L, *(int *)ud);
+  const struct World *world = ud;
+  host_open(L, world->functions, world->deprecated);
   lua_pushcfunction(L, host_error_handler);
 }
 
-/* Makes the state, for scripts or for functions. Returns 0 if the memory does not suffice. */
-HOST_EXPORT(open) int open(int functions, size_t bytes) {
+/*
+** Makes the state, for scripts or for functions, with the globals that Redis has deprecated if asked for. Returns 0 if
+** the memory does not suffice.
+*/
+HOST_EXPORT(open) int open(int functions, int deprecated, size_t bytes) {
+  struct World world = { functions, deprecated };
   limit = bytes;
   state = lua_newstate(allocate, NULL);
   if (state == NULL) return 0;
-  return protectedly(open_state, &functions) == 0;
+  return protectedly(open_state, &world) == 0;
 }
 
 /* The C library has a standard error stream, but the module has no files: this is what the stream calls. */

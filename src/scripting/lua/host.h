@@ -41,6 +41,12 @@ typedef struct HostBuffer {
 /* Makes room for `more` bytes behind the length. Returns 0 if the memory limit forbids it. */
 int host_room(HostBuffer *b, size_t more);
 
+/* Frees the memory of a large buffer that is not in use. */
+void host_trim(HostBuffer *b);
+void host_trim_json(void);
+void host_trim_msgpack(void);
+void host_trim_request(void);
+
 /* The bytes that go from the server to Lua and back, except the arguments of commands. */
 extern HostBuffer host_io;
 
@@ -60,10 +66,14 @@ void host_no_memory(lua_State *L);
 void host_push_error(lua_State *L, const char *text, size_t length);
 
 /* Opens the libraries and the API, and seals the global table. */
-void host_open(lua_State *L, int functions);
+void host_open(lua_State *L, int functions, int deprecated);
+
+/* Chooses the globals of a library that loads, or those of its functions. */
+void host_set_loading(lua_State *L, int loading);
 
 /* Functions of the API that need the state of the running script (api.c). */
 void host_open_api(lua_State *L, int functions);
+void host_push_library_api(lua_State *L);
 int host_error_handler(lua_State *L);
 int host_pcall(lua_State *L);
 

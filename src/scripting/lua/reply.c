@@ -201,9 +201,13 @@ static void write_table(lua_State *L, int version, int resp) {
   }
 }
 
+/* Tables within each other that the stack of the module can hold. */
+#define DEPTH_MAX 1500
+static int depth;
+
 static void write_value(lua_State *L, int version, int resp) {
   static const char too_deep[] = "ERR reached lua stack limit";
-  if (!lua_checkstack(L, 6)) {
+  if (depth > DEPTH_MAX || !lua_checkstack(L, 6)) {
     flush();
     host_write_error(too_deep, sizeof too_deep - 1, 0);
     lua_pop(L, 1);
@@ -227,7 +231,9 @@ static void write_value(lua_State *L, int version, int resp) {
       break;
     }
     case LUA_TTABLE:
+      depth++;
       write_table(L, version, resp);
+      depth--;
       break;
     default:
       put_null(L, version);
@@ -236,6 +242,7 @@ static void write_value(lua_State *L, int version, int resp) {
 }
 
 void host_write_reply(lua_State *L, int version, int resp) {
+  depth = 0;
   write_value(L, version, resp);
 }
 

@@ -89,14 +89,59 @@ static void open_library(lua_State *L, lua_CFunction library, const char *name) 
   lua_settop(L, 0);
 }
 
-static const char *const REMOVED[] = { "newproxy", "setfenv", "getfenv" };
+/* Globals with which a script can reach the environments of others. */
+static const char *const DEPRECATED[] = { "newproxy", "setfenv", "getfenv" };
 
 static void set_functions(lua_State *L, const char *table, const luaL_Reg *functions) {
   luaL_register(L, table, functions);
   lua_settop(L, 0);
 }
 
-void host_open(lua_State *L, int functions) {
+/* Gives the table on top of the stack an error for missing fields. */
+static void fail_for_missing(lua_State *L) {
+  lua_newtable(L);
+  lua_pushcfunction(L, missing_global);
+  lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, -2);
+}
+
+/*
+** The worlds of functions: an empty global table, whose metatable leads to the usual globals while a function runs, and
+** to those for registering functions while a library loads.
+*/
+#define WORLD_OF_FUNCTIONS "functions"
+#define WORLD_OF_LIBRARIES "libraries"
+
+static void open_worlds(lua_State *L) {
+  lua_newtable(L);
+  host_push_library_api(L);
+  fail_for_missing(L);
+  lua_setfield(L, -2, "redis");
+  lua_getfield(L, -1, "redis");
+  lua_setfield(L, -2, "server");
+  fail_for_missing(L);
+  seal(L);
+  lua_setfield(L, LUA_REGISTRYINDEX, WORLD_OF_LIBRARIES);
+  lua_pushvalue(L, LUA_GLOBALSINDEX);
+  lua_setfield(L, LUA_REGISTRYINDEX, WORLD_OF_FUNCTIONS);
+  lua_newtable(L);
+  lua_newtable(L);
+  lua_setmetatable(L, -2);
+  lua_setreadonly(L, -1, 1);
+  lua_replace(L, LUA_GLOBALSINDEX);
+  host_set_loading(L, 0);
+}
+
+void host_set_loading(lua_State *L, int loading) {
+  lua_getmetatable(L, LUA_GLOBALSINDEX);
+  lua_setreadonly(L, -1, 0);
+  lua_getfield(L, LUA_REGISTRYINDEX, loading ? WORLD_OF_LIBRARIES : WORLD_OF_FUNCTIONS);
+  lua_setfield(L, -2, "__index");
+  lua_setreadonly(L, -1, 1);
+  lua_pop(L, 1);
+}
+
+void host_open(lua_State *L, int functions, int deprecated) {
   static const luaL_Reg os[] = { { "clock", os_clock }, { NULL, NULL } };
   static const luaL_Reg math[] = { { "random", math_random }, { "randomseed", math_randomseed }, { NULL, NULL } };
   static const luaL_Reg globals[] = { { "pcall", host_pcall }, { NULL, NULL } };
@@ -115,22 +160,22 @@ void host_open(lua_State *L, int functions) {
     lua_pushcfunction(L, host_error_handler);
     lua_setglobal(L, "__redis__err__handler");
   }
-  for (size_t i = 0; i < sizeof REMOVED / sizeof REMOVED[0]; i++) {
+  for (size_t i = 0; !deprecated && i < sizeof DEPRECATED / sizeof DEPRECATED[0]; i++) {
     lua_pushnil(L);
-    lua_setglobal(L, REMOVED[i]);
+    lua_setglobal(L, DEPRECATED[i]);
   }
   host_open_api(L, functions);
   /* The loaded libraries would keep a second path to the tables. */
   lua_pushnil(L);
   lua_setfield(L, LUA_REGISTRYINDEX, "_LOADED");
+  lua_getglobal(L, "tostring");
+  lua_setfield(L, LUA_REGISTRYINDEX, "tostring");
   lua_pushvalue(L, LUA_GLOBALSINDEX);
-  lua_newtable(L);
-  lua_pushcfunction(L, missing_global);
-  lua_setfield(L, -2, "__index");
-  lua_setmetatable(L, -2);
+  fail_for_missing(L);
   seal(L);
   /* Strings are the only basic type with a metatable. */
   lua_pushliteral(L, "");
   if (lua_getmetatable(L, -1)) seal(L);
   lua_settop(L, 0);
+  if (functions) open_worlds(L);
 }

@@ -11,12 +11,20 @@
 
 /* The buffer of the running decode. Decoding does not nest. */
 static strbuf_t decoding;
+/* The buffer of an encoder that has become large; it stays for the next encode unless it is trimmed. */
+static strbuf_t *large;
+#define LARGE_BYTES (64 * 1024)
 
 static void resize(strbuf_t *s, int64_t size) {
   char *bytes = size > INT32_MAX ? NULL : host_realloc(s->buf, (size_t)s->size, (size_t)size);
   if (bytes == NULL) host_no_memory(host_thread);
   s->buf = bytes;
   s->size = (int)size;
+  if (size > LARGE_BYTES) large = s;
+}
+
+void host_trim_json(void) {
+  if (large != NULL) strbuf_free(large);
 }
 
 void strbuf_init(strbuf_t *s, int length) {
@@ -34,6 +42,7 @@ void strbuf_free(strbuf_t *s) {
   if (s->buf != NULL) host_realloc(s->buf, (size_t)s->size, 0);
   s->buf = NULL;
   s->size = 0;
+  if (large == s) large = NULL;
 }
 
 void strbuf_resize(strbuf_t *s, int length) {

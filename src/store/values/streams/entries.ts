@@ -67,8 +67,8 @@ export class EntryCursor {
   }
 
   /**
-   * Puts the cursor on the first entry that is not below an id. False if there is none. Hot: whoever reads on is likely
-   * to want the next entry.
+   * Puts the cursor on the first entry that is not below an id. False if there is none. Hot: a caller that reads on is
+   * likely to want the next entry.
    */
   seekFrom(nodes: IndexRef, from: StreamId): boolean {
     const { index } = this.#nodes;
