@@ -63,7 +63,7 @@ Deno.test("the knobs of DEBUG without an effect are those that docs/compatibilit
   await withServer(async (client) => {
     const lines = decode(await client.run("DEBUG HELP")) as string[];
     const idle = lines.filter((_, i) => lines[i + 1]?.startsWith("    No effect")).map((line) => line.split(" ")[0]);
-    assertEquals(idle.length, 6);
+    assertEquals(idle.length, 5);
     for (const name of idle) assert(text.includes(`| \`${name}\``), name);
   });
 });
@@ -85,4 +85,25 @@ Deno.test("CLIENT TRACKING refuses prefixes that overlap, wherever they stand", 
       "-ERR Prefix 'foo' overlaps with another provided prefix 'foobar'. Prefixes for a single client must not overlap.\r\n",
     );
     assertEquals(await client.run("CLIENT GETREDIR"), ":-1\r\n");
+  }));
+
+Deno.test("scripts have no debugger, and limits where Redis would use up its stack", () =>
+  withServer(async (client) => {
+    assertEquals(await client.run("SCRIPT DEBUG NO"), "+OK\r\n");
+    assertEquals(await client.run("SCRIPT DEBUG YES"), "-ERR The debugger for Lua scripts is not available\r\n");
+    assertEquals(await client.run("SCRIPT DEBUG x"), "-ERR Use SCRIPT DEBUG YES/SYNC/NO\r\n");
+    const pattern = "return string.match(string.rep('a', 5000), string.rep('a?', 5000))";
+    assertMatch(await client.command("EVAL", pattern, "0"), /pattern too complex/);
+    const json = "cjson.decode_max_depth(5000) local ok, e = pcall(cjson.decode, string.rep('[', 5000)) " +
+      "cjson.decode_max_depth(1000) return e";
+    assertMatch(await client.command("EVAL", json, "0"), /Found too many nested data structures \(1501\)/);
+  }));
+
+Deno.test("a library whose functions differ in case only is refused", () =>
+  withServer(async (client) => {
+    const code = "#!lua name=lib\nfor _, name in pairs({'f'}) do end";
+    assertMatch(await client.command("FUNCTION", "LOAD", code), /^-ERR Error registering functions/);
+    const register = (name: string) => `redis.register_function('${name}', function() end)\n`;
+    const both = `#!lua name=lib\n${register("f")}${register("F")}`;
+    assertEquals(await client.command("FUNCTION", "LOAD", both), "-ERR Function F already exists\r\n");
   }));
