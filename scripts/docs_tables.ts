@@ -1,20 +1,22 @@
 /**
- * The tables of docs/commands.md and docs/settings.md, which follow from the code. A table stands between
- * `<!-- table: NAME -->` and `<!-- end of table -->`. `deno task docs` writes the tables again, and a test checks that
- * they are current.
+ * The tables of docs/commands.md, docs/settings.md and docs/notifications.md, which follow from the code and from what
+ * the scripts of the tests cause. A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`. `deno task
+ * docs` writes the tables again, and a test checks that they are current.
  */
 import type { CommandSpec } from "../src/dispatch/spec.ts";
 import { commandTable } from "../src/commands/table.ts";
 import { sections, type Setting } from "../src/settings/table.ts";
+import { seenEvents } from "../tests/conversations/seen_events.ts";
 
 /** The files that hold tables, relative to the root. */
-export const FILES_WITH_TABLES: readonly string[] = ["docs/commands.md", "docs/settings.md"];
+export const FILES_WITH_TABLES: readonly string[] = ["docs/commands.md", "docs/settings.md", "docs/notifications.md"];
 
 const TABLES: Readonly<Record<string, () => string>> = {
   commands: commandList,
   settings: settingsWithEffect,
   idle: settingsWithoutEffect,
   fixed: settingsWithOneValue,
+  events: eventList,
 };
 
 /** Groups in the order of the page, with their titles. */
@@ -90,6 +92,25 @@ function settingsWithOneValue(): string {
   const rows = allSettings.filter(({ fixed }) => fixed !== undefined)
     .map((setting) => [names(setting), defaultOf(setting), setting.fixed!]);
   return table(["setting", "only value", "why no other"], rows);
+}
+
+/** Causes of the events that most commands can cause. */
+const COMMON_CAUSES: Readonly<Record<string, string>> = {
+  m: "any command that reads a key and does not find it",
+  n: "any command that creates a key",
+  o: "any command that gives a key a new value",
+  c: "any command that gives a key a value of another type",
+};
+
+/** The keyspace events by class, each with the commands that cause it. */
+function eventList(): string {
+  const rows: string[][] = [];
+  for (const [kind, events] of seenEvents()) {
+    for (const [event, causes] of [...events].toSorted(([a], [b]) => a < b ? -1 : 1)) {
+      rows.push([code(kind), code(event), COMMON_CAUSES[kind] ?? [...causes].toSorted().join(", ")]);
+    }
+  }
+  return table(["class", "event", "cause"], rows);
 }
 
 function names({ name, alias }: Setting): string {

@@ -62,8 +62,8 @@ export class Bench {
   }
 
   /** One figure of each server, each of which starts alone for it. */
-  async each(measure: (server: Running) => Promise<number>): Promise<number[]> {
-    const figures: number[] = [];
+  async each<Figure = number>(measure: (server: Running) => Promise<Figure>): Promise<Figure[]> {
+    const figures: Figure[] = [];
     for (const kind of this.options.kinds) {
       await using server = await Running.start(kind, this.options.firstPort);
       figures.push(await measure(server));

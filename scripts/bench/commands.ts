@@ -20,6 +20,9 @@ export const TESTS: Readonly<Record<string, readonly string[]>> = {
   hset: ["-t", "hset"],
   zadd: ["-t", "zadd"],
   zpopmin: ["-t", "zpopmin"],
+  xadd: ["-t", "xadd"],
+  xadd_trim: ["XADD", "trimmed", "MAXLEN", "~", "10000", "*", "field", "x".repeat(32)],
+  xrange_100: ["XRANGE", "trimmed", "-", "+", "COUNT", "100"],
   setex: ["SETEX", "key:__rand_int__", "1000", "x".repeat(32)],
   exists: ["EXISTS", "key:__rand_int__"],
   hget: ["HGET", "myhash", "element:__rand_int__"],
@@ -28,7 +31,14 @@ export const TESTS: Readonly<Record<string, readonly string[]>> = {
   zrangebyscore: ["ZRANGEBYSCORE", "myzset", "0", "10", "LIMIT", "0", "10"],
 };
 /** Fewer requests where each is long, or takes away what is there: a divisor of --requests. */
-const WEIGHT: Readonly<Record<string, number>> = { mset: 4, lrange_100: 4, lrange_600: 16, spop: 2, zpopmin: 2 };
+const WEIGHT: Readonly<Record<string, number>> = {
+  mset: 4,
+  lrange_100: 4,
+  lrange_600: 16,
+  xrange_100: 16,
+  spop: 2,
+  zpopmin: 2,
+};
 /** Workloads that look for what others put there: those run before, untimed. */
 const FILLING: Readonly<Record<string, string>> = {
   get: "set",
@@ -39,6 +49,7 @@ const FILLING: Readonly<Record<string, string>> = {
   hget: "hset",
   zpopmin: "zadd",
   zscore: "zadd",
+  xrange_100: "xadd_trim",
   zrangebyscore: "zadd",
 };
 /** Workloads that take away: what they find must be put there before each round. */

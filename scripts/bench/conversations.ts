@@ -18,12 +18,12 @@ const CHANNEL_CLIENTS = 100;
 const encoder = new TextEncoder();
 
 /** The request of these arguments in RESP. */
-function request(...args: (string | number)[]): string {
+export function request(...args: (string | number)[]): string {
   return `*${args.length}\r\n` + args.map((arg) => `$${String(arg).length}\r\n${arg}\r\n`).join("");
 }
 
 /** A socket that writes requests and counts the bytes that come back. */
-class Client implements Disposable {
+export class Client implements Disposable {
   readonly #socket: Deno.TcpConn;
   readonly #room = new Uint8Array(64 * 1024);
 
@@ -57,7 +57,7 @@ class Client implements Disposable {
   }
 }
 
-async function withClients(
+export async function withClients(
   server: Running,
   count: number,
   body: (clients: readonly Client[]) => Promise<void>,
@@ -69,7 +69,7 @@ async function withClients(
 }
 
 /** Prints a row of what `measure` gives for each server, in CPU microseconds, the servers in turn. */
-async function row(
+export async function row(
   bench: Bench,
   servers: readonly Running[],
   names: readonly string[],

@@ -116,7 +116,9 @@ export class AofFile {
 
   /** Notes that everything up to `changes` was added; it counts as written if nothing waits. */
   added(changes: number): void {
-    if (this.#length === 0) this.writtenChanges = changes;
+    if (this.#length > 0) return;
+    this.writtenChanges = changes;
+    if (this.syncedBytes === this.writtenBytes && !this.broken) this.syncedChanges = changes;
   }
 
   /**

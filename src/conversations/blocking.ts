@@ -16,8 +16,8 @@ import type { Engine } from "../engine/engine.ts";
 import { type KeyEventListener, Notify } from "../engine/listeners.ts";
 import type { Request } from "../resp/request.ts";
 import { type Keyspace, type KeyspaceObserver, Type } from "../store/keyspace.ts";
-import { Place, type Queue, QueueTable } from "./queues.ts";
-import { WaitingClient, WaitingRequests } from "./waiting_client.ts";
+import { HeldBytes, Place, type Queue, QueueTable, startOf } from "./queues.ts";
+import { WaitingClient } from "./waiting_client.ts";
 
 /**
  * Events of a stream that may end a wait for it: other values are created where clients wait, and go when they are
@@ -167,7 +167,7 @@ export class Blocking implements DeferredWork {
     const { call } = waiter, { db, bytes } = call, start = call.start(i), end = call.end(i), hash = call.hash(i);
     let queues = this.#queues.get(db);
     if (queues === undefined) {
-      this.#queues.set(db, queues = new QueueTable(db, this.#engine.part(WaitingRequests).arena));
+      this.#queues.set(db, queues = new QueueTable(db, this.#engine.part(HeldBytes)));
     }
     const queue = queues.find(bytes, start, end, hash) ?? queues.add(bytes, start, end, hash);
     for (let place = waiter.places; place !== undefined; place = place.sibling) if (place.queue === queue) return;
@@ -208,12 +208,13 @@ export class Blocking implements DeferredWork {
 
   /** Runs the requests of the clients that wait for a key again, as long as the key has a value of their type. */
   #serve(queue: Queue<Waiter>): void {
-    const { db, hash, key } = queue;
+    const { db, hash, keyLength, keyRef } = queue;
+    const bytes = this.#engine.part(HeldBytes).bytesOf(keyRef), start = startOf(keyRef);
     // A client that continues to wait moves to the end of the queue, behind `last`, and is not visited twice.
     const last = queue.tail;
     for (let place = queue.head; place !== undefined;) {
       const { waiter, next } = place;
-      const ref = db.find(key.bytes, key.start, key.start + key.length, hash);
+      const ref = db.find(bytes, start, start + keyLength, hash);
       if (waiter.onRemoval || (ref !== 0 && db.typeOf(ref) === waiter.type)) this.#retry(waiter);
       else if (ref === 0 && queue.onRemoval === 0) return;
       if (place === last) return;

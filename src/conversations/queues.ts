@@ -4,44 +4,52 @@
  */
 import { bytesEqual } from "../core/bytes.ts";
 import { hashBytes } from "../core/hash_function.ts";
-import { type Arena, type BodyRef, CHUNK_SHIFT, copyIn, GRANULE_MASK } from "../store/memory/arena.ts";
+import { Arena, type BodyRef, CHUNK_SHIFT, copyIn, GRANULE_MASK } from "../store/memory/arena.ts";
 import type { Keyspace } from "../store/keyspace.ts";
 
-/** Bytes that a waiting client needs, in an arena: a small typed array of its own would cost more than its bytes. */
+/**
+ * Bytes that waiting clients need: keys and requests, each with a ref and a length. They are in an arena, because a
+ * small typed array, or an object for each, would cost more than the bytes.
+ */
 export class HeldBytes {
-  readonly #arena: Arena;
-  readonly #ref: BodyRef;
-  readonly length: number;
+  readonly #arena = new Arena();
 
-  constructor(arena: Arena, bytes: Uint8Array, start: number, end: number) {
-    this.#arena = arena;
-    this.length = end - start;
-    this.#ref = arena.alloc(Math.max(this.length, 1));
-    copyIn(arena, bytes, start, end, this.#ref >>> CHUNK_SHIFT, this.start);
+  /** Checks the arena, for tests. Returns the number of kept byte strings. */
+  check(): number {
+    return this.#arena.check().size;
   }
 
-  /** The bytes are `bytes[start, start + length)`, until the arena changes. */
-  get bytes(): Uint8Array {
-    return this.#arena.u8[this.#ref >>> CHUNK_SHIFT];
+  /** Keeps a copy of `bytes[start, end)`. */
+  hold(bytes: Uint8Array, start: number, end: number): BodyRef {
+    const arena = this.#arena, ref: BodyRef = arena.alloc(Math.max(end - start, 1));
+    copyIn(arena, bytes, start, end, ref >>> CHUNK_SHIFT, startOf(ref));
+    return ref;
   }
 
-  get start(): number {
-    return (this.#ref & GRANULE_MASK) << 3;
+  /** The array that has the bytes of a ref from `startOf(ref)` on, until the bytes are freed. */
+  bytesOf(ref: BodyRef): Uint8Array {
+    return this.#arena.u8[ref >>> CHUNK_SHIFT];
   }
 
-  equals(bytes: Uint8Array, start: number, end: number): boolean {
-    return bytesEqual(this.bytes, this.start, this.start + this.length, bytes, start, end);
+  equals(ref: BodyRef, length: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const from = startOf(ref);
+    return bytesEqual(this.bytesOf(ref), from, from + length, bytes, start, end);
   }
 
-  copyTo(out: Uint8Array): void {
-    const { bytes, start } = this;
-    for (let i = 0; i < this.length; i++) out[i] = bytes[start + i];
+  copyTo(out: Uint8Array, ref: BodyRef, length: number): void {
+    const bytes = this.bytesOf(ref), start = startOf(ref);
+    for (let i = 0; i < length; i++) out[i] = bytes[start + i];
   }
 
-  /** Frees the bytes. They must not be used afterwards. */
-  free(): void {
-    this.#arena.free(this.#ref);
+  /** Frees the bytes. The ref must not be used afterwards. */
+  free(ref: BodyRef): void {
+    this.#arena.free(ref);
   }
+}
+
+/** The position of kept bytes within their array. */
+export function startOf(ref: BodyRef): number {
+  return (ref & GRANULE_MASK) << 3;
 }
 
 /** The clients that wait for one key. */
@@ -55,7 +63,12 @@ export class Queue<W> {
   /** The next queue of the chain. */
   other: Queue<W> | undefined;
 
-  constructor(readonly db: Keyspace, readonly key: HeldBytes, readonly hash: number) {}
+  constructor(
+    readonly db: Keyspace,
+    readonly keyRef: BodyRef,
+    readonly keyLength: number,
+    readonly hash: number,
+  ) {}
 
   /** Appends a place. */
   add(place: Place<W>): void {
@@ -88,25 +101,27 @@ export class QueueTable<W> {
   /** Number of queues. */
   size = 0;
   readonly #db: Keyspace;
-  readonly #arena: Arena;
+  readonly #held: HeldBytes;
   readonly #chains = new Map<number, Queue<W>>();
 
-  /** `arena` holds the keys. */
-  constructor(db: Keyspace, arena: Arena) {
+  /** `held` keeps the keys. */
+  constructor(db: Keyspace, held: HeldBytes) {
     this.#db = db;
-    this.#arena = arena;
+    this.#held = held;
   }
 
   /** The queue of the key `bytes[start, end)`. Hot. */
   find(bytes: Uint8Array, start: number, end: number, hash = hashBytes(bytes, start, end)): Queue<W> | undefined {
     let queue = this.#chains.get(hash);
-    while (queue !== undefined && !queue.key.equals(bytes, start, end)) queue = queue.other;
+    while (queue !== undefined && !this.#held.equals(queue.keyRef, queue.keyLength, bytes, start, end)) {
+      queue = queue.other;
+    }
     return queue;
   }
 
   /** Adds an empty queue for a key that has none. */
   add(bytes: Uint8Array, start: number, end: number, hash: number): Queue<W> {
-    const queue = new Queue<W>(this.#db, new HeldBytes(this.#arena, bytes, start, end), hash);
+    const queue = new Queue<W>(this.#db, this.#held.hold(bytes, start, end), end - start, hash);
     queue.other = this.#chains.get(hash);
     this.#chains.set(hash, queue);
     this.size++;
@@ -116,7 +131,7 @@ export class QueueTable<W> {
   delete(queue: Queue<W>): void {
     const { hash, other } = queue;
     const first = this.#chains.get(hash)!;
-    queue.key.free();
+    this.#held.free(queue.keyRef);
     this.size--;
     if (first !== queue) {
       let before = first;

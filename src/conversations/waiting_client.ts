@@ -7,16 +7,15 @@ import type { Call } from "../dispatch/call.ts";
 import type { Suspension } from "../engine/session.ts";
 import { RequestParser } from "../resp/parser.ts";
 import type { Request } from "../resp/request.ts";
-import { Arena } from "../store/memory/arena.ts";
+import type { BodyRef } from "../store/memory/arena.ts";
 import { Deadlines } from "./deadlines.ts";
 import { HeldBytes } from "./queues.ts";
 
 /** Longer requests are copied into memory of their own when they are parsed again. */
 const ROOM_BYTES = 4096;
 
-/** The memory for the requests of waiting clients, and for the keys for which they wait. */
-export class WaitingRequests {
-  readonly arena = new Arena();
+/** Parses the requests of waiting clients again: none while another one runs. */
+class RequestReader {
   readonly #parser = new RequestParser();
   readonly #room = new Uint8Array(ROOM_BYTES);
 
@@ -24,20 +23,11 @@ export class WaitingRequests {
     this.#parser.bulkBytesMax = Infinity;
   }
 
-  /** Keeps a copy of a request in RESP. */
-  hold(request: Request): HeldBytes {
-    const { bytes, rawStart, rawEnd } = request;
-    if (rawStart >= 0) return new HeldBytes(this.arena, bytes, rawStart, rawEnd);
-    const copy = request.clone().bytes;
-    return new HeldBytes(this.arena, copy, 0, copy.length);
-  }
-
   /** Frees a request and passes it to `run`, which must not use it afterwards. */
-  release(held: HeldBytes, run: (request: Request) => void): void {
-    const room = held.length > ROOM_BYTES ? new Uint8Array(held.length) : this.#room;
-    held.copyTo(room);
-    const { length } = held;
-    held.free();
+  release(held: HeldBytes, ref: BodyRef, length: number, run: (request: Request) => void): void {
+    const room = length > ROOM_BYTES ? new Uint8Array(length) : this.#room;
+    held.copyTo(room, ref, length);
+    held.free(ref);
     const parser = this.#parser;
     parser.borrow(room, length);
     parser.next();
@@ -49,13 +39,15 @@ export class WaitingRequests {
 
 export abstract class WaitingClient implements Suspension, Timed {
   heapIndex = -1;
-
-  /** The request in RESP. */
-  readonly #request: HeldBytes;
+  /** The request in RESP, among the HeldBytes. */
+  readonly #requestRef: BodyRef;
+  readonly #requestLength: number;
 
   /** A request of `call` waits. `deadlineMs` is in milliseconds since the epoch; 0 means never. */
   constructor(readonly call: Call, request: Request, readonly deadlineMs: number) {
-    this.#request = call.engine.part(WaitingRequests).hold(request);
+    const { bytes, rawStart, rawEnd } = request.rawStart >= 0 ? request : request.clone();
+    this.#requestRef = call.engine.part(HeldBytes).hold(bytes, rawStart, rawEnd);
+    this.#requestLength = rawEnd - rawStart;
   }
 
   get again(): boolean {
@@ -71,7 +63,7 @@ export abstract class WaitingClient implements Suspension, Timed {
 
   end(): void {
     this.leave();
-    this.#request.free();
+    this.call.engine.part(HeldBytes).free(this.#requestRef);
   }
 
   /** Ends the wait, except for the memory of the request. */
@@ -82,7 +74,8 @@ export abstract class WaitingClient implements Suspension, Timed {
   }
 
   #release(run: (request: Request) => void): void {
-    this.call.engine.part(WaitingRequests).release(this.#request, run);
+    const { engine } = this.call;
+    engine.part(RequestReader).release(engine.part(HeldBytes), this.#requestRef, this.#requestLength, run);
   }
 
   /** Ends the wait with the reply that `write` writes. */

@@ -203,15 +203,18 @@ export class Call {
     return this.db.lookup(bytes, start[i], end[i], this.hash(i));
   }
 
-  /** Like `lookup`, but does not count as a use of the key: its clock stays unchanged. */
-  peek(i: number): RecordRef {
+  /**
+   * Like `lookup`, but does not count as a use of the key: its clock stays unchanged. If `silent`, a missing key is not
+   * announced.
+   */
+  peek(i: number, silent = false): RecordRef {
     const { bytes, start, end } = this.request;
     const ref = this.db.find(bytes, start[i], end[i], this.hash(i));
     if (ref !== 0) {
       this.store.hits++;
     } else {
       this.store.misses++;
-      this.store.observer?.missed?.(this.db, bytes, start[i], end[i]);
+      if (!silent) this.store.observer?.missed?.(this.db, bytes, start[i], end[i]);
     }
     return ref;
   }

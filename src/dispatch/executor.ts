@@ -135,6 +135,7 @@ export class Executor implements CommandRunner {
       this.requestCount++;
       engine.current = session;
       this.#execute(call, request, this.table.find(request.bytes, request.start[0], request.end[0]));
+      if (session.tracker !== undefined) session.tracker.commandEnded();
       engine.current = undefined;
       session.flushOutbox();
       if (session.stopped) this.#takeBack(session, parser, request, undefined);

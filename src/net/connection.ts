@@ -46,6 +46,8 @@ export interface ConnectionHost {
   readonly executor: Executor;
   readonly turn: Turn;
   outputLimit(session: Session): OutputLimit;
+  /** The connections that are above their soft limit, which `checkOutput` must be called for several times a second. */
+  readonly aboveSoftLimit: Set<Connection>;
   /** Called when the connection has ended. */
   forget(connection: Connection): void;
   /** Called when the clients exceed maxmemory-clients. */
@@ -486,8 +488,14 @@ export class Connection implements Transport, SocketOwner {
     const limit = this.#server.outputLimit(this.session);
     const { hard, soft, seconds } = limit;
     const bytes = this.outputBytes();
-    if (soft === 0 || bytes < soft) this.#aboveSoftLimitMs = 0;
-    else if (this.#aboveSoftLimitMs === 0) this.#aboveSoftLimitMs = engine.clock.nowMs();
+    const { aboveSoftLimit } = this.#server;
+    if (soft > 0 && bytes >= soft) {
+      if (this.#aboveSoftLimitMs === 0) this.#aboveSoftLimitMs = engine.clock.nowMs();
+      aboveSoftLimit.add(this);
+    } else if (this.#aboveSoftLimitMs !== 0) {
+      this.#aboveSoftLimitMs = 0;
+      aboveSoftLimit.delete(this);
+    }
     // Redis compares whole seconds.
     const aboveSeconds = Math.floor(engine.clock.nowMs() / 1000) - Math.floor(this.#aboveSoftLimitMs / 1000);
     const tooLong = this.#aboveSoftLimitMs > 0 && aboveSeconds > seconds;

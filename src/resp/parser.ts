@@ -202,11 +202,10 @@ export class RequestParser {
 
   /**
    * Drops the bytes of the last complete request, which `next` would do. A client that waits then holds no buffer for a
-   * request that has run.
+   * request that has run. Nothing moves, because a read into `room` may be in progress.
    */
   finish(): void {
     if (this.#argsLeft === 0) this.#from = this.#at;
-    if (this.#from === this.#end && !this.#borrowed) this.#rebase(0);
   }
 
   /** Returns to the start of the current request. */

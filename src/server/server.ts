@@ -67,6 +67,7 @@ export class Server implements ConnectionHost {
   readonly #poller: Poller | undefined;
   readonly #listeners: Listeners;
   readonly #connections = new Set<Connection>();
+  readonly aboveSoftLimit: Set<Connection> = new Set();
   readonly #expiry = new ExpiryState();
   readonly #aof: AofManager;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -178,6 +179,7 @@ export class Server implements ConnectionHost {
 
   forget(connection: Connection): void {
     this.#connections.delete(connection);
+    this.aboveSoftLimit.delete(connection);
   }
 
   /** The output limit of a session, in bytes and seconds. */
@@ -260,6 +262,7 @@ export class Server implements ConnectionHost {
     this.#ticks++;
     this.#aof.tick();
     saveWhenDue(engine);
+    for (const connection of this.aboveSoftLimit) connection.checkOutput();
     if (this.#ticks % Math.ceil((MAINTAIN_EVERY_MS * hz) / 1000) === 0) {
       const { timeout } = engine.settings.values;
       for (const connection of this.#connections) connection.maintain(nowMs, timeout);

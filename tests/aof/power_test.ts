@@ -29,6 +29,10 @@ function write(node: Node, n: number): void {
     node.run("RPUSH", "order", n);
     node.run("MSET", `a${n % KEYS}`, n, `b${n % KEYS}`, n);
     node.run("HSET", "hash", `f${n % KEYS}`, "x".repeat(n % 300));
+    if (n === 0) node.run("XGROUP", "CREATE", "stream", "group", 0, "MKSTREAM");
+    node.run("XADD", "stream", `${n + 1}-0`, "n", n);
+    node.run("XREADGROUP", "GROUP", "group", `c${n % 2}`, "COUNT", 1, "STREAMS", "stream", ">");
+    if (n % 3 === 0) node.run("XACK", "stream", "group", `${n + 1}-0`);
   });
 }
 
@@ -49,6 +53,11 @@ function unitsIn(node: Node, seeded: boolean): number {
     const length = last < 0 ? 0 : last % 300;
     assertEquals(node.run("HSTRLEN", "hash", `f${key}`), `:${length}\r\n`, `the field of a${key} after ${count} units`);
   }
+  const ids = Array.from({ length: count }, (_, n) => `${n + 1}-0`);
+  const idsIn = (reply: string) => reply.split("\r\n").filter((line) => line.endsWith("-0"));
+  assertEquals(idsIn(node.run("XRANGE", "stream", "-", "+")), ids, `the stream after ${count} units`);
+  const pending = count === 0 ? "" : node.run("XPENDING", "stream", "group", "-", "+", count);
+  assertEquals(idsIn(pending), ids.filter((_, n) => n % 3 !== 0), `what is pending after ${count} units`);
   if (seeded && count > 0) assertEquals(node.run("EXISTS", "seed:0", "seed:499"), ":2\r\n", "what was there before");
   return count;
 }

@@ -120,6 +120,38 @@ Deno.test("a file that has lost its name keeps nothing", async () => {
   await node.manager.close();
 });
 
+Deno.test("while the name of a new file is not safe, a change must be safe in both files", async () => {
+  const folder = Promise.withResolvers<void>(), slow = Promise.withResolvers<void>();
+  const disk = new SimulatedDisk(new SeededRandom(1));
+  const node = await Node.start(disk);
+  await node.inTurn(() => node.run("SET", "before", 1));
+  tick(node);
+  for (let turn = 0; turn < 10; turn++) await nextTask();
+  const { rename, syncFolder } = disk;
+  let renamed = false;
+  disk.syncFolder = () => renamed ? folder.promise : syncFolder.call(disk);
+  disk.rename = (from, to) => {
+    renamed = true;
+    return rename.call(disk, from, to);
+  };
+  node.engine.rewriteAof!();
+  while (!renamed) await nextTask();
+  assertEquals(ask(node), SAFE, "both files have what was there before");
+  await node.inTurn(() => node.run("SET", "amid", 2));
+  let syncs = 0;
+  disk.turns = () => syncs++ === 0 ? Promise.resolve() : slow.promise;
+  tick(node);
+  for (let turn = 0; turn < 10; turn++) await nextTask();
+  assertEquals([syncs, ask(node)], [2, NOT_SAFE], "only the old file is synced");
+  slow.resolve();
+  for (let turn = 0; turn < 10; turn++) await nextTask();
+  assertEquals(ask(node), SAFE, "both are synced");
+  folder.resolve();
+  while (node.engine.persistence.rewriting) await nextTask();
+  assertEquals(ask(node), SAFE);
+  await node.manager.close();
+});
+
 /**
  * Turns the file on, and has it rewritten at random times, on a slow disk. All that is called safe must survive.
  * Returns how often something was called safe.

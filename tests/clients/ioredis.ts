@@ -53,6 +53,51 @@ const scanned = new Set<string>();
 for await (const keys of redis.scanStream({ match: "key:*", count: 100 })) for (const key of keys) scanned.add(key);
 same(scanned.size, 1000);
 
+// Two workers of a consumer group: one stops before it has acknowledged everything, the other takes that over.
+type Read = [string, [string, string[]][]][] | null;
+same(await redis.xgroup("CREATE", "jobs", "workers", "$", "MKSTREAM"), "OK");
+const ids: (string | null)[] = [];
+const worker = redis.duplicate(), stopped = redis.duplicate();
+const waiting = worker.xreadgroup("GROUP", "workers", "w1", "COUNT", 2, "BLOCK", 0, "STREAMS", "jobs", ">");
+while (!/blocked_clients:1\b/.test(await redis.info("clients"))) await new Promise((resolve) => setTimeout(resolve, 5));
+for (let i = 0; i < 10; i++) ids.push(await redis.xadd("jobs", "*", "job", i));
+same(await waiting, [["jobs", [[ids[0], ["job", "0"]]]]]);
+same(await redis.xack("jobs", "workers", ids[0]!), 1);
+const left = await stopped.xreadgroup("GROUP", "workers", "w2", "COUNT", 3, "STREAMS", "jobs", ">") as Read;
+same(left?.[0][1].map(([id]) => id), ids.slice(1, 4));
+stopped.disconnect();
+const done: string[] = [];
+for (;;) {
+  const read = await worker.xreadgroup(
+    "GROUP",
+    "workers",
+    "w1",
+    "COUNT",
+    4,
+    "BLOCK",
+    1,
+    "STREAMS",
+    "jobs",
+    ">",
+  ) as Read;
+  if (read === null) break;
+  for (const [id, [, job]] of read[0][1]) done.push(job), same(await worker.xack("jobs", "workers", id), 1);
+}
+same(done, ["4", "5", "6", "7", "8", "9"]);
+same(await redis.xpending("jobs", "workers"), [3, ids[1], ids[3], [["w2", "3"]]]);
+same(await worker.xautoclaim("jobs", "workers", "w1", 0, "0", "COUNT", 2), [
+  ids[3],
+  [[ids[1], ["job", "1"]], [ids[2], ["job", "2"]]],
+  [],
+]);
+same(await worker.xclaim("jobs", "workers", "w1", 0, ids[3]!, "JUSTID"), [ids[3]]);
+same(await worker.xack("jobs", "workers", ...ids.slice(1, 4) as string[]), 3);
+same(await redis.xpending("jobs", "workers"), [0, null, null, null]);
+same(await redis.xtrim("jobs", "MAXLEN", 2), 8);
+same(await redis.xrevrange("jobs", "+", "-"), [[ids[9], ["job", "9"]], [ids[8], ["job", "8"]]]);
+same(await redis.xread("BLOCK", 1, "STREAMS", "jobs", "$"), null);
+worker.disconnect();
+
 const subscriber = redis.duplicate();
 const heard: unknown[][] = [];
 let wake = () => {};

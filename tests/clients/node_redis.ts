@@ -51,6 +51,51 @@ const scanned = new Set<string>();
 for await (const keys of client.scanIterator({ MATCH: "key:*", COUNT: 100 })) for (const key of keys) scanned.add(key);
 same(scanned.size, 1000);
 
+// Two workers of a consumer group: one stops before it has acknowledged everything, the other takes that over.
+same(await client.xGroupCreate("jobs", "workers", "$", { MKSTREAM: true }), "OK");
+const ids: string[] = [];
+const worker = await client.duplicate().connect(), stopped = await client.duplicate().connect();
+const jobs = { key: "jobs", id: ">" };
+const waiting = worker.xReadGroup("workers", "w1", jobs, { COUNT: 2, BLOCK: 0 });
+while (!/blocked_clients:1\b/.test(await client.info("clients"))) {
+  await new Promise((resolve) => setTimeout(resolve, 5));
+}
+for (let i = 0; i < 10; i++) ids.push(await client.xAdd("jobs", "*", { job: String(i) }));
+same(messagesOf(await waiting), [[ids[0], "0"]]);
+same(await client.xAck("jobs", "workers", ids[0]), 1);
+same(
+  messagesOf(await stopped.xReadGroup("workers", "w2", jobs, { COUNT: 3 })),
+  ids.slice(1, 4).map((id, i) => [id, String(i + 1)]),
+);
+stopped.destroy();
+const done: string[] = [];
+for (;;) {
+  const read = await worker.xReadGroup("workers", "w1", jobs, { COUNT: 4, BLOCK: 1 });
+  if (read === null) break;
+  for (const [id, job] of messagesOf(read)) done.push(job), same(await worker.xAck("jobs", "workers", id), 1);
+}
+same(done, ["4", "5", "6", "7", "8", "9"]);
+const pending = await client.xPending("jobs", "workers");
+same([pending.pending, pending.firstId, pending.lastId], [3, ids[1], ids[3]]);
+same(pending.consumers?.map(({ name, deliveriesCounter }) => [name, deliveriesCounter]), [["w2", 3]]);
+const claimed = await worker.xAutoClaim("jobs", "workers", "w1", 0, "0", { COUNT: 2 });
+same([claimed.nextId, claimed.messages.map((message) => message?.id)], [ids[3], ids.slice(1, 3)]);
+same(await worker.xClaimJustId("jobs", "workers", "w1", 0, ids[3]), [ids[3]]);
+same(await worker.xAck("jobs", "workers", ids.slice(1, 4)), 3);
+same((await client.xInfoStream("jobs")).length, 10);
+same((await client.xInfoGroups("jobs")).map((group) => [group.name, group.pending, group.lag]), [["workers", 0, 0]]);
+same((await client.xInfoConsumers("jobs", "workers")).map(({ name }) => name), ["w1", "w2"]);
+same(await client.xTrim("jobs", "MAXLEN", 2), 8);
+same((await client.xRange("jobs", "-", "+"))?.map(({ id }) => id), ids.slice(8));
+await worker.close();
+
+/** The ids and the jobs of a reply, whose form depends on the protocol. */
+// deno-lint-ignore no-explicit-any
+function messagesOf(reply: any): [string, string][] {
+  const read: { id: string; message: { job: string } }[] = Array.isArray(reply) ? reply[0].messages : reply.jobs;
+  return read.map(({ id, message }) => [id, message.job]);
+}
+
 // The connection is lost on purpose: that alone is no failure.
 const subscriber = client.duplicate().on("error", () => {});
 await subscriber.connect();

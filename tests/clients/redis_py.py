@@ -70,6 +70,34 @@ def use_waiting(client):
     same(client.bzpopmin("none", timeout=0.01), None)
 
 
+def use_groups(client):
+    """Two workers of a consumer group: one stops before it has acknowledged anything, the other takes that over."""
+    same(client.xgroup_create("jobs", "workers", "$", mkstream=True), True)
+    ids = [client.xadd("jobs", {"job": i}) for i in range(5)]
+    with redis.Redis(**OPTIONS) as stopped:
+        read = stopped.xreadgroup("workers", "w2", {"jobs": ">"}, count=2)
+        same(jobs(read), [(ids[0], {"job": "0"}), (ids[1], {"job": "1"})])
+    read = client.xreadgroup("workers", "w1", {"jobs": ">"}, block=100)
+    same(jobs(read), [(ids[i], {"job": str(i)}) for i in range(2, 5)])
+    same(client.xack("jobs", "workers", *ids[2:]), 3)
+    same(jobs(client.xreadgroup("workers", "w1", {"jobs": ">"}, block=1)), [])
+    pending = client.xpending("jobs", "workers")
+    same(pending, {"pending": 2, "min": ids[0], "max": ids[1], "consumers": [{"name": "w2", "pending": 2}]})
+    same(client.xautoclaim("jobs", "workers", "w1", 0, count=1), [ids[1], [(ids[0], {"job": "0"})], []])
+    same(client.xclaim("jobs", "workers", "w1", 0, [ids[1]], justid=True), [ids[1]])
+    same([entry["times_delivered"] for entry in client.xpending_range("jobs", "workers", "-", "+", 9)], [2, 1])
+    same(client.xack("jobs", "workers", *ids[:2]), 2)
+    same([(group["name"], group["lag"]) for group in client.xinfo_groups("jobs")], [("workers", 0)])
+    same(client.delete("jobs"), 1)
+
+
+def jobs(read):
+    """The entries of a reply with one stream or none, whose form depends on the protocol."""
+    streams = list(read.items()) if isinstance(read, dict) else read
+    entries = [entry for _, found in streams for entry in found]
+    return [entry for part in entries for entry in (part if isinstance(part, list) else [part])]
+
+
 def use_subscriptions(client):
     pubsub = client.pubsub()
     pubsub.subscribe("news")
@@ -124,6 +152,7 @@ def use_cache(client):
 with redis.Redis(**OPTIONS) as client:
     use_commands(client)
     use_waiting(client)
+    use_groups(client)
     use_subscriptions(client)
     if PROTOCOL == "3":
         use_cache(client)

@@ -192,10 +192,10 @@ export function nextTask(): Promise<void> {
 export type Mask = (text: string) => string;
 
 /**
- * A server may finish a command in another thread. If the servers seem to differ after a step, the rest is awaited so
- * often, for so many milliseconds each.
+ * A server may finish a command in another thread, and a busy machine may hold a process up. If the servers seem to
+ * differ after a step, the rest is awaited so often, for so many milliseconds each.
  */
-const LATE_WAITS = 20, LATE_MS = 10;
+const LATE_WAITS = 500, LATE_MS = 10;
 
 /** Runs the same steps on two servers, and compares all bytes that every client receives. */
 export async function compare(

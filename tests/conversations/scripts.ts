@@ -35,6 +35,17 @@ export const BLOCKING_SCRIPTS: Scripts = {
     ["x", "RPUSH k two", "GET s"],
     ["a", "GET s"],
   ],
+  "what a client sends after several waits of one pipeline": [
+    ["a", "PING", "BLMOVE k l LEFT RIGHT 0", "BLPOP k 0"],
+    ["x", "RPUSH k 1"],
+    ["x", "RPUSH k 2"],
+    ["a", "ECHO hello"],
+    ["a", "PING", "BLPOP k 0", "PING", "BLPOP k 0", "ECHO behind"],
+    ["x", "RPUSH k 1"],
+    ["a", "ECHO later"],
+    ["x", "RPUSH k 2"],
+    ["a", "ECHO hello"],
+  ],
   "within a transaction nobody waits, and it serves when it ends": [
     [
       "a",
@@ -75,7 +86,7 @@ export const BLOCKING_SCRIPTS: Scripts = {
     ["x", "SWAPDB 0 1"],
     ["b", "BLPOP k 0"],
     ["x", "SWAPDB 0 1"],
-    ["x", "FLUSHALL"],
+    ["x", "FLUSHALL ASYNC"],
   ],
   "values of another type do not end the wait": [
     ["a", "BLPOP k 0"],
@@ -271,7 +282,7 @@ export const NOTIFICATION_SCRIPTS: Scripts = {
       "GEOSEARCHSTORE y g FROMLONLAT 13 38 BYRADIUS 10 km",
       "SET y v",
     ],
-    ["x", "MULTI", "RPUSH l 1", "LPOP l", "EXEC", "FLUSHALL"],
+    ["x", "MULTI", "RPUSH l 1", "LPOP l", "EXEC", "FLUSHALL ASYNC"],
   ],
   "those who wait": [
     ["x", ALL_EVENTS],

@@ -70,7 +70,7 @@ export const STREAM_SCRIPTS: Scripts = {
     ["x", "RENAME s t"],
     ["x", "XGROUP CREATE s g $ MKSTREAM"],
     ["a", "XREADGROUP GROUP g a BLOCK 0 STREAMS s >"],
-    ["x", "FLUSHALL"],
+    ["x", "FLUSHALL ASYNC"],
   ],
   "streams that come by other commands": [
     ["x", "XADD t 5-1 f v"],

@@ -17,7 +17,14 @@ export const BIG = 2000;
 const SLACK_MS = 1000;
 const READ_AT_ONCE = 1000;
 
-type Content = string | string[] | Set<string> | Map<string, string>;
+/** A stream and its only group, with ids without their second part. */
+interface Stream {
+  readonly entries: Map<number, string>;
+  last: number;
+  group?: { last: number; readonly pending: Map<number, string> };
+}
+
+type Content = string | string[] | Set<string> | Map<string, string> | Stream;
 
 interface Entry {
   content: Content;
@@ -38,7 +45,7 @@ export type Known = { reply: Value } | { actual: Actual };
 /** A result that cannot have happened. */
 export class Impossible extends Error {}
 
-const SMALL = ["count", "text", "lease", "hash", "zset", "pool"];
+const SMALL = ["count", "text", "lease", "hash", "zset", "pool", "stream"];
 const FEW = ["pair:0", "pair:1", "pair:2", "pair:3", "list:0", "list:1", "set:0", "set:1"];
 const LARGE = ["bighash", "biglist"];
 
@@ -214,8 +221,47 @@ export class Model {
         return hash.size - before;
       }
       default:
+        if (name.startsWith("X")) return this.#stream(command);
         throw new Error(`the model does not know ${name}`);
     }
+  }
+
+  /** The commands of streams, as `Writer` sends them. */
+  #stream(command: readonly string[]): Value | undefined {
+    const [name, sub] = command;
+    const key = name === "XREADGROUP" ? command[7] : name === "XGROUP" ? command[2] : sub;
+    let stream = this.#entries.get(key)?.content as Stream | undefined;
+    const group = stream?.group;
+    if (name === "XADD" || sub === "CREATE") {
+      if (stream === undefined) this.#entries.set(key, { content: stream = { entries: new Map(), last: 0 } });
+      if (sub !== "CREATE") {
+        stream.entries.set(stream.last = parseInt(command[5]), command[7]);
+        trim(stream, Number(command[3]));
+        return command[5];
+      }
+      if (group !== undefined) return "-BUSYGROUP Consumer Group name already exists";
+      stream.group = { last: 0, pending: new Map() };
+      return "OK";
+    }
+    if (name === "XTRIM") return stream === undefined ? 0 : trim(stream, Number(command[3]));
+    if (name === "XDELEX") return [stream !== undefined && remove(stream, parseInt(command[5])) ? 1 : -1];
+    if (name === "XACK") return group?.pending.delete(parseInt(command[3])) ? 1 : 0;
+    if (stream === undefined || group === undefined) return undefined;
+    if (sub === "DESTROY") {
+      stream.group = undefined;
+      return 1;
+    }
+    const { entries } = stream, { pending } = group;
+    if (name === "XREADGROUP") {
+      const read = [...entries].filter(([id]) => id > group.last).slice(0, Number(command[5]));
+      for (const [id] of read) pending.set(group.last = id, command[3]);
+      return read.length === 0 ? null : [[key, read.map(([id, value]) => [`${id}-0`, ["f", value]])]];
+    }
+    // XAUTOCLAIM with COUNT, from the start.
+    const ids = [...pending.keys()].toSorted((a, b) => a - b), count = Number(command[7]);
+    for (const id of ids.slice(0, count)) pending.set(id, command[3]);
+    const claimed = ids.slice(0, count).map((id) => [`${id}-0`, ["f", entries.get(id)!]]);
+    return [`${ids[count] ?? 0}-0`, claimed, []];
   }
 
   /** Removes members from the pool: those in the reply, or any that the server no longer has. Members never return. */
@@ -240,7 +286,11 @@ export class Model {
 
   #put(key: string, content: Content): void {
     const entry = this.#entries.get(key);
-    const empty = typeof content !== "string" && (Array.isArray(content) ? content.length : content.size) === 0;
+    const empty = Array.isArray(content)
+      ? content.length === 0
+      : content instanceof Set || content instanceof Map
+      ? content.size === 0
+      : false;
     if (empty) this.#entries.delete(key);
     else if (entry === undefined) this.#entries.set(key, { content });
     else entry.content = content;
@@ -274,7 +324,8 @@ export async function readActual(client: TestClient, model: Model): Promise<Actu
   const sent = client.send(encode(requests));
   for (const key of keys) {
     const deadline = decode(await client.receive()) as number;
-    const value = valueOf(await client.receive());
+    const reply = await client.receive();
+    const value = !key.endsWith("stream") ? valueOf(reply) : reply === "-ERR no such key\r\n" ? null : decode(reply);
     if (typeof value === "string" && value.startsWith("-")) throw new Error(`${key}: ${value}`);
     if (value === null || (Array.isArray(value) && value.length === 0)) continue;
     const content = contentOf(key, value);
@@ -310,11 +361,13 @@ function reading(key: string): string[] {
   if (key.includes("hash")) return ["HGETALL", key];
   if (key.includes("zset")) return ["ZRANGE", key, "0", "-1", "WITHSCORES"];
   if (key.includes(":set:") || key.includes("pool")) return ["SMEMBERS", key];
+  if (key.endsWith("stream")) return ["XINFO", "STREAM", key, "FULL", "COUNT", "0"];
   return ["GET", key];
 }
 
 function contentOf(key: string, value: Value): Content {
   if (typeof value === "string") return value;
+  if (key.endsWith("stream")) return streamOf(value);
   const items = value as string[];
   if (key.includes("list")) return items;
   if (key.includes(":set:") || key.includes("pool")) return new Set(items);
@@ -328,7 +381,46 @@ function render(content: Content): string {
   if (typeof content === "string") return content;
   if (Array.isArray(content)) return content.join(" ");
   if (content instanceof Set) return [...content].toSorted().join(" ");
+  if (!(content instanceof Map)) {
+    const { entries, last, group } = content;
+    const waiting = group === undefined ? "" : `, group ${group.last}: ${render(text(group.pending))}`;
+    return `to ${last}: ${render(text(entries))}${waiting}`;
+  }
   return [...content].map((pair) => pair.join("=")).toSorted().join(" ");
+}
+
+function text(map: Map<number, string>): Map<string, string> {
+  return new Map([...map].map(([id, value]) => [`${id}`, value]));
+}
+
+/** Leaves the newest entries. Returns the number of the removed ones. */
+function trim(stream: Stream, length: number): number {
+  const gone = [...stream.entries.keys()].slice(0, Math.max(0, stream.entries.size - length));
+  for (const id of gone) remove(stream, id);
+  return gone.length;
+}
+
+/** Removes an entry and what is pending for it: a rewritten file cannot hold the one without the other. */
+function remove(stream: Stream, id: number): boolean {
+  stream.group?.pending.delete(id);
+  return stream.entries.delete(id);
+}
+
+/** What `XINFO STREAM` with `FULL` says. */
+function streamOf(reply: Value): Stream {
+  const fields = (list: Value): Record<string, Value> => {
+    const items = list as Value[];
+    return Object.fromEntries(items.flatMap((_, i) => i % 2 === 0 ? [[items[i] as string, items[i + 1]]] : []));
+  };
+  const ids = (list: Value, of: (rest: Value[]) => string) =>
+    new Map((list as Value[][]).map(([id, ...rest]) => [parseInt(id as string), of(rest)]));
+  const all = fields(reply), group = (all.groups as Value[]).map(fields).at(0);
+  return {
+    entries: ids(all.entries, ([pair]) => (pair as string[])[1]),
+    last: parseInt(all["last-generated-id"] as string),
+    group: group &&
+      { last: parseInt(group["last-delivered-id"] as string), pending: ids(group.pending, ([name]) => name as string) },
+  };
 }
 
 function near(deadline: number, from: number, to: number): boolean {

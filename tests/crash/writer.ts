@@ -161,6 +161,9 @@ export class Writer {
     const value = `${this.id}-${this.#number++}`;
     const list = key(`list:${random.below(2)}`), other = key(`list:${random.below(2)}`);
     const set = key(`set:${random.below(2)}`), field = `f${random.below(40)}`, small = `${random.below(100)}`;
+    const stream = key("stream"),
+      id = `${this.#number}-0`,
+      recent = `${Math.max(1, this.#number - random.below(400))}-0`;
     const side = () => pick(random, ["LEFT", "RIGHT"]);
     const [from, to] = pick(random, [[0, 1], [1, 0]] as const);
     const far = `${100_000_000 + random.below(1000)}`;
@@ -194,6 +197,16 @@ export class Writer {
       () => ["PEXPIRE", pick(random, [list, set, key("hash"), key("zset"), key("text"), key("pair:0")]), far],
       () => ["PERSIST", pick(random, [list, set, key("hash"), key("zset"), key("text"), key("pair:0")])],
       () => ["DEL", key("zset")],
+      () => ["XADD", stream, "MAXLEN", "300", "DELREF", id, "f", value],
+      () => ["XADD", stream, "MAXLEN", "300", "DELREF", id, "f", value],
+      () => ["XADD", stream, "MAXLEN", "300", "DELREF", id, "f", value],
+      () => ["XGROUP", "CREATE", stream, "g", "0", "MKSTREAM"],
+      () => ["XREADGROUP", "GROUP", "g", `c${from}`, "COUNT", `${1 + random.below(6)}`, "STREAMS", stream, ">"],
+      () => ["XREADGROUP", "GROUP", "g", `c${to}`, "COUNT", `${1 + random.below(6)}`, "STREAMS", stream, ">"],
+      () => ["XACK", stream, "g", recent],
+      () => ["XDELEX", stream, "DELREF", "IDS", "1", recent],
+      () => ["XAUTOCLAIM", stream, "g", `c${from}`, "0", "0", "COUNT", `${1 + random.below(4)}`],
+      () => random.below(20) === 0 ? ["XGROUP", "DESTROY", stream, "g"] : ["XTRIM", stream, "MAXLEN", small, "DELREF"],
       () => ["HSET", key("bighash"), `field ${random.below(BIG)}`, value],
       () => ["LSET", key("biglist"), `${random.below(BIG)}`, value],
       () => ["SET", key(`fill:${random.below(FILLERS)}`), value],

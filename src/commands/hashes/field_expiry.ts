@@ -22,6 +22,7 @@ import {
   changed,
   checkFieldsWord,
   createHash,
+  deleteIfEmpty,
   fieldCount,
   findField,
   hasField,
@@ -431,6 +432,7 @@ function hsetex(call: Call): void {
     findField(call, hash, i);
     applyDeadline(hash, deadline, past);
   }
+  const kept = keepHash(call, ref, hash);
   changed(call, "hset", count);
   if (past) {
     changed(call, "hdel", count);
@@ -439,7 +441,7 @@ function hsetex(call: Call): void {
   }
   if (past) logDeletion(call, block, 2);
   else if (expires || condition !== undefined) logSet(call, block, deadline, keepTtl);
-  keepOrDeleteHash(call, ref, hash);
+  deleteIfEmpty(call, kept, hash);
   reply.integer(1);
 }
 

@@ -60,9 +60,13 @@ export function keepHash(call: Call, ref: RecordRef, hash: HashValue): RecordRef
 
 /** keepHash after a removal: deletes the key if the last field was removed. */
 export function keepOrDeleteHash(call: Call, ref: RecordRef, hash: HashValue): void {
-  const kept = keepHash(call, ref, hash);
+  deleteIfEmpty(call, keepHash(call, ref, hash), hash);
+}
+
+/** Deletes the key of a hash that has no field. */
+export function deleteIfEmpty(call: Call, ref: RecordRef, hash: HashValue): void {
   if (hash.count(hash.encoding, hash.body) > 0) return;
-  call.db.unlink(kept);
+  call.db.unlink(ref);
   call.removed(1);
 }
 

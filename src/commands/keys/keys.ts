@@ -445,20 +445,20 @@ function databaseIndex(call: Call, i: number): number {
 }
 
 function objectEncoding(call: Call): void {
-  const ref = call.peek(2);
+  const ref = call.peek(2, true);
   if (ref === 0) return call.reply.null();
   call.reply.bulkText(encodingName(call.db, ref));
 }
 
 function objectFreq(call: Call): void {
-  const ref = call.peek(2);
+  const ref = call.peek(2, true);
   if (ref === 0) return call.reply.null();
   if (!call.store.frequencies) fail(NO_FREQUENCIES);
   call.reply.integer(call.store.frequency(ref));
 }
 
 function objectIdletime(call: Call): void {
-  const ref = call.peek(2);
+  const ref = call.peek(2, true);
   if (ref === 0) return call.reply.null();
   if (call.store.frequencies) fail(NO_IDLE_TIMES);
   call.reply.integer(call.store.idleSeconds(ref));
@@ -466,6 +466,6 @@ function objectIdletime(call: Call): void {
 
 /** As in Redis, no key shares its value with another. */
 function objectRefcount(call: Call): void {
-  if (call.peek(2) === 0) call.reply.null();
+  if (call.peek(2, true) === 0) call.reply.null();
   else call.reply.integer(1);
 }

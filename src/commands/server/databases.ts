@@ -104,8 +104,10 @@ function swapdb(call: Call): void {
   const second = call.integerIn(2, INT32_MIN, INT32_MAX, SECOND_INDEX, SECOND_INDEX);
   const count = call.store.databases.length;
   if (first < 0 || first >= count || second < 0 || second >= count) fail(messages.dbIndex);
-  call.store.swap(first, second);
-  if (first !== second) call.engine.listeners.databasesFlushed();
+  if (first !== second) {
+    call.store.swap(first, second);
+    call.engine.listeners.databasesFlushed();
+  }
   call.countChanges(1);
   call.reply.ok();
 }

@@ -219,9 +219,10 @@ function move(call: Call): void {
   keepOrDelete(call, source, sets, 1);
   if (target === 0) sets.createFor(1, bytes, start[3], end[3]);
   else openSet(call, target);
-  if (sets.add(bytes, start[3], end[3])) changed(call, "sadd", 2, 1);
+  const added = sets.add(bytes, start[3], end[3]);
   if (target === 0) db.add(bytes, start[2], end[2], Type.SET, sets.encoding, sets.body);
   else keepOrDelete(call, target, sets, 2);
+  if (added) changed(call, "sadd", 2, 1);
   call.reply.integer(1);
 }
 

@@ -192,7 +192,9 @@ function reportClaimed(call: Call, streams: StreamValue, justId: boolean): void 
 }
 
 function autoClaim(call: Call): void {
-  const { argc, reply } = call, { nowMs } = call.store;
+  const { argc, db, reply } = call, { nowMs } = call.store;
+  // As in Redis, a missing key is announced even if an argument is wrong.
+  const record = call.lookup(1);
   const idle = Math.max(0, call.integer(4, "ERR Invalid min-idle-time argument for XAUTOCLAIM"));
   const cursor = newId();
   startArgument(call, 5, cursor);
@@ -207,7 +209,7 @@ function autoClaim(call: Call): void {
       fail(messages.syntax);
     }
   }
-  const record = call.lookupType(1, Type.STREAM);
+  if (record !== 0 && db.typeOf(record) !== Type.STREAM) fail(messages.wrongType);
   const streams = record === 0 ? undefined : openStream(call, record);
   const group = streams === undefined ? 0 as GroupRef : findGroup(call, streams, 2);
   if (streams === undefined || group === 0) failGroup(call);

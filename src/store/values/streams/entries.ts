@@ -35,6 +35,9 @@ export class EntryCursor {
   readonly #packed: Packed;
   readonly #integer = new IntegerEntry();
   readonly #last: StreamId = new Int32Array(4);
+  // The stream that was looked through, and the state of all streams then.
+  #tree: IndexRef = NONE;
+  #moves = -1;
   // The place of the node in the index.
   #leaf = 0;
   #place = 0;
@@ -63,9 +66,14 @@ export class EntryCursor {
     return (this.#flags & DELETED) !== 0;
   }
 
-  /** Puts the cursor on the first entry that is not below an id. False if there is none. */
+  /**
+   * Puts the cursor on the first entry that is not below an id. False if there is none. Hot: a caller that reads on is
+   * likely to want the next entry.
+   */
   seekFrom(nodes: IndexRef, from: StreamId): boolean {
     const { index } = this.#nodes;
+    if (this.#isNext(nodes, from)) return this.#readFrom(this.#endOfEntry());
+    this.#tree = nodes;
     index.seekTo(nodes, from, 0);
     if (index.leaf === 0) index.seekFirst(nodes);
     if (index.leaf === 0) return false;
@@ -92,6 +100,7 @@ export class EntryCursor {
   /** Puts the cursor on the last entry that is not above an id. False if there is none. */
   seekTo(nodes: IndexRef, to: StreamId): boolean {
     const { index } = this.#nodes;
+    this.#tree = nodes;
     index.seekTo(nodes, to, 0);
     if (index.leaf === 0) return false;
     this.#enter(index.ref);
@@ -204,6 +213,23 @@ export class EntryCursor {
     return this.#arena.view[this.block >>> CHUNK_SHIFT];
   }
 
+  /** Whether the entry behind the one under the cursor is the first that is not below an id. */
+  #isNext(nodes: IndexRef, from: StreamId): boolean {
+    if (this.#tree !== nodes || this.#moves !== this.#nodes.moves) return false;
+    const order = compareIds(from, 0, this.id, 0);
+    if (order <= 0) return false;
+    const { packed } = this.#nodes;
+    // Entries may have been added.
+    this.#end = this.#base + packed.end(this.block);
+    const at = this.#endOfEntry();
+    if (at >= this.#end) return false;
+    const position = this.position;
+    this.#read(at);
+    const isNext = compareIds(from, 0, this.id, 0) <= 0;
+    this.#read(this.#base + position);
+    return isNext;
+  }
+
   /** Whether walking back from the end of the node is likely the shorter way to an id. */
   #isNearEnd(from: StreamId): boolean {
     const words = this.#arena.i32[this.node >>> CHUNK_SHIFT], master = ((this.node & GRANULE_MASK) << 1) + NODE_ID;
@@ -224,6 +250,7 @@ export class EntryCursor {
     const bytes = this.#arena.u8[block >>> CHUNK_SHIFT], integer = this.#integer;
     this.node = node;
     this.block = block;
+    this.#moves = this.#nodes.moves;
     this.#leaf = this.#nodes.index.leaf;
     this.#place = this.#nodes.index.index;
     this.#bytes = bytes;

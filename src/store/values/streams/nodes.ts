@@ -33,6 +33,8 @@ export class StreamNodes {
   maxEntries = 100;
   readonly index: WordIndex<NodeRef>;
   readonly packed: Packed;
+  /** Changes with every write to a stream that may move an entry; adding entries behind the others mostly does not. */
+  moves = 0;
   readonly #arena: Arena;
   readonly #integer = new IntegerEntry();
   readonly #entry = new PendingEntry();
@@ -63,6 +65,7 @@ export class StreamNodes {
     words[n + NODE_BLOCK] = block;
     words[n + NODE_BLOCK + 1] = 0;
     this.index.add(nodes, node);
+    this.moves++;
     return node;
   }
 
@@ -74,6 +77,7 @@ export class StreamNodes {
 
   /** Frees a node that is in no index any more. */
   free(node: NodeRef): void {
+    this.moves++;
     this.#arena.free(this.blockOf(node));
     this.#arena.free(node);
   }
@@ -101,14 +105,16 @@ export class StreamNodes {
       this.add(nodes, id, 0, this.#write(block, id, id, 0, SAME_FIELDS, pairs, 0));
       return;
     }
-    let block = this.blockOf(node);
-    const count = this.#integerAt(block, packed.first(block));
-    block = this.#setInteger(block, packed.first(block), count + 1);
+    const old = this.blockOf(node), first = packed.first(old);
+    const count = this.#integerAt(old, first);
+    const block = this.#setInteger(old, first, count + 1);
     const flags = this.#hasFields(block, pairs) ? SAME_FIELDS : 0;
     const words = this.#arena.i32[node >>> CHUNK_SHIFT], master = ((node & GRANULE_MASK) << 1) + NODE_ID;
     const used = packed.sizeOf(block);
     const more = Math.min(used, Math.max(0, this.#limit - used));
-    this.setBlock(node, this.#write(block, id, words, master, flags, pairs, more));
+    const grown = this.#write(block, id, words, master, flags, pairs, more);
+    if (grown !== old || packed.first(grown) !== first) this.moves++;
+    this.setBlock(node, grown);
   }
 
   /** Marks the entry whose flags stand at a position as deleted; the counts are the caller's concern. */
@@ -119,6 +125,7 @@ export class StreamNodes {
   /** Says that `count` more entries of a node are deleted. Invalidates positions in its block. */
   countDeleted(node: NodeRef, count: number): void {
     const { packed } = this;
+    this.moves++;
     let block = this.blockOf(node);
     const live = this.#integerAt(block, packed.first(block));
     block = this.#setInteger(block, packed.first(block), live - count);
@@ -144,6 +151,7 @@ export class StreamNodes {
     const { packed } = this, block = this.blockOf(node);
     const used = packed.end(block) - packed.first(block);
     if (packed.capacity(block) - used <= SPARE_BYTES_MAX) return;
+    this.moves++;
     this.setBlock(node, packed.copy(block));
     this.#arena.free(block);
   }

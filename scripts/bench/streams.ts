@@ -1,0 +1,140 @@
+/**
+ * Streams: CPU time of the server for the workers of a consumer group and for blocked readers, the memory of a stream
+ * with pending entries, and how the commands' time grows with the length. Ids are given, all of one width, so that the
+ * size of every reply is known.
+ */
+import { type Bench, counted } from "./bench.ts";
+import { BenchClient } from "./client.ts";
+import { Client, request, row, withClients } from "./conversations.ts";
+import type { Running } from "./servers.ts";
+
+const KEY = "stream", GROUP = "group", CONSUMER = "consumer";
+const AT_ONCE = 16, ADDED_AT_ONCE = 1000;
+const DELIVERIES = 160_000;
+const READERS = 50, WAKE_ROUNDS = 2000;
+const PENDING = 100_000;
+/** Parts of `--elements`. */
+const LENGTHS = [0.01, 1, 20];
+const CALLS = 80_000;
+const FIRST_MS = 1_000_000_000_000;
+const VALUE = "x".repeat(32);
+
+const idOf = (n: number) => `${FIRST_MS + n}-0`;
+const add = (n: number) => request("XADD", KEY, idOf(n), "field", VALUE);
+const entry = (n: number) => `*2\r\n${request(idOf(n)).slice("*1\r\n".length)}${request("field", VALUE)}`;
+/** The reply to a read of one entry of the stream. */
+const read = `*1\r\n*2\r\n${request(KEY).slice("*1\r\n".length)}*1\r\n${entry(0)}`;
+const added = request(idOf(0)).slice("*1\r\n".length);
+const deliver = request("XREADGROUP", "GROUP", GROUP, CONSUMER, "COUNT", 1, "STREAMS", KEY, ">");
+
+/** A new stream with a group, and so many entries. */
+async function prepare(client: Client, count: number): Promise<void> {
+  await client.write(request("FLUSHALL") + request("XGROUP", "CREATE", KEY, GROUP, 0, "MKSTREAM"));
+  await client.read("+OK\r\n+OK\r\n".length);
+  for (let n = 0; n < count; n += ADDED_AT_ONCE) {
+    await client.write(Array.from({ length: ADDED_AT_ONCE }, (_, i) => add(n + i)).join(""));
+    await client.read(added.length * ADDED_AT_ONCE);
+  }
+}
+
+/** CPU microseconds of the server for each of so many calls with replies of one size, given by number. */
+async function timed(
+  server: Running,
+  client: Client,
+  count: number,
+  reply: number,
+  call: (n: number) => string,
+): Promise<number> {
+  const before = server.cpuSeconds();
+  for (let n = 0; n < count; n += AT_ONCE) {
+    await client.write(Array.from({ length: AT_ONCE }, (_, i) => call(n + i)).join(""));
+    await client.read(reply * AT_ONCE);
+  }
+  return (server.cpuSeconds() - before) * 1e6 / count;
+}
+
+const acknowledged = (n: number) => deliver + request("XACK", KEY, GROUP, idOf(n));
+
+async function delivering(server: Running): Promise<number> {
+  let spent = 0;
+  await withClients(server, 1, async ([client]) => {
+    await prepare(client, DELIVERIES);
+    spent = await timed(server, client, DELIVERIES, read.length + ":1\r\n".length, acknowledged);
+  });
+  return spent;
+}
+
+async function waking(server: Running): Promise<number> {
+  let spent = 0;
+  await withClients(server, READERS + 1, async ([writer, ...readers]) => {
+    await prepare(writer, 0);
+    const wait = request("XREAD", "BLOCK", 0, "STREAMS", KEY, "$");
+    const before = server.cpuSeconds();
+    for (let round = 0; round < WAKE_ROUNDS; round++) {
+      for (const reader of readers) await reader.write(wait);
+      // The reads wait before the entry comes, because the writer asks for an answer in between.
+      await writer.write(request("PING"));
+      await writer.read("+PONG\r\n".length);
+      await writer.write(add(round));
+      await writer.read(added.length);
+      await Promise.all(readers.map((reader) => reader.read(read.length)));
+    }
+    spent = (server.cpuSeconds() - before) * 1e6 / (WAKE_ROUNDS * READERS);
+  });
+  return spent;
+}
+
+export async function streamGroups(bench: Bench): Promise<void> {
+  bench.head(`Streams: CPU time of the server, in µs`, "", ...bench.columns);
+  await bench.withAll(async (servers) => {
+    await row(bench, servers, [`XREADGROUP COUNT 1 and XACK, ${AT_ONCE} at once`], delivering);
+    await row(bench, servers, [`XREAD BLOCK of ${READERS} readers and the XADD, per reader`], waking);
+  });
+}
+
+export async function streamMemory(bench: Bench): Promise<void> {
+  const { elements } = bench.options;
+  const title = `Memory of a stream by MEMORY USAGE, ${counted(PENDING)} entries pending, per entry in bytes`;
+  bench.head(title, "entries", ...bench.columns);
+  const figures = await bench.each(async (server) => {
+    await withClients(server, 1, async ([client]) => {
+      await prepare(client, elements);
+      await timed(server, client, Math.min(PENDING, elements), read.length, () => deliver);
+    });
+    using client = await BenchClient.connect(server.port);
+    return await client.number("MEMORY", "USAGE", KEY, "SAMPLES", "0") / elements;
+  });
+  bench.row(counted(elements), ...figures.map((bytes) => bytes.toFixed(1)), ...bench.ratio(figures));
+}
+
+export async function streamSizes(bench: Bench): Promise<void> {
+  const { elements } = bench.options;
+  bench.head(`Streams by length: CPU time of the server per command, in µs`, "command", "entries", ...bench.columns);
+  for (const part of LENGTHS) {
+    const length = Math.ceil(elements * part / ADDED_AT_ONCE) * ADDED_AT_ONCE;
+    const columns = await bench.each(async (server) => {
+      const figures: number[] = [];
+      await withClients(server, 1, async ([client]) => {
+        await prepare(client, length);
+        // A prime, so that the calls are spread over the whole stream.
+        const somewhere = (n: number) => n * 7_368_787 % (length - 10);
+        const calls = Math.min(CALLS, length / 2);
+        const run = async (reply: number, call: (n: number) => string) => {
+          figures.push(await timed(server, client, calls, reply, call));
+        };
+        await run(added.length, (n) => add(length + n));
+        await run(
+          "*10\r\n".length + 10 * entry(0).length,
+          (n) => request("XRANGE", KEY, idOf(somewhere(n)), "+", "COUNT", 10),
+        );
+        await run(read.length + ":1\r\n".length, acknowledged);
+        await run(":1\r\n".length, (n) => request("XDEL", KEY, idOf(somewhere(n))));
+      });
+      return figures;
+    });
+    for (const [i, name] of ["XADD", "XRANGE of 10", "XREADGROUP and XACK", "XDEL"].entries()) {
+      const figures = columns.map((column) => column[i]);
+      bench.row(name, counted(length), ...figures.map((us) => us.toFixed(2)), ...bench.ratio(figures));
+    }
+  }
+}
