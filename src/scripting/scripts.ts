@@ -91,6 +91,7 @@ export class Scripts {
 
   /** Compiles a script in the present state. Throws CommandError. */
   #compile(script: Script): LuaInstance {
+    this.#runner.checkIdle();
     const lua = this.#lua ??= this.#makeState();
     try {
       script.reference = lua.compile(script.code);
