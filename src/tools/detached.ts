@@ -8,10 +8,13 @@ import { Executor } from "../dispatch/executor.ts";
 import { commandTable } from "../commands/table.ts";
 import { Engine } from "../engine/engine.ts";
 import { Settings } from "../settings/settings.ts";
+import { Functions } from "../scripting/functions.ts";
 import { createStore } from "../engine/create_store.ts";
 
 export function createDetachedEngine(settings: Settings = new Settings()): { engine: Engine; executor: Executor } {
   const random = systemRandom();
   const engine = new Engine(createStore(settings, random), settings, systemClock, random);
+  // Files hold the libraries of functions.
+  engine.part(Functions);
   return { engine, executor: new Executor(engine, commandTable) };
 }

@@ -31,8 +31,8 @@ which memdb then starts. SOURCE does not change. It may be
                     (default: ./appendonly.aof)
   --databases N     if SOURCE has more than 16 databases
 
-Keys of types that MemDB does not have (values of modules) and libraries of
-functions are left out and named. Keys that are past their deadline
+Keys of types that MemDB does not have (values of modules) are left out and
+named. Keys that are past their deadline
 are left out and counted. Idle times and access frequencies of keys are kept.
 
 Example:

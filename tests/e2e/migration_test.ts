@@ -2,10 +2,11 @@
  * Moving data between MemDB and Redis by files: MemDB reads files written by a real redis-server, a real redis-server
  * loads files written by MemDB, redis-check-rdb accepts them, and no data is lost.
  */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { runExport, runImport } from "../../src/tools/migrate.ts";
 import { type Argument, TestClient } from "../helpers/client.ts";
 import { type Release, testWithReleases } from "../helpers/programs.ts";
+import { imageOf, MODULE_KEY } from "../helpers/rdb_image.ts";
 import { TestServer } from "../helpers/server.ts";
 import { ManualClock } from "../../src/core/clock.ts";
 
@@ -255,36 +256,44 @@ testWithReleases(
 );
 
 testWithReleases(
-  "what MemDB does not have is named and left out by import, and stops a server",
+  "streams with their groups and libraries of functions are imported, and loaded by a server",
   (release) =>
     inFolder(async (folder) => {
       await withRedisIn(release, folder, [], async (redis) => {
-        await redis.run("SET kept value");
         await redis.run("XADD events * a 1");
         await redis.run("XGROUP CREATE events readers 0");
         await redis.run("XREADGROUP GROUP readers one STREAMS events >");
-        await redis.command(
-          "FUNCTION",
-          "LOAD",
-          "#!lua name=lib\nredis.register_function('f', function() return 1 end)",
-        );
+        const library = "#!lua name=lib\nredis.register_function('f', function() return 1 end)";
+        await redis.command("FUNCTION", "LOAD", library);
         await redis.run("SAVE");
       });
       const said = await migrate(runImport, [`${folder}/dump.rdb`, "--aofpath", `${folder}/memdb.aof`]);
-      assertEquals(said, [
-        `Left out of ${folder}/dump.rdb: a library of functions`,
-      ]);
-      await withMemdb(`${folder}/memdb.aof`, async (memdb) => {
-        assertEquals(await memdb.run("DBSIZE"), ":2\r\n");
-        assertEquals(await memdb.run("XLEN events"), ":1\r\n");
-      });
-      const before = Deno.readFileSync(`${folder}/dump.rdb`);
-      let message = "";
-      await withMemdb(`${folder}/dump.rdb`, () => Promise.resolve()).catch((error) => message = error.message);
-      assertMatch(message, /holds what MemDB cannot keep \(1 times\), first a library of functions/);
-      assertEquals(Deno.readFileSync(`${folder}/dump.rdb`), before);
+      assertEquals(said, []);
+      for (const file of ["memdb.aof", "dump.rdb"]) {
+        await withMemdb(`${folder}/${file}`, async (memdb) => {
+          assertEquals(await memdb.run("XLEN events"), ":1\r\n");
+          assertMatch(await memdb.run("XPENDING events readers"), /^\*4\r\n:1\r\n/);
+          assertEquals(await memdb.run("FCALL f 0"), ":1\r\n");
+        });
+      }
     }),
 );
+
+Deno.test("what MemDB does not have is named and left out by import, and stops a server", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/dump.rdb`, image = imageOf("\xfe\x00\x00\x04kept\x05value", MODULE_KEY);
+    Deno.writeFileSync(path, image);
+    assertEquals(await migrate(runImport, [path, "--aofpath", `${folder}/memdb.aof`]), [
+      `Left out of ${path}: the key "mod" in database 0: a value of the module type ABCDEFGHI`,
+    ]);
+    await withMemdb(`${folder}/memdb.aof`, async (memdb) => {
+      assertEquals(await memdb.run("DBSIZE"), ":1\r\n");
+      assertEquals(await memdb.run("GET kept"), "$5\r\nvalue\r\n");
+    });
+    const error = await assertRejects(() => withMemdb(path, () => Promise.resolve())) as Error;
+    assertMatch(error.message, /holds what MemDB cannot keep \(1 times\), first the key "mod" in database 0/);
+    assertEquals(Deno.readFileSync(path), image);
+  }));
 
 Deno.test("a file of PyMemDB is imported", () =>
   inFolder(async (folder) => {
