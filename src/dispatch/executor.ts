@@ -229,7 +229,7 @@ export class Executor implements CommandRunner {
       this.#engine.pause.hold(session);
       return;
     } else if (session.transaction !== undefined && (command!.bits & Flag.IMMEDIATE) === 0) {
-      session.transaction.add(request, command!.bits);
+      session.transaction.add(request, queuedBits(call, command!));
       reply.simple("QUEUED");
     } else {
       this.#runHandler(call, command!, request, mark);
@@ -362,9 +362,11 @@ export class Executor implements CommandRunner {
   }
 
   /** Whether CLIENT PAUSE holds a request back. A unit that has begun continues. */
-  #isPaused({ inUnit, session }: Call, command: Command): boolean {
+  #isPaused(call: Call, command: Command): boolean {
+    const { inUnit, session } = call;
     if (inUnit || session.origin !== "client") return false;
-    return this.#engine.pause!.all || (bitsOf(session, command) & (Flag.WRITE | Flag.MAY_REPLICATE)) !== 0;
+    if (this.#engine.pause!.all) return true;
+    return command.spec.mayWrite?.(call) ?? (bitsOf(session, command) & (Flag.WRITE | Flag.MAY_REPLICATE)) !== 0;
   }
 
   /**
@@ -519,6 +521,11 @@ export class Executor implements CommandRunner {
 /** The flags of a command, including those of the queued commands that it will run. */
 function bitsOf({ transaction }: Session, { bits }: Command): number {
   return transaction !== undefined && (bits & Flag.RUNS_QUEUE) !== 0 ? bits | transaction.bits : bits;
+}
+
+/** The flags of a command that a transaction queues. */
+function queuedBits(call: Call, { bits, spec }: Command): number {
+  return spec.mayWrite?.(call) === false ? bits & ~Flag.MAY_REPLICATE : bits;
 }
 
 /** To Redis a monitoring client is a replica, which may not read or write keys. */

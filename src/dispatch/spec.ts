@@ -168,6 +168,8 @@ export interface CommandSpec {
    * discards the transaction.
    */
   readonly runsQueue?: boolean;
+  /** Whether the running request may write, where that depends on the request and not on the flags alone. */
+  readonly mayWrite?: (call: Call) => boolean;
   /** A session with subscriptions may run the command in RESP2. */
   readonly whileSubscribed?: boolean;
   /** The command serves the server itself and tests: COMMAND DOCS reports "syscmd". */

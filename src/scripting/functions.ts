@@ -116,6 +116,7 @@ export class Functions {
 
   /** Registers the functions of a library in the present state. Throws CommandError. */
   #compile(library: Library): void {
+    this.#runner.checkIdle();
     const lua = this.#state();
     try {
       this.#runner.load(lua, library.code, library);

@@ -6,7 +6,7 @@
  * protocol version, and SELECT changes only the script's database.
  */
 import { latin1 } from "../core/bytes.ts";
-import { messages } from "../core/errors.ts";
+import { fail, messages } from "../core/errors.ts";
 import { Call } from "../dispatch/call.ts";
 import { type Command, Flag } from "../dispatch/registry.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -97,6 +97,7 @@ export class ScriptRunner implements LuaHost {
     options: RunOptions,
     readOnly: boolean,
   ): void {
+    this.checkIdle();
     const { flags } = options, declared = (flags & ScriptFlag.UNDECLARED) === 0;
     if (declared) {
       const refusal = this.#refusal(caller, flags, readOnly);
@@ -128,6 +129,11 @@ export class ScriptRunner implements LuaHost {
     if (failure === undefined) return;
     caller.reply.rewind(mark);
     this.#report(caller, options.name, failure);
+  }
+
+  /** Throws CommandError if a script runs: only DEBUG lets scripts run commands that need a Lua state themselves. */
+  checkIdle(): void {
+    if (this.#caller !== undefined) fail("ERR This Redis command is not allowed from script");
   }
 
   /** Runs the code of a library. Throws LuaSyntaxError. */

@@ -3,7 +3,8 @@
  * with the first script. After a trap, or when it has taken much memory, a new one takes its place; scripts are then
  * compiled again when they are used.
  */
-import { fail } from "../core/errors.ts";
+import { CommandError, fail } from "../core/errors.ts";
+import { mayWrite, readHeader } from "./shebang.ts";
 import type { Call } from "../dispatch/call.ts";
 import type { Engine } from "../engine/engine.ts";
 import { LuaInstance, type LuaOptions, LuaSyntaxError } from "./instance.ts";
@@ -51,6 +52,13 @@ export class Scripts {
     this.#run(call, script, keys, readOnly);
   }
 
+  /** Whether the script of EVAL or EVALSHA may write, by the flags that it declares. */
+  mayWrite(call: Call, bySha: boolean): boolean {
+    const { bytes, start, end } = call.request;
+    const script = bySha ? this.cache.find(bytes, start[1], end[1]) : this.cache.findSource(bytes, start[1], end[1]);
+    return mayWrite(script?.flags ?? (bySha ? undefined : declaredFlags(call.arg(1))));
+  }
+
   /** Loads a script for EVALSHA and returns its SHA-1. Throws CommandError if it does not compile. */
   load(source: Uint8Array): string {
     return (this.cache.findSource(source, 0, source.length) ?? this.#load(source, false)).name;
@@ -83,6 +91,7 @@ export class Scripts {
 
   /** Compiles a script in the present state. Throws CommandError. */
   #compile(script: Script): LuaInstance {
+    this.#runner.checkIdle();
     const lua = this.#lua ??= this.#makeState();
     try {
       script.reference = lua.compile(script.code);
@@ -98,6 +107,16 @@ export class Scripts {
   #makeState(): LuaInstance {
     this.#generation++;
     return new LuaInstance(this.#runner, false, luaOptions(this.#engine));
+  }
+}
+
+/** The flags that a script declares; undefined if its first line is damaged. */
+function declaredFlags(source: Uint8Array): number | undefined {
+  try {
+    return readHeader(source).flags;
+  } catch (error) {
+    if (error instanceof CommandError) return undefined;
+    throw error;
   }
 }
 

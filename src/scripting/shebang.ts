@@ -25,6 +25,11 @@ export const FLAG_NAMES: ReadonlyMap<string, number> = new Map([
   ["allow-cross-slot-keys", ScriptFlag.ALLOW_CROSS_SLOT],
 ]);
 
+/** Whether a script with these flags may write; undefined means that the script is not known. */
+export function mayWrite(flags = ScriptFlag.UNDECLARED as number): boolean {
+  return (flags & ScriptFlag.NO_WRITES) === 0;
+}
+
 export interface Header {
   readonly flags: number;
   /** Bytes of the line, without its end; the code keeps the end, so that its lines keep their numbers. */

@@ -86,3 +86,24 @@ Deno.test("CLIENT TRACKING refuses prefixes that overlap, wherever they stand", 
     );
     assertEquals(await client.run("CLIENT GETREDIR"), ":-1\r\n");
   }));
+
+Deno.test("scripts have no debugger, and limits where Redis would use up its stack", () =>
+  withServer(async (client) => {
+    assertEquals(await client.run("SCRIPT DEBUG NO"), "+OK\r\n");
+    assertEquals(await client.run("SCRIPT DEBUG YES"), "-ERR The debugger for Lua scripts is not available\r\n");
+    assertEquals(await client.run("SCRIPT DEBUG x"), "-ERR Use SCRIPT DEBUG YES/SYNC/NO\r\n");
+    const pattern = "return string.match(string.rep('a', 5000), string.rep('a?', 5000))";
+    assertMatch(await client.command("EVAL", pattern, "0"), /pattern too complex/);
+    const json = "cjson.decode_max_depth(5000) local ok, e = pcall(cjson.decode, string.rep('[', 5000)) " +
+      "cjson.decode_max_depth(1000) return e";
+    assertMatch(await client.command("EVAL", json, "0"), /Found too many nested data structures \(1501\)/);
+  }));
+
+Deno.test("a library whose functions differ in case only is refused", () =>
+  withServer(async (client) => {
+    const code = "#!lua name=lib\nfor _, name in pairs({'f'}) do end";
+    assertMatch(await client.command("FUNCTION", "LOAD", code), /^-ERR Error registering functions/);
+    const register = (name: string) => `redis.register_function('${name}', function() end)\n`;
+    const both = `#!lua name=lib\n${register("f")}${register("F")}`;
+    assertEquals(await client.command("FUNCTION", "LOAD", both), "-ERR Function F already exists\r\n");
+  }));

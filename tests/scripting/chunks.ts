@@ -256,7 +256,7 @@ export const LANGUAGE: readonly string[] = [
   "return {pcall(coroutine.wrap(function() redis.call('nope') end))}",
   "return coroutine.running()",
   "return type(collectgarbage('count'))",
-  "return {collectgarbage(), collectgarbage('step'), collectgarbage('setpause', 200)}",
+  "return {collectgarbage(), collectgarbage('setpause', 200)}",
   "return collectgarbage('x')",
   "return type(gcinfo())",
   "return _VERSION",

@@ -106,3 +106,23 @@ unixTest("functions survive in the append-only file, its rewrite and snapshots",
   await using server = await ServerProcess.start(["--dbfilename", "dump.rdb"], { cwd: folder.path });
   assertEquals(await server.command(...list), listed);
 });
+
+Deno.test("scripts that may run every command still run no other script", () =>
+  withServer(async (client) => {
+    await client.run("DEBUG SET-DISABLE-DENY-SCRIPTS 1");
+    await client.command("FUNCTION", "LOAD", COUNTER);
+    await client.command("SCRIPT", "LOAD", "return 1");
+    for (
+      const call of [
+        "'EVAL', 'return 1', 0",
+        "'FCALL', 'count', 0",
+        "'SCRIPT', 'LOAD', 'return 2'",
+        "'EVAL', 'return 3', 0",
+      ]
+    ) {
+      const reply = await client.command("EVAL", `return redis.call(${call})`, "0");
+      assertMatch(reply, /^-ERR This Redis command is not allowed from script/, call);
+    }
+    assertEquals(await client.command("EVAL", "return redis.call('SCRIPT', 'EXISTS', 'x')[1]", "0"), ":0\r\n");
+    assertEquals(await client.command("FCALL", "count", "0"), ":1\r\n");
+  }));

@@ -22,6 +22,7 @@ export const evalCommands: readonly CommandSpec[] = [
     since: "2.6.0",
     keys: MAY_WRITE.keys.map((key) => ({ ...key, notes: WRITING })),
     syntax: "script numkeys [key [key ...]] [arg [arg ...]]",
+    mayWrite: (call) => call.engine.part(Scripts).mayWrite(call, false),
     handler: (call) => run(call, false, false),
   },
   {
@@ -41,6 +42,7 @@ export const evalCommands: readonly CommandSpec[] = [
     summary: "Runs a Lua script that the server knows, by its SHA-1.",
     since: "2.6.0",
     syntax: "sha1 numkeys [key [key ...]] [arg [arg ...]]",
+    mayWrite: (call) => call.engine.part(Scripts).mayWrite(call, true),
     handler: (call) => run(call, true, false),
   },
   {

@@ -6,6 +6,7 @@ import type { Call } from "../../dispatch/call.ts";
 import { feedMonitors } from "../../dispatch/monitor.ts";
 import { type CommandFlag, type CommandSpec, keyCount } from "../../dispatch/spec.ts";
 import { Functions } from "../../scripting/functions.ts";
+import { mayWrite } from "../../scripting/shebang.ts";
 import { keyCountOf } from "../../scripting/scripts.ts";
 
 const FLAGS: readonly CommandFlag[] = ["noscript", "stale", "skip_monitor", "no_mandatory_keys", "movablekeys"];
@@ -22,6 +23,7 @@ export const fcallCommands: readonly CommandSpec[] = [
     flags: [...FLAGS, "may_replicate"],
     keys: keyCount(2, "RW ACCESS UPDATE").map((key) => ({ ...key, notes: `${NOTE}RW and UPDATE` })),
     syntax: SYNTAX,
+    mayWrite: (call) => mayWrite(call.engine.part(Functions).find(call.text(1))?.flags),
     handler: (call) => run(call, false),
   },
   {
