@@ -1,7 +1,7 @@
 /**
  * Loads an RDB file into a store. This file owns the sequence of opcodes, keys and their attributes; value_reader.ts
- * reads the values. It runs in steps, so that the caller can work between them. MemDB has no streams, functions and
- * data of modules: they are skipped and named in the result.
+ * reads the values. It runs in steps, so that the caller can work between them. Data of modules is skipped and named in
+ * the result.
  */
 import { latin1 } from "../core/bytes.ts";
 import type { Keyspace } from "../store/keyspace.ts";
