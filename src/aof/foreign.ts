@@ -7,9 +7,7 @@ import type { Request } from "../resp/request.ts";
 
 /** Commands of Redis 8.6 and Valkey 9.1 that change data, or that older versions have logged. */
 const NAMES: ReadonlySet<string> = new Set(
-  `blmove blmpop blpop brpop brpoplpush bzmpop bzpopmax bzpopmin delex eval evalsha fcall function migrate msetex
-  pfdebug publish replconf restore-asking script spublish vadd vrem vsetattr xack xackdel xadd xautoclaim xcfgset xclaim
-  xdel xdelex xgroup xidmprecord xreadgroup xsetid xtrim delifeq`.split(/\s+/),
+  `delex delifeq migrate msetex replconf restore-asking vadd vrem vsetattr`.split(/\s+/),
 );
 /** Commands of modules: "JSON.SET". */
 const MODULE_NAME = /^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$/;
