@@ -13,7 +13,7 @@ const COMMANDS = 150;
 function duels(name: string, protocol: Protocol, commands: (random: SeededRandom) => string[][]): void {
   testUnless(noRedis, name, async () => {
     await using servers = await Servers.start();
-    const first = Math.floor(Math.random() * 1e9);
+    const first = Number(Deno.env.get("MEMDB_TEST_BASE") ?? Math.floor(Math.random() * 1e9));
     for (let seed = first; seed < first + ROUNDS; seed++) {
       const difference = await duel(servers, protocol, commands(new SeededRandom(seed)));
       if (difference !== undefined) throw new Error(`seed ${seed}, ${describe(difference, protocol)}`);
