@@ -291,12 +291,6 @@ async function streamsOf(client: TestClient, keys: readonly string[]): Promise<s
   return said;
 }
 
-/** The Valkey of a release in the place of its Redis. */
-const valkeyOf = (release: Release): Release => ({
-  title: release.title,
-  command: (program) => release.command(program.replace("redis", "valkey")),
-});
-
 testWithReleases(
   "a file with streams in the forms of Redis 5, 7.0 and 7.2 loads here and there",
   (release) =>
@@ -315,7 +309,7 @@ testWithReleases(
 );
 
 testWithReleases(
-  "valkey-server starts with the streams of a file that export wrote",
+  "the streams of a file that export wrote are there when a server starts with it",
   (release) =>
     inFolder(async (folder) => {
       const keys = ["stream", "idle"];
@@ -325,10 +319,11 @@ testWithReleases(
         return await streamsOf(memdb, keys);
       });
       await migrate(runExport, ["--to", "rdb", `${folder}/dump.rdb`, `--aofpath=${folder}/memdb.aof`]);
-      await withRedisIn(valkeyOf(release), folder, [], async (valkey) => {
+      await withRedisIn(release, folder, [], async (valkey) => {
         assertEquals(await streamsOf(valkey, keys), expected);
       });
     }),
+  "Valkey",
 );
 
 Deno.test("what MemDB does not have is named and left out by import, and stops a server", () =>
