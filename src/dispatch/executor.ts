@@ -219,7 +219,9 @@ export class Executor implements CommandRunner {
   /** Refuses, holds back, queues or runs a request. */
   #executeByRules(call: Call, request: Request, command: Command | undefined): void {
     const { reply, session } = call;
-    const refusal = this.#refusal(call, command, request);
+    const observed = session.observer !== undefined && !call.inUnit ? session.observer.request(session, request) : "";
+    if (session.stopped) return;
+    const refusal = observed === "" ? this.#refusal(call, command, request) : observed;
     const mark = call.mark = reply.mark();
     if (refusal !== "") {
       // A request with an unknown subcommand is none of its container.

@@ -188,7 +188,7 @@ export class Engine {
   /** Serves the other clients from within a running script; set by net. */
   serveOthers: () => void = () => {};
   /** Starts a rewrite of the append-only file; set by aof. */
-  rewriteAof: (() => void) | undefined;
+  rewriteAof: (() => Promise<void>) | undefined;
   /** Empties the store and loads the append-only file again (DEBUG LOADAOF); set by aof. */
   reload: (() => boolean) | undefined;
 

@@ -11,14 +11,17 @@ import { snapshotImage } from "./save.ts";
 /** Saves and loads all data through a snapshot in memory. The append-only file does not change. */
 export function reloadThroughSnapshot(engine: Engine): void {
   replaceAll(engine, snapshotImage(engine), true);
+  engine.store.check();
 }
 
 /** Replaces all data by those of a snapshot. Throws RdbError if it is damaged, and errors of Deno. */
 export function reloadFromFile(engine: Engine, path: string): void {
   replaceAll(engine, Deno.readFileSync(path), false);
+  engine.store.check();
 }
 
-function replaceAll(engine: Engine, image: Uint8Array, keepExpired: boolean): void {
+/** Replaces all data by those of a snapshot in memory. Throws RdbError if it is damaged. */
+export function replaceAll(engine: Engine, image: Uint8Array, keepExpired: boolean): void {
   const { store, snapshots } = engine;
   snapshots.cancel?.();
   for (const db of store.databases) db.clear();
@@ -32,5 +35,4 @@ function replaceAll(engine: Engine, image: Uint8Array, keepExpired: boolean): vo
   } finally {
     release();
   }
-  store.check();
 }
