@@ -51,6 +51,8 @@ export class EntryCursor {
   #flags = 0;
   // Of the entry: where its fields or values begin, and where the next one does.
   #elements = 0;
+  // Where its last value ends, if that is known already; else 0.
+  #behind = 0;
   // The next field and value.
   #field = 0;
   #value = 0;
@@ -205,6 +207,7 @@ export class EntryCursor {
       if (isField) field = next;
       else value = next;
     }
+    this.#behind = value;
     return true;
   }
 
@@ -317,15 +320,20 @@ export class EntryCursor {
     const bytes = this.#bytes, integer = this.#integer, id = this.id;
     const words = this.#arena.i32[this.node >>> CHUNK_SHIFT], master = ((this.node & GRANULE_MASK) << 1) + NODE_ID;
     this.position = at - this.#base;
+    this.#behind = 0;
     at = integer.read(bytes, at);
-    this.#flags = integer.low;
+    const flags = integer.low;
+    this.#flags = flags;
     at = integer.read(bytes, at);
-    id[1] = words[master + 1] + integer.low;
-    id[0] = words[master] + integer.high + (id[1] >>> 0 < integer.low >>> 0 ? 1 : 0);
+    const ms = integer.low, msHigh = integer.high;
+    const msLow = words[master + 1] + ms | 0;
+    id[1] = msLow;
+    id[0] = words[master] + msHigh + (msLow >>> 0 < ms >>> 0 ? 1 : 0);
     at = integer.read(bytes, at);
-    id[3] = words[master + 3] + integer.low;
-    id[2] = words[master + 2] + integer.high + (id[3] >>> 0 < integer.low >>> 0 ? 1 : 0);
-    if ((this.#flags & SAME_FIELDS) !== 0) {
+    const seq = integer.low, seqLow = words[master + 3] + seq | 0;
+    id[3] = seqLow;
+    id[2] = words[master + 2] + integer.high + (seqLow >>> 0 < seq >>> 0 ? 1 : 0);
+    if ((flags & SAME_FIELDS) !== 0) {
       this.count = this.#masterCount;
     } else {
       at = integer.read(bytes, at);
@@ -337,6 +345,7 @@ export class EntryCursor {
   /** The index behind the entry under the cursor. */
   #endOfEntry(): number {
     const bytes = this.#bytes;
+    if (this.#behind !== 0) return this.#behind + entryBytes(bytes, this.#behind);
     let at = this.#elements;
     const elements = (this.#flags & SAME_FIELDS) !== 0 ? this.count : 2 * this.count;
     for (let k = 0; k <= elements; k++) at += entryBytes(bytes, at);
