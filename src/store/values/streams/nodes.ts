@@ -356,7 +356,7 @@ export class StreamNodes {
   }
 }
 
-/** Whether a text takes one byte before and one behind it, and is no integer: digits and a minus are below the letters. */
+/** Whether a text has one byte before and one behind it, and is no integer: digits and a minus are below letters. */
 function isBriefText(bytes: Uint8Array, start: number, length: number): boolean {
   return length > 0 && length < 64 && bytes[start] > 57;
 }
