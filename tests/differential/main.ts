@@ -8,6 +8,7 @@ import { commandName } from "./compare.ts";
 import { describe, duel, type Protocol } from "./duel.ts";
 import { randomCommands, watchedCommands } from "./generate.ts";
 import { noRedis, Servers } from "./servers.ts";
+import { streamCommands } from "./streams.ts";
 
 const flags = parseArgs(Deno.args, { string: ["minutes", "seed", "commands"] });
 const minutes = Number(flags.minutes ?? 1);
@@ -21,12 +22,15 @@ if (noRedis !== undefined) {
   Deno.exit(1);
 }
 
+/** An odd number of them, so that each meets both protocols. */
+const GENERATORS = [watchedCommands, randomCommands, streamCommands, randomCommands, streamCommands];
+
 function protocolOf(seed: number): Protocol {
   return seed % 2 === 0 ? 2 : 3;
 }
 
 function commandsOf(seed: number): string[][] {
-  return (seed % 3 === 0 ? watchedCommands : randomCommands)(new SeededRandom(seed), count);
+  return GENERATORS[seed % GENERATORS.length](new SeededRandom(seed), count);
 }
 
 /** Runs the commands of the current seed on both servers. */

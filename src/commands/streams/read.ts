@@ -266,6 +266,8 @@ function serveConsumer(
   begin();
   call.reply.bulk(call.bytes, call.start(key), call.end(key));
   if (history) {
+    // As in Redis, the streams behind this one are read without CLAIM too.
+    options.claimIdle = -1;
     start.set(id);
     incrementId(start);
     replyHistory(call, streams, group, consumer, options.count);

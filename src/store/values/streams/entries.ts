@@ -35,7 +35,7 @@ export class EntryCursor {
   readonly #packed: Packed;
   readonly #integer = new IntegerEntry();
   readonly #last: StreamId = new Int32Array(4);
-  // The stream that was looked through, and the state of all streams then.
+  // The stream that was looked through, NONE for a single node, and the state of all streams then.
   #tree: IndexRef = NONE;
   #moves = -1;
   // The place of the node in the index.
@@ -75,11 +75,9 @@ export class EntryCursor {
   seekFrom(nodes: IndexRef, from: StreamId): boolean {
     const { index } = this.#nodes;
     if (this.#isNext(nodes, from)) return this.#readFrom(this.#endOfEntry());
-    this.#tree = nodes;
     index.seekTo(nodes, from, 0);
     if (index.leaf === 0) index.seekFirst(nodes);
-    if (index.leaf === 0) return false;
-    this.#enter(index.ref);
+    if (!this.#enterFrom(nodes)) return false;
     if (this.#isNearEnd(from)) {
       // Back from the end to the last entry below.
       let at = this.#end;
@@ -102,10 +100,8 @@ export class EntryCursor {
   /** Puts the cursor on the last entry that is not above an id. False if there is none. */
   seekTo(nodes: IndexRef, to: StreamId): boolean {
     const { index } = this.#nodes;
-    this.#tree = nodes;
     index.seekTo(nodes, to, 0);
-    if (index.leaf === 0) return false;
-    this.#enter(index.ref);
+    if (!this.#enterFrom(nodes)) return false;
     for (let at = this.#end; at > this.#first;) {
       at = this.#startOf(at);
       this.#read(at);
@@ -148,12 +144,14 @@ export class EntryCursor {
 
   /** Puts the cursor on the first entry of a node, deleted or not. */
   firstOf(node: NodeRef): void {
+    this.#tree = NONE;
     this.#enter(node);
     this.#read(this.#first);
   }
 
   /** Puts the cursor on the last entry of a node, deleted or not. */
   lastOf(node: NodeRef): void {
+    this.#tree = NONE;
     this.#enter(node);
     this.#read(this.#startOf(this.#end));
   }
@@ -245,6 +243,15 @@ export class EntryCursor {
     if (end > start) return idTime(from) - start > (end - start) / 2;
     const startSeq = idTime(words, master + 2), endSeq = idTime(last, 2);
     return idTime(from, 2) - startSeq > (endSeq - startSeq) / 2;
+  }
+
+  /** Enters the node under the cursor of the index. False if there is none. */
+  #enterFrom(nodes: IndexRef): boolean {
+    const { index } = this.#nodes;
+    this.#tree = index.leaf === 0 ? NONE : nodes;
+    if (index.leaf === 0) return false;
+    this.#enter(index.ref);
+    return true;
   }
 
   #enter(node: NodeRef): void {
