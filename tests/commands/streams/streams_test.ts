@@ -53,6 +53,9 @@ Deno.test("the log has ids, exact trimming and deliveries", () =>
       "XACK s g 2-0",
       "XTRIM s MAXLEN ~ 0",
       "XTRIM s MAXLEN 0",
+      "XADD t 1-1 f v",
+      "XADD t 2-1 f v",
+      "XTRIM t MINID ~ 2 DELREF",
     );
     assertEquals(logged, [
       "0: XADD s 1-1 f v",
@@ -71,6 +74,10 @@ Deno.test("the log has ids, exact trimming and deliveries", () =>
       `0: XCLAIM s g e 0 2-0 TIME ${now} RETRYCOUNT 2 FORCE JUSTID LASTID ${now}-0`,
       "0: XACK s g 2-0",
       "0: XTRIM s MAXLEN = 0",
+      "0: XADD t 1-1 f v",
+      "0: XADD t 2-1 f v",
+      // An id would name the first entry, which is deleted and still there.
+      "0: XTRIM t MAXLEN = 1 DELREF",
     ]);
   }));
 
