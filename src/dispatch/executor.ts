@@ -357,10 +357,16 @@ export class Executor implements CommandRunner {
     this.#error(call, error.message);
   }
 
-  /** A waiting command counts when it is answered, with the time that it ran until now. */
+  /** A waiting command counts when it is answered, with the time that it ran until now; it leaves its run. */
   #suspended(call: Call, startUs: number): void {
-    call.spentUs += Math.round(this.#engine.clock.monotonicUs() - startUs);
+    const nowUs = this.#engine.clock.monotonicUs(), runs = this.#runCalls;
+    if (startUs !== UNTIMED) call.spentUs += Math.round(nowUs - startUs);
+    else if (this.#runStartUs !== UNTIMED) call.spentUs += Math.round((nowUs - this.#runStartUs) / runs);
     call.secrets = undefined;
+    if (this.#run !== call.command) return;
+    this.#runCalls--;
+    if (this.#runCalls > 0) this.#endRun();
+    else this.#run = undefined;
   }
 
   /** Whether CLIENT PAUSE holds a request back. A unit that has begun continues. */

@@ -7,6 +7,7 @@ import type { Peer } from "../helpers/redis.ts";
 import { describe, duel, type Protocol } from "./duel.ts";
 import { randomCommands, valkeyCommands, watchedCommands } from "./generate.ts";
 import { noPeer, Servers } from "./servers.ts";
+import { streamCommands } from "./streams.ts";
 
 const ROUNDS = 60;
 const COMMANDS = 150;
@@ -32,6 +33,11 @@ for (const protocol of [2, 3] as const) {
     `random commands get the replies that Redis gives, in RESP${protocol}`,
     protocol,
     (random) => randomCommands(random, COMMANDS),
+  );
+  duels(
+    `random commands on streams and groups get the replies that Redis gives, in RESP${protocol}`,
+    protocol,
+    (random) => streamCommands(random, COMMANDS),
   );
 }
 
