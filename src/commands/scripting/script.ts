@@ -110,7 +110,7 @@ function flush(call: Call): void {
   if (call.argc > 3 || (call.argc === 3 && !call.is(2, "sync") && !call.is(2, "async"))) {
     fail("ERR SCRIPT FLUSH only support SYNC|ASYNC option");
   }
-  call.engine.part(Scripts).flush();
+  call.engine.part(Scripts).flush(call.argc === 3 && call.is(2, "async"));
   call.reply.ok();
 }
 
