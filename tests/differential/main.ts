@@ -6,7 +6,7 @@ import { parseArgs } from "@std/cli";
 import { SeededRandom } from "../../src/core/random.ts";
 import { commandName } from "./compare.ts";
 import { describe, duel, type Protocol } from "./duel.ts";
-import { randomCommands, watchedCommands } from "./generate.ts";
+import { calledCommands, randomCommands, watchedCommands } from "./generate.ts";
 import { noRedis, Servers } from "./servers.ts";
 
 const flags = parseArgs(Deno.args, { string: ["minutes", "seed", "commands"] });
@@ -21,12 +21,14 @@ if (noRedis !== undefined) {
   Deno.exit(1);
 }
 
+const KINDS = [watchedCommands, calledCommands, randomCommands];
+
 function protocolOf(seed: number): Protocol {
   return seed % 2 === 0 ? 2 : 3;
 }
 
 function commandsOf(seed: number): string[][] {
-  return (seed % 3 === 0 ? watchedCommands : randomCommands)(new SeededRandom(seed), count);
+  return KINDS[seed % KINDS.length](new SeededRandom(seed), count);
 }
 
 /** Runs the commands of the current seed on both servers. */

@@ -4,7 +4,7 @@
 import { SeededRandom } from "../../src/core/random.ts";
 import { testUnless } from "../helpers/programs.ts";
 import { describe, duel, type Protocol } from "./duel.ts";
-import { randomCommands, watchedCommands } from "./generate.ts";
+import { calledCommands, randomCommands, watchedCommands } from "./generate.ts";
 import { noRedis, Servers } from "./servers.ts";
 
 const ROUNDS = 60;
@@ -26,6 +26,14 @@ for (const protocol of [2, 3] as const) {
     `random commands get the replies that Redis gives, in RESP${protocol}`,
     protocol,
     (random) => randomCommands(random, COMMANDS),
+  );
+}
+
+for (const protocol of [2, 3] as const) {
+  duels(
+    `random commands in scripts do what they do in Redis, in RESP${protocol}`,
+    protocol,
+    (random) => calledCommands(random, COMMANDS),
   );
 }
 
