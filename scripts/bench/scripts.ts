@@ -4,7 +4,7 @@
  */
 import type { Bench } from "./bench.ts";
 import { median } from "./bench.ts";
-import { Client, request, row, withClients } from "./conversations.ts";
+import { request, row, withClients } from "./conversations.ts";
 import { BenchClient } from "./client.ts";
 import type { Running } from "./servers.ts";
 

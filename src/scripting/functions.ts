@@ -32,7 +32,8 @@ export class Functions {
     this.#runner = engine.part(ScriptRunner);
     engine.libraries = {
       sources: () => this.libraries.map(({ source }) => source),
-      add: (source) => void this.load(source.slice(), true, false),
+      add: (source, replace) => void this.load(source.slice(), replace, false),
+      clear: () => this.flush(false),
     };
     engine.settings.onChange("lua-memory-limit", () => this.#lua?.setLimit(engine.settings.values.luaMemoryLimit));
   }

@@ -96,7 +96,7 @@ function monitor({ engine, inUnit, reply, session }: Call): void {
   reply.ok();
 }
 
-/** The wait of a client that stops the server while a script runs: its connection ends when none is accepted any more. */
+/** The wait of a client that stops a server while a script runs: its connection ends behind the listeners. */
 const STOPPING: Suspension = { again: false, end: () => {}, timeOut: () => false, fail: () => false };
 
 /**
