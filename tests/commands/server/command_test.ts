@@ -19,7 +19,7 @@ function comparableInfo(info: Value): Value {
 const MISSING_TOKENS: readonly unknown[] = ["IFEQ", "IFNE", "IFDEQ", "IFDNE"];
 
 /** The commands of Valkey alone. Their conversations compare them with Valkey. */
-const VALKEYS = /^commandlog\b/;
+const VALKEYS = /^(commandlog\b|script\|show$)/;
 
 /** The argument tree without history, and without names, which our notation does not have. */
 function comparableTree(tree: Value | undefined): Value {
