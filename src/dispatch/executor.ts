@@ -52,6 +52,12 @@ export class Executor implements CommandRunner {
   #run: Command | undefined;
   #runCalls = 0;
   #runStartUs = 0;
+  /** The run to which a command belongs while requests run inside it. */
+  #outerRun: Command | undefined;
+  #outerRunCalls = 0;
+  #outerRunStartUs = 0;
+  /** The time of the requests inside a command, as far as it was taken for each. */
+  #insideUs = 0;
   #batch = 0;
   /** Requests that were parsed ahead. */
   readonly #requests = Array.from({ length: PREFETCH_MAX }, () => new Request());
@@ -257,6 +263,22 @@ export class Executor implements CommandRunner {
     this.#dropUnwanted(call, mark);
   }
 
+  beginInside(): void {
+    this.#outerRun = this.#run;
+    this.#outerRunCalls = this.#runCalls;
+    this.#outerRunStartUs = this.#runStartUs;
+    this.#run = undefined;
+    this.#runCalls = this.#insideUs = 0;
+  }
+
+  endInside(): number {
+    if (this.#run !== undefined) this.#endRun();
+    this.#run = this.#outerRun;
+    this.#runCalls = this.#outerRunCalls;
+    this.#runStartUs = this.#outerRunStartUs;
+    return this.#insideUs;
+  }
+
   fail(call: Call, message: string): void {
     call.command.stats.failed++;
     this.#error(call, message);
@@ -395,6 +417,8 @@ export class Executor implements CommandRunner {
     const { slowlogLogSlowerThan, latencyTracking } = settings.values;
     const wholeUs = us + call.spentUs;
     call.spentUs = 0;
+    call.long = false;
+    this.#insideUs += us;
     command.stats.usec += wholeUs;
     // Later requests of this turn must not see the time from before a slow command. Within a unit the time stands
     // still.
@@ -431,7 +455,6 @@ export class Executor implements CommandRunner {
    * usual time.
    */
   #endLong(call: Call, command: Command, request: Request): void {
-    call.long = false;
     const { stats } = command;
     const us = this.#engine.clock.monotonicUs() - this.#runStartUs;
     const others = this.#runCalls - 1;

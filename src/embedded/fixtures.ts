@@ -44,6 +44,6 @@ export function loadFixtures(engine: Engine, executor: Executor, fixtures: Fixtu
 export function loadFile(engine: Engine, executor: Executor, path: string | URL): void {
   const bytes = Deno.readFileSync(path);
   if (!isRdb(bytes)) return void seedBytes(engine, executor, bytes, `seed ${path}`);
-  const library = (source: Uint8Array) => engine.libraries?.add(source);
+  const library = (source: Uint8Array) => engine.libraries?.add(source, true);
   new RdbLoader(engine.store, RdbInput.of(bytes), { library }).run();
 }

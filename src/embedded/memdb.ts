@@ -204,8 +204,7 @@ export class MemDB implements AsyncDisposable {
    */
   async restore(snapshot: Snapshot): Promise<void> {
     const { engine, turn } = this.#server;
-    this.#looks.run(0, "FUNCTION", "FLUSH", "SYNC");
-    replaceAll(engine, snapshot.image, true);
+    replaceAll(engine, snapshot.image);
     turn.settle();
     // The file does not hold these changes: a new one does.
     if (engine.durability !== undefined) await engine.rewriteAof?.();

@@ -88,8 +88,9 @@ const LOG_LENGTHS = ["slowlog-max-len", "commandlog-large-request-max-len", "com
 export interface Libraries {
   /** The code of each library. */
   sources(): readonly Uint8Array[];
-  /** Adds a library, in the place of one of the same name. Throws CommandError. */
-  add(source: Uint8Array): void;
+  /** Adds a library, in the place of one of the same name if `replace`. Throws CommandError. */
+  add(source: Uint8Array, replace: boolean): void;
+  clear(): void;
 }
 
 /** A script that has run for longer than busy-reply-threshold. Other clients may only ask for its end. */

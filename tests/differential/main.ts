@@ -7,7 +7,7 @@ import { SeededRandom } from "../../src/core/random.ts";
 import { commandName } from "./compare.ts";
 import { describe, duel, type Protocol } from "./duel.ts";
 import type { Peer } from "../helpers/redis.ts";
-import { randomCommands, valkeyCommands, watchedCommands } from "./generate.ts";
+import { calledCommands, randomCommands, valkeyCommands, watchedCommands } from "./generate.ts";
 import { noPeer, Servers } from "./servers.ts";
 import { streamCommands } from "./streams.ts";
 
@@ -26,7 +26,7 @@ if (missingPeer !== undefined) {
 }
 
 /** An odd number of them, so that each meets both protocols. */
-const GENERATORS = [watchedCommands, randomCommands, streamCommands, randomCommands, streamCommands];
+const GENERATORS = [watchedCommands, randomCommands, streamCommands, calledCommands, streamCommands];
 
 function protocolOf(seed: number): Protocol {
   return seed % 2 === 0 ? 2 : 3;
