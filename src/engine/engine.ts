@@ -20,6 +20,7 @@ import { Pause } from "./pause.ts";
 import { Phase } from "./phase.ts";
 import { Rates } from "./rates.ts";
 import { SharedBytes } from "../resp/shared_bytes.ts";
+import type { HotKeys } from "./hot_keys.ts";
 import type { Session } from "./session.ts";
 import type { Settings } from "../settings/settings.ts";
 import { Stats } from "./stats.ts";
@@ -120,6 +121,10 @@ export class Engine {
   /** All sessions with a socket, by id. */
   readonly sessions = new Map<number, Session>();
   readonly monitors = new Set<Session>();
+  /** What HOTKEYS has found; undefined if nothing. */
+  hotKeys: HotKeys | undefined;
+  /** The same while it counts. */
+  measuring: HotKeys | undefined;
   readonly listeners: Listeners;
   /** Work for the end of the running command, and for the end of the turn of the event loop. */
   readonly afterCommand = new Phase();
