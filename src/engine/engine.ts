@@ -13,6 +13,7 @@ import { ClientMemory } from "./client_memory.ts";
 import { CommandLog } from "./command_log.ts";
 import { Effects } from "./effects.ts";
 import { Eviction } from "./eviction.ts";
+import { ImportMode } from "./import_mode.ts";
 import { LatencyMonitor } from "./latency.ts";
 import { MessageExpiry } from "./message_expiry.ts";
 import { Listeners, Notify, type NotifyClass } from "./listeners.ts";
@@ -118,6 +119,7 @@ export class Engine {
   };
   readonly latency: LatencyMonitor;
   readonly eviction: Eviction;
+  readonly importMode: ImportMode;
   /** All sessions with a socket, by id. */
   readonly sessions = new Map<number, Session>();
   readonly monitors = new Set<Session>();
@@ -232,6 +234,7 @@ export class Engine {
     store.onMessages = (...key) => this.part(MessageExpiry).watch(...key);
     this.listeners = new Listeners(store);
     this.eviction = new Eviction(this, (db, key) => this.#keyEvicted(db, key));
+    this.importMode = new ImportMode(this);
     this.watches = new Watches(this.listeners);
     this.clientMemory = new ClientMemory(settings, this.sessions, this.watches);
     const stopMonitoring = (session: Session) => {
