@@ -231,7 +231,18 @@ async function fillStream(client: TestClient, { server }: TestServer, count: num
   assertEquals(idText(id), `${count}-0`);
 }
 
-for (const line of ["DEL s", "XGROUP DESTROY s g", "XGROUP DELCONSUMER s g c", "XTRIM s MAXLEN 0", "FLUSHALL"]) {
+for (
+  const line of [
+    "DEL s",
+    "XGROUP DESTROY s g",
+    "XGROUP DELCONSUMER s g c",
+    "XTRIM s MAXLEN 0",
+    "XTRIM s MAXLEN 90",
+    "XTRIM s MINID 99950",
+    "XADD s MAXLEN 90 * f v",
+    "FLUSHALL",
+  ]
+) {
   Deno.test(`${line} of a large stream frees it in slices`, () =>
     withServer(async (client, server) => {
       const { engine } = server.server, { store } = engine;

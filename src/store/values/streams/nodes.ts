@@ -8,7 +8,7 @@ import { backLengthBytes, entriesBytes, entryBytes, IntegerEntry, PendingEntry }
 import { Packed } from "../../blocks/packed.ts";
 import { WordIndex } from "../../blocks/word_index.ts";
 import { type Arena, type BodyRef, CHUNK_SHIFT, GRANULE_MASK, type IndexRef } from "../../memory/arena.ts";
-import { DELETED, NODE_BLOCK, NODE_BYTES, NODE_ID, type NodeRef, SAME_FIELDS } from "./layout.ts";
+import { DELETED, NODE_BLOCK, NODE_BYTES, NODE_ID, NODE_LIVE, type NodeRef, SAME_FIELDS } from "./layout.ts";
 
 /** Integers below this take one byte and one for the way back. */
 const SHORT_INTEGER_END = 128;
@@ -63,7 +63,7 @@ export class StreamNodes {
     const words = this.#arena.i32[node >>> CHUNK_SHIFT], n = (node & GRANULE_MASK) << 1;
     for (let i = 0; i < 4; i++) words[n + NODE_ID + i] = id[at + i];
     words[n + NODE_BLOCK] = block;
-    words[n + NODE_BLOCK + 1] = 0;
+    words[n + NODE_LIVE] = this.#integerAt(block, this.packed.first(block));
     this.index.add(nodes, node);
     this.moves++;
     return node;
@@ -82,10 +82,9 @@ export class StreamNodes {
     this.#arena.free(node);
   }
 
-  /** Number of entries of a node that are not deleted. */
+  /** Number of entries of a node that are not deleted. Nodes lie close together, so that summing them up is quick. */
   live(node: NodeRef): number {
-    const block = this.blockOf(node);
-    return this.#integerAt(block, this.packed.first(block));
+    return this.#arena.i32[node >>> CHUNK_SHIFT][((node & GRANULE_MASK) << 1) + NODE_LIVE];
   }
 
   /** Number of entries of a node that are deleted. */
@@ -105,11 +104,10 @@ export class StreamNodes {
       this.add(nodes, id, 0, this.#write(block, id, id, 0, SAME_FIELDS, pairs, 0));
       return;
     }
+    const words = this.#arena.i32[node >>> CHUNK_SHIFT], at = (node & GRANULE_MASK) << 1, master = at + NODE_ID;
     const old = this.blockOf(node), first = packed.first(old);
-    const count = this.#integerAt(old, first);
-    const block = this.#setInteger(old, first, count + 1);
+    const block = this.#setInteger(old, first, ++words[at + NODE_LIVE]);
     const flags = this.#hasFields(block, pairs) ? SAME_FIELDS : 0;
-    const words = this.#arena.i32[node >>> CHUNK_SHIFT], master = ((node & GRANULE_MASK) << 1) + NODE_ID;
     const used = packed.sizeOf(block);
     const more = Math.min(used, Math.max(0, this.#limit - used));
     const grown = this.#write(block, id, words, master, flags, pairs, more);
@@ -122,15 +120,17 @@ export class StreamNodes {
     this.#arena.u8[block >>> CHUNK_SHIFT][((block & GRANULE_MASK) << 3) + position] |= DELETED;
   }
 
-  /** Says that `count` more entries of a node are deleted. Invalidates positions in its block. */
+  /** Says that `count` more entries of a node are deleted. Positions in its block may change, cursors notice. */
   countDeleted(node: NodeRef, count: number): void {
-    const { packed } = this;
-    this.moves++;
-    let block = this.blockOf(node);
-    const live = this.#integerAt(block, packed.first(block));
-    block = this.#setInteger(block, packed.first(block), live - count);
+    const { packed } = this, old = this.blockOf(node);
+    const first = packed.first(old), end = packed.end(old);
+    const live = this.live(node) - count;
+    this.#arena.i32[node >>> CHUNK_SHIFT][((node & GRANULE_MASK) << 1) + NODE_LIVE] = live;
+    let block = this.#setInteger(old, first, live);
     const position = packed.next(block, packed.first(block));
     block = this.#setInteger(block, position, this.#integerAt(block, position) + count);
+    if (block === old && packed.first(block) === first && packed.end(block) === end) return;
+    this.moves++;
     this.setBlock(node, block);
   }
 
@@ -341,6 +341,7 @@ export class StreamNodes {
       if ((flags & DELETED) !== 0) seenDeleted++;
       else seenLive++;
     }
+    invariant(live === this.live(node), "a node and its block count different entries");
     invariant(live === seenLive && deleted === seenDeleted && live >= 0, "the entries of a node are miscounted");
     return live;
   }
