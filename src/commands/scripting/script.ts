@@ -89,6 +89,17 @@ export const scriptCommands: readonly CommandSpec[] = [
         syntax: "script",
         handler: (call) => call.reply.bulk(fromLatin1(call.engine.part(Scripts).load(call.arg(2)))),
       },
+      {
+        ...COMMON,
+        name: "show",
+        summary: "Returns the text of a script in the cache.",
+        since: "8.0.0",
+        complexity: "O(1)",
+        arity: 3,
+        flags: ["noscript", "stale"],
+        syntax: "sha1",
+        handler: show,
+      },
     ],
   },
 ];
@@ -104,6 +115,12 @@ function exists(call: Call): void {
   const { cache } = engine.part(Scripts);
   reply.array(argc - 2);
   for (let i = 2; i < argc; i++) reply.integer(cache.find(bytes, start[i], end[i]) === undefined ? 0 : 1);
+}
+
+function show(call: Call): void {
+  const { engine, reply, request: { bytes, start, end } } = call;
+  const script = engine.part(Scripts).cache.find(bytes, start[2], end[2]);
+  reply.bulk((script ?? fail("NOSCRIPT No matching script.")).source);
 }
 
 function flush(call: Call): void {
