@@ -13,6 +13,7 @@ import { latin1 } from "../core/bytes.ts";
 import { CommandError, messages, shownText } from "../core/errors.ts";
 import type { CommandLog } from "../engine/command_log.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { HotKeys } from "../engine/hot_keys.ts";
 import type { Session } from "../engine/session.ts";
 import type { RequestParser } from "../resp/parser.ts";
 import { Request } from "../resp/request.ts";
@@ -207,7 +208,7 @@ export class Executor implements CommandRunner {
     session.lastCommand = command;
     if (command !== undefined && session.plain && this.#mayRun(command, request.argc)) {
       const mark = call.reply.mark();
-      this.#runHandler(call, command, request, mark);
+      this.#handle(call, command, request, mark);
       if (!session.plain) this.#dropUnwanted(call, mark);
     } else {
       this.#executeByRules(call, request, command);
@@ -240,7 +241,7 @@ export class Executor implements CommandRunner {
       session.transaction.add(request, queuedBits(call, command!));
       reply.simple("QUEUED");
     } else {
-      this.#runHandler(call, command!, request, mark);
+      this.#handle(call, command!, request, mark);
     }
     this.#dropUnwanted(call, call.mark);
   }
@@ -297,6 +298,28 @@ export class Executor implements CommandRunner {
     const { reply, session: { replyMode } } = call;
     if (replyMode === "off" || replyMode === "skip") reply.rewind(call.mark);
     call.mark = Infinity;
+  }
+
+  /** Runs the handler, and measures it if HOTKEYS asks for it. The commands of a script count as the script. */
+  #handle(call: Call, command: Command, request: Request, mark: number): void {
+    const { measuring, store } = this.#engine;
+    if (measuring !== undefined && call.session.origin === "client" && measuring.takes(store.nowMs)) {
+      this.#runMeasured(measuring, call, command, request, mark);
+    } else {
+      this.#runHandler(call, command, request, mark);
+    }
+  }
+
+  #runMeasured(hotKeys: HotKeys, call: Call, command: Command, request: Request, mark: number): void {
+    const { clock } = this.#engine;
+    if (this.#run !== undefined) this.#endRun();
+    const startUs = clock.monotonicUs();
+    this.#runHandler(call, command, request, mark);
+    const us = clock.monotonicUs() - startUs;
+    // A command that waits counts when it runs again.
+    if (call.session.suspension !== undefined) return;
+    const keys = (keysOf(command, request) ?? []).map(({ index }) => index);
+    if (keys.length > 0) hotKeys.note(request, keys, us, request.size() + call.reply.mark() - mark);
   }
 
   #runHandler(call: Call, command: Command, request: Request, mark: number): void {

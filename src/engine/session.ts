@@ -88,7 +88,7 @@ export class Session {
   readonly reply: Reply;
   readonly transport: Transport | undefined;
   readonly origin: Origin;
-  readonly expiryMode: ExpiryMode;
+  expiryMode: ExpiryMode;
   /** Index of the selected database. */
   db = 0;
   user: User = DEFAULT_USER;
@@ -102,6 +102,10 @@ export class Session {
   lastCommand: { readonly fullName: string } | undefined;
   noEvict = false;
   noTouch = false;
+  /** The client copies another server's data here: CLIENT IMPORT-SOURCE. */
+  importSource = false;
+  /** What the client says that it can do, one letter each: CLIENT CAPA. */
+  capabilities = "";
   /** The subscriptions of the session; undefined while it has none. */
   subscriber: Subscriber | undefined;
   /** The client-side caching of the session; undefined before its first CLIENT TRACKING ON. */

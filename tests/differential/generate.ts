@@ -11,8 +11,8 @@ import { key, STRINGS, value } from "./values.ts";
 
 /** Commands that block, or that end, change or observe the connection or the server instead of working on data. */
 const LEFT_OUT = new RegExp(
-  "^(shutdown|commandlog|monitor|quit|hello|auth|reset|info|time|debug|config|slowlog|latency|memory|lolwut|role|acl|spop|" +
-    "client\\|(kill|list|reply|pause|unpause|unblock|tracking|no-evict|no-touch|setname|setinfo)|bgsave|save|bgrewriteaof|" +
+  "^(shutdown|commandlog|hotkeys|monitor|quit|hello|auth|reset|info|time|debug|config|slowlog|latency|memory|lolwut|role|acl|spop|" +
+    "client\\|(capa|import-source|kill|list|reply|pause|unpause|unblock|tracking|no-evict|no-touch|setname|setinfo)|bgsave|save|bgrewriteaof|" +
     "lastsave|replicaof|slaveof|sync|psync|replconf|failover|module|cluster|command|swapdb|migrate|wait|waitaof|" +
     "dump|restore|restore-asking|pfselftest)(\\||$)",
 );

@@ -16,7 +16,7 @@ function comparableInfo(info: Value): Value {
 }
 
 /** The commands of Valkey alone, which are compared with Valkey. */
-const VALKEYS = /^(commandlog\b|delifeq$|script\|show$)/;
+const VALKEYS = /^(commandlog\b|delifeq$|client\|(capa|import-source)$|script\|show$)/;
 
 /** The argument tree without history, and without names, which our notation does not have. */
 function comparableTree(tree: Value | undefined): Value {
