@@ -4,7 +4,7 @@
 import { fail, messages, shownText } from "../../core/errors.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { ClientKind, Session } from "../../engine/session.ts";
-import { clientFlags, clientKind, secondsSince } from "../shared/client_line.ts";
+import { clientFlags, clientKind, secondsSince } from "../../engine/client_line.ts";
 
 type Test = (session: Session) => boolean;
 
