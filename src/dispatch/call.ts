@@ -244,11 +244,11 @@ export class Call {
   }
 
   /**
-   * Whether a key or field that gets this deadline is deleted at once. While a file loads it stays, because the file
-   * contains the deletion. DEBUG SET-ALLOW-ACCESS-EXPIRED does not keep it.
+   * Whether a key or field that gets this deadline is deleted at once. While a file loads or in import mode it stays,
+   * because the file or the source contains the deletion. DEBUG SET-ALLOW-ACCESS-EXPIRED does not keep it.
    */
   isOver(deadline: Deadline): boolean {
-    if (deadline > this.store.nowMs) return false;
+    if (deadline > this.store.nowMs || this.engine.importMode.on) return false;
     if (this.store.expiryMode !== ExpiryMode.KEEP) return true;
     return this.engine.knobs.releaseExpired !== undefined && this.session.expiryMode !== ExpiryMode.KEEP;
   }

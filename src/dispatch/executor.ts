@@ -13,6 +13,7 @@ import { latin1 } from "../core/bytes.ts";
 import { CommandError, messages, shownText } from "../core/errors.ts";
 import type { CommandLog } from "../engine/command_log.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { HotKeys } from "../engine/hot_keys.ts";
 import type { Session } from "../engine/session.ts";
 import type { RequestParser } from "../resp/parser.ts";
 import { Request } from "../resp/request.ts";
@@ -207,7 +208,7 @@ export class Executor implements CommandRunner {
     session.lastCommand = command;
     if (command !== undefined && session.plain && this.#mayRun(command, request.argc)) {
       const mark = call.reply.mark();
-      this.#runHandler(call, command, request, mark);
+      this.#handle(call, command, request, mark);
       if (!session.plain) this.#dropUnwanted(call, mark);
     } else {
       this.#executeByRules(call, request, command);
@@ -225,7 +226,9 @@ export class Executor implements CommandRunner {
   /** Refuses, holds back, queues or runs a request. */
   #executeByRules(call: Call, request: Request, command: Command | undefined): void {
     const { reply, session } = call;
-    const refusal = this.#refusal(call, command, request);
+    const observed = session.observer !== undefined && !call.inUnit ? session.observer.request(session, request) : "";
+    if (session.stopped) return;
+    const refusal = observed === "" ? this.#refusal(call, command, request) : observed;
     const mark = call.mark = reply.mark();
     if (refusal !== "") {
       // A request with an unknown subcommand is none of its container.
@@ -238,7 +241,7 @@ export class Executor implements CommandRunner {
       session.transaction.add(request, bitsOf(call, command!));
       reply.simple("QUEUED");
     } else {
-      this.#runHandler(call, command!, request, mark);
+      this.#handle(call, command!, request, mark);
     }
     this.#dropUnwanted(call, call.mark);
   }
@@ -297,6 +300,28 @@ export class Executor implements CommandRunner {
     call.mark = Infinity;
   }
 
+  /** Runs the handler, and measures it if HOTKEYS asks for it. The commands of a script count as the script. */
+  #handle(call: Call, command: Command, request: Request, mark: number): void {
+    const { measuring, store } = this.#engine;
+    if (measuring !== undefined && call.session.origin === "client" && measuring.takes(store.nowMs)) {
+      this.#runMeasured(measuring, call, command, request, mark);
+    } else {
+      this.#runHandler(call, command, request, mark);
+    }
+  }
+
+  #runMeasured(hotKeys: HotKeys, call: Call, command: Command, request: Request, mark: number): void {
+    const { clock } = this.#engine;
+    if (this.#run !== undefined) this.#endRun();
+    const startUs = clock.monotonicUs();
+    this.#runHandler(call, command, request, mark);
+    const us = clock.monotonicUs() - startUs;
+    // A command that waits counts when it runs again.
+    if (call.session.suspension !== undefined) return;
+    const keys = (keysOf(command, request) ?? []).map(({ index }) => index);
+    if (keys.length > 0) hotKeys.note(request, keys, us, request.size() + call.reply.mark() - mark);
+  }
+
   #runHandler(call: Call, command: Command, request: Request, mark: number): void {
     const engine = this.#engine, { store, listeners } = engine, { session } = call;
     call.command = command;
@@ -305,7 +330,7 @@ export class Executor implements CommandRunner {
     const brief = (bits & (Flag.BRIEF | Flag.MAY_BE_LONG)) !== 0 && !this.#precise;
     const startUs = brief && command === this.#run ? UNTIMED : this.#startTiming(command, brief);
     if (brief) this.#runCalls++;
-    store.holdClocks = session.noTouch;
+    store.holdClocks = session.noTouch || store.clocksOfChanges;
     store.expiryMode = session.expiryMode > engine.expiryFloor ? session.expiryMode : engine.expiryFloor;
     if ((bits & Flag.WRITE) !== 0 && !listeners.beforeWrite.empty) this.#announceWrite(call, command, request);
     try {
@@ -377,10 +402,16 @@ export class Executor implements CommandRunner {
     this.#error(call, error.message);
   }
 
-  /** A waiting command counts when it is answered, with the time that it ran until now. */
+  /** A waiting command counts when it is answered, with the time that it ran until now; it leaves its run. */
   #suspended(call: Call, startUs: number): void {
-    call.spentUs += Math.round(this.#engine.clock.monotonicUs() - startUs);
+    const nowUs = this.#engine.clock.monotonicUs(), runs = this.#runCalls;
+    if (startUs !== UNTIMED) call.spentUs += Math.round(nowUs - startUs);
+    else if (this.#runStartUs !== UNTIMED) call.spentUs += Math.round((nowUs - this.#runStartUs) / runs);
     call.secrets = undefined;
+    if (this.#run !== call.command) return;
+    this.#runCalls--;
+    if (this.#runCalls > 0) this.#endRun();
+    else this.#run = undefined;
   }
 
   /** Whether CLIENT PAUSE holds a request back. A unit that has begun continues. */

@@ -13,6 +13,7 @@ import { ClientMemory } from "./client_memory.ts";
 import { CommandLog } from "./command_log.ts";
 import { Effects } from "./effects.ts";
 import { Eviction } from "./eviction.ts";
+import { ImportMode } from "./import_mode.ts";
 import { LatencyMonitor } from "./latency.ts";
 import { MessageExpiry } from "./message_expiry.ts";
 import { Listeners, Notify, type NotifyClass } from "./listeners.ts";
@@ -20,6 +21,7 @@ import { Pause } from "./pause.ts";
 import { Phase } from "./phase.ts";
 import { Rates } from "./rates.ts";
 import { SharedBytes } from "../resp/shared_bytes.ts";
+import type { HotKeys } from "./hot_keys.ts";
 import type { Session } from "./session.ts";
 import type { Settings } from "../settings/settings.ts";
 import { Stats } from "./stats.ts";
@@ -118,9 +120,14 @@ export class Engine {
   };
   readonly latency: LatencyMonitor;
   readonly eviction: Eviction;
+  readonly importMode: ImportMode;
   /** All sessions with a socket, by id. */
   readonly sessions = new Map<number, Session>();
   readonly monitors = new Set<Session>();
+  /** What HOTKEYS has found; undefined if nothing. */
+  hotKeys: HotKeys | undefined;
+  /** The same while it counts. */
+  measuring: HotKeys | undefined;
   readonly listeners: Listeners;
   /** Work for the end of the running command, and for the end of the turn of the event loop. */
   readonly afterCommand = new Phase();
@@ -189,7 +196,7 @@ export class Engine {
   /** Serves the other clients from within a running script; set by net. */
   serveOthers: () => void = () => {};
   /** Starts a rewrite of the append-only file; set by aof. */
-  rewriteAof: (() => void) | undefined;
+  rewriteAof: (() => Promise<void>) | undefined;
   /** Empties the store and loads the append-only file again (DEBUG LOADAOF); set by aof. */
   reload: (() => boolean) | undefined;
 
@@ -224,10 +231,11 @@ export class Engine {
     let runId = "";
     for (let i = 0; i < 40; i++) runId += random.below(16).toString(16);
     this.runId = runId;
-    this.eviction = new Eviction(this, (db, key) => this.#keyEvicted(db, key));
     store.onExpired = (db, bytes, start, end) => this.#keyExpired(db, bytes, start, end);
     store.onMessages = (...key) => this.part(MessageExpiry).watch(...key);
     this.listeners = new Listeners(store);
+    this.eviction = new Eviction(this, (db, key) => this.#keyEvicted(db, key));
+    this.importMode = new ImportMode(this);
     this.watches = new Watches(this.listeners);
     this.clientMemory = new ClientMemory(settings, this.sessions, this.watches);
     const stopMonitoring = (session: Session) => {

@@ -18,11 +18,18 @@ export interface ReloadOptions {
 /** Saves and loads all data through a snapshot in memory. The append-only file does not change. Throws RdbError. */
 export function reloadThroughSnapshot(engine: Engine, options: ReloadOptions): void {
   load(engine, snapshotImage(engine), true, options);
+  engine.store.check();
 }
 
 /** Loads the data of a snapshot. Throws RdbError if it is damaged, and errors of Deno. */
 export function reloadFromFile(engine: Engine, path: string, options: ReloadOptions): void {
   load(engine, Deno.readFileSync(path), false, options);
+  engine.store.check();
+}
+
+/** Replaces all data by those of a snapshot in memory. Throws RdbError if it is damaged. */
+export function replaceAll(engine: Engine, image: Uint8Array): void {
+  load(engine, image, true, { flush: true, merge: false });
 }
 
 function load(engine: Engine, image: Uint8Array, keepExpired: boolean, { flush, merge }: ReloadOptions): void {
@@ -42,5 +49,4 @@ function load(engine: Engine, image: Uint8Array, keepExpired: boolean, { flush, 
   } finally {
     release();
   }
-  store.check();
 }

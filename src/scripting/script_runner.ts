@@ -305,6 +305,7 @@ export class ScriptRunner implements LuaHost {
     own.caller = session;
     own.user = session.user;
     own.noTouch = session.noTouch;
+    own.expiryMode = session.expiryMode;
     call.select(session.db);
     call.reply.version = 2;
     return call;

@@ -225,7 +225,6 @@ export const compatibilitySections = [
       ...hidden,
     }),
     fixed("rdma-port", portNumber, "0", "MemDB does not speak RDMA", { ...start, ...hidden }),
-    fixed("import-mode", yesNo, "no", "keys expire as usual; memdb import reads files", hidden),
     fixed(
       "rdb-version-check",
       choice("strict", "relaxed"),

@@ -11,8 +11,8 @@ import { key, STRINGS, value } from "./values.ts";
 
 /** Commands that block, or that end, change or observe the connection or the server instead of working on data. */
 const LEFT_OUT = new RegExp(
-  "^(shutdown|commandlog|monitor|quit|hello|auth|reset|info|time|debug|config|slowlog|latency|memory|lolwut|role|acl|spop|" +
-    "client\\|(kill|list|reply|pause|unpause|unblock|tracking|no-evict|no-touch|setname|setinfo)|bgsave|save|bgrewriteaof|" +
+  "^(shutdown|commandlog|hotkeys|monitor|quit|hello|auth|reset|info|time|debug|config|slowlog|latency|memory|lolwut|role|acl|spop|" +
+    "client\\|(capa|import-source|kill|list|reply|pause|unpause|unblock|tracking|no-evict|no-touch|setname|setinfo)|bgsave|save|bgrewriteaof|" +
     "lastsave|replicaof|slaveof|sync|psync|replconf|failover|module|cluster|command|swapdb|migrate|wait|waitaof|" +
     "dump|restore|restore-asking|pfselftest)(\\||$)",
 );
@@ -35,12 +35,20 @@ function candidatesOf(spec: CommandSpec, parent?: CommandSpec): Candidate[] {
   return [...own, ...(spec.subcommands ?? []).flatMap((sub) => candidatesOf(sub, spec))];
 }
 
-const candidates = commandTable.flatMap((spec) => candidatesOf(spec));
+/** The commands of Valkey alone. */
+const VALKEYS: readonly string[] = ["delifeq"];
+/** The commands that Valkey's random commands need around those of its own, and that are the same in all servers. */
+const WITH_VALKEYS: readonly string[] = ["mset", "get", "rpush", "del", "type"];
+
+const all = commandTable.flatMap((spec) => candidatesOf(spec));
 /** The names of the random commands: "get", "client|list". */
-export const generatedNames: ReadonlySet<string> = new Set(candidates.map(({ words }) => words.join("|")));
+export const generatedNames: ReadonlySet<string> = new Set(all.map(({ words }) => words.join("|")));
+const candidates = all.filter(({ spec }) => !VALKEYS.includes(spec.name));
 const groups = [...new Set(candidates.map(({ spec }) => spec.group))];
 const writers = candidates.filter(({ spec }) => spec.flags.includes("write") && !/^(flush|del|unlink)/.test(spec.name));
 const tokens = [...new Set(candidates.flatMap(({ args }) => tokensOf(args)))];
+const ofValkey = all.filter(({ spec }) => VALKEYS.includes(spec.name));
+const withValkeys = all.filter(({ spec }) => WITH_VALKEYS.includes(spec.name));
 
 function tokensOf(args: readonly Argument[]): string[] {
   return args.flatMap((arg) => [...arg.token === undefined ? [] : [arg.token], ...tokensOf(arg.arguments ?? [])]);
@@ -90,13 +98,16 @@ function damage(random: SeededRandom, spec: CommandSpec, words: string[]): void 
 
 /**
  * Whether Redis's reply is not predictable or has a fault that MemDB does not repeat: SORT BY … STORE keeps equal
- * weights in the order of Redis's hash table, LSET truncates its index to 32 bits, and the last bit of the distances
- * that geo searches store depends on the C library.
+ * weights in the order of Redis's hash table, LSET truncates its index to 32 bits, SET with GET and a bad digest has
+ * two replies, and the last bit of the distances that geo searches store depends on the C library. GT and LT compare a
+ * time from now with an older one, which may be the same.
  */
 function isUnpredictable(words: readonly string[]): boolean {
   const has = (token: string) => words.some((word) => word.toUpperCase() === token);
   return has("SORT") && has("BY") && has("STORE") ||
     has("LSET") && Math.abs(Number(words[2])) >= 2 ** 31 ||
+    has("SET") && has("GET") && (has("IFDEQ") || has("IFDNE")) ||
+    /^h?p?expire$/i.test(words[0] ?? "") && (has("GT") || has("LT")) ||
     has("STOREDIST");
 }
 
@@ -130,6 +141,11 @@ export function randomCommands(random: SeededRandom, count: number): string[][] 
     if (oneIn(random, 2)) return randomCommand(random, theme);
     return randomCommand(random, oneIn(random, 2) ? writers : candidates);
   });
+}
+
+/** `count` random commands for a comparison with Valkey. */
+export function valkeyCommands(random: SeededRandom, count: number): string[][] {
+  return Array.from({ length: count }, () => randomCommand(random, oneIn(random, 2) ? ofValkey : withValkeys));
 }
 
 /** Scripts that run the command in their keys and arguments. */

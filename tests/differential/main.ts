@@ -1,34 +1,41 @@
 /**
- * `deno task test:differential [--minutes N] [--seed S] [--commands N]`: sends random commands to MemDB and to Redis
- * for the given time. Prints every new difference, and exits with 1 if there was one.
+ * `deno task test:differential [--minutes N] [--seed S] [--commands N] [--peer valkey-server]`: sends random commands
+ * to MemDB and to Redis or Valkey for the given time. Prints every new difference, and exits with 1 if there was one.
  */
 import { parseArgs } from "@std/cli";
 import { SeededRandom } from "../../src/core/random.ts";
 import { commandName } from "./compare.ts";
 import { describe, duel, type Protocol } from "./duel.ts";
-import { calledCommands, randomCommands, watchedCommands } from "./generate.ts";
-import { noRedis, Servers } from "./servers.ts";
+import type { Peer } from "../helpers/redis.ts";
+import { calledCommands, randomCommands, valkeyCommands, watchedCommands } from "./generate.ts";
+import { noPeer, Servers } from "./servers.ts";
+import { streamCommands } from "./streams.ts";
 
-const flags = parseArgs(Deno.args, { string: ["minutes", "seed", "commands"] });
+const flags = parseArgs(Deno.args, { string: ["minutes", "seed", "commands", "peer"] });
 const minutes = Number(flags.minutes ?? 1);
 const count = Number(flags.commands ?? 150);
 if (!(minutes > 0 && count > 0)) {
   console.error("--minutes and --commands must be numbers above 0");
   Deno.exit(2);
 }
-if (noRedis !== undefined) {
-  console.error(noRedis);
+const peer: Peer = flags.peer === "valkey-server" ? flags.peer : "redis-server";
+const missingPeer = noPeer(peer);
+if (missingPeer !== undefined) {
+  console.error(missingPeer);
   Deno.exit(1);
 }
 
-const KINDS = [watchedCommands, calledCommands, randomCommands];
+/** An odd number of them, so that each meets both protocols. */
+const GENERATORS = [watchedCommands, randomCommands, streamCommands, calledCommands, streamCommands];
 
 function protocolOf(seed: number): Protocol {
   return seed % 2 === 0 ? 2 : 3;
 }
 
 function commandsOf(seed: number): string[][] {
-  return KINDS[seed % KINDS.length](new SeededRandom(seed), count);
+  const random = new SeededRandom(seed);
+  if (peer === "valkey-server") return valkeyCommands(random, count);
+  return GENERATORS[seed % GENERATORS.length](random, count);
 }
 
 /** Runs the commands of the current seed on both servers. */
@@ -48,7 +55,7 @@ const until = Date.now() + minutes * 60_000;
 const shown = new Set<string>();
 let seed = first;
 while (Date.now() < until) {
-  await using servers = await Servers.start();
+  await using servers = await Servers.start(peer);
   try {
     for (; Date.now() < until; seed++) await round(servers);
   } catch (error) {

@@ -1,6 +1,6 @@
 /**
- * The two servers of the differential tests: MemDB in this process and a separate redis-server, or those at the
- * addresses in DIFFERENTIAL_MEMDB and DIFFERENTIAL_REDIS. Both have the same small limits, so that no test needs much
+ * The two servers of the differential tests: MemDB in this process and a separate redis-server or valkey-server, or
+ * those at the addresses in DIFFERENTIAL_MEMDB and DIFFERENTIAL_REDIS. Both have the same small limits, so that no test needs much
  * memory.
  */
 import { systemClock } from "../../src/core/clock.ts";
@@ -8,12 +8,15 @@ import { type SettingName, Settings } from "../../src/settings/settings.ts";
 import { Server } from "../../src/server/server.ts";
 import { TestClient } from "../helpers/client.ts";
 import { missing } from "../helpers/programs.ts";
+import type { Peer } from "../helpers/redis.ts";
 
 const memdbAddress = Deno.env.get("DIFFERENTIAL_MEMDB");
 const redisAddress = Deno.env.get("DIFFERENTIAL_REDIS");
 
-/** The reason why there is no Redis to compare with; undefined if there is one. */
-export const noRedis = redisAddress === undefined ? missing(["redis-server"]) : undefined;
+/** The reason why there is no server to compare with; undefined if there is one. */
+export function noPeer(peer: Peer): string | undefined {
+  return redisAddress === undefined || peer === "valkey-server" ? missing([peer]) : undefined;
+}
 
 const SETTINGS: Readonly<Record<string, string>> = {
   "proto-max-bulk-len": "1048576",
@@ -36,9 +39,10 @@ export class Servers implements AsyncDisposable {
     this.#child = child;
   }
 
-  static async start(): Promise<Servers> {
+  static async start(peer: Peer = "redis-server"): Promise<Servers> {
     const [memdb, server] = memdbAddress === undefined ? await startMemdb() : [await connect(memdbAddress)];
-    const [redis, child] = redisAddress === undefined ? await startRedis() : [await connect(redisAddress)];
+    const given = peer === "redis-server" ? redisAddress : undefined;
+    const [redis, child] = given === undefined ? await startPeer(peer) : [await connect(given)];
     for (const [name, value] of Object.entries(SETTINGS)) {
       // Settings that cannot change at run time were given at the start.
       for (const client of [memdb, redis]) await client.command("CONFIG", "SET", name, value);
@@ -78,14 +82,14 @@ async function startMemdb(): Promise<[TestClient, Server]> {
   return [await TestClient.connect(server.port), server];
 }
 
-async function startRedis(): Promise<[TestClient, Deno.ChildProcess]> {
-  // Another process takes the free port only by accident; then redis-server ends and the tests report it.
+async function startPeer(peer: Peer): Promise<[TestClient, Deno.ChildProcess]> {
+  // Another process takes the free port only by accident; then the program ends and the tests report it.
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();
   const args = ["--port", String(port), "--save", "", "--appendonly", "no"];
   for (const [name, value] of Object.entries(SETTINGS)) args.push(`--${name}`, value);
-  const child = new Deno.Command("redis-server", { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
+  const child = new Deno.Command(peer, { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
   return [await connect(`127.0.0.1:${port}`), child];
 }
 

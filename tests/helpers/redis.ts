@@ -1,13 +1,15 @@
 /**
- * Differential tests: send the same commands to MemDB and to a separate redis-server, on a socket in a temporary
- * folder. Without a redis-server on the PATH these tests are ignored and say so.
+ * Differential tests: send the same commands to MemDB and to a separate redis-server or valkey-server, on a socket in a
+ * temporary folder. Without that program on the PATH these tests are ignored and say so.
  */
 import { assertEquals } from "@std/assert";
 import { type Argument, TestClient } from "./client.ts";
 import { testWith } from "./programs.ts";
 import { TestServer } from "./server.ts";
 
-const PROGRAM = "redis-server";
+/** The servers that MemDB is compared with. */
+export type Peer = "redis-server" | "valkey-server";
+
 const START_TRIES = 500;
 /** The time that a crash report may take. */
 const CRASH_MS = 2000;
@@ -37,16 +39,17 @@ export class Pair {
   }
 }
 
-/** Runs `body` with a redis-server that persists nothing and has the given settings. */
+/** Runs `body` with a server that persists nothing and has the given settings. */
 export async function withRedis(
   body: (redis: TestClient) => Promise<void>,
   settings: Record<string, string> = {},
+  program: Peer = "redis-server",
 ): Promise<void> {
   const folder = await Deno.makeTempDir();
   const path = `${folder}/socket`;
   const args = ["--port", "0", "--unixsocket", path, "--save", "", "--dir", folder, "--enable-debug-command", "yes"];
   for (const [name, text] of Object.entries(settings)) args.push(`--${name}`, text);
-  const child = new Deno.Command(PROGRAM, { args, stdin: "null", stdout: "piped", stderr: "null" }).spawn();
+  const child = new Deno.Command(program, { args, stdin: "null", stdout: "piped", stderr: "null" }).spawn();
   const log = new Response(child.stdout).text();
   let ended = false;
   const status = child.status.then(() => ended = true);
@@ -58,7 +61,7 @@ export async function withRedis(
     // A redis-server that crashes closes its connections first.
     if (!ended) await Promise.race([status, new Promise((resolve) => setTimeout(resolve, CRASH_MS))]);
     if (!ended) throw error;
-    throw new Error(`${PROGRAM} ended by itself: ${(await log).slice(0, 4000)}`, { cause: error });
+    throw new Error(`${program} ended by itself: ${(await log).slice(0, 4000)}`, { cause: error });
   } finally {
     if (!ended) child.kill("SIGKILL");
     await Promise.all([status, log]);
@@ -79,7 +82,7 @@ async function connect(path: string): Promise<Deno.Conn> {
 
 /** Defines a test that needs a redis-server. */
 export function redisTest(name: string, body: () => Promise<void>): void {
-  testWith([PROGRAM], name, body);
+  testWith(["redis-server"], name, body);
 }
 
 /** Defines a test with both servers under the given settings; checks the whole store at the end. */
@@ -87,11 +90,25 @@ export function differential(
   name: string,
   body: (pair: Pair, server: TestServer) => Promise<void>,
   settings: Record<string, string> = {},
+  program: Peer = "redis-server",
 ): void {
-  redisTest(name, () =>
-    withRedis(async (redis) => {
-      await using server = await TestServer.start({ settings });
-      await body(new Pair(await server.connect(), redis), server);
-      server.server.engine.store.check();
-    }, settings));
+  testWith([program], name, () =>
+    withRedis(
+      async (peer) => {
+        await using server = await TestServer.start({ settings });
+        await body(new Pair(await server.connect(), peer), server);
+        server.server.engine.store.check();
+      },
+      settings,
+      program,
+    ));
+}
+
+/** Like `differential`, with a valkey-server: for what only Valkey has. */
+export function valkeyDifferential(
+  name: string,
+  body: (pair: Pair, server: TestServer) => Promise<void>,
+  settings: Record<string, string> = {},
+): void {
+  differential(name, body, settings, "valkey-server");
 }

@@ -103,11 +103,14 @@ const STOPPING: Suspension = { again: false, end: () => {}, timeOut: () => false
  * Gets no reply on success: the connection ends. SAVE, or a save point, writes a snapshot first. With FORCE the server
  * stops even if that fails; otherwise it continues.
  */
+/** Valkey's SAFE and FAILOVER concern clusters. */
+const SHUTDOWN_WORDS = ["nosave", "save", "now", "force", "abort", "safe", "failover"];
+
 function shutdown(call: Call): void {
   const { argc, engine, session } = call;
   const asked = new Set<string>();
   for (let i = 1; i < argc; i++) {
-    const word = ["nosave", "save", "now", "force", "abort"].find((option) => call.is(i, option));
+    const word = SHUTDOWN_WORDS.find((option) => call.is(i, option));
     asked.add(word ?? fail(messages.syntax));
   }
   if ((asked.has("abort") && asked.size > 1) || (asked.has("save") && asked.has("nosave"))) fail(messages.syntax);

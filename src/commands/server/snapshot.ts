@@ -59,12 +59,20 @@ function saveAll({ engine, reply }: Call): void {
   reply.ok();
 }
 
+/** As in Valkey. */
+function cancel({ engine: { snapshots }, reply }: Call): void {
+  if (snapshots.cancel === undefined) fail("ERR Background saving is currently not in progress or scheduled");
+  snapshots.cancel();
+  reply.simple("Background saving cancelled");
+}
+
 /**
  * SCHEDULE delays BGSAVE until a rewrite of the append-only file ends; here both can run at the same time, so it has
  * no effect.
  */
 function bgsave(call: Call): void {
   const { argc, engine, reply } = call;
+  if (argc === 2 && call.is(1, "cancel")) return cancel(call);
   if (argc > 2 || (argc === 2 && !call.is(1, "schedule"))) fail(messages.syntax);
   if (engine.snapshots.cancel !== undefined) fail(IN_PROGRESS);
   try {

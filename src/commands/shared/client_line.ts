@@ -43,6 +43,7 @@ export function clientFlags(session: Session, watches: Watches): string {
   if (session.transport?.unix) flags += "U";
   if (session.noEvict) flags += "e";
   if (session.noTouch) flags += "T";
+  if (session.importSource) flags += "I";
   return flags === "" ? "N" : flags;
 }
 

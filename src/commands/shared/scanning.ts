@@ -7,7 +7,7 @@ import { globMatch } from "../../core/glob.ts";
 import type { Call } from "../../dispatch/call.ts";
 
 /** The options that a command accepts depend on its target. */
-export type Scanned = "keys" | "hash" | "other";
+export type Scanned = "keys" | "hash" | "sorted set" | "other";
 
 export interface ScanOptions {
   /** Number of elements to visit. */
@@ -16,7 +16,7 @@ export interface ScanOptions {
   pattern: number;
   /** Name of a type in lower case (SCAN TYPE). */
   type: string | undefined;
-  /** Reply without the values (HSCAN NOVALUES). */
+  /** Reply without the values (HSCAN NOVALUES) or the scores (ZSCAN NOSCORES of Valkey). */
   noValues: boolean;
 }
 
@@ -54,6 +54,8 @@ export function parseScanOptions(call: Call, first: number, scanned: Scanned): S
       options.type = call.text(++i).toLowerCase();
     } else if (call.is(i, "novalues")) {
       if (scanned !== "hash") fail("ERR NOVALUES option can only be used in HSCAN");
+      options.noValues = true;
+    } else if (scanned === "sorted set" && call.is(i, "noscores")) {
       options.noValues = true;
     } else {
       fail(messages.syntax);

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { commandTable } from "../../../src/commands/table.ts";
 import type { TestClient } from "../../helpers/client.ts";
 import { decode, type Value } from "../../helpers/decode.ts";
-import { differential } from "../../helpers/redis.ts";
+import { differential, type Pair, valkeyDifferential } from "../../helpers/redis.ts";
 import { withServer } from "../../helpers/server.ts";
 
 type Fields = { [name: string]: Value };
@@ -15,15 +15,12 @@ function comparableInfo(info: Value): Value {
   return [...info.slice(0, 8), keys];
 }
 
-/** Options of commands that MemDB does not have yet: those of SET. */
-const MISSING_TOKENS: readonly unknown[] = ["IFEQ", "IFNE", "IFDEQ", "IFDNE"];
-
-/** The commands of Valkey alone. Their conversations compare them with Valkey. */
-const VALKEYS = /^(commandlog\b|script\|show$)/;
+/** The commands of Valkey alone, which are compared with Valkey. */
+const VALKEYS = /^(commandlog\b|delifeq$|client\|(capa|import-source)$|script\|show$)/;
 
 /** The argument tree without history, and without names, which our notation does not have. */
 function comparableTree(tree: Value | undefined): Value {
-  return ((tree ?? []) as Fields[]).filter(({ token }) => !MISSING_TOKENS.includes(token)).map((argument) => {
+  return ((tree ?? []) as Fields[]).map((argument) => {
     const { type, token, display_text, key_spec_index, flags, arguments: members } = argument;
     return {
       type,
@@ -43,17 +40,28 @@ function comparableDocs(docs: Value): Value {
   return [since, group, doc_flags ?? [], deprecated_since ?? "", replaced_by ?? "", comparableTree(tree)];
 }
 
-differential("COMMAND INFO and the facts of COMMAND DOCS are Redis's for every command", async ({ memdb, redis }) => {
+/** Compares what the two servers say of the commands whose names pass a test. */
+async function sameDescriptions({ memdb, redis: peer }: Pair, chosen: (name: string) => boolean): Promise<void> {
   const ask = async (client: TestClient, ...args: string[]) => decode(await client.command(...args));
-  for (const client of [memdb, redis]) await client.run("HELLO 3");
+  for (const client of [memdb, peer]) await client.run("HELLO 3");
   const names = await ask(memdb, "COMMAND", "LIST") as string[];
-  for (const name of names.filter((name) => !VALKEYS.test(name))) {
-    const [ours, theirs] = [await ask(memdb, "COMMAND", "INFO", name), await ask(redis, "COMMAND", "INFO", name)];
+  for (const name of names.filter(chosen)) {
+    const [ours, theirs] = [await ask(memdb, "COMMAND", "INFO", name), await ask(peer, "COMMAND", "INFO", name)];
     assertEquals(comparableInfo((ours as Value[])[0]), comparableInfo((theirs as Value[])[0]), name);
-    const [our, their] = [await ask(memdb, "COMMAND", "DOCS", name), await ask(redis, "COMMAND", "DOCS", name)];
+    const [our, their] = [await ask(memdb, "COMMAND", "DOCS", name), await ask(peer, "COMMAND", "DOCS", name)];
     assertEquals(comparableDocs(our), comparableDocs(their), name);
   }
-});
+}
+
+differential(
+  "COMMAND INFO and the facts of COMMAND DOCS are Redis's for every command of Redis",
+  (pair) => sameDescriptions(pair, (name) => !VALKEYS.test(name)),
+);
+
+valkeyDifferential(
+  "COMMAND INFO and the facts of COMMAND DOCS are Valkey's for the commands of Valkey alone",
+  (pair) => sameDescriptions(pair, (name) => VALKEYS.test(name)),
+);
 
 differential("COMMAND answers as Redis's does, errors included", async (pair) => {
   const lines = `
