@@ -12,6 +12,7 @@ import { elements, resident } from "./bench/elements.ts";
 import { freeing } from "./bench/freeing.ts";
 import { memory, pause } from "./bench/keys.ts";
 import { idle, load, start } from "./bench/process.ts";
+import { scripts } from "./bench/scripts.ts";
 import { streamGroups, streamMemory, streamSizes } from "./bench/streams.ts";
 import { streamPauses } from "./bench/stream_pauses.ts";
 import { machine, memdb, peer } from "./bench/servers.ts";
@@ -33,6 +34,7 @@ const PARTS: Readonly<Record<string, [what: string, run: (bench: Bench) => Promi
   wake: ["CPU time of blocked clients that are woken", wake],
   tracking: ["CPU time of reads that are tracked", tracking],
   channels: ["memory of many channels", channels],
+  scripts: ["CPU time of scripts and functions", scripts],
   groups: ["CPU time of consumer groups, and of blocked readers of a stream", streamGroups],
   stream: ["memory of a stream with pending entries", streamMemory],
   pauses: ["how long commands on a long stream take, and how long others wait", streamPauses],

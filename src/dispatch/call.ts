@@ -43,6 +43,10 @@ export interface CommandRunner {
    * REPLY drops or keeps each by itself.
    */
   replyInParts(call: Call): void;
+  /** From now on requests run inside the running command: their times are taken apart from its own. */
+  beginInside(): void;
+  /** The running command goes on by itself. Returns the microseconds of the longer requests inside it. */
+  endInside(): number;
   /** Writes an error reply and counts it. */
   fail(call: Call, message: string): void;
 }

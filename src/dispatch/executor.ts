@@ -53,6 +53,12 @@ export class Executor implements CommandRunner {
   #run: Command | undefined;
   #runCalls = 0;
   #runStartUs = 0;
+  /** The run to which a command belongs while requests run inside it. */
+  #outerRun: Command | undefined;
+  #outerRunCalls = 0;
+  #outerRunStartUs = 0;
+  /** The time of the requests inside a command, as far as it was taken for each. */
+  #insideUs = 0;
   #batch = 0;
   /** Requests that were parsed ahead. */
   readonly #requests = Array.from({ length: PREFETCH_MAX }, () => new Request());
@@ -220,7 +226,9 @@ export class Executor implements CommandRunner {
   /** Refuses, holds back, queues or runs a request. */
   #executeByRules(call: Call, request: Request, command: Command | undefined): void {
     const { reply, session } = call;
-    const refusal = this.#refusal(call, command, request);
+    const observed = session.observer !== undefined && !call.inUnit ? session.observer.request(session, request) : "";
+    if (session.stopped) return;
+    const refusal = observed === "" ? this.#refusal(call, command, request) : observed;
     const mark = call.mark = reply.mark();
     if (refusal !== "") {
       // A request with an unknown subcommand is none of its container.
@@ -254,6 +262,22 @@ export class Executor implements CommandRunner {
     session.commandCount++;
     this.#timed(call, command, request, clock.monotonicUs() - startUs);
     this.#dropUnwanted(call, mark);
+  }
+
+  beginInside(): void {
+    this.#outerRun = this.#run;
+    this.#outerRunCalls = this.#runCalls;
+    this.#outerRunStartUs = this.#runStartUs;
+    this.#run = undefined;
+    this.#runCalls = this.#insideUs = 0;
+  }
+
+  endInside(): number {
+    if (this.#run !== undefined) this.#endRun();
+    this.#run = this.#outerRun;
+    this.#runCalls = this.#outerRunCalls;
+    this.#runStartUs = this.#outerRunStartUs;
+    return this.#insideUs;
   }
 
   fail(call: Call, message: string): void {
@@ -378,10 +402,16 @@ export class Executor implements CommandRunner {
     this.#error(call, error.message);
   }
 
-  /** A waiting command counts when it is answered, with the time that it ran until now. */
+  /** A waiting command counts when it is answered, with the time that it ran until now; it leaves its run. */
   #suspended(call: Call, startUs: number): void {
-    call.spentUs += Math.round(this.#engine.clock.monotonicUs() - startUs);
+    const nowUs = this.#engine.clock.monotonicUs(), runs = this.#runCalls;
+    if (startUs !== UNTIMED) call.spentUs += Math.round(nowUs - startUs);
+    else if (this.#runStartUs !== UNTIMED) call.spentUs += Math.round((nowUs - this.#runStartUs) / runs);
     call.secrets = undefined;
+    if (this.#run !== call.command) return;
+    this.#runCalls--;
+    if (this.#runCalls > 0) this.#endRun();
+    else this.#run = undefined;
   }
 
   /** Whether CLIENT PAUSE holds a request back. A unit that has begun continues. */
@@ -410,6 +440,8 @@ export class Executor implements CommandRunner {
     const { slowlogLogSlowerThan, latencyTracking } = settings.values;
     const wholeUs = us + call.spentUs;
     call.spentUs = 0;
+    call.long = false;
+    this.#insideUs += us;
     command.stats.usec += wholeUs;
     // Later requests of this turn must not see the time from before a slow command. Within a unit the time stands
     // still.
@@ -446,7 +478,6 @@ export class Executor implements CommandRunner {
    * usual time.
    */
   #endLong(call: Call, command: Command, request: Request): void {
-    call.long = false;
     const { stats } = command;
     const us = this.#engine.clock.monotonicUs() - this.#runStartUs;
     const others = this.#runCalls - 1;

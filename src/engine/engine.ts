@@ -90,8 +90,9 @@ const LOG_LENGTHS = ["slowlog-max-len", "commandlog-large-request-max-len", "com
 export interface Libraries {
   /** The code of each library. */
   sources(): readonly Uint8Array[];
-  /** Adds a library, in the place of one of the same name. Throws CommandError. */
-  add(source: Uint8Array): void;
+  /** Adds a library, in the place of one of the same name if `replace`. Throws CommandError. */
+  add(source: Uint8Array, replace: boolean): void;
+  clear(): void;
 }
 
 /** A script that has run for longer than busy-reply-threshold. Other clients may only ask for its end. */
@@ -195,7 +196,7 @@ export class Engine {
   /** Serves the other clients from within a running script; set by net. */
   serveOthers: () => void = () => {};
   /** Starts a rewrite of the append-only file; set by aof. */
-  rewriteAof: (() => void) | undefined;
+  rewriteAof: (() => Promise<void>) | undefined;
   /** Empties the store and loads the append-only file again (DEBUG LOADAOF); set by aof. */
   reload: (() => boolean) | undefined;
 

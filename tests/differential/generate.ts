@@ -149,6 +149,33 @@ export function valkeyCommands(random: SeededRandom, count: number): string[][] 
   return Array.from({ length: count }, () => randomCommand(random, oneIn(random, 2) ? ofValkey : withValkeys));
 }
 
+/** Scripts that run the command in their keys and arguments. */
+const CALLING: readonly string[] = [
+  "return redis.call(unpack(ARGV))",
+  "return redis.pcall(unpack(ARGV))",
+  "redis.setresp(3) return redis.call(unpack(ARGV))",
+  "redis.setresp(3) return redis.pcall(unpack(ARGV))",
+  "local ok, reply = pcall(redis.call, unpack(ARGV)) return ok and reply or {err = reply}",
+  "local reply = redis.pcall(unpack(ARGV)) return {type(reply), reply}",
+  "redis.setresp(3) local reply = redis.pcall(unpack(ARGV)) return {reply, type(reply)}",
+  "return cmsgpack.unpack(cmsgpack.pack(redis.call(unpack(ARGV))))",
+  "redis.setresp(3) return cmsgpack.unpack(cmsgpack.pack(redis.call(unpack(ARGV))))",
+  "#!lua\nreturn redis.call(unpack(ARGV))",
+  "#!lua flags=no-writes\nreturn redis.call(unpack(ARGV))",
+  "local words = {unpack(KEYS)} for _, word in ipairs(ARGV) do table.insert(words, word) end " +
+  "return redis.call(unpack(words))",
+];
+
+/** randomCommands, most of them called by a script. */
+export function calledCommands(random: SeededRandom, count: number): string[][] {
+  return randomCommands(random, count).map((words) => {
+    if (oneIn(random, 4)) return words;
+    const script = pick(random, CALLING);
+    const keys = script.includes("KEYS") ? random.below(words.length + 1) : 0;
+    return [oneIn(random, 10) ? "EVAL_RO" : "EVAL", script, String(keys), ...words];
+  });
+}
+
 /** Puts a command between a WATCH of its keys and a transaction, whose reply shows whether the command changed them. */
 function watched(words: string[]): string[][] {
   const keys = [...new Set(words.slice(1).filter((word) => /^\w{3}:/.test(word)))];

@@ -7,8 +7,9 @@ import { SeededRandom } from "../../src/core/random.ts";
 import { commandName } from "./compare.ts";
 import { describe, duel, type Protocol } from "./duel.ts";
 import type { Peer } from "../helpers/redis.ts";
-import { randomCommands, valkeyCommands, watchedCommands } from "./generate.ts";
+import { calledCommands, randomCommands, valkeyCommands, watchedCommands } from "./generate.ts";
 import { noPeer, Servers } from "./servers.ts";
+import { streamCommands } from "./streams.ts";
 
 const flags = parseArgs(Deno.args, { string: ["minutes", "seed", "commands", "peer"] });
 const minutes = Number(flags.minutes ?? 1);
@@ -24,6 +25,9 @@ if (missingPeer !== undefined) {
   Deno.exit(1);
 }
 
+/** An odd number of them, so that each meets both protocols. */
+const GENERATORS = [watchedCommands, randomCommands, streamCommands, calledCommands, streamCommands];
+
 function protocolOf(seed: number): Protocol {
   return seed % 2 === 0 ? 2 : 3;
 }
@@ -31,7 +35,7 @@ function protocolOf(seed: number): Protocol {
 function commandsOf(seed: number): string[][] {
   const random = new SeededRandom(seed);
   if (peer === "valkey-server") return valkeyCommands(random, count);
-  return (seed % 3 === 0 ? watchedCommands : randomCommands)(random, count);
+  return GENERATORS[seed % GENERATORS.length](random, count);
 }
 
 /** Runs the commands of the current seed on both servers. */

@@ -5,8 +5,9 @@ import { SeededRandom } from "../../src/core/random.ts";
 import { testUnless } from "../helpers/programs.ts";
 import type { Peer } from "../helpers/redis.ts";
 import { describe, duel, type Protocol } from "./duel.ts";
-import { randomCommands, valkeyCommands, watchedCommands } from "./generate.ts";
+import { calledCommands, randomCommands, valkeyCommands, watchedCommands } from "./generate.ts";
 import { noPeer, Servers } from "./servers.ts";
+import { streamCommands } from "./streams.ts";
 
 const ROUNDS = 60;
 const COMMANDS = 150;
@@ -32,6 +33,19 @@ for (const protocol of [2, 3] as const) {
     `random commands get the replies that Redis gives, in RESP${protocol}`,
     protocol,
     (random) => randomCommands(random, COMMANDS),
+  );
+  duels(
+    `random commands on streams and groups get the replies that Redis gives, in RESP${protocol}`,
+    protocol,
+    (random) => streamCommands(random, COMMANDS),
+  );
+}
+
+for (const protocol of [2, 3] as const) {
+  duels(
+    `random commands in scripts do what they do in Redis, in RESP${protocol}`,
+    protocol,
+    (random) => calledCommands(random, COMMANDS),
   );
 }
 

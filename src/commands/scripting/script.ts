@@ -92,9 +92,9 @@ export const scriptCommands: readonly CommandSpec[] = [
       {
         ...COMMON,
         name: "show",
-        summary: "Returns the text of a script in the cache.",
+        summary: "Returns the source of a script in the cache. A command of Valkey.",
         since: "8.0.0",
-        complexity: "O(1)",
+        complexity: "O(1).",
         arity: 3,
         flags: ["noscript", "stale"],
         syntax: "sha1",
@@ -127,7 +127,7 @@ function flush(call: Call): void {
   if (call.argc > 3 || (call.argc === 3 && !call.is(2, "sync") && !call.is(2, "async"))) {
     fail("ERR SCRIPT FLUSH only support SYNC|ASYNC option");
   }
-  call.engine.part(Scripts).flush();
+  call.engine.part(Scripts).flush(call.argc === 3 && call.is(2, "async"));
   call.reply.ok();
 }
 

@@ -188,7 +188,9 @@ export class Pending {
     const { times } = this, { i32 } = this.#arena, tree = this.byTime(group), time = this.#time;
     time[0] = Math.floor(timeMs / TWO32) ^ SIGN;
     time[1] = timeMs;
-    times.seekTo(tree, time, 0);
+    // Mostly it is the latest delivery.
+    times.seekLast(tree);
+    if (times.leaf !== 0 && times.compareHere(time, 0) > 0) times.seekTo(tree, time, 0);
     let place = 0;
     if (times.leaf !== 0) {
       const before = times.ref;

@@ -41,8 +41,8 @@ export function trimStream(streams: StreamValue, trim: Trim): number {
 function trimWholeNodes(streams: StreamValue, { length: kept, id, limit }: Trim): boolean {
   const { nodes, probe, nodeIndex: tree } = streams, { index } = nodes;
   const most = kept === undefined ? Infinity : streams.length - kept;
-  if (kept === 0 && limit === 0) {
-    if (streams.length > 0) streams.removeAll();
+  if (kept === 0 && limit === 0 && endsWithLive(streams)) {
+    streams.removeAll();
     return true;
   }
   // By id, the only node with entries on both sides; those before it are below.
@@ -56,7 +56,8 @@ function trimWholeNodes(streams: StreamValue, { length: kept, id, limit }: Trim)
   for (index.seekFirst(tree); index.leaf !== 0; index.step()) {
     const node = index.ref, live = nodes.live(node);
     limited = limit > 0 && entries + live > limit;
-    if (limited || entries + live > most) break;
+    // As in Redis, a node without a live entry stays if the length is right without it.
+    if (limited || entries >= most || entries + live > most) break;
     if (node === edge) {
       probe.lastOf(node);
       if (compareIds(probe.id, 0, id, 0) >= 0) break;
@@ -65,9 +66,15 @@ function trimWholeNodes(streams: StreamValue, { length: kept, id, limit }: Trim)
     entries += live;
     if (node === edge) break;
   }
-  if (count > 0 && entries === streams.length) streams.removeAll();
+  if (count > 0 && count === index.count(tree)) streams.removeAll();
   else if (count > 0) streams.removeFirst(count, entries);
   return !limited;
+}
+
+/** Whether the last node has an entry that is not deleted. */
+function endsWithLive({ nodes, nodeIndex }: StreamValue): boolean {
+  nodes.index.seekLast(nodeIndex);
+  return nodes.index.leaf !== 0 && nodes.live(nodes.index.ref) > 0;
 }
 
 /** Deletes entries of the first node. */
