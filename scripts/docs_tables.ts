@@ -51,9 +51,9 @@ export function commandList(): string {
 
 /** The rows of a command: its own if it runs alone, and one for each subcommand. */
 function commandRows(spec: CommandSpec): string[][] {
-  const row = (name: string, { summary, complexity }: CommandSpec) => [
+  const row = (name: string, { byDocumentation, complexity, summary }: CommandSpec) => [
     `\`${name}\``,
-    summary.replace(/\.$/, ""),
+    summary.replace(/\.$/, "") + (byDocumentation ? " (by documentation)" : ""),
     complexity.replace(/\.$/, ""),
   ];
   const own = spec.subcommands === undefined || spec.handler !== undefined ? [row(spec.name.toUpperCase(), spec)] : [];

@@ -21,7 +21,7 @@ import { Store } from "../store/store.ts";
 import { createStore } from "../engine/create_store.ts";
 import { Connection, type ConnectionHost, type OutputLimit } from "../net/connection.ts";
 import { boundClients } from "../net/file_limit.ts";
-import { Listeners } from "../net/listeners.ts";
+import { type Host, Listeners } from "../net/listeners.ts";
 import { Functions } from "../scripting/functions.ts";
 import { Poller } from "../net/poller.ts";
 import type { Socket } from "../net/socket.ts";
@@ -41,6 +41,8 @@ export interface ServerOptions {
   disk?: Disk;
   /** Called before the server listens: parts can be added, and listeners. */
   prepare?: (server: Server) => void;
+  /** Listens in the place of Deno, where the runtime is another. */
+  listen?: Host["listen"];
   /** Replaces the socket of each client, or refuses the client with undefined. */
   wrapSocket?: (socket: Socket) => Socket | undefined;
   /** Called with the session of each client and its socket. */
@@ -101,11 +103,15 @@ export class Server implements ConnectionHost {
     this.turn = new Turn(this.engine, this.executor);
     if (settings.values.sockets === "auto") {
       this.#poller = Poller.open(this.turn, () => systemClock.monotonicUs(), () => this.#listeners.exhausted());
-      this.engine.serveOthers = () => this.#poller?.serveInside();
+      this.engine.serveOthers = () => {
+        this.#poller?.serveInside();
+        return this.#poller !== undefined;
+      };
     }
     this.#listeners = new Listeners({
       settings,
       poller: this.#poller,
+      listen: options.listen,
       welcome: (socket, hostname) => this.welcome(socket, hostname),
       moved: () => this.engine.port = this.#listeners.port,
       warn: (text) => this.engine.log("warning", text),

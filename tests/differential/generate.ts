@@ -40,7 +40,7 @@ const VALKEYS: readonly string[] = ["delifeq"];
 /** The commands that Valkey's random commands need around those of its own, and that are the same in all servers. */
 const WITH_VALKEYS: readonly string[] = ["mset", "get", "rpush", "del", "type"];
 
-const all = commandTable.flatMap((spec) => candidatesOf(spec));
+const all = commandTable.filter(({ byDocumentation }) => !byDocumentation).flatMap((spec) => candidatesOf(spec));
 /** The names of the random commands: "get", "client|list". */
 export const generatedNames: ReadonlySet<string> = new Set(all.map(({ words }) => words.join("|")));
 const candidates = all.filter(({ spec }) => !VALKEYS.includes(spec.name));
@@ -100,13 +100,16 @@ function damage(random: SeededRandom, spec: CommandSpec, words: string[]): void 
  * Whether Redis's reply is not predictable or has a fault that MemDB does not repeat: SORT BY … STORE keeps equal
  * weights in the order of Redis's hash table, LSET truncates its index to 32 bits, SET with GET and a bad digest has
  * two replies, and the last bit of the distances that geo searches store depends on the C library. GT and LT compare a
- * time from now with an older one, which may be the same.
+ * time from now with an older one, which may be the same. HSETEX with a time and the same field twice crashes Redis if
+ * the hash is large.
  */
 function isUnpredictable(words: readonly string[]): boolean {
   const has = (token: string) => words.some((word) => word.toUpperCase() === token);
   return has("SORT") && has("BY") && has("STORE") ||
     has("LSET") && Math.abs(Number(words[2])) >= 2 ** 31 ||
     has("SET") && has("GET") && (has("IFDEQ") || has("IFDNE")) ||
+    has("AGGREGATE") && has("COUNT") ||
+    has("HSETEX") && new Set(words.slice(2)).size < words.length - 2 ||
     /^h?p?expire$/i.test(words[0] ?? "") && (has("GT") || has("LT")) ||
     has("STOREDIST");
 }

@@ -165,9 +165,9 @@ function loadAof({ engine, reply }: Call): void {
 }
 
 /**
- * Reloads all data through a snapshot, or from the file of the last SAVE, and checks every structure. With NOFLUSH a key
- * that exists already is an error, which ends Redis, unless MERGE replaces it. NOSAVE is refused with an append-only
- * file, because the next start loads that file and would lose the data of the snapshot.
+ * Reloads all data through a snapshot, or from the file of the last SAVE, and checks every structure. With NOFLUSH a
+ * key that exists already is an error, which ends Redis, unless MERGE replaces it. NOSAVE is refused with an
+ * append-only file, because the next start loads that file and would lose the data of the snapshot.
  */
 function reload(call: Call): void {
   const { argc, engine, reply } = call;
