@@ -125,7 +125,7 @@ function readKind(call: Call, i: number): Test {
 
 function readUser(call: Call, i: number): Test {
   const wanted = call.text(i);
-  if (wanted !== "default") fail(`ERR No such user '${shownText(wanted)}'`);
+  if (call.engine.users.get(wanted) === undefined) fail(`ERR No such user '${shownText(wanted)}'`);
   return ({ user }) => user.name === wanted;
 }
 
