@@ -130,7 +130,8 @@ export class Rules {
 
   #selector(text: string): Selector {
     const selector = new Selector(this.#allChannels);
-    for (const rule of splitWords(text) ?? []) this.#change(selector, rule);
+    // As in Redis, a zero byte ends the text.
+    for (const rule of splitWords(text.split("\0")[0]) ?? []) this.#change(selector, rule);
     return selector;
   }
 
