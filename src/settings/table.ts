@@ -4,6 +4,7 @@
  * Redis's. This file holds no behaviour: settings.ts holds the values, and the part of the server that acts on one
  * listens there.
  */
+import { PERSONALITIES } from "../core/personality.ts";
 import { compatibilitySections } from "./compatibility.ts";
 import {
   addresses,
@@ -32,7 +33,18 @@ import {
   whole,
   yesNo,
 } from "./kinds.ts";
-import { fixed, hidden, idle, type Section, section, type Setting, setting, start } from "./setting.ts";
+import {
+  fixed,
+  hidden,
+  idle,
+  onlyRedis,
+  onlyValkey,
+  type Section,
+  section,
+  type Setting,
+  setting,
+  start,
+} from "./setting.ts";
 
 export type { Setting } from "./setting.ts";
 
@@ -109,6 +121,7 @@ export const sections = [
       long,
       "0",
       "cut a damaged end of the file that is shorter than this many bytes; 0: never",
+      onlyRedis,
     ),
     idle("no-appendfsync-on-rewrite", yesNo, "no", "the file is synced during a rewrite too"),
     setting("dbfilename", plainName("dbfilename", "filename", true), "dump.rdb", "name of snapshots in dir", {
@@ -137,6 +150,13 @@ export const sections = [
       secret: true,
       defaultNote: "none",
     }),
+    setting(
+      "personality",
+      choice(...PERSONALITIES),
+      "redis",
+      "the server as which MemDB answers: Redis 8.6 or Valkey 9.1",
+      own,
+    ),
     setting("databases", int(1, INT_MAX), "16", "number of databases for SELECT", start),
     setting("enable-debug-command", choice("no", "yes", "local"), "no", "who may use DEBUG", start),
     setting(
@@ -155,7 +175,13 @@ export const sections = [
       hidden: true,
     }),
     setting("lua-memory-limit", memory(4 << 20, 1n << 30n), "512mb", "limit of the memory of Lua scripts"),
-    idle("sanitize-dump-payload", choice("no", "yes", "clients"), "no", "payloads are always decoded and checked"),
+    idle(
+      "sanitize-dump-payload",
+      choice("no", "yes", "clients"),
+      "no",
+      "payloads are always decoded and checked",
+      onlyRedis,
+    ),
   ),
   section(
     "Memory and expiry",
@@ -195,7 +221,7 @@ export const sections = [
     ),
     setting("active-expire-effort", int(1, 10), "1", "share of time spent on that, from 1 to 10"),
     setting("hz", int(0, INT_MAX, [1, 500]), "10", "rounds of background work per second"),
-    idle("dynamic-hz", yesNo, "yes", "the rounds do not grow with the clients"),
+    idle("dynamic-hz", yesNo, "yes", "the rounds do not grow with the clients", onlyRedis),
   ),
   section(
     "Logging and monitoring",
@@ -221,17 +247,17 @@ export const sections = [
       int(-1, LONG_MAX),
       "1048576",
       "bytes that make a request large for COMMANDLOG; -1 is never",
-      hidden,
+      onlyValkey,
     ),
-    setting("commandlog-large-request-max-len", long, "128", "large requests remembered", hidden),
+    setting("commandlog-large-request-max-len", long, "128", "large requests remembered", onlyValkey),
     setting(
       "commandlog-reply-larger-than",
       int(-1, LONG_MAX),
       "1048576",
       "bytes that make a reply large for COMMANDLOG; -1 is never",
-      hidden,
+      onlyValkey,
     ),
-    setting("commandlog-large-reply-max-len", long, "128", "large replies remembered", hidden),
+    setting("commandlog-large-reply-max-len", long, "128", "large replies remembered", onlyValkey),
     setting("latency-tracking", yesNo, "yes", "keep the latency of each command"),
     setting("latency-tracking-info-percentiles", percentiles, "50 99 99.9", "percentiles shown by INFO latencystats"),
     setting("notify-keyspace-events", notifyClasses, "", "classes of keyspace events that are published"),
@@ -276,8 +302,15 @@ export const sections = [
       int(1, 86400),
       "100",
       "seconds for which a new stream knows its producers' messages",
+      onlyRedis,
     ),
-    setting("stream-idmp-maxsize", int(1, 10000), "100", "messages that a new stream knows of each producer"),
+    setting(
+      "stream-idmp-maxsize",
+      int(1, 10000),
+      "100",
+      "messages that a new stream knows of each producer",
+      onlyRedis,
+    ),
   ),
   section(
     "Process",

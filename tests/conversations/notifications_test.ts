@@ -4,7 +4,7 @@
 import { assertEquals } from "@std/assert";
 import { SeededRandom } from "../../src/core/random.ts";
 import { commandTable } from "../../src/commands/table.ts";
-import { randomCommands } from "../differential/generate.ts";
+import { Generator } from "../differential/generate.ts";
 import { readScripts } from "../differential/scripts.ts";
 import { withServer } from "../helpers/server.ts";
 import { Conversation } from "./conversation.ts";
@@ -70,7 +70,7 @@ peerTest(
   () =>
     withPeers(async (ours, theirs) => {
       for (let seed = 1; seed <= 10; seed++) {
-        await compareEvents(ours, theirs, randomCommands(new SeededRandom(seed), 150));
+        await compareEvents(ours, theirs, generator.commands(new SeededRandom(seed), 150));
       }
     }),
 );

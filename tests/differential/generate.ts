@@ -2,7 +2,8 @@
  * Random commands, generated from the table: the syntax of each command gives well-formed calls, with the values of
  * values.ts. Some of the calls are then damaged: words are removed, doubled, swapped, replaced.
  */
-import type { CommandSpec } from "../../src/dispatch/spec.ts";
+import type { Personality } from "../../src/core/personality.ts";
+import { type CommandSpec, specFor } from "../../src/dispatch/spec.ts";
 import { type Argument, argumentsOf } from "../../src/dispatch/syntax.ts";
 import { commandTable } from "../../src/commands/table.ts";
 import type { SeededRandom } from "../../src/core/random.ts";
@@ -24,23 +25,24 @@ interface Candidate {
   readonly words: readonly string[];
   readonly spec: CommandSpec;
   readonly args: readonly Argument[];
+  /** Options that only the other server has, and that MemDB takes too. */
+  readonly foreign: ReadonlySet<string>;
 }
 
-function candidatesOf(spec: CommandSpec, parent?: CommandSpec): Candidate[] {
+function candidatesOf(redis: CommandSpec, personality: Personality, parent?: CommandSpec): Candidate[] {
+  if ((redis.only ?? personality) !== personality) return [];
+  const spec = specFor(redis, personality);
   const name = parent === undefined ? spec.name : `${parent.name}|${spec.name}`;
   const blocks = spec.flags.includes("blocking") && !READS.includes(name);
   if (LEFT_OUT.test(name) || GROUPS_LEFT_OUT.includes(spec.group) || blocks) return [];
   const words = parent === undefined ? [spec.name] : [parent.name, spec.name];
-  const own = spec.handler === undefined ? [] : [{ words, spec, args: argumentsOf(spec.syntax, spec.types) }];
-  return [...own, ...(spec.subcommands ?? []).flatMap((sub) => candidatesOf(sub, spec))];
+  const args = argumentsOf(spec.syntax, spec.types);
+  const known = new Set(tokensOf(args));
+  const other = specFor(redis, personality === "redis" ? "valkey" : "redis");
+  const foreign = new Set(tokensOf(argumentsOf(other.syntax, other.types)).filter((token) => !known.has(token)));
+  const own = spec.handler === undefined ? [] : [{ words, spec, args, foreign }];
+  return [...own, ...(redis.subcommands ?? []).flatMap((sub) => candidatesOf(sub, personality, spec))];
 }
-
-const candidates = commandTable.flatMap((spec) => candidatesOf(spec));
-/** The names of the random commands: "get", "client|list". */
-export const generatedNames: ReadonlySet<string> = new Set(candidates.map(({ words }) => words.join("|")));
-const groups = [...new Set(candidates.map(({ spec }) => spec.group))];
-const writers = candidates.filter(({ spec }) => spec.flags.includes("write") && !/^(flush|del|unlink)/.test(spec.name));
-const tokens = [...new Set(candidates.flatMap(({ args }) => tokensOf(args)))];
 
 function tokensOf(args: readonly Argument[]): string[] {
   return args.flatMap((arg) => [...arg.token === undefined ? [] : [arg.token], ...tokensOf(arg.arguments ?? [])]);
@@ -61,7 +63,7 @@ function write(random: SeededRandom, spec: CommandSpec, args: readonly Argument[
 }
 
 /** Damages a call. Numbers that could become deadlines keep their positions. */
-function damage(random: SeededRandom, spec: CommandSpec, words: string[]): void {
+function damage(random: SeededRandom, spec: CommandSpec, words: string[], tokens: readonly string[]): void {
   const at = 1 + random.below(Math.max(1, words.length - 1));
   switch (random.below(7)) {
     case 0:
@@ -96,40 +98,10 @@ function damage(random: SeededRandom, spec: CommandSpec, words: string[]): void 
 function isUnpredictable(words: readonly string[]): boolean {
   const has = (token: string) => words.some((word) => word.toUpperCase() === token);
   return has("SORT") && has("BY") && has("STORE") ||
+    // MemDB takes Valkey's form without an end under both personalities.
+    has("BITCOUNT") && words.length === 3 ||
     has("LSET") && Math.abs(Number(words[2])) >= 2 ** 31 ||
     has("STOREDIST");
-}
-
-/** A random command out of some of the commands. */
-function randomCommand(random: SeededRandom, some: readonly Candidate[]): string[] {
-  for (;;) {
-    const words = anyCommand(random, pick(random, some));
-    if (!isUnpredictable(words)) return words;
-  }
-}
-
-function anyCommand(random: SeededRandom, candidate: Candidate): string[] {
-  // Commands that empty the database are rare, because the others need data.
-  if (candidate.spec.name.startsWith("flush") && !oneIn(random, 10)) candidate = pick(random, writers);
-  const { spec, args } = candidate;
-  const words = [...candidate.words];
-  write(random, spec, args, words);
-  if (oneIn(random, 4)) damage(random, spec, words);
-  if (READS.includes(spec.name)) return words.filter((word) => !/^block$/i.test(word));
-  // The clocks of the servers differ.
-  if (spec.name === "xadd") return words.map((word) => word === "*" ? "5-*" : word);
-  if (oneIn(random, 3)) words[0] = words[0].toUpperCase();
-  return words;
-}
-
-/** `count` random commands, half of them of one group, so that they work on the same keys. */
-export function randomCommands(random: SeededRandom, count: number): string[][] {
-  const group = pick(random, groups);
-  const theme = candidates.filter(({ spec }) => spec.group === group);
-  return Array.from({ length: count }, () => {
-    if (oneIn(random, 2)) return randomCommand(random, theme);
-    return randomCommand(random, oneIn(random, 2) ? writers : candidates);
-  });
 }
 
 /** Puts a command between a WATCH of its keys and a transaction, whose reply shows whether the command changed them. */
@@ -138,7 +110,62 @@ function watched(words: string[]): string[][] {
   return keys.length === 0 ? [words] : [["WATCH", ...keys], words, ["MULTI"], ["PING"], ["EXEC"]];
 }
 
-/** randomCommands, each between a WATCH and a transaction if it names keys. */
-export function watchedCommands(random: SeededRandom, count: number): string[][] {
-  return randomCommands(random, count).flatMap(watched);
+/** Random commands as the server of a personality has them. */
+export class Generator {
+  readonly #candidates: readonly Candidate[];
+  readonly #groups: readonly string[];
+  readonly #writers: readonly Candidate[];
+  readonly #tokens: readonly string[];
+
+  constructor(personality: Personality) {
+    const candidates = this.#candidates = commandTable.flatMap((spec) => candidatesOf(spec, personality));
+    this.#groups = [...new Set(candidates.map(({ spec }) => spec.group))];
+    this.#writers = candidates.filter(({ spec }) =>
+      spec.flags.includes("write") && !/^(flush|del|unlink)/.test(spec.name)
+    );
+    this.#tokens = [...new Set(candidates.flatMap(({ args }) => tokensOf(args)))];
+  }
+
+  /** The names of the commands: "get", "client|list". */
+  get names(): ReadonlySet<string> {
+    return new Set(this.#candidates.map(({ words }) => words.join("|")));
+  }
+
+  /** A random command out of some of the commands. */
+  #command(random: SeededRandom, some: readonly Candidate[]): string[] {
+    for (;;) {
+      let candidate = pick(random, some);
+      // Commands that empty the database are rare, because the others need data.
+      if (candidate.spec.name.startsWith("flush") && !oneIn(random, 10)) candidate = pick(random, this.#writers);
+      const words = this.#call(random, candidate);
+      const isForeign = words.some((word) => candidate.foreign.has(word.toUpperCase()));
+      if (!isForeign && !isUnpredictable(words)) return words;
+    }
+  }
+
+  #call(random: SeededRandom, { words: names, spec, args }: Candidate): string[] {
+    const words = [...names];
+    write(random, spec, args, words);
+    if (oneIn(random, 4)) damage(random, spec, words, this.#tokens);
+    if (READS.includes(spec.name)) return words.filter((word) => !/^block$/i.test(word));
+    // The clocks of the servers differ.
+    if (spec.name === "xadd") return words.map((word) => word === "*" ? "5-*" : word);
+    if (oneIn(random, 3)) words[0] = words[0].toUpperCase();
+    return words;
+  }
+
+  /** `count` random commands, half of them of one group, so that they work on the same keys. */
+  commands(random: SeededRandom, count: number): string[][] {
+    const group = pick(random, this.#groups);
+    const theme = this.#candidates.filter(({ spec }) => spec.group === group);
+    return Array.from({ length: count }, () => {
+      if (oneIn(random, 2)) return this.#command(random, theme);
+      return this.#command(random, oneIn(random, 2) ? this.#writers : this.#candidates);
+    });
+  }
+
+  /** `commands`, each between a WATCH and a transaction if it names keys. */
+  watchedCommands(random: SeededRandom, count: number): string[][] {
+    return this.commands(random, count).flatMap(watched);
+  }
 }

@@ -2,11 +2,11 @@
 import { testUnless } from "../helpers/programs.ts";
 import { describe, duel } from "./duel.ts";
 import { readScripts } from "./scripts.ts";
-import { noRedis, Servers } from "./servers.ts";
+import { noOracle, Servers } from "./servers.ts";
 
 for (const { name, commands } of readScripts()) {
-  testUnless(noRedis, `the commands of ${name} get the replies that Redis gives`, async () => {
-    await using servers = await Servers.start();
+  testUnless(noOracle("redis"), `the commands of ${name} get the replies that Redis gives`, async () => {
+    await using servers = await Servers.start("redis");
     for (const protocol of [2, 3] as const) {
       const difference = await duel(servers, protocol, commands);
       if (difference !== undefined) throw new Error(describe(difference, protocol));

@@ -1,18 +1,23 @@
 /**
  * Differential tests: send the same commands to MemDB and to a separate redis-server, on a socket in a temporary
- * folder. Without a redis-server on the PATH these tests are ignored and say so.
+ * folder. With the setting `personality` the other server is that of the personality. Without the program on the PATH
+ * these tests are ignored and say so.
  */
 import { assertEquals } from "@std/assert";
 import { type Argument, TestClient } from "./client.ts";
 import { testWith } from "./programs.ts";
 import { TestServer } from "./server.ts";
 
-const PROGRAM = "redis-server";
 const START_TRIES = 500;
 /** The time that a crash report may take. */
 const CRASH_MS = 2000;
 
-/** A connection to each of the two servers. */
+/** The released server of a personality. */
+function programOf({ personality = "redis" }: Record<string, string>): string {
+  return `${personality}-server`;
+}
+
+/** A connection to each of the two servers; `redis` is the released one, of either kind. */
 export class Pair {
   readonly memdb: TestClient;
   readonly redis: TestClient;
@@ -37,7 +42,7 @@ export class Pair {
   }
 }
 
-/** Runs `body` with a redis-server that persists nothing and has the given settings. */
+/** Runs `body` with a released server that persists nothing and has the given settings. */
 export async function withRedis(
   body: (redis: TestClient) => Promise<void>,
   settings: Record<string, string> = {},
@@ -45,8 +50,10 @@ export async function withRedis(
   const folder = await Deno.makeTempDir();
   const path = `${folder}/socket`;
   const args = ["--port", "0", "--unixsocket", path, "--save", "", "--dir", folder, "--enable-debug-command", "yes"];
-  for (const [name, text] of Object.entries(settings)) args.push(`--${name}`, text);
-  const child = new Deno.Command(PROGRAM, { args, stdin: "null", stdout: "piped", stderr: "null" }).spawn();
+  const { personality: _, ...options } = settings;
+  for (const [name, text] of Object.entries(options)) args.push(`--${name}`, text);
+  const program = programOf(settings);
+  const child = new Deno.Command(program, { args, stdin: "null", stdout: "piped", stderr: "null" }).spawn();
   const log = new Response(child.stdout).text();
   let ended = false;
   const status = child.status.then(() => ended = true);
@@ -55,10 +62,10 @@ export async function withRedis(
     await body(client);
     client.close();
   } catch (error) {
-    // A redis-server that crashes closes its connections first.
+    // A server that crashes closes its connections first.
     if (!ended) await Promise.race([status, new Promise((resolve) => setTimeout(resolve, CRASH_MS))]);
     if (!ended) throw error;
-    throw new Error(`${PROGRAM} ended by itself: ${(await log).slice(0, 4000)}`, { cause: error });
+    throw new Error(`${program} ended by itself: ${(await log).slice(0, 4000)}`, { cause: error });
   } finally {
     if (!ended) child.kill("SIGKILL");
     await Promise.all([status, log]);
@@ -79,7 +86,7 @@ async function connect(path: string): Promise<Deno.Conn> {
 
 /** Defines a test that needs a redis-server. */
 export function redisTest(name: string, body: () => Promise<void>): void {
-  testWith([PROGRAM], name, body);
+  testWith([programOf({})], name, body);
 }
 
 /** Defines a test with both servers under the given settings; checks the whole store at the end. */
@@ -88,7 +95,7 @@ export function differential(
   body: (pair: Pair, server: TestServer) => Promise<void>,
   settings: Record<string, string> = {},
 ): void {
-  redisTest(name, () =>
+  testWith([programOf(settings)], name, () =>
     withRedis(async (redis) => {
       await using server = await TestServer.start({ settings });
       await body(new Pair(await server.connect(), redis), server);

@@ -9,7 +9,12 @@ import { Scripts } from "../../scripting/scripts.ts";
 const FLAGS: readonly CommandFlag[] = ["noscript", "stale", "skip_monitor", "no_mandatory_keys", "movablekeys"];
 const WRITING = "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE";
 const READING = "We cannot tell how the keys will be used so we assume the worst, RO and ACCESS";
-const COMMON = { group: "scripting", complexity: "Depends on the script that is executed.", arity: -3 } as const;
+const COMMON = {
+  group: "scripting",
+  complexity: "Depends on the script that is executed.",
+  arity: -3,
+  differs: ["Errors name the server, and those of Valkey do not name the script."],
+} as const;
 const MAY_WRITE = { flags: [...FLAGS, "may_replicate"], keys: keyCount(2, "RW ACCESS UPDATE") } as const;
 const READ_ONLY = { flags: ["readonly", ...FLAGS], keys: keyCount(2, "RO ACCESS") } as const;
 

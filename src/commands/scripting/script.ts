@@ -30,6 +30,7 @@ export const scriptCommands: readonly CommandSpec[] = [
         complexity: "O(1)",
         arity: 3,
         syntax: "<YES | SYNC | NO>",
+        valkey: { arity: -3, syntax: "<YES | SYNC | NO> [engine-name]" },
         handler: debug,
       },
       {
@@ -41,6 +42,7 @@ export const scriptCommands: readonly CommandSpec[] = [
         arity: -3,
         tips: ["request_policy:all_shards", "response_policy:agg_logical_and"],
         syntax: "sha1 [sha1 ...]",
+        valkey: { flags: ["noscript", "stale"] },
         handler: exists,
       },
       {
@@ -52,6 +54,7 @@ export const scriptCommands: readonly CommandSpec[] = [
         arity: -2,
         tips: ["request_policy:all_nodes", "response_policy:all_succeeded"],
         syntax: "[ASYNC | SYNC]",
+        valkey: { flags: ["noscript", "stale"] },
         handler: flush,
       },
       {
@@ -89,9 +92,26 @@ export const scriptCommands: readonly CommandSpec[] = [
         syntax: "script",
         handler: (call) => call.reply.bulk(fromLatin1(call.engine.part(Scripts).load(call.arg(2)))),
       },
+      {
+        ...COMMON,
+        name: "show",
+        summary: "Returns a script of the cache.",
+        since: "8.0.0",
+        only: "valkey",
+        complexity: "O(1)",
+        arity: 3,
+        syntax: "sha1",
+        handler: show,
+      },
     ],
   },
 ];
+
+function show(call: Call): void {
+  const scripts = call.engine.part(Scripts);
+  const script = scripts.cache.find(call.bytes, call.start(2), call.end(2)) ?? fail(scripts.missing);
+  call.reply.bulk(script.source);
+}
 
 function debug(call: Call): void {
   if (call.is(2, "no")) return call.reply.ok();

@@ -17,6 +17,7 @@ export const snapshotCommands: readonly CommandSpec[] = [
     arity: -1,
     flags: ["admin", "noscript", "no_async_loading"],
     syntax: "[SCHEDULE]",
+    valkey: { syntax: "[SCHEDULE | CANCEL]" },
     handler: bgsave,
   },
   {
@@ -59,12 +60,19 @@ function saveAll({ engine, reply }: Call): void {
   reply.ok();
 }
 
+function cancel({ engine, reply }: Call): void {
+  if (engine.snapshots.cancel === undefined) fail("ERR Background saving is currently not in progress or scheduled");
+  engine.snapshots.cancel();
+  reply.simple("Background saving cancelled");
+}
+
 /**
  * SCHEDULE delays BGSAVE until a rewrite of the append-only file ends; here both can run at the same time, so it has
  * no effect.
  */
 function bgsave(call: Call): void {
   const { argc, engine, reply } = call;
+  if (argc === 2 && call.is(1, "cancel")) return cancel(call);
   if (argc > 2 || (argc === 2 && !call.is(1, "schedule"))) fail(messages.syntax);
   if (engine.snapshots.cancel !== undefined) fail(IN_PROGRESS);
   try {

@@ -2,6 +2,7 @@
  * The arguments that commands on deadlines of keys and of hash fields share: the unit of a time, and the condition on
  * the old deadline.
  */
+import { fail, shownText } from "../../core/errors.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { NEVER } from "../../store/keyspace.ts";
 
@@ -36,6 +37,25 @@ export function conditionAt(call: Call, i: number): number {
   if (call.is(i, "xx")) return Condition.XX;
   if (call.is(i, "gt")) return Condition.GT;
   return call.is(i, "lt") ? Condition.LT : 0;
+}
+
+/**
+ * The conditions in the arguments [from, to), as bits. Throws CommandError for another word, and for conditions that
+ * exclude each other.
+ */
+export function conditionsIn(call: Call, from: number, to: number): number {
+  let conditions = 0;
+  for (let i = from; i < to; i++) {
+    const found = conditionAt(call, i);
+    if (found === 0) fail(`ERR Unsupported option ${shownText(call.text(i))}`);
+    conditions |= found;
+  }
+  const { NX, GT, LT } = Condition;
+  if ((conditions & NX) !== 0 && conditions !== NX) {
+    fail("ERR NX and XX, GT or LT options at the same time are not compatible");
+  }
+  if ((conditions & (GT | LT)) === (GT | LT)) fail("ERR GT and LT options at the same time are not compatible");
+  return conditions;
 }
 
 /** Whether all conditions allow replacing the old deadline by the new one. NEVER is the latest of all deadlines. */

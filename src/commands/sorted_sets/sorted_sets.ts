@@ -221,6 +221,7 @@ export const sortedSetCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RO ACCESS"),
     syntax: "key cursor [MATCH pattern] [COUNT count]",
     types: { cursor: "integer" },
+    valkey: { syntax: "key cursor [MATCH pattern] [COUNT count] [NOSCORES]" },
     handler: scan,
   },
   ...sortedSetRangeCommands,
@@ -486,11 +487,13 @@ function scan(call: Call): void {
   let next = 0;
   if (ref !== 0) {
     // As in Redis, the options of a scan of a missing key are not checked.
-    const { count, pattern } = parseScanOptions(call, 3, "other");
+    const { count, pattern, noValues } = parseScanOptions(call, 3, "sorted set");
     const set = openSet(call, ref);
     const format = set.encoding === Encoding.SKIPLIST ? preciseText : formatDouble;
     next = set.scan(cursor, count, (bytes, start, end, score) => {
-      if (matchesPattern(call, pattern, bytes, start, end)) found.push(bytes.slice(start, end), format(score));
+      if (!matchesPattern(call, pattern, bytes, start, end)) return;
+      found.push(bytes.slice(start, end));
+      if (!noValues) found.push(format(score));
     });
   }
   const { reply } = call;

@@ -12,7 +12,7 @@ import { NEVER, Type } from "../../store/keyspace.ts";
 import type { Request } from "../../resp/request.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { keyFlags } from "../../dispatch/key_flags.ts";
-import { type CommandSpec, keyAt, type KeyPosition, keyRange } from "../../dispatch/spec.ts";
+import { type CommandSpec, keyAt, type KeyPosition, keyRange, notDeprecated } from "../../dispatch/spec.ts";
 import { stringNumberCommands } from "./numbers.ts";
 import { Unit } from "../shared/expiry.ts";
 import { deadlineAt, StringOptions } from "./options.ts";
@@ -62,6 +62,7 @@ export const stringCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RW ACCESS UPDATE"),
     syntax: "key value",
     deprecated: { since: "6.2.0", replacedBy: "`SET` with the `!GET` argument" },
+    valkey: notDeprecated,
     handler: getset,
   },
   {
@@ -86,6 +87,7 @@ export const stringCommands: readonly CommandSpec[] = [
     flags: ["write", "fast"],
     keys: [{ ...keyAt(1, "RW ACCESS UPDATE")[0], notes: "RW and UPDATE because it changes the TTL" }],
     syntax: `key [${EXPIRY_SYNTAX} | PERSIST]`,
+    differs: ["A wrong time is an error in Valkey even if the key is missing or of another type."],
     handler: getex,
   },
   {
@@ -99,6 +101,7 @@ export const stringCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "OW INSERT"),
     syntax: "key value",
     deprecated: { since: "2.6.12", replacedBy: "`SET` with the `NX` argument" },
+    valkey: notDeprecated,
     handler: setnx,
   },
   {
@@ -112,6 +115,7 @@ export const stringCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "OW UPDATE"),
     syntax: "key seconds value",
     deprecated: { since: "2.6.12", replacedBy: "`SET` with the `EX` argument" },
+    valkey: notDeprecated,
     handler: (call) => setExpiring(call, Unit.EX),
   },
   {
@@ -125,6 +129,7 @@ export const stringCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "OW UPDATE"),
     syntax: "key milliseconds value",
     deprecated: { since: "2.6.12", replacedBy: "`SET` with the `PX` argument" },
+    valkey: notDeprecated,
     handler: (call) => setExpiring(call, Unit.PX),
   },
   {
@@ -272,9 +277,10 @@ function drop(call: Call, ref: RecordRef): void {
 function getex(call: Call): void {
   const { db, engine } = call;
   options.parse(call, 2, false);
+  // In Redis a missing key is answered before the time is checked, in Valkey after it.
+  if (call.valkey) options.deadline(call);
   const ref = call.lookupType(1, Type.STRING);
   if (ref === 0) return call.reply.null();
-  // As in Redis a missing key is answered before the time is checked.
   const deadline = options.deadline(call);
   replyString(call, ref);
   if (deadline !== NEVER) {

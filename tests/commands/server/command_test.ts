@@ -1,5 +1,6 @@
 /** COMMAND: every command is described as in Redis. */
 import { assert, assertEquals } from "@std/assert";
+import { PERSONALITIES } from "../../../src/core/personality.ts";
 import { commandTable } from "../../../src/commands/table.ts";
 import type { TestClient } from "../../helpers/client.ts";
 import { decode, type Value } from "../../helpers/decode.ts";
@@ -18,8 +19,11 @@ function comparableInfo(info: Value): Value {
 /** Options of commands that MemDB does not have yet: those of SET. */
 const MISSING_TOKENS: readonly unknown[] = ["IFEQ", "IFNE", "IFDEQ", "IFDNE"];
 
-/** The commands of Valkey alone. Their conversations compare them with Valkey. */
-const VALKEYS = /^commandlog\b/;
+/** The names of the commands and subcommands that only one server has. */
+const only = new Map(commandTable.flatMap((spec) => {
+  const subs = (spec.subcommands ?? []).map((sub) => [`${spec.name}|${sub.name}`, spec.only ?? sub.only] as const);
+  return [[spec.name, spec.only] as const, ...subs];
+}));
 
 /** The argument tree without history, and without names, which our notation does not have. */
 function comparableTree(tree: Value | undefined): Value {
@@ -43,17 +47,23 @@ function comparableDocs(docs: Value): Value {
   return [since, group, doc_flags ?? [], deprecated_since ?? "", replaced_by ?? "", comparableTree(tree)];
 }
 
-differential("COMMAND INFO and the facts of COMMAND DOCS are Redis's for every command", async ({ memdb, redis }) => {
-  const ask = async (client: TestClient, ...args: string[]) => decode(await client.command(...args));
-  for (const client of [memdb, redis]) await client.run("HELLO 3");
-  const names = await ask(memdb, "COMMAND", "LIST") as string[];
-  for (const name of names.filter((name) => !VALKEYS.test(name))) {
-    const [ours, theirs] = [await ask(memdb, "COMMAND", "INFO", name), await ask(redis, "COMMAND", "INFO", name)];
-    assertEquals(comparableInfo((ours as Value[])[0]), comparableInfo((theirs as Value[])[0]), name);
-    const [our, their] = [await ask(memdb, "COMMAND", "DOCS", name), await ask(redis, "COMMAND", "DOCS", name)];
-    assertEquals(comparableDocs(our), comparableDocs(their), name);
-  }
-});
+for (const personality of PERSONALITIES) {
+  differential(
+    `COMMAND INFO and the facts of COMMAND DOCS are those of ${personality}-server for every command`,
+    async ({ memdb, redis }) => {
+      const ask = async (client: TestClient, ...args: string[]) => decode(await client.command(...args));
+      for (const client of [memdb, redis]) await client.run("HELLO 3");
+      const names = await ask(memdb, "COMMAND", "LIST") as string[];
+      for (const name of names.filter((name) => (only.get(name) ?? personality) === personality)) {
+        const [ours, theirs] = [await ask(memdb, "COMMAND", "INFO", name), await ask(redis, "COMMAND", "INFO", name)];
+        assertEquals(comparableInfo((ours as Value[])[0]), comparableInfo((theirs as Value[])[0]), name);
+        const [our, their] = [await ask(memdb, "COMMAND", "DOCS", name), await ask(redis, "COMMAND", "DOCS", name)];
+        assertEquals(comparableDocs(our), comparableDocs(their), name);
+      }
+    },
+    { personality },
+  );
+}
 
 differential("COMMAND answers as Redis's does, errors included", async (pair) => {
   const lines = `
