@@ -11,7 +11,7 @@
  * Redis 7 and later and redis-check-aof skip lines that begin with '#'. The CRC costs 0.1 µs for a write and 20 µs for
  * a MiB.
  */
-import { crc32 } from "node:zlib";
+import { zlib } from "../core/zlib.ts";
 import { fromLatin1, latin1 } from "../core/bytes.ts";
 
 const LINE = /^#CRC:(0|[1-9a-f][0-9a-f]{0,12}):([0-9a-f]{8})\r\n$/;
@@ -40,7 +40,7 @@ export class Checksum {
 
   update(bytes: Uint8Array, start: number, end: number): void {
     if (start >= end) return;
-    this.value = crc32(bytes.subarray(start, end), this.value);
+    this.value = zlib().crc32(bytes.subarray(start, end), this.value);
     this.offset += end - start;
   }
 
@@ -53,7 +53,7 @@ export class Checksum {
     line.set(SEAL_START);
     writeHex(line, covered - 2, unsyncedBytes, digits);
     line[covered - 1] = COLON;
-    writeHex(line, covered + CRC_DIGITS - 1, crc32(line.subarray(0, covered), this.value), CRC_DIGITS);
+    writeHex(line, covered + CRC_DIGITS - 1, zlib().crc32(line.subarray(0, covered), this.value), CRC_DIGITS);
     line[covered + CRC_DIGITS] = CR;
     line[covered + CRC_DIGITS + 1] = LF;
     this.begin(this.offset + line.length);

@@ -5,7 +5,6 @@
  *     file NAME seq NUMBER type b|i|h        base, increment, history (no longer needed); NAME may be quoted
  */
 import { basename, dirname, join } from "node:path";
-import { ensureDir } from "@std/fs";
 import { splitWords } from "../settings/config_file.ts";
 import { AofError } from "./replay.ts";
 
@@ -49,7 +48,7 @@ export function partsOf(path: string): string[] {
 /** Makes the folder for a redis-server with the working folder `folder`. Returns the path for the base. */
 export async function createParts(folder: string): Promise<string> {
   const parts = join(folder, PARTS_FOLDER);
-  await ensureDir(folder);
+  await Deno.mkdir(folder, { recursive: true });
   try {
     await Deno.mkdir(parts);
   } catch (error) {

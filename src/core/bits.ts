@@ -33,7 +33,7 @@ export type BitOperation = "and" | "or" | "xor" | "and not";
 
 /**
  * Combines `target` with `source[start, end)`. The source is not longer than the target and counts as zero beyond its
- * end.
+ * end. The target begins at a word of its buffer.
  */
 export function combineBits(
   target: Uint8Array,
@@ -42,13 +42,43 @@ export function combineBits(
   end: number,
   operation: BitOperation,
 ): void {
-  const to = viewOf(target), from = viewOf(source);
-  const length = end - start, words = length & ~3;
-  for (let i = 0; i < words; i += 4) {
-    to.setInt32(i, combined(to.getInt32(i), from.getInt32(start + i), operation));
-  }
-  for (let i = words; i < length; i++) target[i] = combined(target[i], source[start + i], operation);
+  const length = end - start, words = length >>> 2;
+  combineWords(wordsOf(target, 0, words), wordsOf(source, start, words), operation);
+  for (let i = words * 4; i < length; i++) target[i] = combined(target[i], source[start + i], operation);
   if (operation === "and") target.fill(0, length);
+}
+
+/**
+ * Adds `source[start, end)` to `any`, the bits that are set in any of some strings, and to `several`, those that are
+ * set in more than one.
+ */
+export function countTwice(any: Uint8Array, several: Uint8Array, source: Uint8Array, start: number, end: number): void {
+  const length = end - start, words = length >>> 2;
+  const ones = wordsOf(any, 0, words), twos = wordsOf(several, 0, words), from = wordsOf(source, start, words);
+  for (let i = 0; i < words; i++) {
+    twos[i] |= ones[i] & from[i];
+    ones[i] |= from[i];
+  }
+  for (let i = words * 4; i < length; i++) {
+    several[i] |= any[i] & source[start + i];
+    any[i] |= source[start + i];
+  }
+}
+
+/** `count` words of bytes from `start` on; a copy of them where they do not begin at a word of their buffer. */
+function wordsOf(bytes: Uint8Array, start: number, count: number): Int32Array {
+  const at = bytes.byteOffset + start;
+  if ((at & 3) === 0) return new Int32Array(bytes.buffer, at, count);
+  return new Int32Array(bytes.slice(start, start + 4 * count).buffer);
+}
+
+/** One loop for each operation, so that none has a branch. */
+function combineWords(target: Int32Array, source: Int32Array, operation: BitOperation): void {
+  const { length } = source;
+  if (operation === "and") { for (let i = 0; i < length; i++) target[i] &= source[i]; }
+  else if (operation === "or") { for (let i = 0; i < length; i++) target[i] |= source[i]; }
+  else if (operation === "xor") { for (let i = 0; i < length; i++) target[i] ^= source[i]; }
+  else for (let i = 0; i < length; i++) target[i] &= ~source[i];
 }
 
 function combined(a: number, b: number, operation: BitOperation): number {

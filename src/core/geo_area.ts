@@ -1,6 +1,6 @@
 /**
- * Areas on earth, circles and boxes around a position: whether a position is inside, and which ranges of geohashes
- * cover the area.
+ * Areas on earth, circles and boxes around a position, and polygons: whether a position is inside, and which ranges of
+ * geohashes cover the area.
  *
  * The map is a grid of 2^step by 2^step cells, and a cell is one range of geohashes. A cell and its eight neighbours
  * cover an area, with the finest step for which they suffice. The columns wrap at the date line; the rows end at the
@@ -18,6 +18,7 @@ import {
   offsetOf,
   radians,
 } from "./geohash.ts";
+import { isInside, type Polygon } from "./geo_polygon.ts";
 
 /** Half of the side of the map; Redis derives its cell sizes from it. */
 const MAP_RADIUS_M = 20037726.37;
@@ -43,14 +44,26 @@ export class Area {
   readonly #halfWidthM: number;
   readonly #halfHeightM: number;
   readonly #round: boolean;
+  readonly #polygon: Polygon | undefined;
 
-  /** A circle with a radius; or a box whose height, and whose width along every parallel, is twice the given half. */
-  private constructor(longitude: number, latitude: number, halfWidthM: number, halfHeightM: number, round: boolean) {
+  /**
+   * A circle with a radius; a box whose height, and whose width along every parallel, is twice the given half; or a
+   * polygon within such a circle.
+   */
+  private constructor(
+    longitude: number,
+    latitude: number,
+    halfWidthM: number,
+    halfHeightM: number,
+    round: boolean,
+    polygon?: Polygon,
+  ) {
     this.#longitude = longitude;
     this.#latitude = latitude;
     this.#halfWidthM = halfWidthM;
     this.#halfHeightM = halfHeightM;
     this.#round = round;
+    this.#polygon = polygon;
   }
 
   static circle(longitude: number, latitude: number, radiusM: number): Area {
@@ -61,24 +74,42 @@ export class Area {
     return new Area(longitude, latitude, widthM / 2, heightM / 2, false);
   }
 
+  static polygon(polygon: Polygon): Area {
+    const { longitude, latitude, west, east, south, north } = polygon;
+    const corners = [[west, north], [east, north], [west, south], [east, south]];
+    const radiusM = Math.max(...corners.map(([x, y]) => distanceM(longitude, latitude, x, y)));
+    return new Area(longitude, latitude, radiusM, radiusM, true, polygon);
+  }
+
   /** The distance of a position from the centre; NaN if the position is outside. Hot. */
   distanceTo(longitude: number, latitude: number): number {
     if (!this.#round) {
       if (latitudeDistanceM(latitude, this.#latitude) > this.#halfHeightM) return NaN;
       if (distanceM(longitude, latitude, this.#longitude, latitude) > this.#halfWidthM) return NaN;
+    } else if (this.#polygon !== undefined) {
+      if (!isInside(this.#polygon, longitude, latitude)) return NaN;
+      return distanceM(this.#longitude, this.#latitude, longitude, latitude);
     }
     const distance = distanceM(this.#longitude, this.#latitude, longitude, latitude);
     return this.#round && distance > this.#halfWidthM ? NaN : distance;
   }
 
-  /** Ranges that do not overlap and contain every position of the area. */
-  ranges(): HashRange[] {
+  /** The parallels and meridians around the area. */
+  #bounds(): { west: number; east: number; south: number; north: number } {
+    if (this.#polygon !== undefined) return this.#polygon;
     const latitudes = Math.min(2 * LATITUDE_MAX, degrees(this.#halfHeightM / EARTH_RADIUS_M)) + TOLERANCE;
     const longitudes = this.#longitudes(latitudes) + TOLERANCE;
-    const west = this.#longitude - longitudes, east = this.#longitude + longitudes;
-    const south = Math.max(-LATITUDE_MAX, this.#latitude - latitudes);
-    const north = Math.min(LATITUDE_MAX, this.#latitude + latitudes);
+    return {
+      west: this.#longitude - longitudes,
+      east: this.#longitude + longitudes,
+      south: Math.max(-LATITUDE_MAX, this.#latitude - latitudes),
+      north: Math.min(LATITUDE_MAX, this.#latitude + latitudes),
+    };
+  }
 
+  /** Ranges that do not overlap and contain every position of the area. */
+  ranges(): HashRange[] {
+    const { west, east, south, north } = this.#bounds();
     const first = this.#firstStep();
     for (let step = first;; step--) {
       const cells = 2 ** step, last = cells - 1;

@@ -284,7 +284,7 @@ export class Executor implements CommandRunner {
     const brief = (bits & (Flag.BRIEF | Flag.MAY_BE_LONG)) !== 0 && !this.#precise;
     const startUs = brief && command === this.#run ? UNTIMED : this.#startTiming(command, brief);
     if (brief) this.#runCalls++;
-    store.holdClocks = session.noTouch;
+    store.holdClocks = session.noTouch || store.clocksOfChanges;
     store.expiryMode = session.expiryMode > engine.expiryFloor ? session.expiryMode : engine.expiryFloor;
     if ((bits & Flag.WRITE) !== 0 && !listeners.beforeWrite.empty) this.#announceWrite(call, command, request);
     try {

@@ -75,7 +75,7 @@ function addRange({ find, flags }: KeySpec, request: Request, first: number, fou
     const count = parseSafeInt(request.bytes, request.start[at], request.end[at]);
     if (!(count >= 0)) return false;
     first += find.first;
-    last = first + count - 1;
+    last = first + (count - 1) * find.step;
   } else if (find.last >= 0) {
     last = first + find.last;
   } else {

@@ -227,10 +227,10 @@ export class Engine {
     let runId = "";
     for (let i = 0; i < 40; i++) runId += random.below(16).toString(16);
     this.runId = runId;
-    this.eviction = new Eviction(this, (db, key) => this.#keyEvicted(db, key));
     store.onExpired = (db, bytes, start, end) => this.#keyExpired(db, bytes, start, end);
     store.onMessages = (...key) => this.part(MessageExpiry).watch(...key);
     this.listeners = new Listeners(store);
+    this.eviction = new Eviction(this, (db, key) => this.#keyEvicted(db, key));
     this.watches = new Watches(this.listeners);
     this.clientMemory = new ClientMemory(settings, this.sessions, this.watches);
     const stopMonitoring = (session: Session) => {

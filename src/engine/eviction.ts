@@ -2,11 +2,14 @@
  * Eviction: keeps used memory within maxmemory by deleting keys that maxmemory-policy selects. Used memory is the arena
  * (the data with its dictionaries) and the buffers of clients.
  *
+ * Under the policies -lrm the clock of a key is the time of its last change, and under -lru that of its last use.
+ *
  * Eviction finds the best key by sampling. A pool keeps the best samples from one eviction to the next, so few samples
  * come close to the true order. An entry of the pool names a record and the clock that it had. Eviction skips the entry
  * if the record is gone or was used since.
  */
 import type { Clock } from "../core/clock.ts";
+import type { Listeners } from "./listeners.ts";
 import type { LatencyMonitor } from "./latency.ts";
 import type { Stats } from "./stats.ts";
 import type { Keyspace } from "../store/keyspace.ts";
@@ -30,6 +33,7 @@ export interface MemoryOwner {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly latency: LatencyMonitor;
+  readonly listeners: Listeners;
   readonly stats: Stats;
   readonly usedBytes: number;
 }
@@ -50,6 +54,8 @@ export class Eviction {
   #byDeadline = false;
   /** When used memory was found above the limit; 0 while it is not. */
   #exceededSinceUs = 0;
+  /** Ends the listening for changes, under the policies that need it. */
+  #stopNoting: (() => void) | undefined;
   /** The next database for random eviction. */
   #nextDb = 0;
 
@@ -204,6 +210,13 @@ export class Eviction {
     const { maxmemoryPolicy, lfuLogFactor, lfuDecayTime } = this.#settings.values;
     const store = this.#store;
     store.frequencies = maxmemoryPolicy.endsWith("-lfu");
+    store.clocksOfChanges = maxmemoryPolicy.endsWith("-lrm");
+    this.#stopNoting?.();
+    this.#stopNoting = undefined;
+    if (store.clocksOfChanges) {
+      const { keyChanged } = this.#owner.listeners;
+      this.#stopNoting = keyChanged.add((db, bytes, start, end) => store.noteChange(db, bytes, start, end));
+    }
     store.lfuLogFactor = lfuLogFactor;
     store.lfuDecayMinutes = lfuDecayTime;
     this.#byDeadline = maxmemoryPolicy === "volatile-ttl";

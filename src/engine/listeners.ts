@@ -14,7 +14,8 @@
  * When the outermost command has ended, the phase `afterCommand` runs: pushes, woken clients. At the end of the turn of
  * the event loop the phase `endOfTurn` runs, `Durability` commits, and replies leave.
  *
- * A listener must not run a command, write into a reply or change the store. It may add work to a phase.
+ * A listener must not run a command, write into a reply or change the store, except the clock of a key. It may add work
+ * to a phase.
  */
 import type { Request } from "../resp/request.ts";
 import type { Keyspace, KeyspaceObserver } from "../store/keyspace.ts";

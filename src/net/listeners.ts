@@ -4,7 +4,6 @@
  * the server runs.
  */
 import { dirname } from "node:path";
-import { ensureDir } from "@std/fs";
 import { reasonOf } from "../core/io_error.ts";
 import { StartError } from "../core/start_error.ts";
 import { SettingError, type Settings } from "../settings/settings.ts";
@@ -194,7 +193,7 @@ export class Listeners {
       );
     }
     try {
-      await ensureDir(dirname(path));
+      await Deno.mkdir(dirname(path), { recursive: true });
       // A server has left this socket behind. A file of another kind at this path must not be removed.
       const there = await Deno.lstat(path).catch(() => undefined);
       if (there?.isSocket) await Deno.remove(path);

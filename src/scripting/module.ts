@@ -3,7 +3,7 @@
  * of the process.
  */
 import { Buffer } from "node:buffer";
-import { gunzipSync } from "node:zlib";
+import { zlib } from "../core/zlib.ts";
 import { BINARY } from "./lua/binary.ts";
 
 /** Addresses are 32-bit integers. */
@@ -56,7 +56,7 @@ let compiled: WebAssembly.Module | undefined;
 
 /** The bytes of the module. */
 export function moduleBytes(): Uint8Array<ArrayBuffer> {
-  return gunzipSync(Buffer.from(BINARY, "base64")) as Uint8Array<ArrayBuffer>;
+  return zlib().gunzipSync(Buffer.from(BINARY, "base64")) as Uint8Array<ArrayBuffer>;
 }
 
 /** Makes an instance of the module, with memory of its own. */

@@ -16,7 +16,6 @@ import type { Settings } from "../settings/settings.ts";
 import { snapshotPath } from "../rdb/save.ts";
 import { saveWhenDue } from "../rdb/save_points.ts";
 import { Store } from "../store/store.ts";
-import { seed } from "../tools/seed.ts";
 import { createStore } from "../engine/create_store.ts";
 import { Connection, type ConnectionHost, type OutputLimit } from "../net/connection.ts";
 import { boundClients } from "../net/file_limit.ts";
@@ -138,7 +137,7 @@ export class Server implements ConnectionHost {
       const source = restored === snapshotPath(engine.settings.values) ? "disk" : "append only file";
       engine.log("notice", `DB loaded from ${source}: ${seconds.toFixed(3)} seconds`);
     }
-    this.#seed();
+    await this.#seed();
   }
 
   /** The addresses of the listeners, with the actual port for port 0. */
@@ -216,13 +215,14 @@ export class Server implements ConnectionHost {
   }
 
   /** Fills an empty server from the file that the setting names. */
-  #seed(): void {
+  async #seed(): Promise<void> {
     const { settings, store, log } = this.engine;
     const path = settings.values.seed;
     if (path === "") return;
     if (store.databases.some(({ size }) => size > 0)) {
       return log("notice", `There are keys already, so the seed ${path} was not read`);
     }
+    const { seed } = await import("../tools/seed.ts");
     const commands = seed(this.engine, this.executor, path);
     this.turn.settle();
     log("notice", `Ran ${commands} commands of the seed ${path}`);

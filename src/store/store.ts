@@ -112,8 +112,10 @@ export class Store {
   #seconds = 0;
   /** What happens to keys and fields that are past their deadline. */
   expiryMode: ExpiryMode = ExpiryMode.DELETE;
-  /** Set by CLIENT NO-TOUCH for the running command. */
+  /** Whether the running command leaves the clocks of keys that it looks up alone. */
   holdClocks = false;
+  /** Clocks keep the time of the last change instead of the last use. */
+  clocksOfChanges = false;
   /** Keys keep an access frequency instead of an access time. */
   frequencies = false;
   lfuLogFactor = 10;
@@ -201,6 +203,13 @@ export class Store {
     } else {
       setMeta(this.arena, ref, (meta & 0xff) | (this.#seconds << 8));
     }
+  }
+
+  /** Moves the clock of a key that changed, where clocks keep changes. */
+  noteChange(db: Keyspace, bytes: Uint8Array, start: number, end: number): void {
+    if (!this.clocksOfChanges) return;
+    const ref = db.find(bytes, start, end);
+    if (ref !== 0) setMeta(this.arena, ref, (metaOf(this.arena, ref) & 0xff) | (this.#seconds << 8));
   }
 
   /** A key's clock as it is kept: it differs when the key has been used since. */

@@ -3,7 +3,6 @@
  * an append-only file into files that other servers load. Sources are never changed, and no file is overwritten.
  */
 import { dirname, resolve } from "node:path";
-import { ensureDir } from "@std/fs";
 import { realDisk } from "../aof/disk.ts";
 import { createParts, finishParts, partsOf } from "../aof/manifest.ts";
 import { type Loaded, loadParts } from "../aof/load.ts";
@@ -134,7 +133,7 @@ async function importFrom({ words, flags }: Arguments, surroundings: MigrateSurr
   const target = resolve(flags.get("aofpath") ?? DEFAULT_AOF);
   refuseExisting(target);
   const { engine, loaded } = await load(resolve(words[0]), flags, surroundings);
-  await doingLater("create the folder of", target, () => ensureDir(dirname(target)));
+  await doingLater("create the folder of", target, () => Deno.mkdir(dirname(target), { recursive: true }));
   const clocks = loaded.find(({ snapshot }) => snapshot !== undefined)?.snapshot?.clocks ?? "none";
   const { keys, expired } = saveNow(engine, target, { preamble: true, clocks, dropExpired: true });
   surroundings.out(`Wrote ${counted(keys, "key")} to ${target}${leftOut(loaded, expired)}`);
@@ -172,7 +171,7 @@ async function exportTo({ words, flags }: Arguments, surroundings: MigrateSurrou
   const { engine, loaded } = await load(source, flags, surroundings);
   const options = { version: VERSION_EXPORT, dropExpired: true };
   if (form === "rdb") {
-    await doingLater("create the folder of", target, () => ensureDir(dirname(target)));
+    await doingLater("create the folder of", target, () => Deno.mkdir(dirname(target), { recursive: true }));
     const { keys, expired } = saveNow(engine, target, options);
     surroundings.out(`Wrote ${counted(keys, "key")} to ${target}${leftOut(loaded, expired)}`);
     return;

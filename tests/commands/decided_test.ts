@@ -107,3 +107,13 @@ Deno.test("a library whose functions differ in case only is refused", () =>
     const both = `#!lua name=lib\n${register("f")}${register("F")}`;
     assertEquals(await client.command("FUNCTION", "LOAD", both), "-ERR Function F already exists\r\n");
   }));
+
+Deno.test("SET with GET and a bad digest has one reply", () =>
+  withServer(async (client) => {
+    await client.run("SET k v");
+    assertEquals(
+      await client.run("SET k w IFDEQ abc GET"),
+      "-ERR must be exactly 16 hexadecimal characters\r\n",
+    );
+    assertEquals(await client.run("GET k"), "$1\r\nv\r\n");
+  }));

@@ -69,6 +69,7 @@ peerTest(
   "random commands announce the events that redis-server announces",
   () =>
     withPeers(async (ours, theirs) => {
+      const generator = new Generator("redis");
       for (let seed = 1; seed <= 10; seed++) {
         await compareEvents(ours, theirs, generator.commands(new SeededRandom(seed), 150));
       }

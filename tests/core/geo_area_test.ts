@@ -1,6 +1,7 @@
 /** Areas: which places are inside, and that the score ranges cover the area with little surplus. */
 import { assertEquals } from "@std/assert";
 import { Area } from "../../src/core/geo_area.ts";
+import { isInside, polygonOf } from "../../src/core/geo_polygon.ts";
 import { geohashOf, LATITUDE_MAX, latitudeOf, longitudeOf } from "../../src/core/geohash.ts";
 import { oneIn, pick, property } from "../helpers/property.ts";
 
@@ -42,6 +43,34 @@ Deno.test("every place of an area is in exactly one of its ranges", () =>
       }
     }
   }));
+
+Deno.test("every place within a polygon is in exactly one of its ranges", () =>
+  property(30, (random) => {
+    const unit = () => random.below(2 ** 30) / 2 ** 29 - 1;
+    for (let i = 0; i < 100; i++) {
+      const spread = 180 / 2 ** random.below(20), longitude = unit() * 180, latitude = unit() * LATITUDE_MAX;
+      const near = () => [
+        Math.max(-180, Math.min(180, longitude + unit() * spread)),
+        Math.max(-LATITUDE_MAX, Math.min(LATITUDE_MAX, latitude + unit() * spread)),
+      ];
+      const polygon = polygonOf(Float64Array.from(Array.from({ length: 3 + random.below(6) }, near).flat()));
+      const area = Area.polygon(polygon);
+      for (let k = 0; k < 50; k++) {
+        const [x, y] = near(), hash = geohashOf(x, y), found = [longitudeOf(hash), latitudeOf(hash)] as const;
+        const inside = !Number.isNaN(area.distanceTo(...found));
+        assertEquals(inside, isInside(polygon, ...found));
+        if (inside) assertEquals(covers(area, hash), 1, `${polygon.vertices} has ${hash}`);
+      }
+    }
+  }));
+
+Deno.test("a polygon contains a place if a ray from there meets an odd number of edges", () => {
+  const bow = polygonOf(Float64Array.of(0, 0, 10, 10, 10, 0, 0, 10));
+  for (const [x, y, inside] of [[1, 5, true], [9, 5, true], [5, 1, false], [5, 9, false], [-1, 5, false]] as const) {
+    assertEquals(isInside(bow, x, y), inside, `${x} ${y}`);
+  }
+  assertEquals(bow.longitude.toFixed(6), "5.000000");
+});
 
 Deno.test("small areas take a small part of the map, wherever they are", () => {
   for (const latitude of [0, 45, -70, 84]) {

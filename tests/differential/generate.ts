@@ -92,8 +92,9 @@ function damage(random: SeededRandom, spec: CommandSpec, words: string[], tokens
 
 /**
  * Whether Redis's reply is not predictable or has a fault that MemDB does not repeat: SORT BY … STORE keeps equal
- * weights in the order of Redis's hash table, LSET truncates its index to 32 bits, and the last bit of the distances
- * that geo searches store depends on the C library.
+ * weights in the order of Redis's hash table, LSET truncates its index to 32 bits, SET with GET and a bad digest has
+ * two replies, and the last bit of the distances that geo searches store depends on the C library. GT and LT compare a
+ * time from now with an older one, which may be the same.
  */
 function isUnpredictable(words: readonly string[]): boolean {
   const has = (token: string) => words.some((word) => word.toUpperCase() === token);
@@ -101,6 +102,8 @@ function isUnpredictable(words: readonly string[]): boolean {
     // MemDB takes Valkey's form without an end under both personalities.
     has("BITCOUNT") && words.length === 3 ||
     has("LSET") && Math.abs(Number(words[2])) >= 2 ** 31 ||
+    has("SET") && has("GET") && (has("IFDEQ") || has("IFDNE")) ||
+    /^h?p?expire$/i.test(words[0] ?? "") && (has("GT") || has("LT")) ||
     has("STOREDIST");
 }
 

@@ -3,6 +3,8 @@
  * just beyond a limit, not a number, binary; for geo sets, places near each other, at the edges of the map and beyond
  * them.
  */
+import { fromLatin1, latin1 } from "../../src/core/bytes.ts";
+import { xxh3Digest } from "../../src/core/xxh3_64.ts";
 import type { CommandSpec } from "../../src/dispatch/spec.ts";
 import type { Argument } from "../../src/dispatch/syntax.ts";
 import type { SeededRandom } from "../../src/core/random.ts";
@@ -121,6 +123,11 @@ function streamValue(random: SeededRandom, name: string): string | undefined {
   }
 }
 
+function digestOf(text: string): string {
+  const bytes = fromLatin1(text);
+  return latin1(xxh3Digest(new DataView(bytes.buffer), 0, bytes.length));
+}
+
 /** A value chosen by the argument's name instead of its type; undefined for most names, and sometimes for all. */
 function valueByName(random: SeededRandom, spec: CommandSpec, name: string): string | undefined {
   if (oneIn(random, 8)) return undefined;
@@ -138,6 +145,9 @@ function valueByName(random: SeededRandom, spec: CommandSpec, name: string): str
     case "member1":
     case "member2":
       return spec.group === "geo" ? pick(random, PLACES) : undefined;
+    case "ifdeq-digest":
+    case "ifdne-digest":
+      return digestOf(pick(random, STRINGS));
     case "encoding":
       return pick(random, INTEGER_TYPES);
     case "offset":

@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { type Clock, ManualClock } from "../../src/core/clock.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { NEVER } from "../../src/store/keyspace.ts";
+import { decode } from "../helpers/decode.ts";
 import { recordEffects, recordEvents } from "../helpers/effects.ts";
 import { createEngine, findKey, setString } from "../helpers/engine.ts";
 import { pick, property } from "../helpers/property.ts";
@@ -96,7 +97,54 @@ Deno.test("volatile-ttl evicts the keys that expire soonest", () => {
   assert(shareLeft(ordered, (KEYS * 3) / 4, KEYS) > 0.9);
 });
 
-for (const policy of ["volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"]) {
+Deno.test("allkeys-lrm evicts the keys unchanged for the longest time, and reading is no change", () =>
+  withServer(async (client, { clock, server }) => {
+    await client.run("CONFIG SET maxmemory-samples 64");
+    const value = "v".repeat(1000);
+    for (let i = 0; i < 100; i++) await client.command("RPUSH", `key:${i}`, value);
+    clock.advance(60_000);
+    for (let i = 0; i < 100; i++) await client.run(i % 2 === 0 ? `LRANGE key:${i} 0 -1` : `RPUSH key:${i} a`);
+    const used = server.engine.usedBytes;
+    await client.run(`CONFIG SET maxmemory ${used - 40_000}`);
+    await client.run("SET trigger x");
+    for (let i = 1; i < 100; i += 2) assertEquals(await client.run(`EXISTS key:${i}`), ":1\r\n", `key:${i}`);
+    assert(Number(decode(await client.run("DBSIZE"))) < 75);
+  }, { settings: { "maxmemory-policy": "allkeys-lrm" } }));
+
+Deno.test("under LRM the idle time of a key is the time since it changed", () =>
+  withServer(async (client, { clock }) => {
+    const script: [string, string, number][] = [
+      ["SET k v", "GET k", 10],
+      ["SET k v", "TOUCH k", 10],
+      ["SET k v", "GETEX k", 10],
+      ["SET k v", "OBJECT ENCODING k", 10],
+      ["SET k v", "EXPIRE k 1000", 0],
+      ["SET k v", "APPEND k v", 0],
+      ["SET k v", "SET k w", 0],
+      ["SET k v", "SETRANGE k 0 x", 0],
+      ["HSET k f v", "HGET k f", 10],
+      ["HSET k f v", "HDEL k g", 10],
+      ["HSET k f v", "HSET k g 1", 0],
+      ["SET old v", "RENAME old k", 0],
+      ["XGROUP CREATE k g 0 MKSTREAM", "XADD k * f v", 0],
+      ["XADD k 5 f v", "XREAD STREAMS k 0", 10],
+      ["XGROUP CREATE k g 0 MKSTREAM", "XGROUP CREATECONSUMER k g c", 0],
+      ["XGROUP CREATE k g 0 MKSTREAM", "XSETID k 5", 0],
+    ];
+    for (const [before, line, idle] of script) {
+      await client.run("FLUSHALL");
+      await client.run(before);
+      clock.advance(10_000);
+      await client.run(line);
+      assertEquals(await client.run("OBJECT IDLETIME k"), `:${idle}\r\n`, line);
+    }
+    await client.run("CONFIG SET maxmemory-policy allkeys-lru");
+    clock.advance(10_000);
+    await client.run("XLEN k");
+    assertEquals(await client.run("OBJECT IDLETIME k"), ":0\r\n");
+  }, { settings: { "maxmemory-policy": "volatile-lrm" } }));
+
+for (const policy of ["volatile-lru", "volatile-lfu", "volatile-lrm", "volatile-random", "volatile-ttl"]) {
   Deno.test(`${policy} spares keys without a deadline, and refuses when no others are left`, () => {
     const { engine } = fill(policy, (i) => i % 4 < 3 ? START_MS + 1e9 : NEVER);
     const left = evictHalf(engine);
@@ -207,7 +255,15 @@ Deno.test("keys that come, change, move and go never confuse the pool", () =>
     const clock = new ManualClock(START_MS);
     const engine = createEngine(clock);
     const { store, settings } = engine;
-    const policies = ["allkeys-lru", "volatile-lru", "allkeys-lfu", "volatile-lfu", "volatile-ttl", "allkeys-random"];
+    const policies = [
+      "allkeys-lru",
+      "volatile-lru",
+      "allkeys-lfu",
+      "volatile-lfu",
+      "volatile-ttl",
+      "allkeys-lrm",
+      "allkeys-random",
+    ];
     for (let i = 0; i < 3000; i++) {
       const db = store.databases[random.below(3)];
       const name = `key:${random.below(300)}`;

@@ -89,6 +89,15 @@ export function redisTest(name: string, body: () => Promise<void>): void {
   testWith([programOf({})], name, body);
 }
 
+/** `differential` under the personality `valkey`, with a valkey-server. */
+export function valkeyDifferential(
+  name: string,
+  body: (pair: Pair, server: TestServer) => Promise<void>,
+  settings: Record<string, string> = {},
+): void {
+  differential(name, body, { ...settings, personality: "valkey" });
+}
+
 /** Defines a test with both servers under the given settings; checks the whole store at the end. */
 export function differential(
   name: string,

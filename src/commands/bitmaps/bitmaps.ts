@@ -2,7 +2,7 @@
  * The commands on strings as arrays of bits: single bits, counts, searches and BITOP. Bit 0 is the highest bit of the
  * first byte. Bits beyond the end of a string, and those of a missing key, are zero.
  */
-import { type BitOperation, combineBits, countBits, findByte, onesOf } from "../../core/bits.ts";
+import { type BitOperation, combineBits, countBits, countTwice, findByte, onesOf } from "../../core/bits.ts";
 import { NO_BYTES } from "../../core/bytes.ts";
 import { fail, messages } from "../../core/errors.ts";
 import { Notify } from "../../engine/listeners.ts";
@@ -192,6 +192,21 @@ interface Operand {
 
 type Combine = (length: number, operands: readonly Operand[]) => Uint8Array;
 
+/**
+ * Buffers for results, which the next BITOP uses again while the collector has not taken them: fresh memory costs more
+ * than the operation.
+ */
+const scratch = [new WeakRef(new Uint8Array(0)), new WeakRef(new Uint8Array(0))];
+
+/** Zeros in one of the two buffers. */
+function zeros(length: number, which = 0): Uint8Array {
+  const kept = scratch[which].deref();
+  if (kept !== undefined && kept.length >= length) return kept.subarray(0, length).fill(0);
+  const made = new Uint8Array(length);
+  scratch[which] = new WeakRef(made);
+  return made;
+}
+
 /** Operations on any number of strings, applied one after the other. */
 function folding(operation: BitOperation): Combine {
   return (length, operands) => {
@@ -202,9 +217,10 @@ function folding(operation: BitOperation): Combine {
   };
 }
 
-function united(length: number, operands: readonly Operand[]): Uint8Array {
-  const result = new Uint8Array(length);
-  for (const { bytes, start, end } of operands) combineBits(result, bytes, start, end, "or");
+function united(length: number, [first, ...rest]: readonly Operand[]): Uint8Array {
+  const result = zeros(length);
+  result.set(first.bytes.subarray(first.start, first.end));
+  for (const { bytes, start, end } of rest) combineBits(result, bytes, start, end, "or");
   return result;
 }
 
@@ -218,20 +234,16 @@ function againstUnion(operation: BitOperation): Combine {
 }
 
 function inverted(length: number, [{ bytes, start }]: readonly Operand[]): Uint8Array {
-  const result = new Uint8Array(length).fill(0xff);
+  const result = zeros(length).fill(0xff);
   combineBits(result, bytes, start, start + length, "xor");
   return result;
 }
 
 /** The bits that are set in exactly one string. */
 function inOne(length: number, operands: readonly Operand[]): Uint8Array {
-  const any = new Uint8Array(length), several = new Uint8Array(length);
-  for (const { bytes, start, end } of operands) {
-    const both = any.slice();
-    combineBits(both, bytes, start, end, "and");
-    combineBits(several, both, 0, length, "or");
-    combineBits(any, bytes, start, end, "or");
-  }
+  const [first, ...rest] = operands;
+  const any = united(length, [first]), several = zeros(length, 1);
+  for (const { bytes, start, end } of rest) countTwice(any, several, bytes, start, end);
   combineBits(any, several, 0, length, "and not");
   return any;
 }

@@ -4,6 +4,7 @@
  */
 import { fail, messages } from "../../core/errors.ts";
 import { Area } from "../../core/geo_area.ts";
+import { type Polygon, polygonOf } from "../../core/geo_polygon.ts";
 import { latitudeOf, longitudeOf } from "../../core/geohash.ts";
 import { Encoding, Type } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
@@ -19,12 +20,16 @@ const radiusNegative = "ERR radius cannot be negative";
 const widthNotFloat = "ERR need numeric width";
 const heightNotFloat = "ERR need numeric height";
 const boxNegative = "ERR height or width cannot be negative";
+const badVertices = "ERR invalid number of vertices";
+const fewVertices = "ERR GEOSEARCH BYPOLYGON must have at least 3 vertices";
 const countPositive = "ERR COUNT must be > 0";
 const anyNeedsCount = "ERR the ANY argument requires COUNT argument";
 const notWithStore = "is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
 
 const complexity = "O(N+log(M)) with N members in the squares that cover the area and M in the set; " +
   "sorting costs O(K*log(K)) for K found";
+
+const INT_MAX = 2 ** 31 - 1, VERTICES_MIN = 3;
 
 /** Capacity of the hit list beyond twice the wanted number; when it is full, the worse hits are dropped. */
 const SPARE_HITS = 1000;
@@ -33,6 +38,7 @@ const from = "<FROMMEMBER member | FROMLONLAT longitude latitude>";
 const units = "<M | KM | FT | MI>";
 // Redis's argument tree attaches the tokens to the radius and the width only.
 const by = `<<BYRADIUS radius> ${units} | <BYBOX width> height ${units}>`;
+const valkeyBy = `<${by.slice(1, -1)} | <BYPOLYGON num-vertices> longitude latitude [longitude latitude ...]>`;
 const order = "[ASC | DESC]";
 const count = "[COUNT count [ANY]]";
 const withAll = "[WITHCOORD] [WITHDIST] [WITHHASH]";
@@ -41,6 +47,8 @@ const store = "[STORE key | STOREDIST key]";
 
 const PLACES = "Redis prints coordinates with the fewest digits that give them back, Valkey with up to 17 decimals.";
 const NO_MEMBER = "The error for a missing member names it in Valkey.";
+
+const VERTEX_TYPES = { "num-vertices": "integer" } as const;
 
 export const geoSearchCommands: readonly CommandSpec[] = [
   {
@@ -54,6 +62,7 @@ export const geoSearchCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RO ACCESS"),
     syntax: `key ${from} ${by} ${order} ${count} ${withAll}`,
     differs: [PLACES, NO_MEMBER],
+    valkey: { syntax: `key [${from.slice(1, -1)}] ${valkeyBy} ${order} ${count} ${withAll}`, types: VERTEX_TYPES },
     handler: (call) => search(call, 1, "options", "reply"),
   },
   {
@@ -67,6 +76,10 @@ export const geoSearchCommands: readonly CommandSpec[] = [
     keys: [...keyAt(1, "OW UPDATE"), ...keyAt(2, "RO ACCESS")],
     syntax: `destination source ${from} ${by} ${order} ${count} [STOREDIST]`,
     differs: [NO_MEMBER],
+    valkey: {
+      syntax: `destination source [${from.slice(1, -1)}] ${valkeyBy} ${order} ${count} [STOREDIST]`,
+      types: VERTEX_TYPES,
+    },
     handler: (call) => search(call, 2, "options", "store"),
   },
   {
@@ -95,6 +108,7 @@ export const geoSearchCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RO ACCESS"),
     syntax: `key longitude latitude ${radiusOptions}`,
     deprecated: { since: "6.2.0", replacedBy: "`GEOSEARCH` with the `BYRADIUS` argument" },
+    valkey: notDeprecated,
     differs: [PLACES],
     handler: (call) => search(call, 1, "place", "reply"),
   },
@@ -127,6 +141,7 @@ export const geoSearchCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RO ACCESS"),
     syntax: `key member ${radiusOptions}`,
     deprecated: { since: "6.2.0", replacedBy: "`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments" },
+    valkey: notDeprecated,
     differs: [PLACES, NO_MEMBER],
     handler: (call) => search(call, 1, "member", "reply"),
   },
@@ -163,14 +178,14 @@ interface Options {
   shape: Shape | undefined;
 }
 
-interface Shape {
-  readonly kind: "circle" | "box";
-  /** The radius, for a circle. */
-  readonly widthM: number;
-  readonly heightM: number;
-  /** Metres per unit of the replied distances. */
-  readonly unitM: number;
-}
+/** A shape in metres, and metres per unit of the replied distances. */
+type Shape =
+  & { readonly unitM: number }
+  & (
+    | { readonly kind: "circle"; readonly radiusM: number }
+    | { readonly kind: "box"; readonly widthM: number; readonly heightM: number }
+    | { readonly kind: "polygon"; readonly polygon: Polygon }
+  );
 
 /** A member inside the area; the bytes are valid until the next write. */
 interface Hit {
@@ -252,6 +267,13 @@ function readOptions(call: Call, ref: RecordRef, source: number, middle: Middle,
       options.storeDistance = true;
     } else if (middle !== "options") {
       fail(messages.syntax);
+    } else if (call.is(i, "bypolygon") && follow >= 2 && !fromMember && !fromPlace && mayBe(options, "polygon")) {
+      const polygon = polygonIn(call, i + 1);
+      options.shape = { kind: "polygon", polygon, unitM: 1 };
+      options.place = [polygon.longitude, polygon.latitude];
+      i += 1 + polygon.vertices.length;
+    } else if (options.shape?.kind === "polygon") {
+      fail(messages.syntax);
     } else if (call.is(i, "frommember") && follow >= 1 && !fromPlace) {
       fromMember = true;
       i++;
@@ -260,10 +282,10 @@ function readOptions(call: Call, ref: RecordRef, source: number, middle: Middle,
       fromPlace = true;
       options.place = placeIn(call, i + 1);
       i += 2;
-    } else if (call.is(i, "byradius") && follow >= 2 && options.shape?.kind !== "box") {
+    } else if (call.is(i, "byradius") && follow >= 2 && mayBe(options, "circle")) {
       options.shape = circleIn(call, i + 1);
       i += 2;
-    } else if (call.is(i, "bybox") && follow >= 3 && options.shape?.kind !== "circle") {
+    } else if (call.is(i, "bybox") && follow >= 3 && mayBe(options, "box")) {
       options.shape = boxIn(call, i + 1);
       i += 3;
     } else {
@@ -275,10 +297,15 @@ function readOptions(call: Call, ref: RecordRef, source: number, middle: Middle,
   }
   if (middle === "options") {
     const oneOf = (words: string) => fail(`ERR exactly one of ${words} can be specified for ${call.text(0)}`);
-    if (!fromMember && !fromPlace) oneOf("FROMMEMBER or FROMLONLAT");
+    if (!fromMember && !fromPlace && options.shape?.kind !== "polygon") oneOf("FROMMEMBER or FROMLONLAT");
     if (options.shape === undefined) oneOf("BYRADIUS and BYBOX");
   }
   return options;
+}
+
+/** A shape may be given again, but not another kind of it. */
+function mayBe({ shape }: Options, kind: Shape["kind"]): boolean {
+  return shape === undefined || shape.kind === kind;
 }
 
 /** The place of the member in argument i. Throws CommandError if it is missing. */
@@ -295,7 +322,7 @@ function circleIn(call: Call, i: number): Shape {
   const radius = call.double(i, radiusNotFloat);
   if (radius < 0) fail(radiusNegative);
   const unitM = metresIn(call, i + 1);
-  return { kind: "circle", widthM: radius * unitM, heightM: radius * unitM, unitM };
+  return { kind: "circle", radiusM: radius * unitM, unitM };
 }
 
 /** The width in argument i, the height and their unit. Throws CommandError. */
@@ -306,8 +333,19 @@ function boxIn(call: Call, i: number): Shape {
   return { kind: "box", widthM: width * unitM, heightM: height * unitM, unitM };
 }
 
-function areaOf([longitude, latitude]: readonly [number, number], { kind, widthM, heightM }: Shape): Area {
-  return kind === "circle" ? Area.circle(longitude, latitude, widthM) : Area.box(longitude, latitude, widthM, heightM);
+/** The number of vertices in argument i, and their places. Throws CommandError. */
+function polygonIn(call: Call, i: number): Polygon {
+  const count = call.integerIn(i, -INT_MAX - 1, INT_MAX, badVertices, badVertices);
+  if (count < VERTICES_MIN || call.argc - i - 1 < 2 * count) fail(fewVertices);
+  const vertices = new Float64Array(2 * count);
+  for (let k = 0; k < vertices.length; k += 2) vertices.set(placeIn(call, i + 1 + k), k);
+  return polygonOf(vertices);
+}
+
+function areaOf([longitude, latitude]: readonly [number, number], shape: Shape): Area {
+  if (shape.kind === "polygon") return Area.polygon(shape.polygon);
+  if (shape.kind === "circle") return Area.circle(longitude, latitude, shape.radiusM);
+  return Area.box(longitude, latitude, shape.widthM, shape.heightM);
 }
 
 /** The members inside an area, limited and ordered by the options. */

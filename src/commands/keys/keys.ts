@@ -280,7 +280,7 @@ function type(call: Call): void {
 
 function touch(call: Call): void {
   // The only command that updates access clocks even for a client with CLIENT NO-TOUCH.
-  call.store.holdClocks = false;
+  call.store.holdClocks = call.store.clocksOfChanges;
   let count = 0;
   for (let i = 1; i < call.argc; i++) if (call.lookup(i) !== 0) count++;
   call.reply.integer(count);

@@ -2,12 +2,12 @@
  * SCRIPT: the cache of scripts, and the end of a script that runs too long.
  */
 import { fromLatin1 } from "../../core/bytes.ts";
-import { fail } from "../../core/errors.ts";
+import { fail, shownText } from "../../core/errors.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { CommandSpec } from "../../dispatch/spec.ts";
 import { ScriptRunner } from "../../scripting/script_runner.ts";
 import { Scripts } from "../../scripting/scripts.ts";
-import { subcommandHelp } from "../shared/help.ts";
+import { failWords, subcommandHelp } from "../shared/help.ts";
 
 const COMMON = { group: "scripting", flags: ["noscript"] } as const;
 
@@ -30,7 +30,7 @@ export const scriptCommands: readonly CommandSpec[] = [
         complexity: "O(1)",
         arity: 3,
         syntax: "<YES | SYNC | NO>",
-        valkey: { arity: -3, syntax: "<YES | SYNC | NO> [engine-name]" },
+        valkey: { arity: -3, syntax: "<YES | SYNC | NO> [engine]" },
         handler: debug,
       },
       {
@@ -99,6 +99,7 @@ export const scriptCommands: readonly CommandSpec[] = [
         since: "8.0.0",
         only: "valkey",
         complexity: "O(1)",
+        flags: ["noscript", "stale"],
         arity: 3,
         syntax: "sha1",
         handler: show,
@@ -113,7 +114,12 @@ function show(call: Call): void {
   call.reply.bulk(script.source);
 }
 
+/** The engine is an argument of Valkey's. */
 function debug(call: Call): void {
+  if (call.argc > 4) failWords(call, "SCRIPT");
+  if (call.argc === 4 && !call.is(3, "lua")) {
+    fail(`ERR No scripting engine found with name '${shownText(call.text(3))}' to enable debug`);
+  }
   if (call.is(2, "no")) return call.reply.ok();
   if (call.is(2, "yes") || call.is(2, "sync")) fail("ERR The debugger for Lua scripts is not available");
   fail("ERR Use SCRIPT DEBUG YES/SYNC/NO");

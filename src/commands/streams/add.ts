@@ -58,7 +58,7 @@ export const addStreamCommands: readonly CommandSpec[] = [
     tips: ["nondeterministic_output"],
     keys: keyAt(1, "RW DELETE"),
     syntax: `key <${trimSyntax} [${referencesSyntax}]>`,
-    valkey: { syntax: `key ${trimSyntax}` },
+    valkey: { syntax: `key <${trimSyntax}>` },
     handler: trim,
   },
   {

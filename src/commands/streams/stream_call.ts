@@ -132,6 +132,8 @@ export function replyName(call: Call, { groups }: StreamValue, record: RecordRef
 /** Reports `count` changes of key argument i that WATCH does not see, because Redis does not count them as changes. */
 export function changedQuietly(call: Call, event: string, i: number, count = 1): void {
   call.countChanges(count);
+  const { bytes, start, end } = call.request;
+  call.store.noteChange(call.db, bytes, start[i], end[i]);
   if (event !== "") call.announced(Notify.STREAM, event, i);
 }
 

@@ -1,12 +1,16 @@
 /**
- * The options that SET and GETEX share, and the conversion of an expire time into a deadline. It does not access keys.
+ * The options that SET, MSETEX and GETEX share, and the conversion of an expire time into a deadline. It does not
+ * access keys.
  */
 import { fail, messages } from "../../core/errors.ts";
 import { INT64_MAX } from "../../core/numbers.ts";
 import { NEVER } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
+import { conditionAt, ValueCondition } from "./conditions.ts";
 import { fromNow, inSeconds, Unit, unitAt } from "../shared/expiry.ts";
 import { type Deadline, deadlineOfMs } from "../../store/deadline.ts";
+
+export const EXPIRY_SYNTAX = "EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds";
 
 /** Limit below which a time in seconds or milliseconds, times 1000 plus now, stays far below 2^53. */
 const SIMPLE_TIME_MAX = 1e12;
@@ -18,18 +22,22 @@ export class StringOptions {
   get = false;
   keepTtl = false;
   persist = false;
+  /** A condition on the old value, and the argument that it is compared with. */
+  condition: ValueCondition = ValueCondition.NONE;
+  matchAt = 0;
   unit: Unit = Unit.NONE;
   /** Argument index of the expire time. */
   #timeAt = 0;
 
-  /** Parses the arguments from `first` on; `setting` distinguishes SET's options from GETEX's. Throws CommandError. */
-  parse(call: Call, first: number, setting: boolean): void {
+  /** Parses the arguments from `first` on, as the command takes them. Throws CommandError. */
+  parse(call: Call, first: number, command: "set" | "msetex" | "getex"): void {
     this.nx =
       this.xx =
       this.get =
       this.keepTtl =
       this.persist =
         false;
+    this.condition = ValueCondition.NONE;
     this.unit = Unit.NONE;
     for (let i = first; i < call.argc; i++) {
       const unit = unitAt(call, i);
@@ -39,7 +47,11 @@ export class StringOptions {
         }
         this.unit = unit;
         this.#timeAt = ++i;
-      } else if (!(setting ? this.#setWord(call, i) : this.#getexWord(call, i))) fail(messages.syntax);
+      } else if (command === "set" && this.#conditionWord(call, i)) {
+        this.matchAt = ++i;
+      } else if (!(command === "getex" ? this.#getexWord(call, i) : this.#setWord(call, i, command === "set"))) {
+        fail(messages.syntax);
+      }
     }
   }
 
@@ -48,11 +60,20 @@ export class StringOptions {
     return this.unit === Unit.NONE ? NEVER : deadlineAt(call, this.#timeAt, this.unit);
   }
 
-  #setWord(call: Call, i: number): boolean {
+  #setWord(call: Call, i: number, mayGet: boolean): boolean {
     if (call.is(i, "nx")) return this.nx = !this.xx;
     if (call.is(i, "xx")) return this.xx = !this.nx;
-    if (call.is(i, "get")) return this.get = true;
+    if (mayGet && call.is(i, "get")) return this.get = true;
     return call.is(i, "keepttl") && (this.keepTtl = this.unit === Unit.NONE);
+  }
+
+  /** As in Redis a condition excludes the others before it, while NX and XX may follow it. */
+  #conditionWord(call: Call, i: number): boolean {
+    const condition = conditionAt(call.request, i);
+    if (condition === ValueCondition.NONE || this.nx || this.xx || i + 1 === call.argc) return false;
+    if (this.condition !== ValueCondition.NONE && this.condition !== condition) return false;
+    this.condition = condition;
+    return true;
   }
 
   #getexWord(call: Call, i: number): boolean {

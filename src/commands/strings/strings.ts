@@ -1,26 +1,32 @@
 /**
  * Strings: setting and reading whole values, and the table of all string commands. Parts of values are in ranges.ts,
- * arithmetic is in numbers.ts.
+ * arithmetic is in numbers.ts, values of several keys are in several.ts, and conditions on a value in conditions.ts.
  *
- * Hot: SET without options, GET and MSET, MGET allocate nothing.
+ * Hot: SET without options and GET allocate nothing.
  */
 import { equalsWord } from "../../core/bytes.ts";
 import { Notify } from "../../engine/listeners.ts";
-import { PREFETCH_MAX } from "../../store/blocks/dict.ts";
-import { hashBytes } from "../../core/hash_function.ts";
 import { NEVER, Type } from "../../store/keyspace.ts";
 import type { Request } from "../../resp/request.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { keyFlags } from "../../dispatch/key_flags.ts";
-import { type CommandSpec, keyAt, type KeyPosition, keyRange, notDeprecated } from "../../dispatch/spec.ts";
+import { type CommandSpec, keyAt, type KeyPosition, notDeprecated } from "../../dispatch/spec.ts";
+import {
+  CONDITION_SYNTAX,
+  CONDITION_TYPES,
+  conditionalStringCommands,
+  conditionAt,
+  ValueCondition,
+  valueMeets,
+} from "./conditions.ts";
 import { stringNumberCommands } from "./numbers.ts";
+import { severalStringsCommands } from "./several.ts";
+import { drop, replyString } from "./string_call.ts";
 import { Unit } from "../shared/expiry.ts";
-import { deadlineAt, StringOptions } from "./options.ts";
+import { deadlineAt, EXPIRY_SYNTAX, StringOptions } from "./options.ts";
 import { stringRangeCommands } from "./ranges.ts";
 import type { Deadline } from "../../store/deadline.ts";
-import { NONE, type RecordRef } from "../../store/memory/arena.ts";
-
-const EXPIRY_SYNTAX = "EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds";
+import type { RecordRef } from "../../store/memory/arena.ts";
 
 export const stringCommands: readonly CommandSpec[] = [
   {
@@ -48,7 +54,9 @@ export const stringCommands: readonly CommandSpec[] = [
       notes: "read only when GET is given",
     }],
     findKeys: setKeys,
-    syntax: `key value [NX | XX] [GET] [${EXPIRY_SYNTAX} | KEEPTTL]`,
+    syntax: `key value [NX | XX | ${CONDITION_SYNTAX}] [GET] [${EXPIRY_SYNTAX} | KEEPTTL]`,
+    types: CONDITION_TYPES,
+    valkey: { syntax: `key value [NX | XX | IFEQ comparison-value] [GET] [${EXPIRY_SYNTAX} | KEEPTTL]` },
     handler: set,
   },
   {
@@ -132,87 +140,31 @@ export const stringCommands: readonly CommandSpec[] = [
     valkey: notDeprecated,
     handler: (call) => setExpiring(call, Unit.PX),
   },
-  {
-    name: "mget",
-    summary: "Returns the strings at several keys.",
-    since: "1.0.0",
-    group: "string",
-    complexity: "O(N) with N the number of keys.",
-    arity: -2,
-    flags: ["readonly", "fast"],
-    tips: ["request_policy:multi_shard"],
-    keys: keyRange(1, -1, 1, "RO ACCESS"),
-    syntax: "key [key ...]",
-    handler: mget,
-  },
-  {
-    name: "mset",
-    summary: "Sets several keys to strings.",
-    since: "1.0.1",
-    group: "string",
-    complexity: "O(N) with N the number of keys.",
-    arity: -3,
-    flags: ["write", "denyoom"],
-    tips: ["request_policy:multi_shard", "response_policy:all_succeeded"],
-    keys: keyRange(1, -1, 2, "OW UPDATE"),
-    syntax: "key value [key value ...]",
-    handler: mset,
-  },
-  {
-    name: "msetnx",
-    summary: "Sets several keys to strings if all of them are missing.",
-    since: "1.0.1",
-    group: "string",
-    complexity: "O(N) with N the number of keys.",
-    arity: -3,
-    flags: ["write", "denyoom"],
-    keys: keyRange(1, -1, 2, "OW INSERT"),
-    syntax: "key value [key value ...]",
-    handler: msetnx,
-  },
+  ...severalStringsCommands,
+  ...conditionalStringCommands,
   ...stringNumberCommands,
   ...stringRangeCommands,
 ];
 
 const options = new StringOptions();
 
-/** SET reads its key only with GET, an option at any position after the value. */
-function setKeys({ argc, bytes, start, end }: Request): KeyPosition[] {
+/** SET reads its key only with GET or a condition on its value, options at any position after the value. */
+function setKeys(request: Request): KeyPosition[] {
+  const { argc, bytes, start, end } = request;
+  let flags = keyFlags("OW UPDATE");
   for (let i = 3; i < argc; i++) {
     if (equalsWord(bytes, start[i], end[i], "get")) return [{ index: 1, flags: keyFlags("RW ACCESS UPDATE") }];
+    if (conditionAt(request, i) !== ValueCondition.NONE) flags = keyFlags("RW UPDATE");
   }
-  return [{ index: 1, flags: keyFlags("OW UPDATE") }];
+  return [{ index: 1, flags }];
 }
 
-/** Hash codes of the keys that `prefetch` was called for. */
-const hashes = new Int32Array(PREFETCH_MAX);
-
-/**
- * Prefetches the keys in every `step`-th argument from `from` on; returns the number of keys whose codes are in
- * `hashes`.
- */
-function prefetch(call: Call, from: number, step: number): number {
-  const { argc, bytes, start, end } = call.request;
-  let n = 0;
-  for (let i = from; i < argc && n < PREFETCH_MAX; i += step) hashes[n++] = hashBytes(bytes, start[i], end[i]);
-  call.db.prefetch(hashes, n);
-  return n;
-}
-
-/** Sets key argument i to value argument v. */
-function assign(call: Call, i: number, v: number, deadline: Deadline): void {
-  const { bytes, start, end } = call.request, before = call.typeBefore(i);
-  call.db.setString(bytes, start[i], end[i], bytes, start[v], end[v], deadline, call.hash(i));
-  call.overwrote(i, before, Type.STRING);
-  call.changed(Notify.STRING, "set", i);
-}
-
-/** Replies with the string of record `ref`, or null if it is 0. */
-function replyString(call: Call, ref: RecordRef): void {
-  const { db, reply } = call;
-  if (ref === 0) return reply.null();
-  db.readString(ref);
-  reply.bulkView(db.view, db.start, db.start + db.length);
+/** Sets key argument 1 to value argument v. */
+function assign(call: Call, v: number, deadline: Deadline): void {
+  const { bytes, start, end } = call.request, before = call.typeBefore(1);
+  call.db.setString(bytes, start[1], end[1], bytes, start[v], end[v], deadline, call.hash(1));
+  call.overwrote(1, before, Type.STRING);
+  call.changed(Notify.STRING, "set", 1);
 }
 
 function get(call: Call): void {
@@ -221,43 +173,52 @@ function get(call: Call): void {
 
 function set(call: Call): void {
   if (call.argc > 3) return setWithOptions(call);
-  assign(call, 1, 2, NEVER);
+  assign(call, 2, NEVER);
   call.reply.ok();
 }
 
 function setWithOptions(call: Call): void {
   const { db, reply } = call;
-  options.parse(call, 3, true);
+  options.parse(call, 3, "set");
   let deadline = options.deadline(call);
   const expires = deadline !== NEVER;
-  if (options.get || options.nx || options.xx || options.keepTtl) {
+  if (options.get || options.nx || options.xx || options.keepTtl || options.condition !== ValueCondition.NONE) {
     const old = options.get ? call.lookupType(1, Type.STRING) : call.lookupWrite(1);
+    const meets = (old === 0 ? !options.xx : !options.nx) && meetsCondition(call, old);
     if (options.get) replyString(call, old);
-    if (old === 0 ? options.xx : options.nx) {
+    if (!meets) {
       if (!options.get) reply.null();
       return;
     }
     if (options.keepTtl && old !== 0) deadline = db.deadlineOf(old);
   }
-  assign(call, 1, 2, deadline);
-  if (expires) call.changed(Notify.GENERIC, "expire", 1);
+  assign(call, 2, deadline);
+  if (expires) call.announced(Notify.GENERIC, "expire", 1);
   if (call.engine.effects.open) logSet(call, deadline);
   if (!options.get) reply.ok();
 }
 
-/** The log entry of a SET with options: relative times become absolute, and GET is left out. */
+/** Whether the old value meets the condition of SET. A missing key meets only the negative ones. */
+function meetsCondition(call: Call, old: RecordRef): boolean {
+  const { condition, matchAt } = options;
+  if (condition === ValueCondition.NONE) return true;
+  if (old === 0) return condition === ValueCondition.IFNE || condition === ValueCondition.IFDNE;
+  // As in Redis the comparison is a use of the key of its own.
+  return valueMeets(call, call.lookupType(1, Type.STRING), condition, matchAt);
+}
+
+/** The log entry of a SET with options: relative times become absolute; GET and conditions on values are left out. */
 function logSet(call: Call, deadline: Deadline): void {
-  if (options.unit === Unit.PXAT) return;
+  const asReceived = !options.get && options.condition === ValueCondition.NONE;
+  if (options.unit === Unit.PXAT && asReceived) return;
   if (options.unit !== Unit.NONE) return call.logInstead("SET", call.view(1), call.view(2), "PXAT", `${deadline}`);
-  if (!options.get) return;
-  const kept: Uint8Array[] = [];
-  for (let i = 1; i < call.argc; i++) if (i < 3 || !call.is(i, "get")) kept.push(call.view(i));
-  call.logInstead("SET", ...kept);
+  if (asReceived) return;
+  call.logInstead("SET", call.view(1), call.view(2), ...options.keepTtl ? ["KEEPTTL"] : []);
 }
 
 function getset(call: Call): void {
   replyString(call, call.lookupType(1, Type.STRING));
-  assign(call, 1, 2, NEVER);
+  assign(call, 2, NEVER);
   if (call.engine.effects.open) call.logInstead("SET", call.view(1), call.view(2));
 }
 
@@ -267,16 +228,9 @@ function getdel(call: Call): void {
   if (ref !== 0) drop(call, ref);
 }
 
-/** Deletes key argument 1, whose record is `ref`. */
-function drop(call: Call, ref: RecordRef): void {
-  call.db.unlink(ref);
-  call.changed(Notify.GENERIC, "del", 1);
-  if (call.engine.effects.open) call.logInstead("DEL", call.view(1));
-}
-
 function getex(call: Call): void {
   const { db, engine } = call;
-  options.parse(call, 2, false);
+  options.parse(call, 2, "getex");
   // In Redis a missing key is answered before the time is checked, in Valkey after it.
   if (call.valkey) options.deadline(call);
   const ref = call.lookupType(1, Type.STRING);
@@ -297,55 +251,14 @@ function getex(call: Call): void {
 
 function setnx(call: Call): void {
   const missing = call.lookupWrite(1) === 0;
-  if (missing) assign(call, 1, 2, NEVER);
+  if (missing) assign(call, 2, NEVER);
   call.reply.integer(missing ? 1 : 0);
 }
 
 function setExpiring(call: Call, unit: Unit): void {
   const deadline = deadlineAt(call, 2, unit);
-  assign(call, 1, 3, deadline);
-  call.changed(Notify.GENERIC, "expire", 1);
+  assign(call, 3, deadline);
+  call.announced(Notify.GENERIC, "expire", 1);
   if (call.engine.effects.open) call.logInstead("SET", call.view(1), call.view(3), "PXAT", `${deadline}`);
   call.reply.ok();
-}
-
-function mget(call: Call): void {
-  const { argc, db, reply } = call;
-  const { bytes, start, end } = call.request;
-  reply.array(argc - 1);
-  for (let from = 1; from < argc; from += PREFETCH_MAX) {
-    const n = prefetch(call, from, 1);
-    for (let k = 0, i = from; k < n; k++, i++) {
-      const ref = db.lookup(bytes, start[i], end[i], hashes[k]);
-      replyString(call, ref !== 0 && db.typeOf(ref) === Type.STRING ? ref : NONE);
-    }
-  }
-}
-
-function checkPairs(call: Call): void {
-  if ((call.argc & 1) === 0) call.failArity();
-}
-
-function mset(call: Call): void {
-  checkPairs(call);
-  const { argc, db } = call;
-  const { bytes, start, end } = call.request;
-  for (let from = 1; from < argc; from += 2 * PREFETCH_MAX) {
-    const n = prefetch(call, from, 2);
-    for (let k = 0, i = from; k < n; k++, i += 2) {
-      const before = call.typeBefore(i);
-      db.setString(bytes, start[i], end[i], bytes, start[i + 1], end[i + 1], NEVER, hashes[k]);
-      call.overwrote(i, before, Type.STRING);
-      call.changed(Notify.STRING, "set", i);
-    }
-  }
-  call.reply.ok();
-}
-
-function msetnx(call: Call): void {
-  checkPairs(call);
-  const { argc, reply } = call;
-  for (let i = 1; i < argc; i += 2) if (call.lookupWrite(i) !== 0) return reply.integer(0);
-  for (let i = 1; i < argc; i += 2) assign(call, i, i + 1, NEVER);
-  reply.integer(1);
 }

@@ -16,9 +16,6 @@ function comparableInfo(info: Value): Value {
   return [...info.slice(0, 8), keys];
 }
 
-/** Options of commands that MemDB does not have yet: those of SET. */
-const MISSING_TOKENS: readonly unknown[] = ["IFEQ", "IFNE", "IFDEQ", "IFDNE"];
-
 /** The names of the commands and subcommands that only one server has. */
 const only = new Map(commandTable.flatMap((spec) => {
   const subs = (spec.subcommands ?? []).map((sub) => [`${spec.name}|${sub.name}`, spec.only ?? sub.only] as const);
@@ -27,7 +24,7 @@ const only = new Map(commandTable.flatMap((spec) => {
 
 /** The argument tree without history, and without names, which our notation does not have. */
 function comparableTree(tree: Value | undefined): Value {
-  return ((tree ?? []) as Fields[]).filter(({ token }) => !MISSING_TOKENS.includes(token)).map((argument) => {
+  return ((tree ?? []) as Fields[]).map((argument) => {
     const { type, token, display_text, key_spec_index, flags, arguments: members } = argument;
     return {
       type,

@@ -1,5 +1,7 @@
 /** The string commands compared with Redis: random ones, with arguments that provoke every error. */
 import { assertEquals } from "@std/assert";
+import { fromLatin1, latin1 } from "../../../src/core/bytes.ts";
+import { xxh3Digest } from "../../../src/core/xxh3_64.ts";
 import type { SeededRandom } from "../../../src/core/random.ts";
 import type { Argument, TestClient } from "../../helpers/client.ts";
 import { oneIn, pick, property, randomBytes } from "../../helpers/property.ts";
@@ -67,6 +69,22 @@ function setOptions(random: SeededRandom): string[] {
   return options;
 }
 
+/** A condition on the old value, sometimes met. SET with GET and a bad digest has two replies in Redis. */
+function condition(random: SeededRandom, badDigests: boolean): Argument[] {
+  const sought = value(random);
+  if (oneIn(random, 2)) return [pick(random, ["IFEQ", "IFNE", "ifne"]), sought];
+  const bytes = sought instanceof Uint8Array ? sought : fromLatin1(String(sought));
+  const digest = latin1(xxh3Digest(new DataView(bytes.buffer, bytes.byteOffset), 0, bytes.length));
+  const given = pick(random, [digest, digest.toUpperCase(), "0123456789ABCDEF", badDigests ? "abc" : digest]);
+  return [pick(random, ["IFDEQ", "IFDNE", "ifdeq"]), given];
+}
+
+function withCondition(random: SeededRandom): Argument[] {
+  const options = setOptions(random), hasGet = options.some((word) => /^get$/i.test(word));
+  const at = oneIn(random, 2) ? options.length : 0;
+  return options.toSpliced(at, 0, ...condition(random, !hasGet) as string[]);
+}
+
 function command(random: SeededRandom): Argument[] {
   const key = pick(random, KEYS), other = pick(random, KEYS);
   const pairs = () => Array.from({ length: 1 + random.below(3) }, () => [pick(random, KEYS), value(random)]).flat();
@@ -75,6 +93,15 @@ function command(random: SeededRandom): Argument[] {
     () => ["SET", key, value(random)],
     () => ["SET", key, value(random), ...setOptions(random)],
     () => ["SET", key, value(random), ...setOptions(random)],
+    () => ["SET", key, value(random), ...withCondition(random)],
+    () => ["SET", key, value(random), ...withCondition(random)],
+    () => ["DELEX", key, ...condition(random, true)],
+    () => ["DELEX", key, ...oneIn(random, 3) ? [] : setOptions(random)],
+    () => ["DIGEST", key],
+    () => ["DIGEST", key],
+    () => ["MSETEX", pairs().length / 2, ...pairs(), ...setOptions(random)],
+    () => msetex(pairs(), oneIn(random, 2) ? time(random) : [pick(random, OPTIONS)]),
+    () => msetex(pairs(), setOptions(random)),
     () => ["GETSET", key, value(random)],
     () => ["GETDEL", key],
     () => ["GETEX", key],
@@ -102,6 +129,10 @@ function command(random: SeededRandom): Argument[] {
     () => [pick(random, ["SET", "GET", "SETEX", "GETEX", "LCS", "MSET", "INCR", "APPEND"]), ...pairs().slice(0, 1)],
     () => ["DEL", key, "fresh"],
   ])();
+}
+
+function msetex(pairs: readonly Argument[], options: readonly string[]): Argument[] {
+  return ["MSETEX", pairs.length / 2, ...pairs, ...options];
 }
 
 /** Whether a key has a deadline; the time left depends on each server's clock. */

@@ -11,6 +11,8 @@ const NOT_FLOAT = "-ERR value is not a valid float\r\n";
 const WRONG_TYPE = "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
 const SYNTAX = "-ERR syntax error\r\n";
 
+const DIGEST_OF_V = "f7042be43fb80714";
+
 function bulk(text: string): string {
   return `$${text.length}\r\n${text}\r\n`;
 }
@@ -365,6 +367,22 @@ Deno.test("the log contains results: absolute times, no additions, no options th
       [`SET k v EXAT ${at(1000) / 1000}`, [`SET k v PXAT ${at(1000)}`]],
       [`SET k v PXAT ${at(7)} XX`, [`SET k v PXAT ${at(7)} XX`]],
       ["SET k v KEEPTTL GET", ["SET k v KEEPTTL"]],
+      ["SET k v IFEQ w", []],
+      ["SET k v IFEQ v KEEPTTL", ["SET k v KEEPTTL"]],
+      ["SET k v IFNE w GET", ["SET k v"]],
+      [`SET k v IFNE w PXAT ${at(9)}`, [`SET k v PXAT ${at(9)}`]],
+      [`SET k v IFDEQ ${DIGEST_OF_V} EX 10`, [`SET k v PXAT ${at(10_000)}`]],
+      [`DELEX k IFDNE ${DIGEST_OF_V}`, []],
+      [`DELEX k IFDEQ ${DIGEST_OF_V}`, ["DEL k"]],
+      ["DELEX k", []],
+      ["SET k v", ["SET k v"]],
+      ["DELIFEQ k w", []],
+      ["DELIFEQ k v", ["DEL k"]],
+      ["SET k v", ["SET k v"]],
+      ["MSETEX 1 k v NX", []],
+      ["MSETEX 2 m v n w NX", ["MSETEX 2 m v n w"]],
+      ["MSETEX 2 m v n w EX 10 XX", [`MSETEX 2 m v n w PXAT ${at(10_000)}`]],
+      ["MSETEX 2 m v n w KEEPTTL", ["MSETEX 2 m v n w KEEPTTL"]],
       ["SET k v NX", []],
       ["SET k v GET", ["SET k v"]],
       ["SETEX k 10 v", [`SET k v PXAT ${at(10_000)}`]],
@@ -416,6 +434,12 @@ Deno.test("changes are announced by the names that Redis gives them", () =>
       ["SETRANGE k 1 1", ["$ setrange k"]],
       ["MSET a 1 b 2", ["$ set a", "$ set b"]],
       ["MSETNX c 1 d 2", ["$ set c", "$ set d"]],
+      ["MSETEX 2 e 1 f 2", ["$ set e", "$ set f"]],
+      ["MSETEX 2 e 1 f 2 EX 9", ["g expire e", "$ set e", "g expire f", "$ set f"]],
+      ["SET e 3 IFEQ 1", ["$ set e"]],
+      ["DELEX e IFEQ 3", ["g del e"]],
+      ["DELEX f", ["g del f"]],
+      ["DELIFEQ d 2", ["g del d"]],
       ["GETDEL a", ["g del a"]],
       ["GETEX b PXAT 1", ["g del b"]],
     ];
@@ -423,5 +447,39 @@ Deno.test("changes are announced by the names that Redis gives them", () =>
     for (const [line, expected] of steps) {
       await client.run(line);
       assertEquals(events.splice(0), expected.map((event) => `0: ${event}`), line);
+    }
+  }));
+
+Deno.test("SET and DELEX compare the old value or its digest", () =>
+  withServer(async (client) => {
+    await script(client, [
+      ["SET k v IFEQ v", NULL],
+      ["SET k v IFNE v", OK],
+      ["SET k w IFEQ x GET", bulk("v")],
+      ["SET k w IFEQ v GET", bulk("v")],
+      ["SET k v IFDEQ 0", "-ERR must be exactly 16 hexadecimal characters\r\n"],
+      ["SET missing v IFDEQ 0", NULL],
+      [`SET k v IFDEQ ${DIGEST_OF_V}`, NULL],
+      [`SET k v IFDNE ${DIGEST_OF_V}`, OK],
+      ["DIGEST k", bulk(DIGEST_OF_V)],
+      [`SET k v IFDEQ ${DIGEST_OF_V.toUpperCase()} GET`, bulk("v")],
+      ["DELEX k IFNE v", ":0\r\n"],
+      ["DELEX k IFEQ v IFNE", "-ERR wrong number of arguments for 'delex' command\r\n"],
+      ["DELEX k XX v", "-ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE\r\n"],
+      ["DELEX k IFEQ v", ":1\r\n"],
+      ["RPUSH l a", ":1\r\n"],
+      ["DELEX l IFEQ a", "-ERR Key should be of string type if conditions are specified\r\n"],
+      ["DELIFEQ l a", WRONG_TYPE],
+      ["DELEX l", ":1\r\n"],
+      ["DELIFEQ l a", ":0\r\n"],
+    ]);
+  }));
+
+Deno.test("every command that sets a string with a deadline counts one change for each key", () =>
+  withServer(async (client, server) => {
+    for (const [line, changes] of [["SET k v EX 9", 1], ["SETEX k 9 v", 1], ["MSETEX 2 a 1 b 2 EX 9", 2]] as const) {
+      const before = server.server.engine.stats.changes;
+      await client.run(line);
+      assertEquals(server.server.engine.stats.changes - before, changes, line);
     }
   }));
