@@ -199,6 +199,7 @@ export class Engine {
     this.store = store;
     this.settings = settings;
     this.identity = identities[settings.values.personality];
+    store.embedsAsValkey = this.identity.personality === "valkey";
     this.clock = clock;
     this.random = random;
     this.startMs = clock.nowMs();

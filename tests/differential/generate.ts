@@ -99,6 +99,8 @@ function damage(random: SeededRandom, spec: CommandSpec, words: string[], tokens
 function isUnpredictable(words: readonly string[]): boolean {
   const has = (token: string) => words.some((word) => word.toUpperCase() === token);
   return has("SORT") && has("BY") && has("STORE") ||
+    // Valkey takes a key of this name for the word.
+    /^h[gs]etex$/i.test(words[0]) && /^fields$/i.test(words[1] ?? "") ||
     // MemDB takes Valkey's form without an end under both personalities.
     has("BITCOUNT") && words.length === 3 ||
     has("LSET") && Math.abs(Number(words[2])) >= 2 ** 31 ||

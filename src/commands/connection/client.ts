@@ -235,12 +235,10 @@ function replyMode(call: Call): void {
 }
 
 function replyLines(call: Call, sessions: readonly Session[]): void {
-  const { engine, request, session: own, store } = call;
+  const { engine, request, session: own } = call;
   let argvBytes = 0;
   for (let i = 0; i < request.argc; i++) argvBytes += request.end[i] - request.start[i];
-  const lines = sessions.map((session) =>
-    clientLine(session, engine.watches, store.nowMs, session === own ? argvBytes : 0) + "\n"
-  );
+  const lines = sessions.map((session) => clientLine(session, engine, session === own ? argvBytes : 0) + "\n");
   call.reply.verbatim("txt", lines.join(""));
 }
 

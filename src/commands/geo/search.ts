@@ -2,7 +2,7 @@
  * Searches of geo sets: GEOSEARCH, GEOSEARCHSTORE, and the older GEORADIUS commands, which search circles only. This
  * file owns their options and the order of results. The geometry of areas and their ranges of scores are in core.
  */
-import { fail, messages } from "../../core/errors.ts";
+import { fail, messages, shownText } from "../../core/errors.ts";
 import { Area } from "../../core/geo_area.ts";
 import { type Polygon, polygonOf } from "../../core/geo_polygon.ts";
 import { latitudeOf, longitudeOf } from "../../core/geohash.ts";
@@ -312,7 +312,7 @@ function mayBe({ shape }: Options, kind: Shape["kind"]): boolean {
 function memberPlace(call: Call, ref: RecordRef, i: number): [longitude: number, latitude: number] {
   const set = openSet(call, ref);
   if (!set.find(call.bytes, call.start(i), call.end(i))) {
-    fail(call.valkey ? `ERR member ${call.text(i)} does not exist` : noMember);
+    fail(call.valkey ? `ERR member ${shownText(call.text(i))} does not exist` : noMember);
   }
   return [longitudeOf(set.score), latitudeOf(set.score)];
 }
