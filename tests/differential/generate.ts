@@ -29,6 +29,21 @@ interface Candidate {
   readonly foreign: ReadonlySet<string>;
 }
 
+/** The options of a command that the other server alone has. */
+function foreignTokens(redis: CommandSpec, personality: Personality): ReadonlySet<string> {
+  const own = specFor(redis, personality), other = specFor(redis, personality === "redis" ? "valkey" : "redis");
+  const known = new Set(tokensOf(argumentsOf(own.syntax, own.types)));
+  return new Set(tokensOf(argumentsOf(other.syntax, other.types)).filter((token) => !known.has(token)));
+}
+
+/** Whether the server of a personality has the command of a request, and all of its options. */
+export function isKnownTo(personality: Personality, words: readonly string[]): boolean {
+  const spec = commandTable.find(({ name }) => name === words[0].toLowerCase());
+  if (spec === undefined) return true;
+  const foreign = foreignTokens(spec, personality);
+  return (spec.only ?? personality) === personality && !words.some((word) => foreign.has(word.toUpperCase()));
+}
+
 function candidatesOf(redis: CommandSpec, personality: Personality, parent?: CommandSpec): Candidate[] {
   if ((redis.only ?? personality) !== personality) return [];
   const spec = specFor(redis, personality);
@@ -37,10 +52,7 @@ function candidatesOf(redis: CommandSpec, personality: Personality, parent?: Com
   if (LEFT_OUT.test(name) || GROUPS_LEFT_OUT.includes(spec.group) || blocks) return [];
   const words = parent === undefined ? [spec.name] : [parent.name, spec.name];
   const args = argumentsOf(spec.syntax, spec.types);
-  const known = new Set(tokensOf(args));
-  const other = specFor(redis, personality === "redis" ? "valkey" : "redis");
-  const foreign = new Set(tokensOf(argumentsOf(other.syntax, other.types)).filter((token) => !known.has(token)));
-  const own = spec.handler === undefined ? [] : [{ words, spec, args, foreign }];
+  const own = spec.handler === undefined ? [] : [{ words, spec, args, foreign: foreignTokens(redis, personality) }];
   return [...own, ...(redis.subcommands ?? []).flatMap((sub) => candidatesOf(sub, personality, spec))];
 }
 

@@ -7,7 +7,7 @@ import { INT64_MAX, INT64_MIN } from "../../core/numbers.ts";
 import { Notify } from "../../engine/listeners.ts";
 import { NEVER } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { conditionHolds, conditionsIn } from "../shared/expiry.ts";
+import { conditionHolds, conditionsIn, dropPast, PAST_DIFFERS } from "../shared/expiry.ts";
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
 import { type Deadline, deadlineOfMs } from "../../store/deadline.ts";
 
@@ -25,6 +25,7 @@ export const expireCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RW UPDATE"),
     partialEffect: "later",
     syntax: `key seconds ${CONDITION}`,
+    differs: [PAST_DIFFERS],
     handler: (call) => expire(call, 1000, true),
   },
   {
@@ -38,6 +39,7 @@ export const expireCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RW UPDATE"),
     partialEffect: "later",
     syntax: `key milliseconds ${CONDITION}`,
+    differs: [PAST_DIFFERS],
     handler: (call) => expire(call, 1, true),
   },
   {
@@ -51,6 +53,7 @@ export const expireCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RW UPDATE"),
     partialEffect: "later",
     syntax: `key unix-time-seconds ${CONDITION}`,
+    differs: [PAST_DIFFERS],
     handler: (call) => expire(call, 1000, false),
   },
   {
@@ -64,6 +67,7 @@ export const expireCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RW UPDATE"),
     partialEffect: "later",
     syntax: `key unix-time-milliseconds ${CONDITION}`,
+    differs: [PAST_DIFFERS],
     handler: (call) => expire(call, 1, false),
   },
   {
@@ -140,9 +144,7 @@ function expire(call: Call, unitMs: number, fromNow: boolean): void {
     return reply.integer(0);
   }
   if (call.isOver(deadline)) {
-    db.unlink(ref);
-    call.logInstead("DEL", call.view(1));
-    call.changed(Notify.GENERIC, "del", 1);
+    dropPast(call, ref);
   } else {
     db.setDeadline(ref, typeof deadline === "number" ? Math.max(0, deadline) : deadlineOfMs(deadline));
     if ((fromNow || unitMs !== 1) && call.engine.effects.open) {

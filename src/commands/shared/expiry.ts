@@ -3,6 +3,8 @@
  * the old deadline.
  */
 import { fail, shownText } from "../../core/errors.ts";
+import { Notify } from "../../engine/listeners.ts";
+import type { RecordRef } from "../../store/memory/arena.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { NEVER } from "../../store/keyspace.ts";
 
@@ -65,3 +67,18 @@ export function conditionHolds(conditions: number, old: number | bigint, deadlin
   if ((conditions & Condition.GT) !== 0 && (old === NEVER || deadline <= old)) return false;
   return (conditions & Condition.LT) === 0 || old === NEVER || deadline < old;
 }
+
+/**
+ * Deletes key argument 1, whose record is `ref`, because its new deadline is past. Redis announces a deletion, Valkey
+ * an expiry.
+ */
+export function dropPast(call: Call, ref: RecordRef): void {
+  call.db.unlink(ref);
+  if (call.engine.effects.open) call.logInstead("DEL", call.view(1));
+  if (call.valkey) call.changed(Notify.EXPIRED, "expired", 1);
+  else call.changed(Notify.GENERIC, "del", 1);
+}
+
+/** For the `differs` of commands that delete a key with a deadline that is past. */
+export const PAST_DIFFERS = "A key that goes because its new deadline is past is announced as `del` in Redis, as " +
+  "`expired` in Valkey.";

@@ -60,7 +60,7 @@ export const severalStringsCommands: readonly CommandSpec[] = [
     keys: [{ flags: keyFlags("OW UPDATE"), begin: { index: 1 }, find: { keynum: 0, first: 1, step: 2 } }],
     syntax: `numkeys key value [key value ...] [NX | XX] [${EXPIRY_SYNTAX} | KEEPTTL]`,
     valkey: { since: "9.1.0" },
-    differs: ["The texts of errors differ."],
+    differs: ["The event `expire` precedes `set` in Redis, and follows it in Valkey.", "The texts of errors differ."],
     handler: msetex,
   },
   {
@@ -123,8 +123,9 @@ function setPairs(call: Call, first: number, stop: number, deadline: Deadline = 
       const kept = keepTtl ? deadlineOfKey(call, i, hashes[k]) : deadline;
       db.setString(bytes, start[i], end[i], bytes, start[i + 1], end[i + 1], kept, hashes[k]);
       call.overwrote(i, before, Type.STRING);
-      if (expires) call.announced(Notify.GENERIC, "expire", i);
+      if (expires && !call.valkey) call.announced(Notify.GENERIC, "expire", i);
       call.changed(Notify.STRING, "set", i);
+      if (expires && call.valkey) call.announced(Notify.GENERIC, "expire", i);
     }
   }
 }

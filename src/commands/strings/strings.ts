@@ -22,7 +22,7 @@ import {
 import { stringNumberCommands } from "./numbers.ts";
 import { severalStringsCommands } from "./several.ts";
 import { drop, replyString } from "./string_call.ts";
-import { Unit } from "../shared/expiry.ts";
+import { dropPast, PAST_DIFFERS, Unit } from "../shared/expiry.ts";
 import { deadlineAt, EXPIRY_SYNTAX, StringOptions } from "./options.ts";
 import { stringRangeCommands } from "./ranges.ts";
 import type { Deadline } from "../../store/deadline.ts";
@@ -57,6 +57,7 @@ export const stringCommands: readonly CommandSpec[] = [
     syntax: `key value [NX | XX | ${CONDITION_SYNTAX}] [GET] [${EXPIRY_SYNTAX} | KEEPTTL]`,
     types: CONDITION_TYPES,
     valkey: { syntax: `key value [NX | XX | IFEQ comparison-value] [GET] [${EXPIRY_SYNTAX} | KEEPTTL]` },
+    differs: ["With a deadline that is past Valkey sets nothing: it deletes the key and announces `expired`."],
     handler: set,
   },
   {
@@ -95,7 +96,7 @@ export const stringCommands: readonly CommandSpec[] = [
     flags: ["write", "fast"],
     keys: [{ ...keyAt(1, "RW ACCESS UPDATE")[0], notes: "RW and UPDATE because it changes the TTL" }],
     syntax: `key [${EXPIRY_SYNTAX} | PERSIST]`,
-    differs: ["A wrong time is an error in Valkey even if the key is missing or of another type."],
+    differs: [PAST_DIFFERS, "A wrong time is an error in Valkey even if the key is missing or of another type."],
     handler: getex,
   },
   {
@@ -192,9 +193,14 @@ function setWithOptions(call: Call): void {
     }
     if (options.keepTtl && old !== 0) deadline = db.deadlineOf(old);
   }
-  assign(call, 2, deadline);
-  if (expires) call.announced(Notify.GENERIC, "expire", 1);
-  if (call.engine.effects.open) logSet(call, deadline);
+  if (expires && call.valkey && call.isOver(deadline)) {
+    const old = call.lookupWrite(1);
+    if (old !== 0) dropPast(call, old);
+  } else {
+    assign(call, 2, deadline);
+    if (expires) call.announced(Notify.GENERIC, "expire", 1);
+    if (call.engine.effects.open) logSet(call, deadline);
+  }
   if (!options.get) reply.ok();
 }
 
@@ -238,7 +244,7 @@ function getex(call: Call): void {
   const deadline = options.deadline(call);
   replyString(call, ref);
   if (deadline !== NEVER) {
-    if (call.isOver(deadline)) return drop(call, ref);
+    if (call.isOver(deadline)) return dropPast(call, ref);
     db.setDeadline(ref, deadline);
     call.changed(Notify.GENERIC, "expire", 1);
     if (engine.effects.open) call.logInstead("PEXPIREAT", call.view(1), `${deadline}`);
