@@ -129,6 +129,13 @@ export const sections = [
     }),
     setting("rdbcompression", yesNo, "yes", "compress strings in snapshots and in what DUMP returns"),
     setting("rdbchecksum", yesNo, "yes", "write checksums into snapshots, and check them", start),
+    setting(
+      "rdb-version",
+      choice("auto", "10", "11", "12", "13", "80"),
+      "auto",
+      "RDB version of snapshots; auto is the oldest of the personality that holds the data",
+      own,
+    ),
     setting("save", savePoints, "", "write a snapshot when so many SECONDS have passed and so many CHANGES were made", {
       defaultNote: "no snapshots; several pairs may be given",
     }),
