@@ -198,6 +198,16 @@ export interface CommandSpec {
   readonly differs?: readonly string[];
 }
 
+/**
+ * The releases that brought a command: "Redis 8.0.0, Valkey 9.0.0". `only` is the one server that has its container.
+ */
+export function sinceText({ since, valkey, only: own }: CommandSpec, only = own): string {
+  if (only === "valkey") return `Valkey ${since}`;
+  const other = valkey?.since ?? since;
+  if (only === "redis") return `Redis ${since}`;
+  return other === since ? since : `Redis ${since}, Valkey ${other}`;
+}
+
 /** A command and its subcommands as the server of a personality has them. */
 export function specFor(spec: CommandSpec, personality: Personality): CommandSpec {
   if (personality === "redis") return spec;
