@@ -1,10 +1,16 @@
 /**
- * The public interface of the library: everything that a program may import from MemDB.
+ * MemDB as a library: a whole server inside a program, above all inside tests.
+ *
+ * ```ts
+ * await using db = await MemDB.start();
+ * db.load({ "user:1": { name: "Ada" } });
+ * await db.command("SET", "greeting", "hello"); // or any client of Redis at db.url
+ * ```
  */
 export { MEMDB_VERSION, REDIS_VERSION } from "./src/core/version.ts";
-export type { Clock } from "./src/core/clock.ts";
-export { ManualClock, systemClock } from "./src/core/clock.ts";
-export type { Random } from "./src/core/random.ts";
-export { SeededRandom, systemRandom } from "./src/core/random.ts";
-export { Settings } from "./src/settings/settings.ts";
-export { Server, type ServerOptions } from "./src/server/server.ts";
+export type { Duration, TestClock } from "./src/embedded/clock.ts";
+export type { ActiveFault, Fault } from "./src/embedded/faults.ts";
+export type { Fixtures, FixtureValue } from "./src/embedded/fixtures.ts";
+export { MemDB, type MemDBOptions, type Snapshot } from "./src/embedded/memdb.ts";
+export type { ClientRecord, CommandRecord, Events } from "./src/embedded/observer.ts";
+export { type Argument, ReplyError, type Value } from "./src/embedded/values.ts";

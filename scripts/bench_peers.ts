@@ -12,7 +12,9 @@ import { elements, resident } from "./bench/elements.ts";
 import { freeing } from "./bench/freeing.ts";
 import { memory, pause } from "./bench/keys.ts";
 import { idle, load, start } from "./bench/process.ts";
+import { scripts } from "./bench/scripts.ts";
 import { streamGroups, streamMemory, streamSizes } from "./bench/streams.ts";
+import { streamPauses } from "./bench/stream_pauses.ts";
 import { machine, memdb, peer } from "./bench/servers.ts";
 
 /** In the order in which they run. */
@@ -32,8 +34,10 @@ const PARTS: Readonly<Record<string, [what: string, run: (bench: Bench) => Promi
   wake: ["CPU time of blocked clients that are woken", wake],
   tracking: ["CPU time of reads that are tracked", tracking],
   channels: ["memory of many channels", channels],
+  scripts: ["CPU time of scripts and functions", scripts],
   groups: ["CPU time of consumer groups, and of blocked readers of a stream", streamGroups],
   stream: ["memory of a stream with pending entries", streamMemory],
+  pauses: ["how long commands on a long stream take, and how long others wait", streamPauses],
   sizes: ["CPU time of commands on streams of several lengths", streamSizes],
 };
 
@@ -47,7 +51,7 @@ const HELP = `deno task bench:peers [flags]
   --rounds N         3: the median is shown
   --requests N       1000000 for each measurement, fewer without a pipeline and for long replies
   --keys NUMS        1000000,10000000 for part "memory"; the last for part "pause"
-  --elements N       1000000 in a large collection; 5 times as many in a sorted set alone, 10 times for part "freeing"
+  --elements N       1000000 in a large collection; 5 times as many in a sorted set alone, 10 times for "freeing" and "pauses"
   --size N           32: bytes of a value
   --port N           7550: this and the following ports are used
   --binary PATH      the executable to measure, instead of the source

@@ -47,6 +47,19 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "net",
     "tools",
   ],
+  embedded: [
+    "core",
+    "resp",
+    "store",
+    "settings",
+    "engine",
+    "dispatch",
+    "rdb",
+    "commands",
+    "net",
+    "tools",
+    "server",
+  ],
   cli: ["core", "resp", "dispatch", "commands"],
 };
 

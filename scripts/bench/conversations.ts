@@ -37,8 +37,8 @@ export class Client implements Disposable {
     return new Client(socket);
   }
 
-  async write(text: string): Promise<void> {
-    const bytes = encoder.encode(text);
+  async write(text: string | Uint8Array<ArrayBuffer>): Promise<void> {
+    const bytes = typeof text === "string" ? encoder.encode(text) : text;
     for (let at = 0; at < bytes.length;) at += await this.#socket.write(bytes.subarray(at));
   }
 

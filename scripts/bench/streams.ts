@@ -14,7 +14,7 @@ const DELIVERIES = 160_000;
 const READERS = 50, WAKE_ROUNDS = 2000;
 const PENDING = 100_000;
 /** Parts of `--elements`. */
-const LENGTHS = [0.1, 1, 20];
+const LENGTHS = [0.01, 1, 20];
 const CALLS = 80_000;
 const WARMING = 160_000;
 /** A prime. */
@@ -23,20 +23,25 @@ const FIRST_MS = 1_000_000_000_000;
 const VALUE = "x".repeat(32);
 
 const idOf = (n: number) => `${FIRST_MS + n}-0`;
-const add = (n: number) => request("XADD", KEY, idOf(n), "field", VALUE);
+const add = (n: number, key = KEY) => request("XADD", key, idOf(n), "field", VALUE);
 const entry = (n: number) => `*2\r\n${request(idOf(n)).slice("*1\r\n".length)}${request("field", VALUE)}`;
-/** The reply to a read of one entry of the stream. */
-const read = `*1\r\n*2\r\n${request(KEY).slice("*1\r\n".length)}*1\r\n${entry(0)}`;
+/** The reply to a read of one entry of a stream. */
+const readOf = (key: string) => `*1\r\n*2\r\n${request(key).slice("*1\r\n".length)}*1\r\n${entry(0)}`;
+const read = readOf(KEY);
 const added = request(idOf(0)).slice("*1\r\n".length);
-const deliver = request("XREADGROUP", "GROUP", GROUP, CONSUMER, "COUNT", 1, "STREAMS", KEY, ">");
+const deliver = (key = KEY) => request("XREADGROUP", "GROUP", GROUP, CONSUMER, "COUNT", 1, "STREAMS", key, ">");
 
-/** A new stream with a group, and so many entries. */
-async function prepare(client: Client, count: number): Promise<void> {
-  await client.write(request("FLUSHALL") + request("XGROUP", "CREATE", KEY, GROUP, 0, "MKSTREAM"));
-  await client.read("+OK\r\n+OK\r\n".length);
-  for (let n = 0; n < count; n += ADDED_AT_ONCE) {
-    await client.write(Array.from({ length: ADDED_AT_ONCE }, (_, i) => add(n + i)).join(""));
-    await client.read(added.length * ADDED_AT_ONCE);
+/** New streams with a group and so many entries each. */
+async function prepare(client: Client, count: number, keys: readonly string[] = [KEY]): Promise<void> {
+  await client.write(request("FLUSHALL"));
+  await client.read("+OK\r\n".length);
+  for (const key of keys) {
+    await client.write(request("XGROUP", "CREATE", key, GROUP, 0, "MKSTREAM"));
+    await client.read("+OK\r\n".length);
+    for (let n = 0; n < count; n += ADDED_AT_ONCE) {
+      await client.write(Array.from({ length: ADDED_AT_ONCE }, (_, i) => add(n + i, key)).join(""));
+      await client.read(added.length * ADDED_AT_ONCE);
+    }
   }
 }
 
@@ -56,13 +61,13 @@ async function timed(
   return (server.cpuSeconds() - before) * 1e6 / count;
 }
 
-const acknowledged = (n: number) => deliver + request("XACK", KEY, GROUP, idOf(n));
+const acknowledged = (n: number, key = KEY) => deliver(key) + request("XACK", key, GROUP, idOf(n));
 
 async function delivering(server: Running): Promise<number> {
   let spent = 0;
   await withClients(server, 1, async ([client]) => {
     await prepare(client, DELIVERIES);
-    spent = await timed(server, client, DELIVERIES, read.length + ":1\r\n".length, acknowledged);
+    spent = await timed(server, client, DELIVERIES, read.length + ":1\r\n".length, (n) => acknowledged(n));
   });
   return spent;
 }
@@ -102,7 +107,7 @@ export async function streamMemory(bench: Bench): Promise<void> {
   const figures = await bench.each(async (server) => {
     await withClients(server, 1, async ([client]) => {
       await prepare(client, elements);
-      await timed(server, client, Math.min(PENDING, elements), read.length, () => deliver);
+      await timed(server, client, Math.min(PENDING, elements), read.length, () => deliver());
     });
     using client = await BenchClient.connect(server.port);
     return await client.number("MEMORY", "USAGE", KEY, "SAMPLES", "0") / elements;
@@ -110,22 +115,25 @@ export async function streamMemory(bench: Bench): Promise<void> {
   bench.row(counted(elements), ...figures.map((bytes) => bytes.toFixed(1)), ...bench.ratio(figures));
 }
 
-/** The figures of some commands on a stream of so many entries, spread over all of it. */
+/**
+ * The figures of some commands on streams of so many entries, spread over all of them: one long stream, or many short
+ * ones, so that there are enough calls.
+ */
 async function calling(server: Running, length: number): Promise<number[]> {
   const figures: number[] = [];
+  const keys = Array.from({ length: Math.ceil(2 * CALLS / length) }, (_, i) => `${KEY}:${String(i).padStart(4, "0")}`);
+  const keyOf = (n: number) => keys[n % keys.length], turn = (n: number) => Math.floor(n / keys.length);
   await withClients(server, 1, async ([client]) => {
-    await prepare(client, length);
-    const somewhere = (n: number) => n * SPREAD % (length - 10);
+    await prepare(client, length, keys);
+    const somewhere = (n: number) => turn(n) * SPREAD % (length - 10);
     const ten = "*10\r\n".length + 10 * entry(0).length;
     const calls: [reply: number, call: (n: number) => string][] = [
-      [added.length, (n) => add(length + n)],
-      [ten, (n) => request("XRANGE", KEY, idOf(somewhere(n)), "+", "COUNT", 10)],
-      [read.length + ":1\r\n".length, acknowledged],
-      [":1\r\n".length, (n) => request("XDEL", KEY, idOf(somewhere(n)))],
+      [added.length, (n) => add(length + turn(n), keyOf(n))],
+      [ten, (n) => request("XRANGE", keyOf(n), idOf(somewhere(n)), "+", "COUNT", 10)],
+      [readOf(keys[0]).length + ":1\r\n".length, (n) => acknowledged(turn(n), keyOf(n))],
+      [":1\r\n".length, (n) => request("XDEL", keyOf(n), idOf(somewhere(n)))],
     ];
-    for (const [reply, call] of calls) {
-      figures.push(await timed(server, client, Math.min(CALLS, length / 2), reply, call));
-    }
+    for (const [reply, call] of calls) figures.push(await timed(server, client, CALLS, reply, call));
   });
   return figures;
 }

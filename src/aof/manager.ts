@@ -65,7 +65,7 @@ export class AofManager {
     engine.persistence.loading = appendonly || restoredb;
     engine.persistence.loadingStartMs = engine.clock.nowMs();
     engine.settings.onChange("appendonly", (on) => this.#turn(on));
-    engine.rewriteAof = () => void this.#start();
+    engine.rewriteAof = () => this.#start();
     engine.reload = () => this.#reload();
   }
 

@@ -66,7 +66,7 @@ export class Replay {
     const { keepExpired = false } = options;
     const stepKeys = this.#delay.active ? 1 : undefined;
     const { libraries } = this.#engine;
-    const library = libraries === undefined ? undefined : (source: Uint8Array) => libraries.add(source);
+    const library = libraries === undefined ? undefined : (source: Uint8Array) => libraries.add(source, true);
     const loader = new RdbLoader(store, input, {
       checksum: settings.values.rdbchecksum,
       stepKeys,

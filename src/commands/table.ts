@@ -21,6 +21,7 @@ import { connectionCommands } from "./connection/connection.ts";
 import { listEndCommands } from "./lists/ends.ts";
 import { blockingListCommands } from "./lists/blocking.ts";
 import { listCommands } from "./lists/lists.ts";
+import { hotKeysCommands } from "./server/hotkeys.ts";
 import { hyperLogLogCommands } from "./hyperloglogs/hyperloglogs.ts";
 import { infoCommands } from "./server/info.ts";
 import { introspectCommands } from "./server/command.ts";
@@ -78,6 +79,7 @@ export const commandTable: readonly CommandSpec[] = [
   ...infoCommands,
   ...introspectCommands,
   ...commandLogCommands,
+  ...hotKeysCommands,
   ...latencyCommands,
   ...memoryCommands,
   ...persistenceCommands,

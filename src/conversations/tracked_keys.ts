@@ -1,19 +1,23 @@
 /**
  * The table of client-side caching: which clients have read which keys, whatever the database. It is a keyspace of its
- * own in the arena: each key holds the numbers of its clients, 32-bit little-endian, in ascending order. An item is one
- * client of one key.
+ * own in the arena. An item is one client of one key. A key holds the numbers of its clients in one of two forms,
+ * whichever is shorter; up to 64 clients fit into the bits that a key takes at once:
+ *
+ *     LIST   | kind 1 byte | number | number | …    32-bit little-endian, ascending
+ *     BITS   | kind 1 byte | bit of number 0 | bit of number 1 | …    64 bits at a time, lowest bit of a byte first
  */
 import type { Random } from "../core/random.ts";
 import { type Keyspace, NEVER } from "../store/keyspace.ts";
 import type { RecordRef } from "../store/memory/arena.ts";
 import type { Store } from "../store/store.ts";
 
-const NUMBER_BYTES = 4;
+const LIST = 0, BITS = 1;
+const KIND_BYTES = 1, NUMBER_BYTES = 4, WORD_BYTES = 8, WORD_BITS = 64;
 
 export class TrackedKeys {
   readonly #keys: Keyspace;
-  readonly #number = new Uint8Array(NUMBER_BYTES);
-  readonly #numberView = new DataView(this.#number.buffer);
+  /** A value of one client: the longer of the two forms. */
+  readonly #first = new Uint8Array(KIND_BYTES + WORD_BYTES);
   itemCount = 0;
 
   constructor(store: Store) {
@@ -33,18 +37,23 @@ export class TrackedKeys {
   add(bytes: Uint8Array, start: number, end: number, hash: number, number: number): boolean {
     const keys = this.#keys, ref = keys.peek(bytes, start, end, hash);
     if (ref === 0) {
-      this.#numberView.setUint32(0, number, true);
-      keys.setString(bytes, start, end, this.#number, 0, NUMBER_BYTES, NEVER, hash);
+      const value = encode([number], this.#first);
+      keys.setString(bytes, start, end, value, 0, value.length, NEVER, hash);
       this.itemCount++;
       return true;
     }
     keys.readString(ref);
-    const { length } = keys, at = this.#search(number);
-    if (at < length && keys.view.getUint32(keys.start + at, true) === number) return false;
-    keys.resizeString(ref, length + NUMBER_BYTES);
-    const from = keys.start + at;
-    keys.bytes.copyWithin(from + NUMBER_BYTES, from, keys.start + length);
-    keys.view.setUint32(from, number, true);
+    const at = keys.start + KIND_BYTES + (number >>> 3);
+    if (keys.bytes[keys.start] === BITS && at < keys.start + keys.length) {
+      const bit = 1 << (number & 7), own = keys.bytes[at];
+      if ((own & bit) !== 0) return false;
+      keys.bytes[at] = own | bit;
+    } else {
+      const numbers = this.#numbers(ref), place = numbers.findIndex((other) => other >= number);
+      if (numbers[place] === number) return false;
+      numbers.splice(place < 0 ? numbers.length : place, 0, number);
+      this.#write(ref, numbers);
+    }
     this.itemCount++;
     return true;
   }
@@ -83,8 +92,7 @@ export class TrackedKeys {
         keys.unlink(ref);
         continue;
       }
-      keys.resizeString(ref, kept.length * NUMBER_BYTES);
-      kept.forEach((number, i) => keys.view.setUint32(keys.start + i * NUMBER_BYTES, number, true));
+      this.#write(ref, kept);
     }
     return next;
   }
@@ -99,19 +107,42 @@ export class TrackedKeys {
   #numbers(ref: RecordRef): number[] {
     const keys = this.#keys;
     keys.readString(ref);
-    const { view, start, length } = keys;
-    return Array.from({ length: length / NUMBER_BYTES }, (_, i) => view.getUint32(start + i * NUMBER_BYTES, true));
+    const { bytes, view, start, length } = keys, from = start + KIND_BYTES;
+    if (bytes[start] === LIST) {
+      const count = (length - KIND_BYTES) / NUMBER_BYTES;
+      return Array.from({ length: count }, (_, i) => view.getUint32(from + i * NUMBER_BYTES, true));
+    }
+    const numbers: number[] = [];
+    for (let i = 0; i < length - KIND_BYTES; i++) {
+      for (let bits = bytes[from + i]; bits !== 0; bits &= bits - 1) {
+        numbers.push(i * 8 + 31 - Math.clz32(bits & -bits));
+      }
+    }
+    return numbers;
   }
 
-  /** Offset of the first number in the registers that is not below `number`. */
-  #search(number: number): number {
-    const { view, start, length } = this.#keys;
-    let low = 0, high = length / NUMBER_BYTES;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (view.getUint32(start + middle * NUMBER_BYTES, true) < number) low = middle + 1;
-      else high = middle;
-    }
-    return low * NUMBER_BYTES;
+  #write(ref: RecordRef, numbers: readonly number[]): void {
+    const keys = this.#keys, value = encode(numbers);
+    keys.readString(ref);
+    if (value.length !== keys.length) keys.resizeString(ref, value.length);
+    keys.bytes.set(value, keys.start);
   }
+}
+
+/** The value of a key with these clients, in ascending order; in `room` if that is given. */
+function encode(numbers: readonly number[], room?: Uint8Array): Uint8Array {
+  const bitBytes = Math.ceil((numbers[numbers.length - 1] + 1) / WORD_BITS) * WORD_BYTES;
+  const isList = bitBytes > Math.max(WORD_BYTES, numbers.length * NUMBER_BYTES);
+  const length = KIND_BYTES + (isList ? numbers.length * NUMBER_BYTES : bitBytes);
+  const value = room?.subarray(0, length) ?? new Uint8Array(length);
+  value.fill(0);
+  if (isList) {
+    value[0] = LIST;
+    const view = new DataView(value.buffer, value.byteOffset);
+    numbers.forEach((number, i) => view.setUint32(KIND_BYTES + i * NUMBER_BYTES, number, true));
+  } else {
+    value[0] = BITS;
+    for (const number of numbers) value[KIND_BYTES + (number >>> 3)] |= 1 << (number & 7);
+  }
+  return value;
 }

@@ -95,9 +95,13 @@ export class Tracking implements DeferredWork {
   readonly #engine: Engine;
   readonly #table: TrackedKeys;
   readonly #prefixes = new Prefixes();
-  /** The trackers of present sessions, by their number. */
+  /** The trackers of present sessions, by their number. Numbers are as low as possible, because the table has bits. */
   readonly #trackers = new Map<number, ClientTracker>();
-  #lastNumber = 0;
+  /** One more than the highest number that was given, and lower numbers that are free. */
+  #nextNumber = 0;
+  #freeNumbers: number[] = [];
+  /** Numbers of absent sessions, which the table may still have. */
+  #absentNumbers: number[] = [];
   /** Number of sessions whose tracking is on. */
   clientCount = 0;
   /** Number of items of absent sessions. */
@@ -211,12 +215,21 @@ export class Tracking implements DeferredWork {
   #sweep(): void {
     const before = this.#table.itemCount;
     this.#sweepCursor = this.#table.sweep(this.#sweepCursor, SLICE_KEYS, (number) => this.#trackers.has(number));
-    this.#deadItems -= before - this.#table.itemCount;
+    this.#lose(before - this.#table.itemCount);
+  }
+
+  /** The table has lost items of absent sessions. With the last of them their numbers are free. */
+  #lose(items: number): void {
+    this.#deadItems -= items;
+    if (this.#deadItems > 0) return;
+    this.#freeNumbers.push(...this.#absentNumbers);
+    this.#absentNumbers = [];
   }
 
   #clear(): void {
     this.#table.clear();
-    this.#deadItems = this.#sweepCursor = 0;
+    this.#lose(this.#deadItems);
+    this.#sweepCursor = 0;
     this.#cancelSlice?.();
     this.#cancelSlice = undefined;
     this.#listen();
@@ -235,8 +248,8 @@ export class Tracking implements DeferredWork {
   }
 
   #createTracker(session: Session): ClientTracker {
-    do this.#lastNumber = (this.#lastNumber + 1) >>> 0; while (this.#trackers.has(this.#lastNumber));
-    const tracker = new ClientTracker(session, this.#lastNumber, this, this.#table);
+    const number = this.#freeNumbers.pop() ?? this.#nextNumber++;
+    const tracker = new ClientTracker(session, number, this, this.#table);
     this.#trackers.set(tracker.number, tracker);
     return tracker;
   }
@@ -256,7 +269,7 @@ export class Tracking implements DeferredWork {
     for (const number of numbers) {
       const tracker = this.#trackers.get(number);
       if (tracker === undefined) {
-        this.#deadItems--;
+        this.#lose(1);
         continue;
       }
       tracker.itemCount--;
@@ -281,6 +294,7 @@ export class Tracking implements DeferredWork {
     this.stop(session);
     this.#trackers.delete(tracker.number);
     this.#deadItems += tracker.itemCount;
+    (tracker.itemCount === 0 ? this.#freeNumbers : this.#absentNumbers).push(tracker.number);
     session.tracker = undefined;
     if (this.#deadItems === this.#table.itemCount) this.#clear();
     else if (this.#mustSweep) this.#runSoon();

@@ -167,6 +167,33 @@ function writePart(target: Uint8Array, at: number, high: number, low: number): n
   return at;
 }
 
+/** Ids as text, for many that are near to each other: the digits above the last three of a time are kept. */
+export class IdWriter {
+  readonly bytes = new Uint8Array(ID_TEXT_MAX);
+  readonly view = new DataView(this.bytes.buffer);
+  // The time is `#thousand` and less than a thousand more, with its last digit before #dash.
+  #thousand = NaN;
+  #dash = 0;
+
+  /** Writes the id at `words[i]` from the beginning of `bytes` and returns the end. Hot. */
+  write(words: Int32Array, i: number): number {
+    const { bytes } = this, high = words[i];
+    const rest = high >>> 21 === 0 ? high * TWO32 + (words[i + 1] >>> 0) - this.#thousand : NaN;
+    if (rest >= 0 && rest < 1000) {
+      const at = this.#dash, hundreds = rest / 100 | 0, tens = rest / 10 | 0;
+      bytes[at - 3] = ZERO + hundreds;
+      bytes[at - 2] = ZERO + tens - hundreds * 10;
+      bytes[at - 1] = ZERO + rest - tens * 10;
+    } else {
+      this.#dash = writePart(bytes, 0, high, words[i + 1]);
+      const time = idTime(words, i);
+      this.#thousand = this.#dash > 3 && high >>> 21 === 0 ? time - time % 1000 : NaN;
+    }
+    bytes[this.#dash] = DASH;
+    return writePart(bytes, this.#dash + 1, words[i + 2], words[i + 3]);
+  }
+}
+
 const textBytes = new Uint8Array(ID_TEXT_MAX);
 
 /** An id as text. Cold. */

@@ -43,6 +43,10 @@ export interface CommandRunner {
    * REPLY drops or keeps each by itself.
    */
   replyInParts(call: Call): void;
+  /** From now on requests run inside the running command: their times are taken apart from its own. */
+  beginInside(): void;
+  /** The running command goes on by itself. Returns the microseconds of the longer requests inside it. */
+  endInside(): number;
   /** Writes an error reply and counts it. */
   fail(call: Call, message: string): void;
 }
@@ -245,11 +249,11 @@ export class Call {
   }
 
   /**
-   * Whether a key or field that gets this deadline is deleted at once. While a file loads it stays, because the file
-   * contains the deletion. DEBUG SET-ALLOW-ACCESS-EXPIRED does not keep it.
+   * Whether a key or field that gets this deadline is deleted at once. While a file loads or in import mode it stays,
+   * because the file or the source contains the deletion. DEBUG SET-ALLOW-ACCESS-EXPIRED does not keep it.
    */
   isOver(deadline: Deadline): boolean {
-    if (deadline > this.store.nowMs) return false;
+    if (deadline > this.store.nowMs || this.engine.importMode.on) return false;
     if (this.store.expiryMode !== ExpiryMode.KEEP) return true;
     return this.engine.knobs.releaseExpired !== undefined && this.session.expiryMode !== ExpiryMode.KEEP;
   }

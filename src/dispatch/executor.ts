@@ -14,6 +14,7 @@ import { CommandError, messages, shownText, titled } from "../core/errors.ts";
 import type { Personality } from "../core/personality.ts";
 import type { CommandLog } from "../engine/command_log.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { HotKeys } from "../engine/hot_keys.ts";
 import type { Session } from "../engine/session.ts";
 import type { RequestParser } from "../resp/parser.ts";
 import { Request } from "../resp/request.ts";
@@ -53,6 +54,12 @@ export class Executor implements CommandRunner {
   #run: Command | undefined;
   #runCalls = 0;
   #runStartUs = 0;
+  /** The run to which a command belongs while requests run inside it. */
+  #outerRun: Command | undefined;
+  #outerRunCalls = 0;
+  #outerRunStartUs = 0;
+  /** The time of the requests inside a command, as far as it was taken for each. */
+  #insideUs = 0;
   #batch = 0;
   /** Requests that were parsed ahead. */
   readonly #requests = Array.from({ length: PREFETCH_MAX }, () => new Request());
@@ -202,7 +209,7 @@ export class Executor implements CommandRunner {
     session.lastCommand = command;
     if (command !== undefined && session.plain && this.#mayRun(command, request.argc)) {
       const mark = call.reply.mark();
-      this.#runHandler(call, command, request, mark);
+      this.#handle(call, command, request, mark);
       if (!session.plain) this.#dropUnwanted(call, mark);
     } else {
       this.#executeByRules(call, request, command);
@@ -220,7 +227,9 @@ export class Executor implements CommandRunner {
   /** Refuses, holds back, queues or runs a request. */
   #executeByRules(call: Call, request: Request, command: Command | undefined): void {
     const { reply, session } = call;
-    const refusal = this.#refusal(call, command, request);
+    const observed = session.observer !== undefined && !call.inUnit ? session.observer.request(session, request) : "";
+    if (session.stopped) return;
+    const refusal = observed === "" ? this.#refusal(call, command, request) : observed;
     const mark = call.mark = reply.mark();
     if (refusal !== "") {
       // A request with an unknown subcommand is none of its container.
@@ -233,7 +242,7 @@ export class Executor implements CommandRunner {
       session.transaction.add(request, queuedBits(call, command!));
       reply.simple("QUEUED");
     } else {
-      this.#runHandler(call, command!, request, mark);
+      this.#handle(call, command!, request, mark);
     }
     this.#dropUnwanted(call, call.mark);
   }
@@ -256,6 +265,22 @@ export class Executor implements CommandRunner {
     this.#dropUnwanted(call, mark);
   }
 
+  beginInside(): void {
+    this.#outerRun = this.#run;
+    this.#outerRunCalls = this.#runCalls;
+    this.#outerRunStartUs = this.#runStartUs;
+    this.#run = undefined;
+    this.#runCalls = this.#insideUs = 0;
+  }
+
+  endInside(): number {
+    if (this.#run !== undefined) this.#endRun();
+    this.#run = this.#outerRun;
+    this.#runCalls = this.#outerRunCalls;
+    this.#runStartUs = this.#outerRunStartUs;
+    return this.#insideUs;
+  }
+
   fail(call: Call, message: string): void {
     call.command.stats.failed++;
     this.#error(call, message);
@@ -274,6 +299,28 @@ export class Executor implements CommandRunner {
     const { reply, session: { replyMode } } = call;
     if (replyMode === "off" || replyMode === "skip") reply.rewind(call.mark);
     call.mark = Infinity;
+  }
+
+  /** Runs the handler, and measures it if HOTKEYS asks for it. The commands of a script count as the script. */
+  #handle(call: Call, command: Command, request: Request, mark: number): void {
+    const { measuring, store } = this.#engine;
+    if (measuring !== undefined && call.session.origin === "client" && measuring.takes(store.nowMs)) {
+      this.#runMeasured(measuring, call, command, request, mark);
+    } else {
+      this.#runHandler(call, command, request, mark);
+    }
+  }
+
+  #runMeasured(hotKeys: HotKeys, call: Call, command: Command, request: Request, mark: number): void {
+    const { clock } = this.#engine;
+    if (this.#run !== undefined) this.#endRun();
+    const startUs = clock.monotonicUs();
+    this.#runHandler(call, command, request, mark);
+    const us = clock.monotonicUs() - startUs;
+    // A command that waits counts when it runs again.
+    if (call.session.suspension !== undefined) return;
+    const keys = (keysOf(command, request) ?? []).map(({ index }) => index);
+    if (keys.length > 0) hotKeys.note(request, keys, us, request.size() + call.reply.mark() - mark);
   }
 
   #runHandler(call: Call, command: Command, request: Request, mark: number): void {
@@ -356,10 +403,16 @@ export class Executor implements CommandRunner {
     this.#error(call, error.message);
   }
 
-  /** A waiting command counts when it is answered, with the time that it ran until now. */
+  /** A waiting command counts when it is answered, with the time that it ran until now; it leaves its run. */
   #suspended(call: Call, startUs: number): void {
-    call.spentUs += Math.round(this.#engine.clock.monotonicUs() - startUs);
+    const nowUs = this.#engine.clock.monotonicUs(), runs = this.#runCalls;
+    if (startUs !== UNTIMED) call.spentUs += Math.round(nowUs - startUs);
+    else if (this.#runStartUs !== UNTIMED) call.spentUs += Math.round((nowUs - this.#runStartUs) / runs);
     call.secrets = undefined;
+    if (this.#run !== call.command) return;
+    this.#runCalls--;
+    if (this.#runCalls > 0) this.#endRun();
+    else this.#run = undefined;
   }
 
   /** Whether CLIENT PAUSE holds a request back. A unit that has begun continues. */
@@ -388,6 +441,8 @@ export class Executor implements CommandRunner {
     const { slowlogLogSlowerThan, latencyTracking } = settings.values;
     const wholeUs = us + call.spentUs;
     call.spentUs = 0;
+    call.long = false;
+    this.#insideUs += us;
     command.stats.usec += wholeUs;
     // Later requests of this turn must not see the time from before a slow command. Within a unit the time stands
     // still.
@@ -424,7 +479,6 @@ export class Executor implements CommandRunner {
    * usual time.
    */
   #endLong(call: Call, command: Command, request: Request): void {
-    call.long = false;
     const { stats } = command;
     const us = this.#engine.clock.monotonicUs() - this.#runStartUs;
     const others = this.#runCalls - 1;

@@ -32,7 +32,10 @@ export class Prefetcher {
         ? commands[k - 1]
         : this.#table.find(bytes, start[0], end[0]);
       if (count === 1 || request.argc < 2) continue;
-      if (before !== undefined && request.repeats(before, 1)) {
+      if (command !== undefined && command.likelyKey !== 1) {
+        const at = command.likelyKey;
+        if (at < request.argc) hashes[keys++] = hashBytes(bytes, start[at], end[at]);
+      } else if (before !== undefined && request.repeats(before, 1)) {
         request.keyHash = before.keyHash;
       } else {
         // Argument 1 is most likely a key whose hash the command needs anyway.

@@ -69,6 +69,8 @@ export class Command {
   readonly reach: Reach;
   /** Index of the argument that names an element; 0 if there is none. */
   readonly element: number;
+  /** Index of the argument that is most likely a key. */
+  readonly likelyKey: number;
   /** Index of the only key; 0 if a request may have none or several. */
   readonly onlyKey: number;
   readonly handler: Handler | undefined;
@@ -101,6 +103,7 @@ export class Command {
       : Infinity;
     this.reach = spec.reach ?? "named";
     this.element = spec.element ?? 0;
+    this.likelyKey = spec.likelyKey ?? 1;
     this.onlyKey = onlyKeyOf(spec);
     this.handler = spec.handler;
     this.subcommands = (spec.subcommands ?? []).map((sub) => new Command(sub, this));

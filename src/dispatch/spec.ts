@@ -146,6 +146,8 @@ export interface CommandSpec {
    * one up. Pipelined requests then look up their elements together.
    */
   readonly element?: number;
+  /** The argument that is most likely a key, and is looked up ahead, if that is not argument 1. */
+  readonly likelyKey?: number;
   /** Whether the command is slow only if its reply is long. The executor then need not time each call individually. */
   readonly growsWithReply?: boolean;
   /** Whether the command is slow only in calls in which its handler sets `call.long`. */

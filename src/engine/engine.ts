@@ -14,6 +14,7 @@ import { ClientMemory } from "./client_memory.ts";
 import { CommandLog } from "./command_log.ts";
 import { Effects } from "./effects.ts";
 import { Eviction } from "./eviction.ts";
+import { ImportMode } from "./import_mode.ts";
 import { LatencyMonitor } from "./latency.ts";
 import { MessageExpiry } from "./message_expiry.ts";
 import { Listeners, Notify, type NotifyClass } from "./listeners.ts";
@@ -21,6 +22,7 @@ import { Pause } from "./pause.ts";
 import { Phase } from "./phase.ts";
 import { Rates } from "./rates.ts";
 import { SharedBytes } from "../resp/shared_bytes.ts";
+import type { HotKeys } from "./hot_keys.ts";
 import type { Session } from "./session.ts";
 import type { Settings } from "../settings/settings.ts";
 import { Stats } from "./stats.ts";
@@ -89,8 +91,9 @@ const LOG_LENGTHS = ["slowlog-max-len", "commandlog-large-request-max-len", "com
 export interface Libraries {
   /** The code of each library. */
   sources(): readonly Uint8Array[];
-  /** Adds a library, in the place of one of the same name. Throws CommandError. */
-  add(source: Uint8Array): void;
+  /** Adds a library, in the place of one of the same name if `replace`. Throws CommandError. */
+  add(source: Uint8Array, replace: boolean): void;
+  clear(): void;
 }
 
 /** A script that has run for longer than busy-reply-threshold. Other clients may only ask for its end. */
@@ -118,9 +121,14 @@ export class Engine {
   };
   readonly latency: LatencyMonitor;
   readonly eviction: Eviction;
+  readonly importMode: ImportMode;
   /** All sessions with a socket, by id. */
   readonly sessions = new Map<number, Session>();
   readonly monitors = new Set<Session>();
+  /** What HOTKEYS has found; undefined if nothing. */
+  hotKeys: HotKeys | undefined;
+  /** The same while it counts. */
+  measuring: HotKeys | undefined;
   readonly listeners: Listeners;
   /** Work for the end of the running command, and for the end of the turn of the event loop. */
   readonly afterCommand = new Phase();
@@ -191,7 +199,7 @@ export class Engine {
   /** Serves the other clients from within a running script; set by net. */
   serveOthers: () => void = () => {};
   /** Starts a rewrite of the append-only file; set by aof. */
-  rewriteAof: (() => void) | undefined;
+  rewriteAof: (() => Promise<void>) | undefined;
   /** Empties the store and loads the append-only file again (DEBUG LOADAOF); set by aof. */
   reload: (() => boolean) | undefined;
 
@@ -232,6 +240,7 @@ export class Engine {
     store.onMessages = (...key) => this.part(MessageExpiry).watch(...key);
     this.listeners = new Listeners(store);
     this.eviction = new Eviction(this, (db, key) => this.#keyEvicted(db, key));
+    this.importMode = new ImportMode(this);
     this.watches = new Watches(this.listeners);
     this.clientMemory = new ClientMemory(settings, this.sessions, this.watches);
     const stopMonitoring = (session: Session) => {

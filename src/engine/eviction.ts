@@ -103,13 +103,13 @@ export class Eviction {
 
   #evict(limit: number): boolean {
     const store = this.#store;
-    const { maxmemoryPolicy, maxmemoryEvictionTenacity } = this.#settings.values;
+    const { importMode, maxmemoryPolicy, maxmemoryEvictionTenacity } = this.#settings.values;
     const endUs = this.#clock.monotonicUs() + tenacityUs(maxmemoryEvictionTenacity);
     for (let round = 1; this.#owner.usedBytes > limit; round++) {
       if (store.garbagePending) {
         store.reclaim(RECLAIM_BLOCKS);
       } else {
-        if (maxmemoryPolicy === "noeviction") return false;
+        if (maxmemoryPolicy === "noeviction" || importMode) return false;
         const volatile = maxmemoryPolicy.startsWith("volatile-");
         const found = maxmemoryPolicy.endsWith("-random") ? this.#pickRandom(volatile) : this.#pickSampled(volatile);
         if (!found) return false;

@@ -11,7 +11,8 @@
 import { ExpiryMode, type Keyspace } from "../store/keyspace.ts";
 import type { Engine } from "./engine.ts";
 import { expireFields, hasExpiredFields } from "./field_expiry.ts";
-import type { RecordRef } from "../store/memory/arena.ts";
+import type { DictRef, RecordRef } from "../store/memory/arena.ts";
+import type { Store } from "../store/store.ts";
 
 /** Keys in one step, and the additional keys for each degree of active-expire-effort above the first. */
 const STEP_KEYS = 64, STEP_KEYS_PER_EFFORT = 16;
@@ -81,6 +82,31 @@ export function runExpiryCycle(engine: Engine, state: ExpiryState): number {
   if (inTime) return periodMs;
   stats.expireCycleStopped++;
   return Math.min(periodMs, (usedUs * (1 - share)) / share / 1000);
+}
+
+/** Removes all keys and fields whose time has come, for a clock that has jumped. */
+export function expireDue(engine: Engine): void {
+  const { settings, stats, store } = engine;
+  if (!settings.values.startexpiryloop || !engine.activeExpiry || engine.expiryFloor !== ExpiryMode.DELETE) return;
+  store.expiryMode = ExpiryMode.DELETE;
+  for (const db of store.databases) {
+    const keys: RecordRef[] = [], hashes: RecordRef[] = [];
+    scanAll(store, db.expires, (ref) => db.isExpired(ref) && keys.push(ref));
+    for (const ref of keys) db.expire(ref);
+    stats.expiredActive += keys.length;
+    const before = store.expiredFields;
+    scanAll(store, db.fieldExpires, (ref) => hasExpiredFields(db, ref) && hashes.push(ref));
+    for (const ref of hashes) while (expireFields(engine, db, ref, FIELDS_AT_ONCE) && hasExpiredFields(db, ref));
+    stats.expiredFieldsActive += store.expiredFields - before;
+  }
+}
+
+/** Visits all records of a dictionary, each once. */
+function scanAll({ dict }: Store, table: DictRef, visit: (ref: RecordRef) => void): void {
+  const seen = new Set<RecordRef>();
+  let cursor = 0;
+  do cursor = dict.scan(table, cursor, STEP_KEYS, (ref) => seen.add(ref)); while (cursor !== 0);
+  seen.forEach(visit);
 }
 
 /** Steps through one database until a step finds few expired keys. Returns false if the time limit ended it. */

@@ -4,6 +4,7 @@
  */
 import { CHUNK_BYTES } from "../resp/chunks.ts";
 import type { Reply } from "../resp/reply.ts";
+import type { Request } from "../resp/request.ts";
 import type { SharedBytes } from "../resp/shared_bytes.ts";
 import { ExpiryMode } from "../store/keyspace.ts";
 import type { Transaction } from "./transaction.ts";
@@ -69,6 +70,15 @@ export interface Suspension {
   fail(message: string): boolean;
 }
 
+/** Sees each request of a session before it runs: the embedded server's view of the program under test. */
+export interface RequestObserver {
+  /**
+   * Returns the error to answer instead of running the request, or "". It may also suspend the session, so that the
+   * request runs later, or close it.
+   */
+  request(session: Session, request: Request): string;
+}
+
 export type ReplyMode = "on" | "off" | "skip" | "skip-next";
 
 export type ClientKind = "normal" | "pubsub" | "replica" | "master";
@@ -78,7 +88,7 @@ export class Session {
   readonly reply: Reply;
   readonly transport: Transport | undefined;
   readonly origin: Origin;
-  readonly expiryMode: ExpiryMode;
+  expiryMode: ExpiryMode;
   /** Index of the selected database. */
   db = 0;
   user: User = DEFAULT_USER;
@@ -92,6 +102,10 @@ export class Session {
   lastCommand: { readonly fullName: string } | undefined;
   noEvict = false;
   noTouch = false;
+  /** The client copies another server's data here: CLIENT IMPORT-SOURCE. */
+  importSource = false;
+  /** What the client says that it can do, one letter each: CLIENT CAPA. */
+  capabilities = "";
   /** The subscriptions of the session; undefined while it has none. */
   subscriber: Subscriber | undefined;
   /** The client-side caching of the session; undefined before its first CLIENT TRACKING ON. */
@@ -119,6 +133,7 @@ export class Session {
   #transaction: Transaction | undefined;
   #monitoring = false;
   #kind: ClientKind = "normal";
+  #observer: RequestObserver | undefined;
   #replyMode: ReplyMode = "on";
   /** Pushes that wait for the end of the running command, because a push must not split a reply. */
   #outbox: Uint8Array[] | undefined;
@@ -164,6 +179,15 @@ export class Session {
 
   set monitoring(monitoring: boolean) {
     this.#monitoring = monitoring;
+    this.#updatePlain();
+  }
+
+  get observer(): RequestObserver | undefined {
+    return this.#observer;
+  }
+
+  set observer(observer: RequestObserver | undefined) {
+    this.#observer = observer;
     this.#updatePlain();
   }
 
@@ -222,7 +246,7 @@ export class Session {
 
   #updatePlain(): void {
     this.plain = this.#authenticated && this.#transaction === undefined && !this.#monitoring &&
-      this.#kind === "normal" && this.#replyMode === "on";
+      this.#kind === "normal" && this.#replyMode === "on" && this.#observer === undefined;
   }
 
   /**

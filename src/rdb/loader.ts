@@ -38,6 +38,8 @@ export interface RdbLoadOptions {
   keepExpired?: boolean;
   /** Whether a wrong checksum is an error, like the setting rdbchecksum. */
   checksum?: boolean;
+  /** Puts a key in the place of one that exists; else that is an error. */
+  replace?: boolean;
   /** Keys between two steps. */
   stepKeys?: number;
   /** Keys keep the clocks of the file, even if maxmemory-policy uses the other kind. */
@@ -219,7 +221,8 @@ export class RdbLoader {
     key.hold(input);
     const named = () => `the key ${JSON.stringify(latin1(key.bytes, 0, key.end))} in database ${db.index}`;
     const isNew = db.find(key.bytes, 0, key.end) === 0;
-    if (!isNew) input.fail(`${named()} comes a second time`);
+    if (!isNew && this.#options.replace) db.remove(key.bytes, 0, key.end);
+    else if (!isNew) input.fail(`${named()} comes a second time`);
     const skipped = this.#values.read(type, target);
     if (skipped !== "") return this.#skipped(`${named()}: ${skipped}`);
     if (target.missingType !== "") return this.#skipped(`${named()}: a ${target.missingType}`);

@@ -8,29 +8,45 @@ import { RdbInput } from "./input.ts";
 import { RdbLoader } from "./loader.ts";
 import { snapshotImage } from "./save.ts";
 
-/** Saves and loads all data through a snapshot in memory. The append-only file does not change. */
-export function reloadThroughSnapshot(engine: Engine): void {
-  replaceAll(engine, snapshotImage(engine), true);
+export interface ReloadOptions {
+  /** Removes all data and libraries first. */
+  readonly flush: boolean;
+  /** Loaded keys and libraries replace those of the same name; else these are an error. */
+  readonly merge: boolean;
 }
 
-/** Replaces all data by those of a snapshot. Throws RdbError if it is damaged, and errors of Deno. */
-export function reloadFromFile(engine: Engine, path: string): void {
-  replaceAll(engine, Deno.readFileSync(path), false);
+/** Saves and loads all data through a snapshot in memory. The append-only file does not change. Throws RdbError. */
+export function reloadThroughSnapshot(engine: Engine, options: ReloadOptions): void {
+  load(engine, snapshotImage(engine), true, options);
+  engine.store.check();
 }
 
-function replaceAll(engine: Engine, image: Uint8Array, keepExpired: boolean): void {
-  const { store, snapshots } = engine;
+/** Loads the data of a snapshot. Throws RdbError if it is damaged, and errors of Deno. */
+export function reloadFromFile(engine: Engine, path: string, options: ReloadOptions): void {
+  load(engine, Deno.readFileSync(path), false, options);
+  engine.store.check();
+}
+
+/** Replaces all data by those of a snapshot in memory. Throws RdbError if it is damaged. */
+export function replaceAll(engine: Engine, image: Uint8Array): void {
+  load(engine, image, true, { flush: true, merge: false });
+}
+
+function load(engine: Engine, image: Uint8Array, keepExpired: boolean, { flush, merge }: ReloadOptions): void {
+  const { store, snapshots, libraries } = engine;
   snapshots.cancel?.();
-  for (const db of store.databases) db.clear();
+  if (flush) {
+    for (const db of store.databases) db.clear();
+    libraries?.clear();
+  }
   engine.listeners.databasesFlushed();
-  const library = (source: Uint8Array) => engine.libraries?.add(source);
+  const library = (source: Uint8Array) => libraries?.add(source, merge);
   const release = keepExpired ? engine.holdExpiry(ExpiryMode.KEEP) : () => {};
   try {
-    const { keys, expired } = new RdbLoader(store, RdbInput.of(image), { keepExpired, library }).run();
+    const { keys, expired } = new RdbLoader(store, RdbInput.of(image), { keepExpired, library, replace: merge }).run();
     snapshots.loadedKeys = keys;
     snapshots.loadedExpiredKeys = expired;
   } finally {
     release();
   }
-  store.check();
 }

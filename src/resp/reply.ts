@@ -266,6 +266,33 @@ export class Reply {
     }
   }
 
+  /**
+   * An array of two: the bulk string `head[0, headEnd)` and an array of `count` bulk strings, of which the k-th is
+   * `view[starts[k], ends[k])`. Hot.
+   */
+  entry(head: DataView, headEnd: number, view: DataView, starts: Int32Array, ends: Int32Array, count: number): void {
+    let bytes = headEnd + (2 + count) * BULK_ROOM_BYTES;
+    for (let k = 0; k < count; k++) bytes += ends[k] - starts[k];
+    if (bytes > WHOLE_BYTES_MAX) {
+      this.array(2);
+      this.bulkView(head, 0, headEnd);
+      this.array(count);
+      this.bulkViews(view, starts, ends, count);
+      return;
+    }
+    this.#ensure(bytes);
+    const c = this.chunk, to = viewOf(c);
+    let i = this.length;
+    to.setInt32(i, ARRAY_OF_TWO, true);
+    i = writeBulk(c, to, i + 4, head, 0, headEnd);
+    c[i++] = 42;
+    i = writeDecimal(c, i, count);
+    c[i++] = CR;
+    c[i++] = LF;
+    for (let k = 0; k < count; k++) i = writeBulk(c, to, i, view, starts[k], ends[k]);
+    this.length = i;
+  }
+
   /** `count` bulk strings; the k-th is `views[chunks[k]]` from `starts[k]` to `ends[k]`. Hot. */
   bulksOf(
     views: readonly DataView[],
@@ -550,6 +577,9 @@ function rewriteCount(chunk: Uint8Array, at: number, length: number, count: numb
 function bytesOf(view: DataView, start: number, end: number): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset + start, end - start);
 }
+
+/** `*2\r\n`, little-endian. */
+const ARRAY_OF_TWO = 0x0a0d322a;
 
 /** The first four bytes of a bulk string's header, by its length below 100: `$8\r\n`, `$88\r`. Little-endian. */
 const HEADERS = Int32Array.from({ length: 100 }, (_, n) => {

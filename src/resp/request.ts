@@ -92,6 +92,49 @@ export class Request {
   }
 }
 
+/** Builds requests, one after the other in the same memory: each is valid until the next one begins. */
+export class RequestBuilder {
+  readonly #request = new Request();
+  #bytes = new Uint8Array(BUILT_BYTES_MIN);
+  #argc = 0;
+  #at = 0;
+
+  /** Begins a request of so many arguments, its name included. */
+  begin(argc: number): void {
+    this.#at = writeHead(this.#bytes, 0, ARRAY, argc);
+    this.#argc = 0;
+    if (this.#request.start.length < argc) this.#request.grow(argc);
+  }
+
+  add(bytes: Uint8Array, start: number, end: number): void {
+    const request = this.#request, length = end - start, i = this.#argc++;
+    const needed = this.#at + headBytes(length) + length + CRLF.length;
+    if (needed > this.#bytes.length) {
+      const old = this.#bytes;
+      this.#bytes = new Uint8Array(2 * needed);
+      this.#bytes.set(old.subarray(0, this.#at));
+    }
+    const target = this.#bytes;
+    let at = request.start[i] = writeHead(target, this.#at, BULK, length);
+    if (length > 48) target.set(bytes.subarray(start, end), at);
+    else for (let k = start; k < end; k++) target[at + k - start] = bytes[k];
+    at = request.end[i] = at + length;
+    target[at] = CRLF[0];
+    target[at + 1] = CRLF[1];
+    this.#at = at + CRLF.length;
+  }
+
+  end(): Request {
+    const request = this.#request;
+    request.bytes = this.#bytes;
+    request.argc = this.#argc;
+    request.rawStart = 0;
+    request.rawEnd = this.#at;
+    return request;
+  }
+}
+
+const BUILT_BYTES_MIN = 256;
 const ROOM_MIN = 8;
 const NOTHING = new Uint8Array(0);
 const NO_PLACES = new Int32Array(0);
@@ -107,6 +150,7 @@ function headBytes(length: number): number {
 function writeHead(bytes: Uint8Array, at: number, sign: number, length: number): number {
   bytes[at] = sign;
   const end = writeDecimal(bytes, at + 1, length);
-  bytes.set(CRLF, end);
+  bytes[end] = CRLF[0];
+  bytes[end + 1] = CRLF[1];
   return end + CRLF.length;
 }

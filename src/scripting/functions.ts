@@ -11,7 +11,7 @@ import type { Engine } from "../engine/engine.ts";
 import { LuaInstance, LuaSyntaxError } from "./instance.ts";
 import { Library, type LibraryFunction } from "./library.ts";
 import { ScriptRunner } from "./script_runner.ts";
-import { KEPT_BYTES, luaOptions } from "./scripts.ts";
+import { FREED_AT_ONCE_MAX, KEPT_BYTES, luaOptions } from "./scripts.ts";
 
 /** The index of the first key, or argument, of FCALL. */
 const FIRST = 3;
@@ -32,7 +32,8 @@ export class Functions {
     this.#runner = engine.part(ScriptRunner);
     engine.libraries = {
       sources: () => this.libraries.map(({ source }) => source),
-      add: (source) => void this.load(source.slice(), true, false),
+      add: (source, replace) => void this.load(source.slice(), replace, false),
+      clear: () => this.flush(false),
     };
     engine.settings.onChange("lua-memory-limit", () => this.#lua?.setLimit(engine.settings.values.luaMemoryLimit));
   }
@@ -100,7 +101,10 @@ export class Functions {
     return true;
   }
 
-  flush(): void {
+  /** Deletes all libraries and the state. `async` only counts: the memory is given back later in any case. */
+  flush(async: boolean): void {
+    // As in Redis, the state of the engine counts too.
+    if (async && this.#functions.size > FREED_AT_ONCE_MAX) this.#engine.store.freedLater += this.#functions.size + 1;
     this.#libraries.clear();
     this.#functions.clear();
     this.#lua = undefined;
@@ -144,11 +148,11 @@ export class Functions {
 
   /** The name of a function that exists already, among those present or twice in the libraries. */
   #takenName(libraries: readonly Library[]): string | undefined {
-    const names = new Set(this.#functions.keys());
+    const names = new Set<string>();
     for (const { functions } of libraries) {
       for (const name of functions.keys()) {
         const key = name.toLowerCase();
-        if (names.has(key)) return name;
+        if (names.has(key) || this.#functions.has(key)) return name;
         names.add(key);
       }
     }

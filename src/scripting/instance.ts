@@ -143,8 +143,9 @@ export class LuaInstance {
     return this.#exports.used();
   }
 
+  /** Read from the view if it is still that of the whole memory, because asking the memory itself is slower. */
   get memoryBytes(): number {
-    return this.#exports.memory.buffer.byteLength;
+    return this.#bytes.length || this.#exports.memory.buffer.byteLength;
   }
 
   setLimit(bytes: number): void {

@@ -46,6 +46,8 @@ export interface LoadingLibrary {
 }
 
 const LOAD_MS_MAX = 500;
+/** A script whose commands take longer is timed by itself. */
+const LONG_US = 100;
 const REPLICATE_TO_FILE = 1;
 const LOG_LEVELS = ["debug", "verbose", "notice", "warning"] as const;
 /** A reply beyond this size is not kept as room for the next one. */
@@ -110,6 +112,7 @@ export class ScriptRunner implements LuaHost {
     this.#wrote = this.#killed = false;
     const mark = caller.reply.mark();
     let failure: LuaFailure | undefined;
+    caller.runner.beginInside();
     effects.begin();
     try {
       failure = lua.run(reference, caller.request, first, keys, caller.reply);
@@ -118,6 +121,7 @@ export class ScriptRunner implements LuaHost {
       engine.busy = undefined;
       effects.open = open;
       effects.end();
+      if (caller.runner.endInside() >= LONG_US) caller.long = true;
     }
     if (session.wrote) {
       session.wrote = false;
@@ -205,6 +209,7 @@ export class ScriptRunner implements LuaHost {
   tick(): boolean {
     const engine = this.#engine, threshold = engine.settings.values.busyReplyThreshold;
     if (this.#caller === undefined) return this.#ms() > LOAD_MS_MAX && this.#loading!.limited;
+    this.#caller.long = true;
     if (threshold <= 0) return false;
     const ms = this.#ms();
     if (ms < threshold) return this.#killed;
@@ -303,6 +308,7 @@ export class ScriptRunner implements LuaHost {
     own.caller = session;
     own.user = session.user;
     own.noTouch = session.noTouch;
+    own.expiryMode = session.expiryMode;
     call.select(session.db);
     call.reply.version = 2;
     return call;

@@ -13,6 +13,8 @@ import { ScriptRunner } from "./script_runner.ts";
 
 /** The size of a state's memory from which it is not kept. */
 export const KEPT_BYTES = 64 * 1024 * 1024;
+/** More scripts, or functions, than these count as freed lazily. */
+export const FREED_AT_ONCE_MAX = 64;
 /** The argument with the number of keys. */
 const KEY_COUNT = 2;
 
@@ -70,8 +72,9 @@ export class Scripts {
     return (this.cache.findSource(source, 0, source.length) ?? this.#load(source, false)).name;
   }
 
-  /** Forgets all scripts. */
-  flush(): void {
+  /** Forgets all scripts. `async` only counts: the memory is given back later in any case. */
+  flush(async: boolean): void {
+    if (async && this.cache.count > FREED_AT_ONCE_MAX) this.#engine.store.freedLater += this.cache.count;
     this.cache.clear();
     this.#lua = undefined;
   }

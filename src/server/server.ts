@@ -10,7 +10,7 @@ import { Notifications } from "../conversations/notifications.ts";
 import { Executor } from "../dispatch/executor.ts";
 import { commandTable } from "../commands/table.ts";
 import { Engine } from "../engine/engine.ts";
-import { ExpiryState, runExpiryCycle } from "../engine/expiry.ts";
+import { expireDue, ExpiryState, runExpiryCycle } from "../engine/expiry.ts";
 import type { Session } from "../engine/session.ts";
 import type { Settings } from "../settings/settings.ts";
 import { snapshotPath } from "../rdb/save.ts";
@@ -35,6 +35,12 @@ export interface ServerOptions {
   log?: Engine["log"];
   /** Where the append-only file is kept; the real disk unless a test brings its own. */
   disk?: Disk;
+  /** Called before the server listens: parts can be added, and listeners. */
+  prepare?: (server: Server) => void;
+  /** Replaces the socket of each client, or refuses the client with undefined. */
+  wrapSocket?: (socket: Socket) => Socket | undefined;
+  /** Called with the session of each client and its socket. */
+  clientBegan?: (session: Session, socket: Socket) => void;
   /** Aborts the start while it loads. */
   signal?: AbortSignal;
   /** Called when the server listens, before it loads. */
@@ -96,7 +102,7 @@ export class Server implements ConnectionHost {
     this.#listeners = new Listeners({
       settings,
       poller: this.#poller,
-      welcome: (socket, hostname) => this.#welcome(socket, hostname),
+      welcome: (socket, hostname) => this.welcome(socket, hostname),
       moved: () => this.engine.port = this.#listeners.port,
       warn: (text) => this.engine.log("warning", text),
       fatal: (error) => this.fatal(error),
@@ -111,6 +117,7 @@ export class Server implements ConnectionHost {
   static async start(options: ServerOptions): Promise<Server> {
     const server = new Server(options);
     try {
+      options.prepare?.(server);
       await server.#open(options.signal);
     } catch (error) {
       await server.stop();
@@ -199,19 +206,26 @@ export class Server implements ConnectionHost {
     if (!enough) log("warning", "Over client maxmemory after evicting all evictable clients");
   }
 
-  #welcome(socket: Socket, hostname: string | undefined): void {
+  /** Serves a client; `hostname` is its address, undefined over a Unix socket or within the process. */
+  welcome(socket: Socket, hostname?: string): void {
     const { engine } = this;
+    const wrapped = this.#options.wrapSocket === undefined ? socket : this.#options.wrapSocket(socket);
+    if (wrapped === undefined) {
+      socket.close();
+      return;
+    }
     const { maxclients, protectedMode, requirepass } = engine.settings.values;
     engine.stats.connections++;
     const denied = hostname !== undefined && protectedMode && requirepass === "" && !isLoopback(hostname);
     if (denied || this.#connections.size >= maxclients) {
       engine.stats.rejectedConnections++;
-      refuse(socket, denied ? DENIED : "-ERR max number of clients reached\r\n");
+      refuse(wrapped, denied ? DENIED : "-ERR max number of clients reached\r\n");
       return;
     }
-    const connection = new Connection(this, socket);
+    const connection = new Connection(this, wrapped);
     this.#connections.add(connection);
-    socket.start(connection);
+    this.#options.clientBegan?.(connection.session, wrapped);
+    wrapped.start(connection);
   }
 
   /** Fills an empty server from the file that the setting names. */
@@ -246,6 +260,16 @@ export class Server implements ConnectionHost {
     const waitMs = runExpiryCycle(engine, this.#expiry);
     this.turn.settle();
     this.#expiryTimer = setTimeout(() => this.#expire(), waitMs);
+  }
+
+  /** Does at once what is due, after the clock has jumped: expiry, and the maintenance of connections. */
+  catchUp(): void {
+    const { engine } = this, nowMs = engine.clock.nowMs();
+    engine.store.setTime(nowMs);
+    expireDue(engine);
+    const { timeout } = engine.settings.values;
+    for (const connection of this.#connections) connection.maintain(nowMs, timeout);
+    this.turn.settle();
   }
 
   /** Runs hz times a second: eviction, freeing, and the maintenance of the file and of the connections. */

@@ -226,7 +226,6 @@ export const compatibilitySections = [
       ...onlyValkey,
     }),
     fixed("rdma-port", portNumber, "0", "MemDB does not speak RDMA", { ...start, ...onlyValkey }),
-    fixed("import-mode", yesNo, "no", "keys expire as usual; memdb import reads files", onlyValkey),
     fixed(
       "rdb-version-check",
       choice("strict", "relaxed"),

@@ -210,6 +210,7 @@ export const sections = [
       "noeviction",
       "which keys to evict at the limit",
     ),
+    setting("import-mode", yesNo, "no", "let no key expire or be evicted while data is copied here", onlyValkey),
     setting("maxmemory-samples", int(1, 64), "5", "keys compared to evict one"),
     setting("maxmemory-eviction-tenacity", int(0, 100), "10", "how long eviction may delay a command"),
     setting(

@@ -34,10 +34,14 @@ export function seed(engine: Engine, executor: Executor, path: string): number {
   } catch (error) {
     throw new SeedError(`cannot read seed ${path}: ${(error as Error).message}`, 0);
   }
+  return seedBytes(engine, executor, bytes, `seed ${path}`);
+}
+
+/** Like `seed`, from the bytes of a file; `source` names it in errors. */
+export function seedBytes(engine: Engine, executor: Executor, bytes: Uint8Array, source: string): number {
   try {
     const commands = parse(bytes);
-    const trial = trialOf(engine);
-    run(trial, new Executor(trial, commandTable), commands);
+    tryOut(engine, commands);
     engine.effects.begin();
     try {
       run(engine, executor, commands);
@@ -47,12 +51,28 @@ export function seed(engine: Engine, executor: Executor, path: string): number {
     return commands.length;
   } catch (error) {
     if (!(error instanceof SeedError)) throw error;
-    throw new SeedError(`seed ${path}${error.line > 0 ? `, line ${error.line}` : ""}: ${error.message}`, error.line);
+    throw new SeedError(`${source}${error.line > 0 ? `, line ${error.line}` : ""}: ${error.message}`, error.line);
   }
 }
 
-/** An empty engine for the trial run of a seed. */
-function trialOf({ settings, clock, random }: Engine): Engine {
+/** The engine and the executor for trial runs of each engine that has loaded a seed. */
+const trials = new WeakMap<Engine, { readonly engine: Engine; readonly executor: Executor }>();
+
+/** Runs the commands of a seed on an engine that is empty before and after. Throws SeedError. */
+function tryOut(engine: Engine, commands: readonly SeedCommand[]): void {
+  let trial = trials.get(engine);
+  if (trial === undefined) {
+    const other = createTrial(engine);
+    trials.set(engine, trial = { engine: other, executor: new Executor(other, commandTable) });
+  }
+  try {
+    run(trial.engine, trial.executor, commands);
+  } finally {
+    for (const db of trial.engine.store.databases) db.clear();
+  }
+}
+
+function createTrial({ settings, clock, random }: Engine): Engine {
   const trial = new Settings();
   const { databases, protoMaxBulkLen, maxmemory } = settings.values;
   trial.init("databases", [String(databases)]);

@@ -87,6 +87,17 @@ export const SLOWLOG_SCRIPTS: Scripts = {
 };
 
 /** Of Valkey alone. */
+const SHA = "4177b9f03a279722f8242b11a78885211e494dcd";
+
+/** The source of scripts that the server knows. */
+export const SCRIPT_SHOW_SCRIPTS: Scripts = {
+  "the source of a script": [
+    ["a", `SCRIPT SHOW ${SHA}`, "SCRIPT SHOW", "SCRIPT SHOW a b", "SCRIPT SHOW short", "COMMAND INFO script|show"],
+    ["a", "SCRIPT LOAD return(5)", `SCRIPT SHOW ${SHA}`, `SCRIPT SHOW ${SHA.toUpperCase()}`, "EVAL return(6) 0"],
+    ["b", `SCRIPT SHOW ${SHA}`, "MULTI", `SCRIPT SHOW ${SHA}`, "EXEC", "SCRIPT FLUSH", `SCRIPT SHOW ${SHA}`],
+  ],
+};
+
 export const COMMANDLOG_SCRIPTS: Scripts = {
   "arguments": [
     ["a", "COMMANDLOG", "COMMANDLOG NOPE", "COMMANDLOG GET", "COMMANDLOG GET 1", "COMMANDLOG GET 1 slow x"],

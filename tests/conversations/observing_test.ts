@@ -10,6 +10,7 @@ import {
   MONITOR_SCRIPTS,
   REPLY_IN_UNIT_SCRIPTS,
   REPLY_SCRIPTS,
+  SCRIPT_SHOW_SCRIPTS,
   SLOWLOG_SCRIPTS,
 } from "./observing_scripts.ts";
 
@@ -34,6 +35,8 @@ compareScripts("COMMANDLOG holds what it holds on", COMMANDLOG_SCRIPTS, {
   programs: ["valkey-server"],
   mask: (text) => entries(text, "of $1 bytes"),
 });
+
+compareScripts("the source of a script is shown as by", SCRIPT_SHOW_SCRIPTS, { programs: ["valkey-server"] });
 
 Deno.test("the time for which a client waited counts nowhere", () =>
   withServer(async (client, server) => {

@@ -3,7 +3,7 @@
  * that it sends as one pipeline. A step without commands closes the client's connection.
  */
 import type { Step } from "./conversation.ts";
-import { COMMANDLOG_SCRIPTS } from "./observing_scripts.ts";
+import { COMMANDLOG_SCRIPTS, SCRIPT_SHOW_SCRIPTS } from "./observing_scripts.ts";
 import { PUBSUB_SCRIPTS } from "./pubsub_scripts.ts";
 import { NEW_STREAM_SCRIPTS, STREAM_SCRIPTS } from "./stream_scripts.ts";
 import { WAIT_SCRIPTS } from "./waiting_scripts.ts";
@@ -318,6 +318,7 @@ export function scriptedCommands(): string[][] {
     NEW_STREAM_SCRIPTS,
     NOTIFICATION_SCRIPTS,
     PUBSUB_SCRIPTS,
+    SCRIPT_SHOW_SCRIPTS,
     STREAM_SCRIPTS,
     TRACKING_SCRIPTS,
     WAIT_SCRIPTS,

@@ -26,6 +26,18 @@ Deno.test("a reader's wait ends by the clock, and nobody listens any more", () =
     talk.close();
   }));
 
+Deno.test("a read that waits behind others of its client counts the time that it ran, and not the server's age", () =>
+  withServer(async (client, server) => {
+    const talk = new Conversation({ hostname: "127.0.0.1", port: server.port });
+    server.clock.advance(60_000);
+    const replies = await talk.say("a", "XREAD STREAMS s 0", "XREAD STREAMS s 0", "XREAD BLOCK 500 STREAMS s $");
+    assertEquals(replies, { a: "*-1\r\n*-1\r\n" });
+    server.clock.advance(500);
+    assertEquals(await talk.settle(), { a: "*-1\r\n" });
+    assertMatch(await client.run("INFO commandstats"), /cmdstat_xread:calls=3,usec=0,/);
+    talk.close();
+  }));
+
 Deno.test("a consumer that claims is served when an entry has been idle for long enough", () =>
   withServer(async (_, server) => {
     const talk = new Conversation({ hostname: "127.0.0.1", port: server.port });

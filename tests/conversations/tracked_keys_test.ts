@@ -16,9 +16,9 @@ Deno.test("the table of tracked keys holds what a map of sets holds", () =>
     const { store } = createEngine(new ManualClock(0)), startBytes = store.arena.usedBytes;
     const table = new TrackedKeys(store), emptyBytes = store.arena.usedBytes;
     const model = new Map<string, Set<number>>();
-    // A few keys are long, and client numbers use all of their 32 bits.
+    // A few keys are long. Client numbers of all sizes, up to 32 bits, lead to both forms of a value.
     const keys = Array.from({ length: 300 }, (_, i) => oneIn(random, 50) ? `${i}`.repeat(3000) : `key:${i}`);
-    const clients = Array.from({ length: CLIENTS }, () => random.below(2 ** 32));
+    const clients = Array.from({ length: CLIENTS }, () => random.below(2 ** (4 + random.below(29))));
     const dead = new Set<number>();
     for (let i = 0; i < OPERATIONS; i++) {
       const text = keys[random.below(keys.length)], key = fromLatin1(`x${text}`), end = key.length;

@@ -99,14 +99,20 @@ function comparisonOf(words: readonly string[]): Comparison {
   return tips.includes("nondeterministic_output_order") ? "unordered" : "exact";
 }
 
+/** The words of the command that a script of `calledCommands` calls. */
+function calledBy(words: readonly string[]): readonly string[] {
+  return /^eval(_ro)?$/i.test(words[0] ?? "") ? words.slice(3) : words;
+}
+
 /** Whether two replies, as RESP text, are equivalent for the command in these words. */
 export function sameReplies(
-  words: readonly string[],
+  request: readonly string[],
   one: string,
   other: string,
   personality: Personality = "redis",
 ): boolean {
   if (one === other) return true;
+  const words = calledBy(request);
   if (one[0] !== other[0] || one[0] === "-" || one[0] === "!") return false;
   const name = commandName(words);
   const masks = (personality === "valkey" ? VALKEY_MASKS[name] : undefined) ?? MASKS[name];

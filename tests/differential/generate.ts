@@ -12,8 +12,8 @@ import { key, STRINGS, value } from "./values.ts";
 
 /** Commands that block, or that end, change or observe the connection or the server instead of working on data. */
 const LEFT_OUT = new RegExp(
-  "^(shutdown|commandlog|monitor|quit|hello|auth|reset|info|time|debug|config|slowlog|latency|memory|lolwut|role|acl|spop|" +
-    "client\\|(kill|list|reply|pause|unpause|unblock|tracking|no-evict|no-touch|setname|setinfo)|bgsave|save|bgrewriteaof|" +
+  "^(shutdown|commandlog|hotkeys|monitor|quit|hello|auth|reset|info|time|debug|config|slowlog|latency|memory|lolwut|role|acl|spop|" +
+    "client\\|(capa|import-source|kill|list|reply|pause|unpause|unblock|tracking|no-evict|no-touch|setname|setinfo)|bgsave|save|bgrewriteaof|" +
     "lastsave|replicaof|slaveof|sync|psync|replconf|failover|module|cluster|command|swapdb|migrate|wait|waitaof|" +
     "dump|restore|restore-asking|pfselftest)(\\||$)",
 );
@@ -121,6 +121,23 @@ function isUnpredictable(words: readonly string[]): boolean {
     has("STOREDIST");
 }
 
+/** Scripts that run the command in their keys and arguments. */
+const CALLING: readonly string[] = [
+  "return redis.call(unpack(ARGV))",
+  "return redis.pcall(unpack(ARGV))",
+  "redis.setresp(3) return redis.call(unpack(ARGV))",
+  "redis.setresp(3) return redis.pcall(unpack(ARGV))",
+  "local ok, reply = pcall(redis.call, unpack(ARGV)) return ok and reply or {err = reply}",
+  "local reply = redis.pcall(unpack(ARGV)) return {type(reply), reply}",
+  "redis.setresp(3) local reply = redis.pcall(unpack(ARGV)) return {reply, type(reply)}",
+  "return cmsgpack.unpack(cmsgpack.pack(redis.call(unpack(ARGV))))",
+  "redis.setresp(3) return cmsgpack.unpack(cmsgpack.pack(redis.call(unpack(ARGV))))",
+  "#!lua\nreturn redis.call(unpack(ARGV))",
+  "#!lua flags=no-writes\nreturn redis.call(unpack(ARGV))",
+  "local words = {unpack(KEYS)} for _, word in ipairs(ARGV) do table.insert(words, word) end " +
+  "return redis.call(unpack(words))",
+];
+
 /** Puts a command between a WATCH of its keys and a transaction, whose reply shows whether the command changed them. */
 function watched(words: string[]): string[][] {
   const keys = [...new Set(words.slice(1).filter((word) => /^\w{3}:/.test(word)))];
@@ -178,6 +195,16 @@ export class Generator {
     return Array.from({ length: count }, () => {
       if (oneIn(random, 2)) return this.#command(random, theme);
       return this.#command(random, oneIn(random, 2) ? this.#writers : this.#candidates);
+    });
+  }
+
+  /** `commands`, most of them called by a script. */
+  calledCommands(random: SeededRandom, count: number): string[][] {
+    return this.commands(random, count).map((words) => {
+      if (oneIn(random, 4)) return words;
+      const script = pick(random, CALLING);
+      const keys = script.includes("KEYS") ? random.below(words.length + 1) : 0;
+      return [oneIn(random, 10) ? "EVAL_RO" : "EVAL", script, String(keys), ...words];
     });
   }
 

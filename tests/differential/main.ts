@@ -10,6 +10,7 @@ import { commandName } from "./compare.ts";
 import { describe, duel, type Protocol } from "./duel.ts";
 import { Generator } from "./generate.ts";
 import { noOracle, Servers } from "./servers.ts";
+import { streamCommands } from "./streams.ts";
 
 const flags = parseArgs(Deno.args, { string: ["minutes", "seed", "commands", "personality", "total"] });
 const total = Number(flags.total ?? Infinity);
@@ -29,13 +30,22 @@ if (problem !== undefined) {
 }
 const generator = new Generator(personality);
 
+/** An odd number of them, so that each meets both protocols. */
+const GENERATORS = [
+  generator.watchedCommands,
+  generator.commands,
+  personality === "redis" ? streamCommands : generator.commands,
+  generator.calledCommands,
+  personality === "redis" ? streamCommands : generator.commands,
+].map((commands) => commands.bind(generator));
+
 function protocolOf(seed: number): Protocol {
   return seed % 2 === 0 ? 2 : 3;
 }
 
 function commandsOf(seed: number): string[][] {
   const random = new SeededRandom(seed);
-  return seed % 3 === 0 ? generator.watchedCommands(random, count) : generator.commands(random, count);
+  return GENERATORS[seed % GENERATORS.length](random, count);
 }
 
 /** Runs the commands of the current seed on both servers. */

@@ -8,6 +8,7 @@ import { testUnless } from "../helpers/programs.ts";
 import { describe, duel, type Protocol } from "./duel.ts";
 import { Generator } from "./generate.ts";
 import { noOracle, Servers } from "./servers.ts";
+import { streamCommands } from "./streams.ts";
 
 const ROUNDS = 60;
 const COMMANDS = 150;
@@ -39,4 +40,19 @@ for (const personality of PERSONALITIES) {
     3,
     (random) => generator.watchedCommands(random, COMMANDS),
   );
+
+  for (const protocol of [2, 3] as const) {
+    duels(
+      `random commands in scripts do what they do in ${personality}-server, in RESP${protocol}`,
+      protocol,
+      (random) => generator.calledCommands(random, COMMANDS),
+    );
+    if (personality === "redis") {
+      duels(
+        `random commands on streams and groups get the replies that Redis gives, in RESP${protocol}`,
+        protocol,
+        (random) => streamCommands(random, COMMANDS),
+      );
+    }
+  }
 }

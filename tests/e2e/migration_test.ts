@@ -7,6 +7,7 @@ import { runExport, runImport } from "../../src/tools/migrate.ts";
 import { type Argument, TestClient } from "../helpers/client.ts";
 import { type Release, testWithReleases } from "../helpers/programs.ts";
 import { imageOf, MODULE_KEY } from "../helpers/rdb_image.ts";
+import { streamForm } from "../helpers/stream_forms.ts";
 import { TestServer } from "../helpers/server.ts";
 import { ManualClock } from "../../src/core/clock.ts";
 
@@ -277,6 +278,52 @@ testWithReleases(
         });
       }
     }),
+);
+
+/** What commands say of streams, but for what the servers tell of themselves. */
+async function streamsOf(client: TestClient, keys: readonly string[]): Promise<string[]> {
+  const said: string[] = [];
+  for (const key of keys) {
+    for (
+      const line of [`XRANGE ${key} - +`, `XINFO GROUPS ${key}`, `XPENDING ${key} workers`, `DEBUG DIGEST-VALUE ${key}`]
+    ) said.push(await client.run(line));
+  }
+  return said;
+}
+
+testWithReleases(
+  "a file with streams in the forms of Redis 5, 7.0 and 7.2 loads here and there",
+  (release) =>
+    inFolder(async (folder) => {
+      const types = [15, 19, 21], keys = types.map((type) => `s${type}`);
+      const parts = types.flatMap((type) => [Uint8Array.of(type, 3), `s${type}`, streamForm(type)]);
+      Deno.writeFileSync(`${folder}/dump.rdb`, imageOf("\xfe\x00", ...parts));
+      await checkRdb(release, `${folder}/dump.rdb`);
+      const expected = await withRedisIn(release, folder, [], (redis) => streamsOf(redis, keys));
+      assert(!expected.some((said) => said.startsWith("-")), expected.join(""));
+      assertEquals(await migrate(runImport, [`${folder}/dump.rdb`, "--aofpath", `${folder}/memdb.aof`]), []);
+      for (const file of ["memdb.aof", "dump.rdb"]) {
+        await withMemdb(`${folder}/${file}`, async (memdb) => assertEquals(await streamsOf(memdb, keys), expected));
+      }
+    }),
+);
+
+testWithReleases(
+  "the streams of a file that export wrote are there when a server starts with it",
+  (release) =>
+    inFolder(async (folder) => {
+      const keys = ["stream", "idle"];
+      const expected = await withMemdb(`${folder}/memdb.aof`, async (memdb) => {
+        for (const args of population()) if (args[0] !== "HPEXPIREAT") await memdb.command(...args);
+        await memdb.run("XGROUP CREATE idle workers 7-7 MKSTREAM ENTRIESREAD 0");
+        return await streamsOf(memdb, keys);
+      });
+      await migrate(runExport, ["--to", "rdb", `${folder}/dump.rdb`, `--aofpath=${folder}/memdb.aof`]);
+      await withRedisIn(release, folder, [], async (valkey) => {
+        assertEquals(await streamsOf(valkey, keys), expected);
+      });
+    }),
+  "Valkey",
 );
 
 Deno.test("what MemDB does not have is named and left out by import, and stops a server", () =>

@@ -16,6 +16,19 @@ for (const program of ["bee_queue", "bullmq", "libraries", "socket_io"]) {
   });
 }
 
+/** A Ruby with the package sidekiq. */
+const ruby = Deno.env.get("MEMDB_RUBY_JOBS");
+
+for (const program of ruby === undefined ? [] : ["sidekiq_jobs"]) {
+  Deno.test(`${program} runs on ${subject}`, async () => {
+    await using server = await ServerProcess.start([]);
+    const { code, stderr } = await run(ruby!, ["-W0", path(`${program}.rb`), String(server.port)]);
+    // The client warns of its next release, in whatever Ruby is told.
+    const errors = stderr.split("\n").filter((line) => !line.startsWith("Redis#sadd will always return"));
+    assertEquals([code, errors.join("\n")], [0, ""]);
+  });
+}
+
 /** A Python with the packages celery and rq. */
 const python = Deno.env.get("MEMDB_PYTHON_JOBS");
 

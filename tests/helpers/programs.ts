@@ -58,15 +58,23 @@ export interface Release {
   command(program: string): string;
 }
 
-/** Defines a test with the newest Redis, on the PATH, and one with the older Redis in the folder MEMDB_STABLE_PEERS. */
-export function testWithReleases(name: string, fn: (release: Release) => Promise<void>): void {
-  const newest: Release = { title: "the newest Redis", command: (program) => program };
-  const older: Release = { title: "an older Redis", command: (program) => `${STABLE_PEERS}/${program}` };
-  testWith(["redis-server"], `${name}: ${newest.title}`, () => fn(newest));
+/**
+ * Defines a test with the newest server, on the PATH, and one with the older server in the folder MEMDB_STABLE_PEERS.
+ * Both are Redis, or Valkey, whose programs then stand for those of Redis.
+ */
+export function testWithReleases(
+  name: string,
+  fn: (release: Release) => Promise<void>,
+  server: "Redis" | "Valkey" = "Redis",
+): void {
+  const own = (program: string) => program.replace("redis", server.toLowerCase());
+  const newest: Release = { title: `the newest ${server}`, command: own };
+  const older: Release = { title: `an older ${server}`, command: (program) => `${STABLE_PEERS}/${own(program)}` };
+  testWith([newest.command("redis-server")], `${name}: ${newest.title}`, () => fn(newest));
   const reason = STABLE_PEERS === undefined
     ? "MEMDB_STABLE_PEERS is not set"
     : isInstalled(older.command("redis-server"))
     ? undefined
-    : `no redis-server in ${STABLE_PEERS}`;
+    : `no ${own("redis-server")} in ${STABLE_PEERS}`;
   testUnless(reason, `${name}: ${older.title}`, () => fn(older));
 }

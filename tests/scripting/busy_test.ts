@@ -2,7 +2,7 @@
  * Scripts that run for long: other clients get BUSY, and SCRIPT KILL or SHUTDOWN NOSAVE ends the script. The server is
  * a process of its own, because a script holds its thread.
  */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ServerProcess, unixTest } from "../e2e/process.ts";
 import { encodeRequest, TestClient } from "../helpers/client.ts";
 
@@ -79,6 +79,9 @@ unixTest("a script that has written cannot be killed, but SHUTDOWN NOSAVE ends i
   assertMatch(await other.run("SCRIPT KILL"), /^-UNKILLABLE Sorry the script already executed write commands/);
   assertEquals(await other.run("SHUTDOWN"), BUSY);
   await other.send("*2\r\n$8\r\nSHUTDOWN\r\n$6\r\nNOSAVE\r\n");
+  await assertRejects(() => other.receive());
+  // The connection has ended behind the listener.
+  await assertRejects(() => TestClient.connect(server.port));
   assertEquals(await server.ended(), 0);
   assertMatch(await reply, KILLED);
 });

@@ -61,6 +61,17 @@ export const clientCommands: readonly CommandSpec[] = [{
     ...trackingSubcommands,
     {
       ...COMMON,
+      name: "capa",
+      summary: "Notes what the client can do. Valkey's clients say so of redirections.",
+      since: "8.0.0",
+      arity: -3,
+      flags: [...OPEN, "allow_busy"],
+      syntax: "capability [capability ...]",
+      only: "valkey",
+      handler: capa,
+    },
+    {
+      ...COMMON,
       name: "getname",
       summary: "Returns the name of the connection.",
       since: "2.6.9",
@@ -85,6 +96,16 @@ export const clientCommands: readonly CommandSpec[] = [{
       arity: 2,
       valkey: WHILE_BUSY,
       handler: ({ reply, session }) => reply.integer(session.id),
+    },
+    {
+      ...COMMON,
+      name: "import-source",
+      summary: "Lets the connection see keys past their deadline while the server imports data.",
+      since: "8.1.0",
+      arity: 3,
+      syntax: "<ON | OFF>",
+      only: "valkey",
+      handler: importSource,
     },
     {
       ...COMMON,
@@ -216,6 +237,19 @@ function noEvict(call: Call): void {
 
 function noTouch(call: Call): void {
   call.session.noTouch = onOff(call);
+  call.reply.ok();
+}
+
+function importSource(call: Call): void {
+  const { engine: { importMode }, reply, session } = call;
+  if (!importMode.on && !call.is(2, "off")) fail("ERR Server is not in import mode");
+  importMode.setSource(session, onOff(call));
+  reply.ok();
+}
+
+/** Redirections belong to clusters, so a client that follows them meets none here. Unknown words are ignored. */
+function capa(call: Call): void {
+  for (let i = 2; i < call.argc; i++) if (call.is(i, "redirect")) call.session.capabilities = "r";
   call.reply.ok();
 }
 

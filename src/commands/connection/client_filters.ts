@@ -17,7 +17,7 @@ interface Filter {
 
 /** All flags that a client can have in CLIENT LIST, here or in Valkey. */
 const FLAGS = "bcdeirtuxABEIMNOPRSTU";
-/** The capabilities that a client can announce in Valkey; here no client has any. */
+/** The capabilities that a client can announce. */
 const CAPABILITIES = "r";
 const INT_MIN = -(2 ** 31), INT_MAX = 2 ** 31 - 1;
 
@@ -170,5 +170,5 @@ function readFlags(call: Call, i: number, word: string): Test {
 
 function readCapabilities(call: Call, i: number, word: string): Test {
   const letters = readLetters(call, i, word, CAPABILITIES, "capa");
-  return () => letters.length === 0;
+  return ({ capabilities }) => letters.every((letter) => capabilities.includes(letter));
 }

@@ -220,6 +220,7 @@ function reset(call: Call): void {
   // CLIENT REPLY SKIP drops the reply of this command too.
   if (session.replyMode === "off") session.replyMode = "on";
   session.noEvict = session.noTouch = false;
+  if (session.importSource) engine.importMode.setSource(session, false);
   session.name = "";
   session.user = DEFAULT_USER;
   session.authenticated = engine.settings.values.requirepass === "";

@@ -167,25 +167,25 @@ function loadAof({ engine, reply }: Call): void {
 }
 
 /**
- * Reloads all data through a snapshot, or from the file of the last SAVE, and checks every structure. A snapshot
- * cannot be loaded on top of other data, so NOFLUSH is refused. NOSAVE is refused with an append-only file, because
- * the next start loads that file and would lose the data of the snapshot.
+ * Reloads all data through a snapshot, or from the file of the last SAVE, and checks every structure. With NOFLUSH a
+ * key that exists already is an error, which ends Redis, unless MERGE replaces it. NOSAVE is refused with an
+ * append-only file, because the next start loads that file and would lose the data of the snapshot.
  */
 function reload(call: Call): void {
   const { argc, engine, reply } = call;
-  let flush = true, save = true;
+  let flush = true, merge = false, save = true;
   for (let i = 2; i < argc; i++) {
     if (call.is(i, "noflush")) flush = false;
     else if (call.is(i, "nosave")) save = false;
-    else if (!call.is(i, "merge")) fail("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+    else if (call.is(i, "merge")) merge = true;
+    else fail("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
   }
-  if (!flush) fail("ERR DEBUG RELOAD NOFLUSH is not possible: a snapshot is loaded into empty databases");
   if (!save && engine.persistence.enabled) {
     fail("ERR DEBUG RELOAD NOSAVE is not possible: the data would not be that of the append-only file");
   }
   try {
-    if (save) reloadThroughSnapshot(engine);
-    else reloadFromFile(engine, snapshotPath(engine.settings.values));
+    if (save) reloadThroughSnapshot(engine, { flush, merge });
+    else reloadFromFile(engine, snapshotPath(engine.settings.values), { flush, merge });
   } catch (error) {
     if (error instanceof InvariantError) throw error;
     engine.log("warning", `DEBUG RELOAD failed: ${(error as Error).message}`);

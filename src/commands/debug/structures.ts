@@ -3,6 +3,7 @@
  * structure of that kind; the numbers are MemDB's own.
  */
 import { fail, messages } from "../../core/errors.ts";
+import { hashBytes } from "../../core/hash_function.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { VERSION_DUMP } from "../../rdb/format.ts";
 import { dumpValue } from "../../rdb/payload.ts";
@@ -51,11 +52,12 @@ export const structureSubcommands: readonly DebugSubcommand[] = [
 ];
 
 /**
- * The record of the key in argument 2; reading it does not update its clock. Throws CommandError if the key is
- * missing.
+ * The record of the key in argument 2, also of an expired one that is not deleted yet; reading it does not update its
+ * clock. Throws CommandError if the key is missing.
  */
 function recordOf(call: Call): RecordRef {
-  const ref = call.db.find(call.bytes, call.start(2), call.end(2));
+  const start = call.start(2), end = call.end(2);
+  const ref = call.db.peek(call.bytes, start, end, hashBytes(call.bytes, start, end));
   return ref === 0 ? fail(messages.noSuchKey) : ref;
 }
 

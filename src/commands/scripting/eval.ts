@@ -14,6 +14,8 @@ const COMMON = {
   complexity: "Depends on the script that is executed.",
   arity: -3,
   differs: ["Errors name the server, and those of Valkey do not name the script."],
+  likelyKey: 3,
+  mayBeLong: true,
 } as const;
 const MAY_WRITE = { flags: [...FLAGS, "may_replicate"], keys: keyCount(2, "RW ACCESS UPDATE") } as const;
 const READ_ONLY = { flags: ["readonly", ...FLAGS], keys: keyCount(2, "RO ACCESS") } as const;

@@ -10,7 +10,13 @@ import { mayWrite } from "../../scripting/shebang.ts";
 import { keyCountOf } from "../../scripting/scripts.ts";
 
 const FLAGS: readonly CommandFlag[] = ["noscript", "stale", "skip_monitor", "no_mandatory_keys", "movablekeys"];
-const COMMON = { group: "scripting", complexity: "Depends on the function that is executed.", arity: -3 } as const;
+const COMMON = {
+  group: "scripting",
+  complexity: "Depends on the function that is executed.",
+  arity: -3,
+  likelyKey: 3,
+  mayBeLong: true,
+} as const;
 const SYNTAX = "function numkeys [key [key ...]] [arg [arg ...]]";
 const NOTE = "We cannot tell how the keys will be used so we assume the worst, ";
 

@@ -154,7 +154,7 @@ function flush(call: Call): void {
   if (call.argc === 3 && !call.is(2, "sync") && !call.is(2, "async")) {
     fail("ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
   }
-  call.engine.part(Functions).flush();
+  call.engine.part(Functions).flush(call.argc === 3 && call.is(2, "async"));
   call.countChanges(1);
   call.reply.ok();
 }

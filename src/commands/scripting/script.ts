@@ -95,12 +95,12 @@ export const scriptCommands: readonly CommandSpec[] = [
       {
         ...COMMON,
         name: "show",
-        summary: "Returns a script of the cache.",
+        summary: "Returns the source of a script in the cache.",
         since: "8.0.0",
-        only: "valkey",
-        complexity: "O(1)",
-        flags: ["noscript", "stale"],
+        complexity: "O(1).",
         arity: 3,
+        flags: ["noscript", "stale"],
+        only: "valkey",
         syntax: "sha1",
         handler: show,
       },
@@ -136,7 +136,7 @@ function flush(call: Call): void {
   if (call.argc > 3 || (call.argc === 3 && !call.is(2, "sync") && !call.is(2, "async"))) {
     fail("ERR SCRIPT FLUSH only support SYNC|ASYNC option");
   }
-  call.engine.part(Scripts).flush();
+  call.engine.part(Scripts).flush(call.argc === 3 && call.is(2, "async"));
   call.reply.ok();
 }
 

@@ -12,6 +12,7 @@ import {
   cpuFields,
   errorFields,
   type Field,
+  hotKeysFields,
   keySizeFields,
   keyspaceFields,
   latencyFields,
@@ -49,7 +50,7 @@ interface Section {
 /** In the order of printing. Requests match titles in any case. */
 const SECTIONS: readonly Section[] = [
   { title: "Server", fields: serverFields },
-  { title: "TLS", fields: tlsFields, only: "valkey" },
+  { title: "TLS", fields: tlsFields, only: "valkey", onRequest: true },
   { title: "Clients", fields: clientFields },
   { title: "Memory", fields: memoryFields },
   { title: "Persistence", fields: persistenceFields },
@@ -57,14 +58,14 @@ const SECTIONS: readonly Section[] = [
   { title: "Stats", fields: statsFields },
   { title: "Replication", fields: replicationFields },
   { title: "CPU", fields: cpuFields },
-  { title: "Hotkeys", fields: () => [], only: "redis" },
+  { title: "Hotkeys", fields: hotKeysFields, only: "redis" },
   { title: "Modules", fields: () => [] },
   { title: "Commandstats", fields: commandFields, onRequest: true },
   { title: "Errorstats", fields: errorFields },
   { title: "Latencystats", fields: latencyFields, onRequest: true },
   { title: "Cluster", fields: () => [["cluster_enabled", 0]] },
-  { title: "Cluster Info", fields: () => [], only: "valkey" },
-  { title: "Scripting Engines", fields: engineFields, only: "valkey" },
+  { title: "Cluster Info", fields: () => [], only: "valkey", onRequest: true },
+  { title: "Scripting Engines", fields: engineFields, only: "valkey", onRequest: true },
   { title: "Keyspace", fields: keyspaceFields },
   { title: "Keysizes", fields: keySizeFields, only: "redis" },
 ];
@@ -85,7 +86,7 @@ function sectionsAsked(call: Call): readonly Section[] {
     if (name === "all" || name === "everything") return every;
     const found = name === "default"
       ? byDefault
-      : every.filter(({ title }) => title.toLowerCase().replaceAll(" ", "") === name);
+      : every.filter(({ title }) => title.toLowerCase().replaceAll(" ", "") === name.replaceAll("_", ""));
     for (const section of found) asked.add(section);
   }
   return every.filter((section) => asked.has(section));

@@ -191,6 +191,14 @@ export function cpuFields(): Field[] {
   ];
 }
 
+export function hotKeysFields({ engine: { hotKeys } }: Call): Field[] {
+  if (hotKeys === undefined) return [];
+  return [
+    ["hotkeys-tracking-active", hotKeys.active ? 1 : 0],
+    ["hotkeys-cmd-cpu-time", Math.floor(hotKeys.ownUs / 1000)],
+  ];
+}
+
 export function commandFields({ table }: Call): Field[] {
   return [...table.all()].filter(({ stats }) => stats.calls + stats.rejected + stats.failed > 0).map(
     ({ fullName, stats: { calls, usec, rejected, failed } }) => [

@@ -22,6 +22,6 @@ function rewriteAof({ engine, reply }: Call): void {
   if (engine.rewriteAof === undefined) {
     fail("ERR Can't execute an AOF background rewriting. Please check the server logs");
   }
-  engine.rewriteAof();
+  void engine.rewriteAof();
   reply.simple("Background append only file rewriting started");
 }

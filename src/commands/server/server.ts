@@ -6,6 +6,7 @@ import { fail, messages } from "../../core/errors.ts";
 import { saveAtEnd, savesAtEnd } from "../../rdb/save.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { CommandSpec } from "../../dispatch/spec.ts";
+import type { Suspension } from "../../engine/session.ts";
 
 const CLOSED = ["admin", "noscript", "loading", "stale"] as const;
 
@@ -97,15 +98,21 @@ function monitor({ engine, inUnit, reply, session }: Call): void {
   reply.ok();
 }
 
+/** The wait of a client that stops a server while a script runs: its connection ends behind the listeners. */
+const STOPPING: Suspension = { again: false, end: () => {}, timeOut: () => false, fail: () => false };
+
 /**
  * Gets no reply on success: the connection ends. SAVE, or a save point, writes a snapshot first. With FORCE the server
  * stops even if that fails; otherwise it continues.
  */
+/** Valkey's SAFE and FAILOVER concern clusters. */
+const SHUTDOWN_WORDS = ["nosave", "save", "now", "force", "abort", "safe", "failover"];
+
 function shutdown(call: Call): void {
   const { argc, engine, session } = call;
   const asked = new Set<string>();
   for (let i = 1; i < argc; i++) {
-    const word = ["nosave", "save", "now", "force", "abort", "safe", "failover"].find((option) => call.is(i, option));
+    const word = SHUTDOWN_WORDS.find((option) => call.is(i, option));
     asked.add(word ?? fail(messages.syntax));
   }
   if ((asked.has("abort") && asked.size > 1) || (asked.has("save") && asked.has("nosave"))) fail(messages.syntax);
@@ -116,7 +123,8 @@ function shutdown(call: Call): void {
   const saves = asked.has("save") || (savesAtEnd(engine) && !asked.has("nosave"));
   if (saves && !saveAtEnd(engine) && !force) fail("ERR Errors trying to SHUTDOWN. Check logs.");
   engine.snapshots.cancel?.();
-  session.closing = true;
+  if (engine.busy === undefined) session.closing = true;
+  else session.suspension = STOPPING;
   engine.shutdown({ save: asked.has("save"), now: asked.has("now"), force });
   engine.busy?.end();
 }

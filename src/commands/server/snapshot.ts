@@ -60,9 +60,10 @@ function saveAll({ engine, reply }: Call): void {
   reply.ok();
 }
 
-function cancel({ engine, reply }: Call): void {
-  if (engine.snapshots.cancel === undefined) fail("ERR Background saving is currently not in progress or scheduled");
-  engine.snapshots.cancel();
+/** As in Valkey. */
+function cancel({ engine: { snapshots }, reply }: Call): void {
+  if (snapshots.cancel === undefined) fail("ERR Background saving is currently not in progress or scheduled");
+  snapshots.cancel();
   reply.simple("Background saving cancelled");
 }
 

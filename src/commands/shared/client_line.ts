@@ -44,6 +44,7 @@ export function clientFlags(session: Session, watches: Watches): string {
   if (session.transport?.unix) flags += "U";
   if (session.noEvict) flags += "e";
   if (session.noTouch) flags += "T";
+  if (session.importSource) flags += "I";
   return flags === "" ? "N" : flags;
 }
 
@@ -67,7 +68,7 @@ export function clientLine(session: Session, engine: Engine, argvBytes: number):
     age: secondsSince(session.createdMs, nowMs),
     idle: secondsSince(session.lastActiveMs, nowMs),
     flags: clientFlags(session, watches),
-    ...ofValkey ? { capa: "" } : {},
+    ...ofValkey ? { capa: session.capabilities } : {},
     db: session.db,
     sub: subscriber?.count("channel") ?? 0,
     psub: subscriber?.count("pattern") ?? 0,

@@ -16,7 +16,7 @@ export interface ScanOptions {
   pattern: number;
   /** Name of a type in lower case (SCAN TYPE). */
   type: string | undefined;
-  /** Reply without the values or scores (HSCAN NOVALUES, ZSCAN NOSCORES). */
+  /** Reply without the values (HSCAN NOVALUES) or the scores (ZSCAN NOSCORES of Valkey). */
   noValues: boolean;
 }
 

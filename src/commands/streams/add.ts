@@ -22,7 +22,7 @@ import { Encoding, Type } from "../../store/keyspace.ts";
 import type { RecordRef } from "../../store/memory/arena.ts";
 import { StreamCounter, StreamPoint } from "../../store/values/streams/layout.ts";
 import type { StreamValue } from "../../store/values/streams/stream_value.ts";
-import { type Trim, trimStream } from "../../store/values/streams/trim.ts";
+import { References, type Trim, trimStream } from "../../store/values/streams/trim.ts";
 import { findMessage, type Message, messageOf, recordMessage } from "./messages.ts";
 import { changedQuietly, idArgument, openStream, replyId, streamsOf } from "./stream_call.ts";
 import { obeys, referencesSyntax, trimOptions, trimSyntax } from "./trim_options.ts";
@@ -177,15 +177,18 @@ function logOutcome(
   for (let i = 0; i < call.argc; i++) args.push(call.view(i));
   if (idAt > 0) args[idAt] = idText(id);
   if (trim !== undefined && options.approximate) {
-    args[options.argument - 1] = "=";
-    args[options.argument] = thresholdOf(streams, trim);
+    const { argument } = options;
+    // A length says what is gone where an id does not: some entries before it may have stayed because of groups.
+    const byLength = trim.length !== undefined || trim.references !== References.KEEP;
+    if (byLength) args[argument - 2] = "MAXLEN";
+    args[argument - 1] = "=";
+    args[argument] = byLength ? String(streams.length) : edgeText(streams);
   }
   call.logInstead(...args);
 }
 
-/** The exact threshold that leaves a stream as it is. */
-function thresholdOf(streams: StreamValue, trim: Trim): string {
-  if (trim.length !== undefined) return String(streams.length);
+/** The id of a stream's first entry, deleted or not: an exact threshold that leaves the stream as it is. */
+function edgeText(streams: StreamValue): string {
   const edge = newId();
   streams.readEdge(edge);
   return idText(edge);

@@ -126,13 +126,13 @@ export function replyRange(
   const mark = reply.beginArray(most);
   let found = 0;
   if (reverse) {
-    for (let there = entries.seekTo(nodeIndex, last); there && found < most; there = entries.previous()) {
+    for (let there = entries.seekTo(nodeIndex, last); there; there = found < most && entries.previous()) {
       if (compareIds(entries.id, 0, first, 0) < 0) break;
       replyEntry(call, streams, entries);
       found++;
     }
   } else {
-    for (let there = entries.seekFrom(nodeIndex, first); there && found < most; there = entries.next()) {
+    for (let there = entries.seekFrom(nodeIndex, first); there; there = found < most && entries.next()) {
       if (compareIds(entries.id, 0, last, 0) > 0) break;
       replyEntry(call, streams, entries);
       found++;

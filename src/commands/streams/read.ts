@@ -18,7 +18,7 @@ import {
 import type { Call } from "../../dispatch/call.ts";
 import { KeyFlag } from "../../dispatch/key_flags.ts";
 import type { CommandSpec, KeySpec } from "../../dispatch/spec.ts";
-import { Request } from "../../resp/request.ts";
+import { type Request, RequestBuilder } from "../../resp/request.ts";
 import { Type } from "../../store/keyspace.ts";
 import type { RecordRef } from "../../store/memory/arena.ts";
 import { type GroupRef, StreamPoint } from "../../store/values/streams/layout.ts";
@@ -218,6 +218,14 @@ function startOf(call: Call, { grouped, group, first, streams: count }: Options,
 
 const last = newId(), start = newId();
 
+/** Puts the cursor of the stream on the first entry behind the id at `words[at]`. False if there is none. Hot. */
+function seekBehind(streams: StreamValue, words: Int32Array, at: number): boolean {
+  if (streams.length === 0 || streams.compareToPoint(words, at, StreamPoint.LAST) >= 0) return false;
+  copyId(words, at, start, 0);
+  incrementId(start);
+  return streams.entries.seekFrom(streams.nodeIndex, start);
+}
+
 /** Replies with the entries of a stream behind an id, if there are any. */
 function serve(
   call: Call,
@@ -227,16 +235,14 @@ function serve(
   id: StreamId,
   begin: () => void,
 ): void {
-  if (streams.length === 0 || !streams.readLastLive(last) || compareIds(last, 0, id, 0) <= 0) return;
+  if (!seekBehind(streams, id, 0)) return;
   const { reply } = call, { entries } = streams;
   begin();
   reply.bulk(call.bytes, call.start(first + k), call.end(first + k));
-  start.set(id);
-  incrementId(start);
   const most = Math.min(count === 0 ? Infinity : count, streams.length);
   const mark = reply.beginArray(most);
   let found = 0;
-  for (let there = entries.seekFrom(streams.nodeIndex, start); there && found < most; there = entries.next()) {
+  for (let there = true; there; there = found < most && entries.next()) {
     replyEntry(call, streams, entries);
     found++;
   }
@@ -257,16 +263,15 @@ function serveConsumer(
   const oldest = claimIdle < 0 ? Infinity : oldestDelivery(streams, group);
   const claims = claimIdle >= 0 && call.store.nowMs - oldest >= claimIdle;
   const history = compareIds(id, 0, ID_MAX, 0) !== 0;
-  let news = false;
-  if (!history && streams.length > 0 && streams.readLastLive(last)) {
-    news = compareIds(last, 0, groups.wordsOf(group), groups.lastIdAt(group)) > 0;
-  }
+  const news = !history && seekBehind(streams, groups.wordsOf(group), groups.lastIdAt(group));
   const { consumer, created } = obtainConsumer(call, streams, group, options.consumer, key);
   if (created && options.noAck) logConsumer(call, key, options.group, options.consumer);
   if (!history && !news && !claims) return oldest;
   begin();
   call.reply.bulk(call.bytes, call.start(key), call.end(key));
   if (history) {
+    // As in Redis, the streams behind this one are read without CLAIM too.
+    options.claimIdle = -1;
     start.set(id);
     incrementId(start);
     replyHistory(call, streams, group, consumer, options.count);
@@ -316,7 +321,7 @@ function replyHistory(
   reply.endArray(mark, most, found);
 }
 
-/** Delivers entries to a consumer: those that it claims, then, if there are any, new ones. */
+/** Delivers entries to a consumer: those that it claims, then, if there are any, new ones from the cursor on. */
 function deliver(
   call: Call,
   streams: StreamValue,
@@ -333,11 +338,8 @@ function deliver(
   let found = claimIdle < 0 ? 0 : claimPending(call, streams, group, consumer, claimIdle, most, key, groupAt, lastText);
   let changes = found;
   if (news && found < most) {
-    groups.readLastId(group, start);
-    incrementId(start);
-    let there = entries.seekFrom(streams.nodeIndex, start);
-    const advances = there;
-    for (; there && found < most; there = entries.next()) {
+    // The cursor stays on the last entry, from which the next call goes on.
+    for (let there = true; there; there = found < most && entries.next()) {
       const { id } = entries;
       streams.advance(group, id);
       reply.array(claimIdle < 0 ? 2 : 4);
@@ -362,10 +364,8 @@ function deliver(
       logClaim(call, streams, group, ref, id, key, groupAt, lastText);
       changes++;
     }
-    if (advances) {
-      logGroupId(call, streams, group, key, groupAt);
-      changes++;
-    }
+    logGroupId(call, streams, group, key, groupAt);
+    changes++;
   }
   if (changes > 0) changedQuietly(call, "", key);
   reply.endArray(mark, most, found);
@@ -430,19 +430,18 @@ function wait(call: Call, options: Options, oldestMs: number): boolean {
   });
 }
 
-/** The request with ids in the place of `$`; undefined if it has none. */
+const builder = new RequestBuilder(), idText = new Uint8Array(ID_TEXT_MAX);
+
+/** The request with ids in the place of `$`, valid until the next call; undefined if it has none. Hot. */
 function lastKnown(call: Call, from: number): Request | undefined {
-  const { argc } = call;
+  const { argc, bytes } = call;
   let changed = false;
-  const args: Uint8Array[] = [];
+  for (let i = from; i < argc && !changed; i++) changed = call.is(i, "$");
+  if (!changed) return undefined;
+  builder.begin(argc);
   for (let i = 0; i < argc; i++) {
-    if (i >= from && call.is(i, "$")) {
-      const text = new Uint8Array(ID_TEXT_MAX);
-      args.push(text.subarray(0, writeId(text, 0, starts, ID_WORDS * (i - from))));
-      changed = true;
-    } else {
-      args.push(call.view(i));
-    }
+    if (i < from || !call.is(i, "$")) builder.add(bytes, call.start(i), call.end(i));
+    else builder.add(idText, 0, writeId(idText, 0, starts, ID_WORDS * (i - from)));
   }
-  return changed ? Request.of(args) : undefined;
+  return builder.end();
 }

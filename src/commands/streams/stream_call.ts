@@ -5,15 +5,14 @@ import { fail, shownText } from "../../core/errors.ts";
 import {
   copyId,
   decrementId,
-  ID_TEXT_MAX,
   ID_WORDS,
   IdForm,
   IdOption,
+  IdWriter,
   incrementId,
   newId,
   parseId,
   type StreamId,
-  writeId,
 } from "../../core/stream_id.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { Notify } from "../../engine/listeners.ts";
@@ -27,7 +26,7 @@ const INVALID_ID = "ERR Invalid stream ID specified as stream command argument";
 const INVALID_START = "ERR invalid start ID for the interval";
 const INVALID_END = "ERR invalid end ID for the interval";
 
-const idBytes = new Uint8Array(ID_TEXT_MAX);
+const idWriter = new IdWriter();
 
 /** The store's streams. */
 export function streamsOf(call: Call): StreamValue {
@@ -92,7 +91,7 @@ function boundArgument(call: Call, i: number, id: StreamId, options: number): bo
 
 /** A bulk string of the id at `words[at]`. Hot. */
 export function replyId(call: Call, words: Int32Array, at = 0): void {
-  call.reply.bulk(idBytes, 0, writeId(idBytes, 0, words, at));
+  call.reply.bulkView(idWriter.view, 0, idWriter.write(words, at));
 }
 
 /** Replies with the fields and values of the entry under a cursor. Hot. */
@@ -119,8 +118,13 @@ export function replyFields(call: Call, streams: StreamValue, cursor: EntryCurso
 
 /** Replies with the id and the fields of the entry under a cursor. Hot. */
 export function replyEntry(call: Call, streams: StreamValue, cursor: EntryCursor): void {
-  call.reply.array(2);
-  replyId(call, cursor.id);
+  const { reply } = call, { count, id } = cursor;
+  if (cursor.readAll()) {
+    reply.entry(idWriter.view, idWriter.write(id, 0), cursor.view, cursor.starts, cursor.ends, 2 * count);
+    return;
+  }
+  reply.array(2);
+  replyId(call, id);
   replyFields(call, streams, cursor);
 }
 

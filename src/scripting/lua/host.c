@@ -141,6 +141,30 @@ size_t host_integer_text(double number, char *into) {
   return (size_t)(at - into);
 }
 
+/* Such an integer, divided by such a power of ten, is rounded once, as by strtod. */
+#define EXACT_MAX 9007199254740992ULL
+#define DIGITS_MAX 18
+
+double host_text_number(const char *text, char **end) {
+  static const double tens[DIGITS_MAX + 1] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,
+                                               1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18 };
+  const char *at = text + (*text == '-'), *first = at;
+  uint64_t digits = 0;
+  long scale = 0;
+  while (*at >= '0' && *at <= '9' && at - first <= DIGITS_MAX) digits = digits * 10 + (uint64_t)(*at++ - '0');
+  int whole = at > first;
+  if (whole && *at == '.') {
+    const char *point = at++;
+    while (*at >= '0' && *at <= '9' && at - first <= DIGITS_MAX) digits = digits * 10 + (uint64_t)(*at++ - '0');
+    scale = at - point - 1;
+  }
+  int more = (*at >= '0' && *at <= '9') || *at == 'e' || *at == 'E' || *at == 'x' || *at == 'X';
+  if (!whole || more || digits > EXACT_MAX) return strtod(text, end);
+  *end = (char *)at;
+  double number = (double)digits / tens[scale];
+  return *text == '-' ? -number : number;
+}
+
 static void *allocate(void *ud, void *block, size_t osize, size_t nsize) {
   (void)ud;
   host_note(ALLOCATION_UNITS + (nsize >> 4));

@@ -275,11 +275,11 @@ static void push_named(lua_State *L, const char *name, const char *text, size_t 
 
 static void read_value(lua_State *L);
 
-/* A map or a set within a table that names its kind. */
+/* A map or a set within a table that names its kind. It grows field by field, so that its order is that of Redis. */
 static void read_fields(lua_State *L, const char *name, int pairs) {
   int64_t count = read_number();
   lua_createtable(L, 0, 1);
-  lua_createtable(L, 0, (int)count);
+  lua_newtable(L);
   while (count-- > 0) {
     read_value(L);
     if (pairs) read_value(L);

@@ -232,6 +232,12 @@ export class OrderedNodes {
         this.#join(tree, parent, i - 1);
       } else return;
     }
+    this.#lowerRoot(tree);
+  }
+
+  /** Frees roots that have a single child. */
+  #lowerRoot(tree: IndexRef): void {
+    const { i32 } = this.#arena;
     for (;;) {
       const header = i32[tree >>> CHUNK_SHIFT], h = (tree & GRANULE_MASK) << 1;
       const root = header[h];
@@ -240,6 +246,56 @@ export class OrderedNodes {
       header[h] = words[at + CHILDREN];
       this.#freeNode(tree, root);
     }
+  }
+
+  /**
+   * Takes out all entries before the place at the end of the path, of which the leaf keeps at least one. Returns the
+   * root of nodes that hold them and are good for nothing but to be freed from their end. Only the nodes of the path
+   * are touched, and those two levels above the leaves are read, because leaves are counted.
+   */
+  cut(tree: IndexRef): number {
+    const { i32 } = this.#arena, { nodes, entries, depth } = this.#path;
+    const header = i32[tree >>> CHUNK_SHIFT], h = (tree & GRANULE_MASK) << 1;
+    let root = 0, records = 0;
+    for (let d = depth; d >= 0; d--) {
+      const node = nodes[d], count = entries[d], inner = d < depth;
+      const words = i32[node >>> CHUNK_SHIFT], at = (node & GRANULE_MASK) << 1;
+      const taken = this.#arena.alloc(inner ? INNER_BYTES : LEAF_BYTES);
+      const takenWords = i32[taken >>> CHUNK_SHIFT], takenAt = (taken & GRANULE_MASK) << 1;
+      const column = inner ? CHILDREN : REFS;
+      for (let i = 0; i < count; i++) takenWords[takenAt + column + i] = words[at + column + i];
+      takenWords[takenAt] = count;
+      takenWords[takenAt + LEVEL] = words[at + LEVEL];
+      if (inner) {
+        words[at + COUNTS + count] -= records;
+        for (let i = 0; i < count; i++) {
+          records += words[at + COUNTS + i];
+          this.#discount(header, h, words[at + CHILDREN + i]);
+        }
+        takenWords[takenAt + CHILDREN + count] = root;
+        takenWords[takenAt]++;
+      } else {
+        records = count;
+        words[at + PREVIOUS] = 0;
+        header[h + FIRST] = node;
+      }
+      for (const column of inner ? COLUMNS : LEAF_COLUMNS) shift(words, at, column, count, -count);
+      words[at] -= count;
+      root = taken;
+    }
+    header[h + SIZE] -= records;
+    this.#lowerRoot(tree);
+    return root;
+  }
+
+  /** Takes a node and those below it off the counts of an index. */
+  #discount(header: Int32Array, h: number, node: number): void {
+    const words = this.#arena.i32[node >>> CHUNK_SHIFT], at = (node & GRANULE_MASK) << 1;
+    const level = words[at + LEVEL];
+    if (level === 0) header[h + LEAVES]--;
+    else header[h + INNERS]--;
+    if (level === 1) header[h + LEAVES] -= words[at];
+    else if (level > 1) { for (let i = 0; i < words[at]; i++) this.#discount(header, h, words[at + CHILDREN + i]); }
   }
 
   #usedBy(node: number): number {

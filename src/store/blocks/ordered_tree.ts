@@ -128,6 +128,18 @@ export abstract class OrderedTree<R extends Ref> {
     this.nodes.take(tree, this.path.entries[this.path.depth], count);
   }
 
+  /**
+   * Takes out the first `count` records, fewer than there are, in the time of a search. Returns an index of them that
+   * only `drain` may see.
+   */
+  cut(tree: IndexRef, count: number): IndexRef {
+    this.seek(tree, count);
+    const root = this.nodes.cut(tree);
+    const taken: IndexRef = this.arena.alloc(this.#headerBytes);
+    this.arena.i32[taken >>> CHUNK_SHIFT][(taken & GRANULE_MASK) << 1] = root;
+    return taken;
+  }
+
   /** Puts the cursor on the record with a rank from 0 to the count, which is the end. Hot. */
   seek(tree: IndexRef, rank: number): void {
     const { i32 } = this.arena;

@@ -43,7 +43,7 @@ const NARROW_ENTRIES_BYTES_MAX = 1536 - NARROW_HEAD_BYTES;
 const FIRST = 1, END = 2, COUNT = 3;
 const WIDE_HEAD_BYTES = 16;
 /** Bytes of a listpack that are no entries. */
-const LISTPACK_BYTES = 7;
+export const LISTPACK_BYTES = 7;
 const LISTPACK_HEAD_BYTES = 6;
 const COUNT_UNKNOWN = 65535;
 const TERMINATOR = 0xff;

@@ -43,21 +43,29 @@ export class WordIndex<R extends Ref> extends OrderedTree<R> {
       this.arena.f64[tree >>> CHUNK_SHIFT][(tree & GRANULE_MASK) + BASE] = valueAt(words, at);
       return this.append(tree, ref);
     }
-    const last = header[h + LAST], lastWords = i32[last >>> CHUNK_SHIFT], lastAt = (last & GRANULE_MASK) << 1;
-    const largest = lastWords[lastAt + REFS + lastWords[lastAt] - 1];
-    const order = this.#compare(i32[largest >>> CHUNK_SHIFT], this.#placeOf(largest), words, at);
-    if (order < 0) this.append(tree, ref);
+    this.seekLast(tree);
+    if (this.compareHere(words, at) < 0) this.append(tree, ref);
     else this.insert(tree, ref);
   }
 
-  /** The block with the words at `words[at]`, 0 if there is none. Puts the cursor there. Hot. */
-  find(tree: IndexRef, words: Int32Array, at = 0): R {
-    this.seekFrom(tree, words, at, false);
-    if (this.leaf === 0) return NONE as unknown as R;
+  /** How the block under the cursor stands to the words at `words[at]`. */
+  compareHere(words: Int32Array, at: number): number {
     const { ref } = this;
-    return this.#compare(this.arena.i32[ref >>> CHUNK_SHIFT], this.#placeOf(ref), words, at) === 0
-      ? ref
-      : NONE as unknown as R;
+    return this.#compare(this.arena.i32[ref >>> CHUNK_SHIFT], this.#placeOf(ref), words, at);
+  }
+
+  /**
+   * The block with the words at `words[at]`, 0 if there is none. Puts the cursor there. Hot: often the last block is
+   * asked for, or one behind it.
+   */
+  find(tree: IndexRef, words: Int32Array, at = 0): R {
+    this.seekLast(tree);
+    let order = this.leaf === 0 ? -1 : this.compareHere(words, at);
+    if (order > 0) {
+      this.seekFrom(tree, words, at, false);
+      order = this.compareHere(words, at);
+    }
+    return order === 0 ? this.ref : NONE as unknown as R;
   }
 
   /** Puts the cursor on the first block that is not below the words at `words[at]`, nor equal if `after`. */

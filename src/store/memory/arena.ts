@@ -49,8 +49,8 @@ const SPAN_PAGES_MIN = 1 << SPAN_PAGES_BITS;
 const CHUNK_BYTES = 1 << CHUNK_BITS;
 const CHUNK_PAGES = 1 << (CHUNK_BITS - PAGE_BITS);
 const CHUNKS_MAX = 1 << (32 - CHUNK_SHIFT);
-const PAGES_MAX = CHUNKS_MAX * CHUNK_PAGES;
-const SPANS_MAX = PAGES_MAX / SPAN_PAGES_MIN;
+/** Chunks for which the first tables have room. */
+const CHUNKS_MIN = 4;
 const CLASSED_BYTES_MAX = SPAN_PAGES_MIN * PAGE_BYTES;
 const EXTENT_BYTES_MAX = CHUNK_BYTES / 2;
 /** The most bytes of spare room that a growing block should get, see withSpare. */
@@ -122,6 +122,13 @@ export interface ArenaStats {
   blockCount: number;
 }
 
+/** A longer copy of a table, zero behind the old end. */
+function grown<T extends Uint8Array<ArrayBuffer> | Int32Array<ArrayBuffer>>(table: T, length: number): T {
+  const longer = new (table.constructor as new (length: number) => T)(length);
+  longer.set(table);
+  return longer;
+}
+
 export class Arena {
   /** The chunks as bytes, 32-bit words and doubles. Index: `ref >>> CHUNK_SHIFT`. */
   readonly u8: Uint8Array[] = [];
@@ -134,20 +141,21 @@ export class Arena {
   reservedBytes = 0;
   blockCount = 0;
 
+  // The tables per page and per span grow with the chunks.
   // Per page. Of a free extent's first and last page: minus the number of its pages. Of every page of a span of a size
   // class, and of a large block's first and last: the number of the span. Of other pages it means nothing.
-  readonly #page = new Int32Array(PAGES_MAX);
+  #page = NO_WORDS;
   // Per span.
-  readonly #class = new Uint8Array(SPANS_MAX);
-  readonly #firstPage = new Int32Array(SPANS_MAX);
-  readonly #pageCount = new Int32Array(SPANS_MAX);
-  readonly #freeHead = new Int32Array(SPANS_MAX); // free blocks, linked by their first words, 0 ends
-  readonly #bump = new Int32Array(SPANS_MAX); // the first block never used
-  readonly #unused = new Int32Array(SPANS_MAX); // blocks never used
-  readonly #used = new Int32Array(SPANS_MAX); // blocks in use
-  readonly #next = new Int32Array(SPANS_MAX); // spans of a class that have room, doubly linked, -1 ends
-  readonly #prev = new Int32Array(SPANS_MAX);
-  readonly #listed = new Uint8Array(SPANS_MAX);
+  #class = NO_BYTES;
+  #firstPage = NO_WORDS;
+  #pageCount = NO_WORDS;
+  #freeHead = NO_WORDS; // free blocks, linked by their first words, 0 ends
+  #bump = NO_WORDS; // the first block never used
+  #unused = NO_WORDS; // blocks never used
+  #used = NO_WORDS; // blocks in use
+  #next = NO_WORDS; // spans of a class that have room, doubly linked, -1 ends
+  #prev = NO_WORDS;
+  #listed = NO_BYTES;
   // Per class, and per chunk.
   readonly #head = new Int32Array(CLASS_COUNT).fill(-1);
   readonly #freePages = new Int32Array(CHUNKS_MAX);
@@ -460,6 +468,7 @@ export class Arena {
   }
 
   #addChunk(chunk: number, bytes: number): void {
+    if (chunk * CHUNK_PAGES >= this.#page.length) this.#growTables();
     const buffer = new ArrayBuffer(bytes);
     this.u8[chunk] = new Uint8Array(buffer);
     this.i32[chunk] = new Int32Array(buffer);
@@ -469,6 +478,21 @@ export class Arena {
     this.#freePages[chunk] = this.#longest[chunk] = CHUNK_PAGES;
     this.#setFree(chunk * CHUNK_PAGES, CHUNK_PAGES);
     if (bytes === CHUNK_BYTES && chunk < this.#roomHint) this.#roomHint = chunk;
+  }
+
+  #growTables(): void {
+    const pages = Math.max(CHUNK_PAGES * CHUNKS_MIN, this.#page.length * 2), spans = pages / SPAN_PAGES_MIN;
+    this.#page = grown(this.#page, pages);
+    this.#class = grown(this.#class, spans);
+    this.#firstPage = grown(this.#firstPage, spans);
+    this.#pageCount = grown(this.#pageCount, spans);
+    this.#freeHead = grown(this.#freeHead, spans);
+    this.#bump = grown(this.#bump, spans);
+    this.#unused = grown(this.#unused, spans);
+    this.#used = grown(this.#used, spans);
+    this.#next = grown(this.#next, spans);
+    this.#prev = grown(this.#prev, spans);
+    this.#listed = grown(this.#listed, spans);
   }
 
   #dropChunk(chunk: number): void {

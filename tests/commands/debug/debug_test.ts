@@ -231,7 +231,46 @@ Deno.test("DEBUG RELOAD takes all data through a snapshot and back", () =>
     assertEquals(await client.run("PEXPIRETIME c"), ":9007199254740993\r\n");
     assertEquals(await client.run("PEXPIRETIME set"), ":9223372036854775807\r\n");
     assertEquals(await client.run("HPTTL hash FIELDS 1 a"), "*1\r\n:400\r\n");
-    assertMatch(await client.run("DEBUG RELOAD NOFLUSH"), /^-ERR DEBUG RELOAD NOFLUSH is not possible/);
+    assertMatch(await client.run("DEBUG RELOAD NOFLUSH"), /^-ERR Error trying to load the RDB dump/);
+    assertEquals(await client.run("DEBUG RELOAD NOFLUSH MERGE"), "+OK\r\n");
+    assertEquals(await client.run("PTTL a"), ":900\r\n");
+  }));
+
+Deno.test("DEBUG RELOAD drops libraries of functions that the snapshot has not, unless NOFLUSH", async () => {
+  const folder = await Deno.makeTempDir();
+  await withServer(async (client) => {
+    const load = (name: string) =>
+      client.command(
+        "FUNCTION",
+        "LOAD",
+        `#!lua name=${name}\nredis.register_function('${name}', function() return 1 end)`,
+      );
+    await load("a");
+    await client.run("SET k 1");
+    assertEquals(await client.run("SAVE"), "+OK\r\n");
+    await load("b");
+    await client.run("SET k 2");
+    await client.run("SET other 2");
+    assertMatch(await client.run("DEBUG RELOAD NOSAVE NOFLUSH"), /^-ERR Error trying to load/);
+    assertEquals(await client.run("DEBUG RELOAD NOSAVE NOFLUSH MERGE"), "+OK\r\n");
+    assertEquals(await client.run("MGET k other"), "*2\r\n$1\r\n1\r\n$1\r\n2\r\n");
+    assertEquals(await client.run("FCALL b 0"), ":1\r\n");
+    assertEquals(await client.run("DEBUG RELOAD NOSAVE"), "+OK\r\n");
+    assertEquals(await client.run("MGET k other"), "*2\r\n$1\r\n1\r\n$-1\r\n");
+    assertEquals(await client.run("FCALL a 0"), ":1\r\n");
+    assertMatch(await client.run("FCALL b 0"), /Function not found/);
+  }, { settings: { dir: folder }, notReplayed: "it loads a snapshot" });
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("DEBUG OBJECT finds a key that is past its deadline and not deleted yet", () =>
+  withServer(async (client, server) => {
+    await client.run("DEBUG SET-ACTIVE-EXPIRE 0");
+    await client.run("SET k v PX 1");
+    server.clock.advance(5);
+    assertMatch(await client.run("DEBUG OBJECT k"), /^\+Value at:/);
+    assertEquals(await client.run("EXISTS k"), ":0\r\n");
+    assertMatch(await client.run("DEBUG OBJECT k"), /^-ERR no such key/);
   }));
 
 Deno.test("DEBUG RELOAD NOSAVE goes back to the last snapshot", async () => {

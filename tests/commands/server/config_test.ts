@@ -146,6 +146,7 @@ const OWN_SETTINGS = new Set([
   "restoredb",
   "startexpiryloop",
   "personality",
+  "rdb-version",
   "lua-memory-limit",
 ]);
 

@@ -164,6 +164,7 @@ differential("server commands answer as Redis's do, errors included", async (pai
     ROLE a
     MONITOR a
     SHUTDOWN foo
+    SHUTDOWN ABORT NOW
     SHUTDOWN SAVE NOSAVE
     SHUTDOWN ABORT
     SHUTDOWN abort NOW

@@ -202,6 +202,21 @@ Deno.test("a snapshot and a rewrite of the append-only file go on at the same ti
   await Deno.remove(place, { recursive: true });
 });
 
+Deno.test("BGSAVE CANCEL ends a snapshot that is being written, and leaves no file", () =>
+  withFolder(async (client, server, folder) => {
+    const { engine } = server.server;
+    const none = "-ERR Background saving is currently not in progress or scheduled\r\n";
+    assertEquals(await client.run("BGSAVE CANCEL"), none);
+    assertEquals(await client.run("BGSAVE CANCEL x"), "-ERR syntax error\r\n");
+    await client.run("DEBUG POPULATE 20000 key");
+    await client.run("BGSAVE");
+    assertEquals(await client.run("BGSAVE CANCEL"), "+Background saving cancelled\r\n");
+    await saved(engine);
+    assertEquals(await client.run("BGSAVE CANCEL"), none);
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), []);
+    assertEquals(engine.snapshots.lastFailed, false);
+  }));
+
 for (const command of ["FLUSHDB", "SWAPDB 0 1"]) {
   Deno.test(`${command} while a snapshot is written is not in it`, () =>
     withFolder(async (client, server, folder) => {

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../../src/core/random.ts";
 import { compareIds, newId, type StreamId } from "../../../src/core/stream_id.ts";
 import { WordIndex } from "../../../src/store/blocks/word_index.ts";
-import { Arena, CHUNK_SHIFT, GRANULE_MASK, type Ref } from "../../../src/store/memory/arena.ts";
+import { Arena, CHUNK_SHIFT, GRANULE_MASK, type IndexRef, type Ref } from "../../../src/store/memory/arena.ts";
 import { oneIn, pick, property } from "../../helpers/property.ts";
 
 type Block = Ref<"test">;
@@ -88,4 +88,45 @@ Deno.test("an index by words behaves like a sorted array of ids", () =>
     }
     model = [];
     assertEquals(arena.check().size, model.length);
+  }));
+
+Deno.test("the first records of an index are cut off, and drained apart from it", () =>
+  property(3, (random) => {
+    const blocks = new Blocks();
+    const { arena, index, tree } = blocks;
+    let next = 0, first = 0;
+    const garbage: IndexRef[] = [];
+    for (let round = 0; round < 12; round++) {
+      // Enough for inner nodes above inner nodes.
+      for (let more = random.below(pick(random, [100, 9000])) + 1; more > 0; more--) {
+        index.add(tree, blocks.create(newId(0, 0, 0, next++)));
+      }
+      const length = next - first;
+      // At the edges of leaves too.
+      const count = Math.min(length - 1, pick(random, [1, 61, 62, 63, 62 * 62, random.below(length), length - 1]));
+      if (count <= 0) continue;
+      garbage.push(index.cut(tree, count));
+      first += count;
+      for (let k = random.below(100); k > 0 && next - first > 1; k--) {
+        arena.free(index.removeAt(tree, 0));
+        first++;
+      }
+      const reached = new Set<number>();
+      let expected = first;
+      index.check(tree, reached, (ref) => {
+        assertEquals(blocks.id(ref), newId(0, 0, 0, expected++));
+        reached.add(ref);
+      });
+      assertEquals(expected, next);
+      const k = random.below(garbage.length);
+      for (let slices = random.below(200); slices > 0 && garbage[k] !== 0; slices--) {
+        garbage[k] = index.drain(garbage[k], 50, (ref) => arena.free(ref));
+      }
+      if (garbage[k] === 0) garbage.splice(k, 1);
+      if (garbage.length === 0) assertEquals(arena.check(), reached);
+    }
+    for (let rest of [...garbage, tree]) {
+      while (rest !== 0) rest = index.drain(rest, 50, (ref) => arena.free(ref));
+    }
+    assertEquals(arena.check().size, 0);
   }));

@@ -35,7 +35,7 @@ export class EntryCursor {
   readonly #packed: Packed;
   readonly #integer = new IntegerEntry();
   readonly #last: StreamId = new Int32Array(4);
-  // The stream that was looked through, and the state of all streams then.
+  // The stream that was looked through, NONE for a single node, and the state of all streams then.
   #tree: IndexRef = NONE;
   #moves = -1;
   // The place of the node in the index.
@@ -51,6 +51,8 @@ export class EntryCursor {
   #flags = 0;
   // Of the entry: where its fields or values begin, and where the next one does.
   #elements = 0;
+  // Where its last value ends, if that is known already; else 0.
+  #behind = 0;
   // The next field and value.
   #field = 0;
   #value = 0;
@@ -73,11 +75,9 @@ export class EntryCursor {
   seekFrom(nodes: IndexRef, from: StreamId): boolean {
     const { index } = this.#nodes;
     if (this.#isNext(nodes, from)) return this.#readFrom(this.#endOfEntry());
-    this.#tree = nodes;
     index.seekTo(nodes, from, 0);
     if (index.leaf === 0) index.seekFirst(nodes);
-    if (index.leaf === 0) return false;
-    this.#enter(index.ref);
+    if (!this.#enterFrom(nodes)) return false;
     if (this.#isNearEnd(from)) {
       // Back from the end to the last entry below.
       let at = this.#end;
@@ -100,10 +100,8 @@ export class EntryCursor {
   /** Puts the cursor on the last entry that is not above an id. False if there is none. */
   seekTo(nodes: IndexRef, to: StreamId): boolean {
     const { index } = this.#nodes;
-    this.#tree = nodes;
     index.seekTo(nodes, to, 0);
-    if (index.leaf === 0) return false;
-    this.#enter(index.ref);
+    if (!this.#enterFrom(nodes)) return false;
     for (let at = this.#end; at > this.#first;) {
       at = this.#startOf(at);
       this.#read(at);
@@ -146,12 +144,14 @@ export class EntryCursor {
 
   /** Puts the cursor on the first entry of a node, deleted or not. */
   firstOf(node: NodeRef): void {
+    this.#tree = NONE;
     this.#enter(node);
     this.#read(this.#first);
   }
 
   /** Puts the cursor on the last entry of a node, deleted or not. */
   lastOf(node: NodeRef): void {
+    this.#tree = NONE;
     this.#enter(node);
     this.#read(this.#startOf(this.#end));
   }
@@ -205,6 +205,7 @@ export class EntryCursor {
       if (isField) field = next;
       else value = next;
     }
+    this.#behind = value;
     return true;
   }
 
@@ -242,6 +243,15 @@ export class EntryCursor {
     if (end > start) return idTime(from) - start > (end - start) / 2;
     const startSeq = idTime(words, master + 2), endSeq = idTime(last, 2);
     return idTime(from, 2) - startSeq > (endSeq - startSeq) / 2;
+  }
+
+  /** Enters the node under the cursor of the index. False if there is none. */
+  #enterFrom(nodes: IndexRef): boolean {
+    const { index } = this.#nodes;
+    this.#tree = index.leaf === 0 ? NONE : nodes;
+    if (index.leaf === 0) return false;
+    this.#enter(index.ref);
+    return true;
   }
 
   #enter(node: NodeRef): void {
@@ -317,15 +327,20 @@ export class EntryCursor {
     const bytes = this.#bytes, integer = this.#integer, id = this.id;
     const words = this.#arena.i32[this.node >>> CHUNK_SHIFT], master = ((this.node & GRANULE_MASK) << 1) + NODE_ID;
     this.position = at - this.#base;
+    this.#behind = 0;
     at = integer.read(bytes, at);
-    this.#flags = integer.low;
+    const flags = integer.low;
+    this.#flags = flags;
     at = integer.read(bytes, at);
-    id[1] = words[master + 1] + integer.low;
-    id[0] = words[master] + integer.high + (id[1] >>> 0 < integer.low >>> 0 ? 1 : 0);
+    const ms = integer.low, msHigh = integer.high;
+    const msLow = words[master + 1] + ms | 0;
+    id[1] = msLow;
+    id[0] = words[master] + msHigh + (msLow >>> 0 < ms >>> 0 ? 1 : 0);
     at = integer.read(bytes, at);
-    id[3] = words[master + 3] + integer.low;
-    id[2] = words[master + 2] + integer.high + (id[3] >>> 0 < integer.low >>> 0 ? 1 : 0);
-    if ((this.#flags & SAME_FIELDS) !== 0) {
+    const seq = integer.low, seqLow = words[master + 3] + seq | 0;
+    id[3] = seqLow;
+    id[2] = words[master + 2] + integer.high + (seqLow >>> 0 < seq >>> 0 ? 1 : 0);
+    if ((flags & SAME_FIELDS) !== 0) {
       this.count = this.#masterCount;
     } else {
       at = integer.read(bytes, at);
@@ -337,6 +352,7 @@ export class EntryCursor {
   /** The index behind the entry under the cursor. */
   #endOfEntry(): number {
     const bytes = this.#bytes;
+    if (this.#behind !== 0) return this.#behind + entryBytes(bytes, this.#behind);
     let at = this.#elements;
     const elements = (this.#flags & SAME_FIELDS) !== 0 ? this.count : 2 * this.count;
     for (let k = 0; k <= elements; k++) at += entryBytes(bytes, at);

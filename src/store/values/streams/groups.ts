@@ -133,10 +133,8 @@ export class Groups {
     }
     const group = arena.alloc(GROUP_BYTES) as unknown as GroupRef;
     const byId = pending.ids.create(), byTime = pending.times.create(), consumers = this.names.ordered.create();
-    const words = arena.i32[group >>> CHUNK_SHIFT], at = (group & GRANULE_MASK) << 1;
-    words[at + BY_ID] = byId;
-    words[at + BY_TIME] = byTime;
-    words[at + CONSUMERS] = consumers;
+    this.#setIndexes(group, byId, byTime);
+    this.wordsOf(group)[((group & GRANULE_MASK) << 1) + CONSUMERS] = consumers;
     this.setLastId(group, lastId);
     this.setEntriesRead(group, entriesRead);
     this.names.add(this.treeOf(stream), bytes, start, end, group);
@@ -225,23 +223,38 @@ export class Groups {
   }
 
   /**
-   * Takes a consumer that has all pending entries of its group out of it, with them. Returns both as a group without a
-   * name, which the caller frees.
+   * Takes a consumer out of its group with all that it has pending. Returns both as a group without a name, which the
+   * caller frees. What others have pending moves to new indexes if `much` of the group's belongs to the consumer.
    */
-  detachWithPending(group: GroupRef, record: RecordRef): GroupRef {
-    const { ids, times } = this.pending, { ordered } = this.names;
-    const freed = this.#arena.alloc(GROUP_BYTES) as unknown as GroupRef;
-    const consumers = ordered.create(), byId = ids.create(), byTime = times.create();
-    const from = (group & GRANULE_MASK) << 1, to = (freed & GRANULE_MASK) << 1;
-    const freedWords = this.wordsOf(freed), words = this.wordsOf(group);
-    freedWords[to + BY_ID] = words[from + BY_ID];
-    freedWords[to + BY_TIME] = words[from + BY_TIME];
-    freedWords[to + CONSUMERS] = consumers;
-    words[from + BY_ID] = byId;
-    words[from + BY_TIME] = byTime;
+  detachConsumer(group: GroupRef, record: RecordRef, much: boolean): GroupRef {
+    const { pending } = this, { ids, times } = pending, { ordered } = this.names;
+    const own = pending.ofConsumer(record);
+    let oldIds: IndexRef, oldTimes: IndexRef;
+    if (much) {
+      [oldIds, oldTimes] = [pending.byId(group), pending.byTime(group)];
+      this.#setIndexes(
+        group,
+        pending.withoutConsumer(ids, oldIds, record),
+        pending.withoutConsumer(times, oldTimes, record),
+      );
+    } else {
+      pending.removeAll(group, own);
+      [oldIds, oldTimes] = [ids.create(), times.create()];
+    }
     ordered.remove(this.consumersOf(group), record);
+    const freed = this.#arena.alloc(GROUP_BYTES) as unknown as GroupRef, consumers = ordered.create();
+    this.wordsOf(freed)[((freed & GRANULE_MASK) << 1) + CONSUMERS] = consumers;
     ordered.insert(consumers, record);
+    // The pending entries are freed with the index by id of the group: those of the consumer's index.
+    this.#setIndexes(freed, own, oldTimes);
+    pending.setIndexOf(record, oldIds);
     return freed;
+  }
+
+  #setIndexes(group: GroupRef, byId: IndexRef, byTime: IndexRef): void {
+    const words = this.wordsOf(group), at = (group & GRANULE_MASK) << 1;
+    words[at + BY_ID] = byId;
+    words[at + BY_TIME] = byTime;
   }
 
   /** When a consumer last tried something, in milliseconds. */

@@ -7,7 +7,7 @@
  *                 known · +76 how many of them · +80 such entries ever added · +88 duplicates ever found
  *
  *     nodes       an index of nodes by their ids
- *     node        +0 id of the master entry · +16 its packed block
+ *     node        +0 id of the master entry · +16 its packed block · +20 live entries, as in the block
  *     block       a listpack, byte for byte that of Redis:
  *
  *         master  live entries · deleted entries · number of fields · fields ... · 0
@@ -52,7 +52,7 @@ export type StreamPoint = typeof StreamPoint[keyof typeof StreamPoint];
 export const UNKNOWN_COUNT = -1n;
 
 // Words of a node.
-export const NODE_ID = 0, NODE_BLOCK = 4;
+export const NODE_ID = 0, NODE_BLOCK = 4, NODE_LIVE = 5;
 export const NODE_BYTES = 24;
 
 // Bits of an entry's flags.

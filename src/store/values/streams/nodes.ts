@@ -5,10 +5,10 @@
 import { invariant } from "../../../core/assert.ts";
 import { compareIds, putWide, type StreamId, wideAt } from "../../../core/stream_id.ts";
 import { backLengthBytes, entriesBytes, entryBytes, IntegerEntry, PendingEntry } from "../../blocks/entry.ts";
-import { Packed } from "../../blocks/packed.ts";
+import { LISTPACK_BYTES, Packed } from "../../blocks/packed.ts";
 import { WordIndex } from "../../blocks/word_index.ts";
-import { type Arena, type BodyRef, CHUNK_SHIFT, GRANULE_MASK, type IndexRef } from "../../memory/arena.ts";
-import { DELETED, NODE_BLOCK, NODE_BYTES, NODE_ID, type NodeRef, SAME_FIELDS } from "./layout.ts";
+import { type Arena, type BodyRef, CHUNK_SHIFT, copyIn, GRANULE_MASK, type IndexRef } from "../../memory/arena.ts";
+import { DELETED, NODE_BLOCK, NODE_BYTES, NODE_ID, NODE_LIVE, type NodeRef, SAME_FIELDS } from "./layout.ts";
 
 /** Integers below this take one byte and one for the way back. */
 const SHORT_INTEGER_END = 128;
@@ -17,6 +17,8 @@ const SHORT_ENTRY_BYTES = 2;
 const BLOCK_BYTES_MAX = 2 ** 30;
 /** A block that is full gives back its spare room if that is worth a copy. */
 const SPARE_BYTES_MAX = 64;
+/** A new block is given no more room ahead of its entries. */
+const ROOM_BYTES_MAX = 4096;
 
 /** Where the fields and values of an entry stand in a request: pair i at `from + 2 * i`. */
 export interface Pairs {
@@ -63,7 +65,7 @@ export class StreamNodes {
     const words = this.#arena.i32[node >>> CHUNK_SHIFT], n = (node & GRANULE_MASK) << 1;
     for (let i = 0; i < 4; i++) words[n + NODE_ID + i] = id[at + i];
     words[n + NODE_BLOCK] = block;
-    words[n + NODE_BLOCK + 1] = 0;
+    words[n + NODE_LIVE] = this.#integerAt(block, this.packed.first(block));
     this.index.add(nodes, node);
     this.moves++;
     return node;
@@ -82,39 +84,35 @@ export class StreamNodes {
     this.#arena.free(node);
   }
 
-  /** Number of entries of a node that are not deleted. */
+  /** Number of entries of a node that are not deleted. Nodes lie close together, so that summing them up is quick. */
   live(node: NodeRef): number {
-    const block = this.blockOf(node);
-    return this.#integerAt(block, this.packed.first(block));
-  }
-
-  /** Number of entries of a node that are deleted. */
-  deleted(node: NodeRef): number {
-    const { packed } = this, block = this.blockOf(node);
-    return this.#integerAt(block, packed.next(block, packed.first(block)));
+    return this.#arena.i32[node >>> CHUNK_SHIFT][((node & GRANULE_MASK) << 1) + NODE_LIVE];
   }
 
   /** Adds an entry behind all others; its id must be above theirs. Hot. */
   append(nodes: IndexRef, id: StreamId, pairs: Pairs): void {
     const { index, packed } = this;
     index.seekLast(nodes);
-    const node = index.leaf === 0 ? 0 as NodeRef : index.ref;
-    if (node === 0 || this.#isFull(node, pairs)) {
-      if (node !== 0) this.#fit(node);
-      const block = this.#createBlock(pairs);
-      this.add(nodes, id, 0, this.#write(block, id, id, 0, SAME_FIELDS, pairs, 0));
-      return;
+    if (index.leaf === 0) return this.#appendNode(nodes, id, pairs, 0);
+    const node = index.ref, old = this.blockOf(node), first = packed.first(old), used = packed.end(old) - first;
+    const words = this.#arena.i32[node >>> CHUNK_SHIFT], at = (node & GRANULE_MASK) << 1;
+    if (this.#isFull(old, first, used, words[at + NODE_LIVE], pairs)) {
+      this.#fit(node);
+      return this.#appendNode(nodes, id, pairs, used);
     }
-    const old = this.blockOf(node), first = packed.first(old);
-    const count = this.#integerAt(old, first);
-    const block = this.#setInteger(old, first, count + 1);
+    const block = this.#setInteger(old, first, ++words[at + NODE_LIVE]);
     const flags = this.#hasFields(block, pairs) ? SAME_FIELDS : 0;
-    const words = this.#arena.i32[node >>> CHUNK_SHIFT], master = ((node & GRANULE_MASK) << 1) + NODE_ID;
-    const used = packed.sizeOf(block);
     const more = Math.min(used, Math.max(0, this.#limit - used));
-    const grown = this.#write(block, id, words, master, flags, pairs, more);
-    if (grown !== old || packed.first(grown) !== first) this.moves++;
+    const grown = this.#write(block, id, words, at + NODE_ID, flags, pairs, more);
+    if (grown === old && packed.first(grown) === first) return;
+    this.moves++;
     this.setBlock(node, grown);
+  }
+
+  /** A new node for an entry. It is likely to need as many bytes as the node before it, which used `before`. */
+  #appendNode(nodes: IndexRef, id: StreamId, pairs: Pairs, before: number): void {
+    const room = before === 0 ? 0 : Math.min(before + SPARE_BYTES_MAX / 2, ROOM_BYTES_MAX);
+    this.add(nodes, id, 0, this.#write(this.#createBlock(pairs, room), id, id, 0, SAME_FIELDS, pairs, 0));
   }
 
   /** Marks the entry whose flags stand at a position as deleted; the counts are the caller's concern. */
@@ -122,15 +120,17 @@ export class StreamNodes {
     this.#arena.u8[block >>> CHUNK_SHIFT][((block & GRANULE_MASK) << 3) + position] |= DELETED;
   }
 
-  /** Says that `count` more entries of a node are deleted. Invalidates positions in its block. */
+  /** Says that `count` more entries of a node are deleted. Positions in its block may change, cursors notice. */
   countDeleted(node: NodeRef, count: number): void {
-    const { packed } = this;
-    this.moves++;
-    let block = this.blockOf(node);
-    const live = this.#integerAt(block, packed.first(block));
-    block = this.#setInteger(block, packed.first(block), live - count);
+    const { packed } = this, old = this.blockOf(node);
+    const first = packed.first(old), end = packed.end(old);
+    const live = this.live(node) - count;
+    this.#arena.i32[node >>> CHUNK_SHIFT][((node & GRANULE_MASK) << 1) + NODE_LIVE] = live;
+    let block = this.#setInteger(old, first, live);
     const position = packed.next(block, packed.first(block));
     block = this.#setInteger(block, position, this.#integerAt(block, position) + count);
+    if (block === old && packed.first(block) === first && packed.end(block) === end) return;
+    this.moves++;
     this.setBlock(node, block);
   }
 
@@ -139,11 +139,12 @@ export class StreamNodes {
     return this.maxBytes === 0 || this.maxBytes > BLOCK_BYTES_MAX ? BLOCK_BYTES_MAX : this.maxBytes;
   }
 
-  #isFull(node: NodeRef, { start, end, from, count }: Pairs): boolean {
-    let bytes = this.packed.sizeOf(this.blockOf(node));
+  /** Whether an entry needs a node of its own behind a block, whose elements begin at `first` and take `used` bytes. */
+  #isFull(block: BodyRef, first: number, used: number, live: number, { start, end, from, count }: Pairs): boolean {
+    let bytes = used + LISTPACK_BYTES;
     for (let i = from; i < from + 2 * count; i++) bytes += end[i] - start[i];
     if (bytes >= this.#limit) return true;
-    return this.maxEntries > 0 && this.live(node) + this.deleted(node) >= this.maxEntries;
+    return this.maxEntries > 0 && live + this.#integerAt(block, this.packed.next(block, first)) >= this.maxEntries;
   }
 
   /** Gives the spare room of a node back that gets no more entries. */
@@ -156,15 +157,15 @@ export class StreamNodes {
     this.#arena.free(block);
   }
 
-  /** A block with a master entry for one entry of the pairs, which comes next. */
-  #createBlock({ bytes, start, end, from, count }: Pairs): BodyRef {
+  /** A block with a master entry for one entry of the pairs, which comes next, and room for `least` bytes at least. */
+  #createBlock({ bytes, start, end, from, count }: Pairs, least: number): BodyRef {
     const { packed } = this;
     let size = SHORT_ENTRY_BYTES * 3 + integerBytes(count);
     for (let i = 0; i < count; i++) size += this.#sizeOf(bytes, start[from + 2 * i], end[from + 2 * i]);
     // The entry follows: flags, id and count, and its values.
     let room = size + SHORT_ENTRY_BYTES * 3 + integerBytes(count + 3);
     for (let i = 0; i < count; i++) room += this.#sizeOf(bytes, start[from + 2 * i + 1], end[from + 2 * i + 1]);
-    const block = packed.extend(packed.create(room), size, 4 + count, 0);
+    const block = packed.extend(packed.create(Math.max(room, least)), size, 4 + count, 0);
     this.#startWriting(block, packed.position);
     this.#writeInteger(1);
     this.#writeInteger(0);
@@ -271,6 +272,15 @@ export class StreamNodes {
   }
 
   #writeText(bytes: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    if (isBriefText(bytes, start, length)) {
+      const to = this.#arena.u8[this.#chunk], at = this.#at;
+      to[at] = 0x80 | length;
+      copyIn(this.#arena, bytes, start, end, this.#chunk, at + 1);
+      to[at + 1 + length] = 1 + length;
+      this.#at = at + 2 + length;
+      return;
+    }
     this.#entry.take(bytes, start, end);
     this.#writeEntry();
   }
@@ -282,8 +292,7 @@ export class StreamNodes {
 
   #sizeOf(bytes: Uint8Array, start: number, end: number): number {
     const length = end - start;
-    // Digits and a minus are below the letters.
-    if (length > 0 && length < 64 && bytes[start] > 57) return length + 2;
+    if (isBriefText(bytes, start, length)) return length + 2;
     this.#entry.take(bytes, start, end);
     return this.#entry.size;
   }
@@ -341,9 +350,15 @@ export class StreamNodes {
       if ((flags & DELETED) !== 0) seenDeleted++;
       else seenLive++;
     }
+    invariant(live === this.live(node), "a node and its block count different entries");
     invariant(live === seenLive && deleted === seenDeleted && live >= 0, "the entries of a node are miscounted");
     return live;
   }
+}
+
+/** Whether a text has one byte before and one behind it, and is no integer: digits and a minus are below letters. */
+function isBriefText(bytes: Uint8Array, start: number, length: number): boolean {
+  return length > 0 && length < 64 && bytes[start] > 57;
 }
 
 /** Bytes of the entry of a small integer that is not negative. */

@@ -83,6 +83,41 @@ export class Pending {
     this.#arena.free(ref);
   }
 
+  /**
+   * Takes the entries of a consumer's index out of the indexes of its group. They stay in that index, which must not be
+   * read any more.
+   */
+  removeAll(group: GroupRef, own: IndexRef): void {
+    const { ids, times } = this, byId = this.byId(group), byTime = this.byTime(group);
+    for (ids.seekFirst(own); ids.leaf !== 0; ids.step()) {
+      const { leaf, index, ref } = ids;
+      // Removing moves the cursor.
+      ids.remove(byId, ref);
+      times.remove(byTime, ref);
+      ids.leaf = leaf;
+      ids.index = index;
+    }
+  }
+
+  /** A new index of the entries in another one that a consumer does not have. */
+  withoutConsumer(index: WordIndex<PendingRef>, tree: IndexRef, consumer: RecordRef): IndexRef {
+    const rest = index.create();
+    for (index.seekFirst(tree); index.leaf !== 0; index.step()) {
+      const { leaf, index: place, ref } = index;
+      if (this.consumerOf(ref) === consumer) continue;
+      // Adding moves the cursor.
+      index.add(rest, ref);
+      index.leaf = leaf;
+      index.index = place;
+    }
+    return rest;
+  }
+
+  setIndexOf(consumer: RecordRef, tree: IndexRef): void {
+    const body = bodyOf(this.#arena, consumer);
+    this.#arena.i32[body >>> CHUNK_SHIFT][((body & GRANULE_MASK) << 1) + CONSUMER_PENDING] = tree;
+  }
+
   /** Gives an entry to a consumer. */
   give(ref: PendingRef, consumer: RecordRef): void {
     const owner = this.consumerOf(ref);
@@ -153,7 +188,9 @@ export class Pending {
     const { times } = this, { i32 } = this.#arena, tree = this.byTime(group), time = this.#time;
     time[0] = Math.floor(timeMs / TWO32) ^ SIGN;
     time[1] = timeMs;
-    times.seekTo(tree, time, 0);
+    // Mostly it is the latest delivery.
+    times.seekLast(tree);
+    if (times.leaf !== 0 && times.compareHere(time, 0) > 0) times.seekTo(tree, time, 0);
     let place = 0;
     if (times.leaf !== 0) {
       const before = times.ref;

@@ -40,6 +40,10 @@ import { Producers } from "./producers.ts";
 
 /** In the place of an encoding: parts of a stream that wait to be freed, an index of nodes and a group. */
 const FREED_NODES = 14, FREED_GROUP = 15;
+/** More nodes are cut off at once. */
+const REMOVED_ONE_BY_ONE = 32;
+/** A consumer with a larger part of what is pending in its group takes the indexes along; the others get new ones. */
+const REMOVED_SHARE = 8;
 
 export class StreamValue implements ValueType {
   /** Redis's stream-idmp-duration and stream-idmp-maxsize, for new streams. */
@@ -224,6 +228,18 @@ export class StreamValue implements ValueType {
     this.#store.freeBody(Type.STREAM, FREED_NODES, old as unknown as BodyRef);
   }
 
+  /** Removes the first nodes, but not all, which have so many entries; they are freed in slices if they are many. */
+  removeFirst(nodes: number, entries: number): void {
+    const { index } = this.nodes, tree = this.nodeIndex;
+    this.length -= entries;
+    if (nodes > REMOVED_ONE_BY_ONE) {
+      this.nodes.moves++;
+      this.#store.freeBody(Type.STREAM, FREED_NODES, index.cut(tree, nodes) as unknown as BodyRef);
+      return;
+    }
+    for (; nodes > 0; nodes--) this.nodes.free(index.removeAt(tree, 0));
+  }
+
   /** Whether an entry between an id, or the first one, and the end may have been deleted. */
   hasGapsFrom(words: Int32Array, i: number): boolean {
     if (this.length === 0 || isZeroId(this.words, this.at + DELETED_ID)) return false;
@@ -320,14 +336,13 @@ export class StreamValue implements ValueType {
   /** Removes a consumer with all that it has pending. Returns how many entries those were. */
   removeConsumer(group: GroupRef, consumer: RecordRef): number {
     const { groups } = this, { pending } = groups, { ids } = pending;
-    const tree = pending.ofConsumer(consumer), count = ids.count(tree);
-    if (count > 0 && count === ids.count(pending.byId(group))) {
-      const freed = groups.detachWithPending(group, consumer);
-      this.#store.freeBody(Type.STREAM, FREED_GROUP, freed as unknown as BodyRef);
-      return count;
+    const count = ids.count(pending.ofConsumer(consumer)), total = ids.count(pending.byId(group));
+    if (count === 0) {
+      groups.removeConsumer(group, consumer);
+      return 0;
     }
-    for (let ref = pending.lastOf(ids, tree); ref !== 0; ref = pending.lastOf(ids, tree)) pending.remove(group, ref);
-    groups.removeConsumer(group, consumer);
+    const freed = groups.detachConsumer(group, consumer, count > total / REMOVED_SHARE);
+    this.#store.freeBody(Type.STREAM, FREED_GROUP, freed as unknown as BodyRef);
     return count;
   }
 

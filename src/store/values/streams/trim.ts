@@ -28,15 +28,69 @@ const nodeId = newId();
 
 /** Trims the stream at hand and returns the number of deleted entries. */
 export function trimStream(streams: StreamValue, trim: Trim): number {
-  const { nodes, probe } = streams, { index } = nodes;
-  const { length: kept, id, approximate, limit, references } = trim;
-  if (kept === 0 && limit === 0 && references === References.KEEP) {
-    const all = streams.length;
-    if (all > 0) streams.removeAll();
-    return all;
+  const { references, approximate } = trim;
+  const before = streams.length;
+  if (references !== References.KEEP) trimEachNode(streams, trim);
+  else if (trimWholeNodes(streams, trim) && !approximate) trimFirstNode(streams, trim);
+  const deleted = before - streams.length;
+  if (deleted > 0) streams.findFirst();
+  return deleted;
+}
+
+/** Deletes all nodes that may go as a whole. False if the limit is reached. */
+function trimWholeNodes(streams: StreamValue, { length: kept, id, limit }: Trim): boolean {
+  const { nodes, probe, nodeIndex: tree } = streams, { index } = nodes;
+  const most = kept === undefined ? Infinity : streams.length - kept;
+  if (kept === 0 && limit === 0 && endsWithLive(streams)) {
+    streams.removeAll();
+    return true;
   }
+  // By id, the only node with entries on both sides; those before it are below.
+  let edge = 0;
+  if (kept === undefined) {
+    index.seekTo(tree, id, 0);
+    if (index.leaf === 0) return true;
+    edge = index.ref;
+  }
+  let count = 0, entries = 0, limited = false;
+  for (index.seekFirst(tree); index.leaf !== 0; index.step()) {
+    const node = index.ref, live = nodes.live(node);
+    limited = limit > 0 && entries + live > limit;
+    // As in Redis, a node without a live entry stays if the length is right without it.
+    if (limited || entries >= most || entries + live > most) break;
+    if (node === edge) {
+      probe.lastOf(node);
+      if (compareIds(probe.id, 0, id, 0) >= 0) break;
+    }
+    count++;
+    entries += live;
+    if (node === edge) break;
+  }
+  if (count > 0 && count === index.count(tree)) streams.removeAll();
+  else if (count > 0) streams.removeFirst(count, entries);
+  return !limited;
+}
+
+/** Whether the last node has an entry that is not deleted. */
+function endsWithLive({ nodes, nodeIndex }: StreamValue): boolean {
+  nodes.index.seekLast(nodeIndex);
+  return nodes.index.leaf !== 0 && nodes.live(nodes.index.ref) > 0;
+}
+
+/** Deletes entries of the first node. */
+function trimFirstNode(streams: StreamValue, trim: Trim): void {
+  const { nodes, nodeIndex: tree } = streams, { index } = nodes;
+  index.seekFirst(tree);
+  if (index.leaf === 0) return;
+  const gone = trimNode(streams, trim, false);
+  if (gone > 0) nodes.countDeleted(index.ref, gone);
+}
+
+/** Deletes entries one by one, because groups may have each of them pending. */
+function trimEachNode(streams: StreamValue, trim: Trim): void {
+  const { nodes, probe, nodeIndex: tree } = streams, { index } = nodes;
+  const { length: kept, id, limit, references } = trim;
   const hasGroups = references === References.ACKED && streams.findSmallestRead();
-  const tree = streams.nodeIndex;
   let deleted = 0;
   for (index.seekFirst(tree); index.leaf !== 0;) {
     if (kept !== undefined && streams.length <= kept) break;
@@ -49,14 +103,6 @@ export function trimStream(streams: StreamValue, trim: Trim): number {
       probe.lastOf(node);
       whole = compareIds(probe.id, 0, id, 0) < 0;
     }
-    if (whole && references === References.KEEP) {
-      nodes.remove(tree, node);
-      streams.length -= entries;
-      deleted += entries;
-      index.seekFirst(tree);
-      continue;
-    }
-    if (approximate && references === References.KEEP) break;
     const gone = trimNode(streams, trim, hasGroups);
     deleted += gone;
     probe.firstOf(node);
@@ -66,8 +112,6 @@ export function trimStream(streams: StreamValue, trim: Trim): number {
     if (!whole) break;
     index.seekFrom(tree, nodeId, 0, true);
   }
-  if (deleted > 0) streams.findFirst();
-  return deleted;
 }
 
 /** Marks entries of the node under the index's cursor as deleted, and returns how many. */
