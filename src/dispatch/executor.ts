@@ -23,7 +23,7 @@ import type { Call, CommandRunner } from "./call.ts";
 import { keysOf, reportReads } from "./key_positions.ts";
 import { Prefetcher } from "./prefetch.ts";
 import { feedMonitors } from "./monitor.ts";
-import { type Command, CommandTable, Flag, shownName, wrongArity } from "./registry.ts";
+import { type Command, CommandTable, Flag, shownName, unknownSubcommand, wrongArity } from "./registry.ts";
 import type { CommandSpec } from "./spec.ts";
 
 const PRECISE_BELOW_US = 1000;
@@ -603,9 +603,4 @@ function unknownCommand(request: Request, personality: Personality): string {
   }
   const shown = args === "" && personality === "redis" ? "" : `, with args beginning with: ${args}`;
   return `ERR unknown command '${shownName(bytes, start[0], end[0])}'${shown}`;
-}
-
-function unknownSubcommand(command: Command, request: Request): string {
-  const name = shownName(request.bytes, request.start[1], request.end[1]);
-  return `ERR unknown subcommand '${name}'. Try ${command.spec.name.toUpperCase()} HELP.`;
 }

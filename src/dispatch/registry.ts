@@ -6,6 +6,7 @@ import { equalsWord, latin1 } from "../core/bytes.ts";
 import { shownText } from "../core/errors.ts";
 import type { Personality } from "../core/personality.ts";
 import type { Reach } from "../engine/listeners.ts";
+import type { Request } from "../resp/request.ts";
 import { CommandStats } from "../engine/stats.ts";
 import { KeyFlag } from "./key_flags.ts";
 import { type CommandFlag, type CommandSpec, type Handler, specFor } from "./spec.ts";
@@ -198,4 +199,10 @@ export function wrongArity(command: Command): string {
 /** The name of an unknown command, as the error shows it: at most 128 bytes. */
 export function shownName(bytes: Uint8Array, start: number, end: number): string {
   return shownText(latin1(bytes, start, Math.min(end, start + 128)));
+}
+
+/** The error for an unknown subcommand, argument 1 of a request. */
+export function unknownSubcommand(command: Command, request: Request): string {
+  const name = shownName(request.bytes, request.start[1], request.end[1]);
+  return `ERR unknown subcommand '${name}'. Try ${command.spec.name.toUpperCase()} HELP.`;
 }

@@ -8,7 +8,7 @@
 import { latin1 } from "../core/bytes.ts";
 import { fail, messages } from "../core/errors.ts";
 import { Call } from "../dispatch/call.ts";
-import { type Command, Flag } from "../dispatch/registry.ts";
+import { type Command, Flag, unknownSubcommand } from "../dispatch/registry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { type Origin, Session } from "../engine/session.ts";
 import { Reply } from "../resp/reply.ts";
@@ -272,7 +272,12 @@ export class ScriptRunner implements LuaHost {
   /** The reason for refusing a command of a script, or "". The executor checks the rest. */
   #commandRefusal(command: Command | undefined, request: Request): string {
     const { personality, title } = this.#engine.identity, kind = personality === "redis" ? "Redis command" : "command";
-    if (command === undefined) return `ERR Unknown ${kind} called from script`;
+    if (command === undefined) {
+      // Valkey refuses an unknown subcommand as it does outside of scripts.
+      const container = personality === "valkey" &&
+        this.#call.table.find(request.bytes, request.start[0], request.end[0]);
+      return container ? unknownSubcommand(container, request) : `ERR Unknown ${kind} called from script`;
+    }
     if (!hasArity(command, request)) return `ERR Wrong number of args calling ${kind} from script`;
     const { bits } = command;
     if ((bits & Flag.NO_SCRIPT) !== 0 && !this.#engine.knobs.scriptsRunAll) {
