@@ -242,6 +242,7 @@ export const compatibilitySections = [
     idle("dual-channel-replication-enabled", yesNo, "no", NO_REPLICAS, onlyValkey),
     idle("availability-zone", text(), "", NO_CLUSTER, onlyValkey),
     idle("extended-redis-compatibility", yesNo, "no", "MemDB always answers as Redis", onlyValkey),
+    idle("enable-debug-assert", yesNo, "no", "assertions are always checked", { ...start, ...hidden }),
     idle("hash-seed", text(), "", "each server has a seed of its own", onlyValkey),
     idle("log-format", choice("legacy", "logfmt", "json"), "legacy", LOG_FORMAT, onlyValkey),
     idle("log-timestamp-format", choice("legacy", "iso8601", "milliseconds"), "legacy", LOG_FORMAT, onlyValkey),
