@@ -15,22 +15,31 @@ export interface CommandRecord {
   readonly name: string;
   /** The arguments behind it; text if they are UTF-8. */
   readonly args: readonly (string | Uint8Array)[];
-  /** The id of the client, as CLIENT ID tells it, and the name that it gave itself. */
+  /** The id of the client, as CLIENT ID tells it. */
   readonly client: number;
+  /** The name that the client gave itself, "" if none. */
   readonly clientName: string;
+  /** The number of the selected database. */
   readonly db: number;
+  /** When it arrived, by the server's clock. */
   readonly at: Date;
 }
 
 /** A client connected or left. */
 export interface ClientRecord {
+  /** The id of the client, as CLIENT ID tells it. */
   readonly client: number;
+  /** The address of the client: "127.0.0.1:49152". */
   readonly address: string;
 }
 
+/** What `on` reports, by its name. */
 export interface Events {
+  /** A client sent a request. */
   command: CommandRecord;
+  /** A client connected. */
   connect: ClientRecord;
+  /** A client left. */
   disconnect: ClientRecord;
 }
 
