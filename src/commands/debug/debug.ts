@@ -39,7 +39,7 @@ const ownSubcommands: readonly DebugSubcommand[] = [
     argc: [2, 2],
     syntax: "",
     summary: "Returns a digest of all data, the same as that of a redis-server with the same data.",
-    run: ({ reply, store }) => reply.simple(digestOfStore(store)),
+    run: ({ reply, store, valkey }) => reply.simple(digestOfStore(store, !valkey)),
   },
   {
     name: "DIGEST-VALUE",
@@ -135,7 +135,9 @@ function debug(call: Call): void {
 function digestValues(call: Call): void {
   const { argc, bytes, db, reply } = call;
   reply.array(argc - 2);
-  for (let i = 2; i < argc; i++) reply.simple(digestOfValue(db, db.find(bytes, call.start(i), call.end(i))));
+  for (let i = 2; i < argc; i++) {
+    reply.simple(digestOfValue(db, db.find(bytes, call.start(i), call.end(i)), !call.valkey));
+  }
 }
 
 function log(call: Call): void {
@@ -166,8 +168,8 @@ function loadAof({ engine, reply }: Call): void {
 
 /**
  * Reloads all data through a snapshot, or from the file of the last SAVE, and checks every structure. With NOFLUSH a
- * key that exists already is an error, which ends Redis, unless MERGE replaces it. NOSAVE is refused with an append-only
- * file, because the next start loads that file and would lose the data of the snapshot.
+ * key that exists already is an error, which ends Redis, unless MERGE replaces it. NOSAVE is refused with an
+ * append-only file, because the next start loads that file and would lose the data of the snapshot.
  */
 function reload(call: Call): void {
   const { argc, engine, reply } = call;

@@ -342,7 +342,9 @@ export class Arena {
       page = chunk * CHUNK_PAGES;
       this.#setSpan(page, CHUNK_PAGES, CLASS_HUGE);
     } else {
-      page = this.#firstPage[this.#takePages(size / PAGE_BYTES, CLASS_LARGE)];
+      // The tables may grow meanwhile.
+      const span = this.#takePages(size / PAGE_BYTES, CLASS_LARGE);
+      page = this.#firstPage[span];
     }
     this.blockCount++;
     this.usedBytes += size;
