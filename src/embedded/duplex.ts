@@ -20,7 +20,7 @@ export function openDuplex(number: number): { stream: Duplex; socket: PipeSocket
   const stream = new Duplex({
     read: () => socket.full = false,
     write: (chunk: Uint8Array, _encoding, done) => {
-      socket.write(chunk.slice());
+      socket.write(new Uint8Array(chunk));
       done();
     },
     final: (done) => {

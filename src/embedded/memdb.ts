@@ -15,6 +15,7 @@ import { openDuplex } from "./duplex.ts";
 import { type ActiveFault, type Fault, Faults, type FaultySocket } from "./faults.ts";
 import { type Fixtures, loadFile, loadFixtures } from "./fixtures.ts";
 import { Looks } from "./looks.ts";
+import { listenOnNode } from "./node/socket.ts";
 import { type CommandRecord, type Events, Observer } from "./observer.ts";
 import type { Argument, Value } from "./values.ts";
 
@@ -99,6 +100,7 @@ export class MemDB implements AsyncDisposable {
     const settings = this.#settings();
     this.#server = await Server.start({
       settings,
+      listen: "listen" in Deno ? undefined : listenOnNode,
       clock: this.clock,
       random: seed === undefined ? undefined : new SeededRandom(seed),
       log,

@@ -28,6 +28,8 @@ const UNSUPPORTED = [97, 93, 94, 96, 92, 47, 43, 44, 46, 42, 10047, 10043, 10044
 export interface Host {
   readonly settings: Settings;
   readonly poller: Poller | undefined;
+  /** Listens in the place of Deno, on one address that then stays. */
+  readonly listen?: (hostname: string, port: number, welcome: Host["welcome"]) => Promise<OwnListener>;
   /** A client connected; `hostname` is its address, undefined over a Unix socket. */
   welcome(socket: Socket, hostname: string | undefined): void;
   /** The port or the addresses have changed. */
@@ -36,6 +38,12 @@ export interface Host {
   /** A client was refused because no file descriptor was left. */
   refused(): void;
   fatal(error: unknown): void;
+}
+
+/** A listener of a runtime without Deno's. */
+export interface OwnListener {
+  readonly address: Deno.NetAddr;
+  close(): void;
 }
 
 /** An open listener. */
@@ -67,8 +75,14 @@ export class Listeners {
 
   /** Listens on every address of the settings, and follows changes of `bind` and `port`. Throws StartError. */
   async open(): Promise<void> {
-    const { settings } = this.#host;
+    const { settings, listen, welcome } = this.#host;
     const { port, bind, unixsocket, unixsocketperm } = settings.values;
+    if (listen !== undefined) {
+      const hostname = hostnameOf(bind[0]);
+      this.#tcp = [{ hostname, ...await listen(hostname, port, welcome) }];
+      this.port = this.#tcp[0].address.port;
+      return;
+    }
     this.#listen(bind, port);
     settings.onChange("port", (port, previous) => {
       if (port === 0 && previous !== 0) throw new SettingError("port 0 picks a free port at the start only");

@@ -2,6 +2,7 @@
  * Memory for replies: chunks of four sizes, and a bounded pool for each size. A chunk that does not fit in its pool is
  * returned to the system at once, because the garbage collector does not see its size and would keep it much longer.
  */
+import { detach } from "../core/detach.ts";
 
 /** The size of the first chunk of a reply. */
 export const CHUNK_BYTES = 16 * 1024;
@@ -70,5 +71,5 @@ export function pooledBytes(): number {
 
 /** Frees the memory of an array at once. The array has no bytes afterwards. */
 export function freeBuffer(array: Uint8Array): void {
-  (array.buffer as ArrayBuffer).transfer(0);
+  detach(array.buffer as ArrayBuffer);
 }

@@ -5,7 +5,8 @@ import { resolve } from "node:path";
 import { AofError } from "../aof/replay.ts";
 import { isSystemError, reasonOf } from "../core/io_error.ts";
 import { StartError } from "../core/start_error.ts";
-import { MEMDB_VERSION, REDIS_VERSION } from "../core/version.ts";
+import { identities } from "../core/personality.ts";
+import { MEMDB_VERSION } from "../core/version.ts";
 import { saveAtEnd, savesAtEnd, snapshotPath } from "../rdb/save.ts";
 import type { Settings } from "../settings/settings.ts";
 import { SeedError } from "../tools/seed_error.ts";
@@ -68,10 +69,10 @@ class ServerRun {
       event.preventDefault();
       this.#crash(event.reason);
     });
-    const { port } = this.#settings.values;
+    const { personality, port } = this.#settings.values, { title, version } = identities[personality];
     logger.write(
       "notice",
-      `MemDB ${MEMDB_VERSION} (compatible with Redis ${REDIS_VERSION}), port ${port}, PID: ${Deno.pid}`,
+      `MemDB ${MEMDB_VERSION} (compatible with ${title} ${version}), port ${port}, PID: ${Deno.pid}`,
     );
     for (const warning of this.#options.warnings) logger.write("warning", warning);
     signals.onStop((signal) => this.#signal(signal));
@@ -79,6 +80,7 @@ class ServerRun {
     if (status !== undefined) return status;
     const server = this.#server!;
     for (const line of banner(server)) logger.write("notice", line);
+    if (this.#settings.values.readyJson) console.log(JSON.stringify(addressOf(server)));
     logger.write("notice", `Stopping: ${await this.#stopped.promise}`);
     await server.stop();
     this.#removePidFile();
@@ -186,6 +188,17 @@ function startFailure(error: unknown): string | undefined {
     return `the system gives too little memory or address space (${error.message}). ${remedy}`;
   }
   return isSystemError(error) ? error.message : undefined;
+}
+
+/** The address for programs that start the server: the first TCP address, else the Unix socket. */
+function addressOf({ addresses }: Server): Record<string, string | number> {
+  const tcp = addresses.find(({ transport }) => transport === "tcp") as Deno.NetAddr | undefined;
+  const unix = addresses.find(({ transport }) => transport === "unix") as Deno.UnixAddr | undefined;
+  return {
+    ...tcp === undefined ? {} : { url: `redis://${netText(tcp)}`, host: tcp.hostname, port: tcp.port },
+    ...unix === undefined ? {} : { unixsocket: unix.path },
+    pid: Deno.pid,
+  };
 }
 
 function banner(server: Server): string[] {

@@ -19,7 +19,7 @@ import { Store } from "../store/store.ts";
 import { createStore } from "../engine/create_store.ts";
 import { Connection, type ConnectionHost, type OutputLimit } from "../net/connection.ts";
 import { boundClients } from "../net/file_limit.ts";
-import { Listeners } from "../net/listeners.ts";
+import { type Host, Listeners } from "../net/listeners.ts";
 import { Functions } from "../scripting/functions.ts";
 import { Poller } from "../net/poller.ts";
 import type { Socket } from "../net/socket.ts";
@@ -37,6 +37,8 @@ export interface ServerOptions {
   disk?: Disk;
   /** Called before the server listens: parts can be added, and listeners. */
   prepare?: (server: Server) => void;
+  /** Listens in the place of Deno, where the runtime is another. */
+  listen?: Host["listen"];
   /** Replaces the socket of each client, or refuses the client with undefined. */
   wrapSocket?: (socket: Socket) => Socket | undefined;
   /** Called with the session of each client and its socket. */
@@ -105,6 +107,7 @@ export class Server implements ConnectionHost {
     this.#listeners = new Listeners({
       settings,
       poller: this.#poller,
+      listen: options.listen,
       welcome: (socket, hostname) => this.welcome(socket, hostname),
       moved: () => this.engine.port = this.#listeners.port,
       warn: (text) => this.engine.log("warning", text),

@@ -197,7 +197,6 @@ export const REPLY_SCRIPTS: Scripts = {
   ],
 };
 
-/** Valkey refuses CLIENT REPLY within a transaction. */
 export const REPLY_IN_UNIT_SCRIPTS: Scripts = {
   "off and on within a transaction hold for what follows": [
     ["a", "MULTI", "ECHO 1", "CLIENT REPLY OFF", "ECHO 2", "EXEC", "ECHO 3"],

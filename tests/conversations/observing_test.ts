@@ -65,7 +65,4 @@ Deno.test("the time for which a client waited counts nowhere", () =>
   }));
 
 compareScripts("CLIENT REPLY drops what it drops on", REPLY_SCRIPTS, { mask: noTimes });
-compareScripts("within a transaction CLIENT REPLY drops what it drops on", REPLY_IN_UNIT_SCRIPTS, {
-  programs: ["redis-server"],
-  mask: noTimes,
-});
+compareScripts("within a transaction CLIENT REPLY drops what it drops on", REPLY_IN_UNIT_SCRIPTS, { mask: noTimes });

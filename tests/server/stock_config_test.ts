@@ -185,7 +185,6 @@ const REFUSED: Readonly<Record<string, string>> = {
   "socket-mark-id 7": "sockets are not marked",
   "unixsocketgroup wheel": "the Unix socket keeps its group; set unixsocketperm",
   "rdma-port 6380": "MemDB does not speak RDMA",
-  "import-mode yes": "keys expire as usual; memdb import reads files",
 };
 
 Deno.test("what would change the data that is kept or who gets in is refused, all of it at once", () => {

@@ -14,6 +14,7 @@ const COMMON = {
   group: "scripting",
   complexity: "Depends on the script that is executed.",
   arity: -3,
+  differs: ["Errors name the server, and those of Valkey do not name the script."],
   likelyKey: 3,
   mayBeLong: true,
   needsDisk: true,

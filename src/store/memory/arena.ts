@@ -18,6 +18,7 @@
  * is the number of the span.
  */
 import { invariant } from "../../core/assert.ts";
+import { detach } from "../../core/detach.ts";
 
 declare const contents: unique symbol;
 /** The ref of a block; the type argument names what the block holds, so that the compiler finds a mix-up. */
@@ -341,7 +342,9 @@ export class Arena {
       page = chunk * CHUNK_PAGES;
       this.#setSpan(page, CHUNK_PAGES, CLASS_HUGE);
     } else {
-      page = this.#firstPage[this.#takePages(size / PAGE_BYTES, CLASS_LARGE)];
+      // The tables may grow meanwhile.
+      const span = this.#takePages(size / PAGE_BYTES, CLASS_LARGE);
+      page = this.#firstPage[span];
     }
     this.blockCount++;
     this.usedBytes += size;
@@ -497,8 +500,7 @@ export class Arena {
 
   #dropChunk(chunk: number): void {
     this.reservedBytes -= this.u8[chunk].length;
-    // Detaching gives the memory back now; the collector, which sees no garbage on its own heap, might never run.
-    (this.u8[chunk].buffer as ArrayBuffer).transfer(0);
+    detach(this.u8[chunk].buffer as ArrayBuffer);
     this.u8[chunk] = NO_BYTES;
     this.i32[chunk] = NO_WORDS;
     this.f64[chunk] = NO_DOUBLES;
