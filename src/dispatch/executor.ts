@@ -470,7 +470,8 @@ export class Executor implements CommandRunner {
   #remember(call: Call, { bits }: Command, request: Request, log: CommandLog, value: number): void {
     if ((bits & Flag.SKIP_SLOWLOG) !== 0) return;
     const { session } = call;
-    const client = (session.caller ?? session).transport?.remote ?? "";
+    // As in Redis, a command that a script calls has no address.
+    const client = session.transport?.remote ?? "";
     log.add(request, value, this.#engine.store.nowMs, client, session.name, call.secrets);
   }
 
