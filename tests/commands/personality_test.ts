@@ -70,6 +70,9 @@ valkeyDifferential("errors are Valkey's", (pair) =>
     EVALSHA 0 0
     SCRIPT SHOW 0
     SCRIPT DEBUG NO nothing
+    SET a 1 IFEQ 1 XX
+    SET a 1 XX IFEQ 1
+    SET a 1 IFEQ 1 NX
     MSETEX 0 a 1
     MSETEX 2 a 1
     BITCOUNT k x
