@@ -130,8 +130,9 @@ function declaredFlags(source: Uint8Array): number | undefined {
 }
 
 /** The settings of a Lua state. */
-export function luaOptions({ settings: { values } }: Engine): LuaOptions {
-  return { limitBytes: values.luaMemoryLimit, deprecated: values.luaEnableDeprecatedApi };
+export function luaOptions({ identity, settings: { values } }: Engine): LuaOptions {
+  const valkey = identity.personality === "valkey";
+  return { limitBytes: values.luaMemoryLimit, deprecated: values.luaEnableDeprecatedApi, valkey };
 }
 
 /** The number of keys of EVAL and FCALL. Throws CommandError, with `notInteger` if it is no integer. */

@@ -67,9 +67,19 @@ valkeyDifferential("errors are Valkey's", (pair) =>
     EVAL return(redis.call('nothing')) 0
     EVAL return(redis.call('get')) 0
     EVAL return(redis.call('subscribe','a')) 0
+    EVAL return(redis.call()) 0
+    EVAL return(redis.pcall({})) 0
+    EVAL return(server.setresp()) 0
+    EVAL return(redis.log(1)) 0
+    EVAL return(redis.acl_check_cmd('nothing')) 0
+    EVAL return{redis.REDIS_VERSION,redis.REDIS_VERSION_NUM,server.VALKEY_VERSION,server.VALKEY_VERSION_NUM} 0
+    EVAL return(server.SERVER_NAME) 0
     EVALSHA 0 0
     SCRIPT SHOW 0
     SCRIPT DEBUG NO nothing
+    SET a 1 IFEQ 1 XX
+    SET a 1 XX IFEQ 1
+    SET a 1 IFEQ 1 NX
     MSETEX 0 a 1
     MSETEX 2 a 1
     BITCOUNT k x

@@ -58,7 +58,10 @@ export const stringCommands: readonly CommandSpec[] = [
     syntax: `key value [NX | XX | ${CONDITION_SYNTAX}] [GET] [${EXPIRY_SYNTAX} | KEEPTTL]`,
     types: CONDITION_TYPES,
     valkey: { syntax: `key value [NX | XX | IFEQ comparison-value] [GET] [${EXPIRY_SYNTAX} | KEEPTTL]` },
-    differs: ["With a deadline that is past Valkey sets nothing: it deletes the key and announces `expired`."],
+    differs: [
+      "With a deadline that is past Valkey sets nothing: it deletes the key and announces `expired`.",
+      "NX and XX may follow a condition on the value in Redis, not in Valkey.",
+    ],
     handler: set,
   },
   {
