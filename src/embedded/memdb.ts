@@ -65,6 +65,7 @@ export class MemDB implements AsyncDisposable {
   readonly hostname: string;
   readonly #options: MemDBOptions;
   #server!: Server;
+  // These outlive a restart.
   #faults!: Faults;
   #observer!: Observer;
   #looks!: Looks;
@@ -110,7 +111,8 @@ export class MemDB implements AsyncDisposable {
       log,
       prepare: ({ engine, executor }) => {
         this.#faults ??= new Faults(this.#clock, executor.table);
-        this.#observer = new Observer(engine, this.#faults, remember);
+        this.#observer ??= new Observer(this.#clock, this.#faults, remember);
+        this.#observer.observe(engine);
         this.#looks = new Looks(engine, executor);
       },
       wrapSocket: (socket) => this.#faults.refuses() ? undefined : this.#faults.wrap(socket),

@@ -3,6 +3,7 @@
  * asked for are looked up here, before the request runs.
  */
 import { equalsWord, fromUtf8 } from "../core/bytes.ts";
+import type { Clock } from "../core/clock.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { RequestObserver, Session } from "../engine/session.ts";
 import type { Request } from "../resp/request.ts";
@@ -46,17 +47,21 @@ export interface Events {
 type Listener = (event: never) => void;
 
 export class Observer implements RequestObserver {
-  readonly #engine: Engine;
+  readonly #clock: Clock;
   readonly #faults: Faults;
   readonly #remembered: number;
   /** The latest requests, oldest first; at most twice `#remembered` before the older half goes. */
   #records: CommandRecord[] = [];
   readonly #listeners = new Map<keyof Events, Set<Listener>>();
 
-  constructor(engine: Engine, faults: Faults, remembered: number) {
-    this.#engine = engine;
+  constructor(clock: Clock, faults: Faults, remembered: number) {
+    this.#clock = clock;
     this.#faults = faults;
     this.#remembered = remembered;
+  }
+
+  /** Observes the clients of an engine: again after each restart. */
+  observe(engine: Engine): void {
     engine.listeners.sessions.add({
       began: (session) => this.#began(session),
       ended: (session) => this.#emit("disconnect", clientOf(session)),
@@ -102,7 +107,7 @@ export class Observer implements RequestObserver {
     const args: (string | Uint8Array)[] = [];
     for (let i = 1; i < argc; i++) args.push(secret ? "(redacted)" : textOrBytes(bytes.subarray(start[i], end[i])));
     const { id, name: clientName, db } = session;
-    const record = { name, args, client: id, clientName, db, at: new Date(this.#engine.clock.nowMs()) };
+    const record = { name, args, client: id, clientName, db, at: new Date(this.#clock.nowMs()) };
     if (this.#remembered > 0) this.#records.push(record);
     if (this.#records.length > 2 * this.#remembered) this.#records = this.#records.slice(-this.#remembered);
     this.#emit("command", record);
