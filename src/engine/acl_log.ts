@@ -42,14 +42,14 @@ export class AclLog {
 
   /** Counts an event of a session and adds it to the log. */
   add(session: Session, event: Denied): void {
-    const { settings, stats, store: { nowMs }, watches } = this.#engine, { entries } = this;
+    const { settings, stats, store: { nowMs } } = this.#engine, { entries } = this;
     stats.denied[event.reason]++;
     const lengthMax = settings.values.acllogMaxLen;
     if (lengthMax === 0) {
       entries.length = 0;
       return;
     }
-    const client = clientLine(session.caller ?? session, watches, nowMs, 0);
+    const client = clientLine(session.caller ?? session, this.#engine, 0);
     const at = entries.slice(0, COMPARED).findIndex((entry) =>
       entry.reason === event.reason && entry.context === event.context && entry.object === event.object &&
       entry.user === event.user && Math.abs(nowMs - entry.updatedMs) <= GROUPED_MS

@@ -6,7 +6,8 @@ import { AofError } from "../aof/replay.ts";
 import { isSystemError, reasonOf } from "../core/io_error.ts";
 import { StartError } from "../core/start_error.ts";
 import type { UserLine } from "../access/load.ts";
-import { MEMDB_VERSION, REDIS_VERSION } from "../core/version.ts";
+import { identities } from "../core/personality.ts";
+import { MEMDB_VERSION } from "../core/version.ts";
 import { saveAtEnd, savesAtEnd, snapshotPath } from "../rdb/save.ts";
 import type { Settings } from "../settings/settings.ts";
 import { SeedError } from "../tools/seed_error.ts";
@@ -71,10 +72,10 @@ class ServerRun {
       event.preventDefault();
       this.#crash(event.reason);
     });
-    const { port } = this.#settings.values;
+    const { personality, port } = this.#settings.values, { title, version } = identities[personality];
     logger.write(
       "notice",
-      `MemDB ${MEMDB_VERSION} (compatible with Redis ${REDIS_VERSION}), port ${port}, PID: ${Deno.pid}`,
+      `MemDB ${MEMDB_VERSION} (compatible with ${title} ${version}), port ${port}, PID: ${Deno.pid}`,
     );
     for (const warning of this.#options.warnings) logger.write("warning", warning);
     signals.onStop((signal) => this.#signal(signal));

@@ -5,9 +5,10 @@
 import { CATEGORIES } from "../../src/dispatch/categories.ts";
 import type { SeededRandom } from "../../src/core/random.ts";
 import { oneIn, pick } from "../helpers/property.ts";
-import { generatedNames, randomCommands } from "./generate.ts";
+import { Generator } from "./generate.ts";
 
-const NAMES = [...generatedNames].filter((name) => name !== "delifeq");
+const generator = new Generator("redis");
+const NAMES = [...generator.names];
 const CHANNELS = ["&*", "&a", "&n*", "resetchannels", "allchannels", "&b?"];
 const ODD = [
   "+nope",
@@ -65,7 +66,7 @@ function rules(random: SeededRandom, keys: readonly string[]): string[] {
 
 /** `count` random commands of a random user whose rules change now and then; each is asked about before it runs. */
 export function userCommands(random: SeededRandom, count: number): string[][] {
-  const commands = randomCommands(random, count);
+  const commands = generator.commands(random, count);
   const keys = commands.flatMap(([, key]) => key === undefined || key === "" || key.length > 20 ? [] : [key]);
   if (keys.length === 0) keys.push("a");
   const found: string[][] = [["AUTH", "default", ""], ["ACL", "SETUSER", "u", "reset", "on", "nopass", "+@all"]];
