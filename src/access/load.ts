@@ -130,7 +130,7 @@ function faultsOf(rules: Rules, user: User, args: readonly string[], where: stri
 
 /** Writes all users to the ACL file. Returns the reason of a failure, or "". */
 export function saveAclFile(engine: Engine): string {
-  const lines = engine.users.all().map((user) => `${userLine(user)}\n`);
+  const lines = engine.users.all().map((user) => `${userLine(user, engine.identity.personality)}\n`);
   try {
     replaceFile(pathOf(engine), fromLatin1(lines.join("")), 0o600);
     return "";
@@ -140,10 +140,10 @@ export function saveAclFile(engine: Engine): string {
 }
 
 /** The users as lines of a config file; none if an ACL file holds them. */
-export function userEntry({ settings, users }: Engine): FileEntry {
+export function userEntry({ identity, settings, users }: Engine): FileEntry {
   const name = "user";
   if (settings.values.aclfile !== "") return { name, lines: [], isDefault: true };
   const all = users.all();
-  const lines = all.map((user) => fromUtf8(fromLatin1(`${user.name} ${userRules(user)}`)));
+  const lines = all.map((user) => fromUtf8(fromLatin1(`${user.name} ${userRules(user, identity.personality)}`)));
   return { name, lines, isDefault: all.length === 1 && users.followsPassword };
 }

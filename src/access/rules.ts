@@ -18,6 +18,7 @@ const faults = {
     "any effect. Try 'resetchannels' to start with an empty list of channels",
   noPassword: "The password you are trying to remove from the user does not exist",
   badHash: "The password hash must be exactly 64 characters and contain only lowercase hexadecimal characters",
+  database: "The provided database ID is out of range",
   subcommandArgument: "Allowing first-arg of a subcommand is not supported",
 } as const;
 
@@ -156,12 +157,22 @@ export class Rules {
         selector.allChannels = false;
         selector.channels = [];
         return;
+      case "alldbs":
+        selector.databases = undefined;
+        return;
+      case "resetdbs":
+        selector.databases = [];
+        return;
       case "allcommands":
       case "+@all":
         return permitAll(selector, true);
       case "nocommands":
       case "-@all":
         return permitAll(selector, false);
+    }
+    if (/^db=/i.test(rule)) {
+      selector.databases = databasesOf(rule.slice(3));
+      return;
     }
     const [sign] = rule;
     if ((sign === "+" || sign === "-") && ABSENT.has(rule.slice(1).split("|")[0].toLowerCase())) {
@@ -252,6 +263,13 @@ function remember(selector: Selector, rule: string): void {
   const name = rule.slice(1);
   const others = selector.rules.filter((each) => each.slice(1) !== name && !each.slice(1).startsWith(`${name}|`));
   selector.rules = [...others, rule];
+}
+
+/** The databases of a rule, "0,2": ascending, each once. */
+function databasesOf(list: string): number[] {
+  const databases = list.split(",").map((text) => /^\s*[-+]?\d+$/.test(text) ? Number(text) : failRule("syntax"));
+  if (databases.some((index) => index < 0 || index >= 2 ** 31 - 1)) failRule("database");
+  return [...new Set(databases)].sort((a, b) => a - b);
 }
 
 function addKeys(selector: Selector, rule: string): void {

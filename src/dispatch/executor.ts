@@ -45,6 +45,7 @@ const CHANGED_RULES = "NOPERM ACLs rules changed between the moment the transact
 const LACKS: Readonly<Record<DenialReason, string>> = {
   auth: "no permission",
   command: "no permission to execute the command or subcommand",
+  database: "no permission",
   key: "no permission to touch the specified keys",
   channel: "no permission to access one of the channels used as arguments",
 };
@@ -580,7 +581,7 @@ export class Executor implements CommandRunner {
     }
     const bits = bitsOf(call, command);
     if (!call.session.authenticated && (bits & Flag.NO_AUTH) === 0) return messages.noAuth;
-    const denial = denialOf(call.session.user, command, request);
+    const denial = denialOf(call.session.user, command, request, call.db.index);
     if (denial !== undefined) return this.#denied(call, denial, command, request);
     if (engine.persistence.loading && (bits & Flag.LOADING) === 0 && call.session.origin === "client") {
       return titled.loading(engine.identity.title);

@@ -3,11 +3,13 @@
  * channels. The executor asks before each command of a user with restrictions.
  */
 import { latin1 } from "../core/bytes.ts";
+import { parseSafeInt } from "../core/numbers.ts";
 import type { DenialReason } from "../engine/acl_log.ts";
 import { Access, type Selector, type User } from "../engine/user.ts";
 import type { Request } from "../resp/request.ts";
+import { categoriesOf } from "./categories.ts";
 import { KeyFlag } from "./key_flags.ts";
-import { keysOf } from "./key_positions.ts";
+import { hasKeys, keysOf } from "./key_positions.ts";
 import { type Command, Flag } from "./registry.ts";
 import type { KeyPosition } from "./spec.ts";
 
@@ -18,7 +20,7 @@ export interface Denial {
 }
 
 /** Of the denials of several selectors the one that comes closest to a permission counts. */
-const CLOSENESS: Readonly<Record<DenialReason, number>> = { auth: 0, command: 1, key: 2, channel: 3 };
+const CLOSENESS: Readonly<Record<DenialReason, number>> = { auth: 0, command: 1, database: 2, key: 3, channel: 4 };
 
 /** The access to a key that a command needs, from bits of KeyFlag. */
 export function accessOf(flags: number): number {
@@ -26,13 +28,16 @@ export function accessOf(flags: number): number {
   return ((flags & KeyFlag.ACCESS) !== 0 ? Access.READ : 0) | ((flags & writes) !== 0 ? Access.WRITE : 0);
 }
 
-/** The reason why a user may not run a request; undefined if it is permitted. The caller has checked the arity. */
-export function denialOf(user: User, command: Command, request: Request): Denial | undefined {
+/**
+ * The reason why a user may not run a request in a database; undefined if it is permitted. The caller has checked the
+ * arity.
+ */
+export function denialOf(user: User, command: Command, request: Request, db: number): Denial | undefined {
   if (user.unrestricted) return undefined;
   let worst: Denial = { reason: "command", index: 0 };
   const keys = new KeysOnce(command, request);
   for (const selector of user.selectors) {
-    const denial = denialBy(selector, command, request, keys);
+    const denial = denialBy(selector, command, request, keys, db);
     if (denial === undefined) return undefined;
     const closer = CLOSENESS[denial.reason] - CLOSENESS[worst.reason];
     if (closer > 0 || (closer === 0 && denial.index > worst.index)) worst = denial;
@@ -41,11 +46,17 @@ export function denialOf(user: User, command: Command, request: Request): Denial
 }
 
 /** Whether one selector permits both the request and every key with the given access. */
-export function permitsEveryKey(user: User, command: Command, request: Request, access: number): boolean {
+export function permitsEveryKey(
+  user: User,
+  command: Command,
+  request: Request,
+  db: number,
+  access: number,
+): boolean {
   if (user.unrestricted) return true;
   const keys = new KeysOnce(command, request);
   return user.selectors.some((selector) =>
-    denialBy(selector, command, request, keys) === undefined && selector.permitsEveryKey(access)
+    denialBy(selector, command, request, keys, db) === undefined && selector.permitsEveryKey(access)
   );
 }
 
@@ -61,9 +72,19 @@ class KeysOnce {
   }
 }
 
-function denialBy(selector: Selector, command: Command, request: Request, keys: KeysOnce): Denial | undefined {
+function denialBy(
+  selector: Selector,
+  command: Command,
+  request: Request,
+  keys: KeysOnce,
+  db: number,
+): Denial | undefined {
   if (!selector.allCommands && (command.bits & Flag.NO_AUTH) === 0 && !permitsCommand(selector, command, request)) {
     return { reason: "command", index: 0 };
+  }
+  if (selector.databases !== undefined) {
+    const index = deniedDatabase(selector.databases, command, request, db);
+    if (index >= 0) return { reason: "database", index };
   }
   const { bytes, start, end } = request;
   if (!selector.allKeys) {
@@ -84,6 +105,23 @@ function denialBy(selector: Selector, command: Command, request: Request, keys: 
   return undefined;
 }
 
+/**
+ * The argument that names a database that is not permitted; 0 if it is the selected one, -1 if all are permitted. The
+ * selected one counts for commands that use keys or are about keys.
+ */
+function deniedDatabase(permitted: readonly number[], command: Command, request: Request, db: number): number {
+  const { databases } = command.spec;
+  if (databases === "all") return 0;
+  const named = databases?.(request) ?? [];
+  const usesKeys = hasKeys(command);
+  const usesSelected = usesKeys || (named.length === 0 && categoriesOf(command.spec).includes("keyspace"));
+  if (usesSelected && !permitted.includes(db)) return 0;
+  return named.find((i) => {
+    const database = parseSafeInt(request.bytes, request.start[i], request.end[i]);
+    return !Number.isNaN(database) && !permitted.includes(database);
+  }) ?? -1;
+}
+
 function permitsCommand(selector: Selector, { id }: Command, request: Request): boolean {
   if (selector.permitsCommand(id)) return true;
   const words = selector.firstArguments.get(id);
@@ -95,11 +133,16 @@ function permitsCommand(selector: Selector, { id }: Command, request: Request): 
 export function denialText({ reason, index }: Denial, user: User, command: Command, request: Request, named = false) {
   if (reason === "command") return `User ${user.name} has no permissions to run the '${command.fullName}' command`;
   const object = latin1(request.bytes, request.start[index], request.end[index]);
+  if (reason === "database") {
+    return named
+      ? `User ${user.name} has no permissions to access database ${object}`
+      : "No permissions to access database";
+  }
   if (named) return `User ${user.name} has no permissions to access the '${object}' ${reason}`;
   return `No permissions to access a ${reason}`;
 }
 
 /** What ACL LOG shows of a denial. */
-export function deniedObject({ reason, index }: Denial, command: Command, request: Request): string {
-  return reason === "command" ? command.fullName : latin1(request.bytes, request.start[index], request.end[index]);
+export function deniedObject({ index }: Denial, command: Command, request: Request): string {
+  return index === 0 ? command.fullName : latin1(request.bytes, request.start[index], request.end[index]);
 }

@@ -162,6 +162,8 @@ export interface CommandSpec {
    * to channels or to patterns of channels.
    */
   readonly channels?: "publish" | "subscribe" | "pattern";
+  /** The arguments that name databases, or all databases, for users who may not use each. */
+  readonly databases?: "all" | ((request: Request) => readonly number[]);
   /** The keys that the command may change; the default is "named". */
   readonly reach?: Reach;
   /** The keys of a command that accesses several databases; `db` is the selected database. */

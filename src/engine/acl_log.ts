@@ -6,7 +6,7 @@ import type { Engine } from "./engine.ts";
 import { clientLine } from "./client_line.ts";
 import type { Session } from "./session.ts";
 
-export type DenialReason = "auth" | "command" | "key" | "channel";
+export type DenialReason = "auth" | "command" | "database" | "key" | "channel";
 export type DenialContext = "toplevel" | "multi" | "lua" | "module";
 
 /** An event. Texts are latin1. */

@@ -99,7 +99,7 @@ export class Stats {
   expireCycleUs = 0;
   stalePercent = 0;
   /** Refusals by permissions and failed authentications, by reason. */
-  readonly denied = { auth: 0, command: 0, key: 0, channel: 0 };
+  readonly denied = { auth: 0, command: 0, database: 0, key: 0, channel: 0 };
   /** Number of turns of the event loop that ran requests, and their total time. */
   eventLoopCycles = 0;
   eventLoopUs = 0;

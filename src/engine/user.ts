@@ -47,6 +47,8 @@ export class Selector {
   readonly firstArguments = new Map<number, readonly string[]>();
   keys: readonly KeyPattern[] = [];
   channels: readonly Pattern[] = [];
+  /** The permitted databases in ascending order; undefined if all are. Only Valkey has rules about them. */
+  databases: readonly number[] | undefined;
   /** The rules about commands in their order, each with its sign, without those that a later one replaces. */
   rules: readonly string[] = [];
 
@@ -63,12 +65,13 @@ export class Selector {
     for (const [id, words] of this.firstArguments) copy.firstArguments.set(id, words);
     copy.keys = this.keys;
     copy.channels = this.channels;
+    copy.databases = this.databases;
     copy.rules = this.rules;
     return copy;
   }
 
   get unrestricted(): boolean {
-    return this.allCommands && this.allKeys && this.allChannels;
+    return this.allCommands && this.allKeys && this.allChannels && this.databases === undefined;
   }
 
   permitsCommand(id: number): boolean {

@@ -190,7 +190,7 @@ export class ScriptRunner implements LuaHost {
     const command = this.#find(request);
     if (command === undefined) return -1;
     if (!hasArity(command, request)) return -2;
-    return denialOf(this.#call.session.user, command, request) === undefined ? 1 : 0;
+    return denialOf(this.#call.session.user, command, request, this.#call.db.index) === undefined ? 1 : 0;
   }
 
   addFunction(registered: RegisteredFunction): number {

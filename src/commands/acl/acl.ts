@@ -4,7 +4,7 @@
  */
 import { fail, shownText } from "../../core/errors.ts";
 import { secretBytes } from "../../core/sha256.ts";
-import { channelRules, commandRules, keyRules, userFlags, userLine } from "../../access/describe.ts";
+import { channelRules, commandRules, databaseRules, keyRules, userFlags, userLine } from "../../access/describe.ts";
 import { loadAclFile, rulesOf, saveAclFile } from "../../access/load.ts";
 import { hasBlanks, joinSelectors, RuleError, UnmatchedError } from "../../access/rules.ts";
 import type { Call } from "../../dispatch/call.ts";
@@ -233,9 +233,10 @@ function getUser(call: Call): void {
   const { engine, reply } = call;
   const user = engine.users.get(call.text(2));
   if (user === undefined) return reply.null();
-  reply.map(6);
+  const ofValkey = engine.identity.personality === "valkey";
+  reply.map(ofValkey ? 7 : 6);
   reply.bulkText("flags");
-  const flags = userFlags(user);
+  const flags = userFlags(user, engine.identity.personality);
   reply.set(flags.length);
   for (const flag of flags) reply.bulkText(flag);
   reply.bulkText("passwords");
@@ -246,24 +247,27 @@ function getUser(call: Call): void {
   reply.bulkText("selectors");
   reply.array(others.length);
   for (const selector of others) {
-    reply.map(3);
+    reply.map(ofValkey ? 4 : 3);
     replySelector(call, selector);
   }
 }
 
-function replySelector({ reply }: Call, selector: Selector): void {
+function replySelector({ engine, reply }: Call, selector: Selector): void {
   reply.bulkText("commands");
   bulkLatin1(reply, commandRules(selector));
   reply.bulkText("keys");
   bulkLatin1(reply, keyRules(selector));
   reply.bulkText("channels");
   bulkLatin1(reply, channelRules(selector));
+  if (engine.identity.personality !== "valkey") return;
+  reply.bulkText("databases");
+  reply.bulkText(selector.databases?.length === 0 ? "" : databaseRules(selector));
 }
 
 function replyUsers({ engine, reply }: Call, whole: boolean): void {
   const users = engine.users.all();
   reply.array(users.length);
-  for (const user of users) bulkLatin1(reply, whole ? userLine(user) : user.name);
+  for (const user of users) bulkLatin1(reply, whole ? userLine(user, engine.identity.personality) : user.name);
 }
 
 function genPass(call: Call): void {
@@ -288,7 +292,7 @@ function dryRun(call: Call): void {
   if (command === undefined) return fail(`ERR Command '${shownText(call.text(3))}' not found`);
   const { arity } = command;
   if (arity > 0 ? request.argc !== arity : request.argc < -arity) fail(wrongArity(command));
-  const denial = denialOf(user, command, request);
+  const denial = denialOf(user, command, request, call.db.index);
   if (denial === undefined) reply.ok();
   else bulkLatin1(reply, denialText(denial, user, command, request, true));
 }

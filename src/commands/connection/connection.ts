@@ -38,6 +38,7 @@ export const connectionCommands: readonly CommandSpec[] = [
   },
   {
     name: "select",
+    databases: () => [1],
     summary: "Selects the database that the connection works on.",
     since: "1.0.0",
     group: "connection",

@@ -143,8 +143,8 @@ function readOptions(call: Call, mayStore: boolean): Options {
 }
 
 /** The keys that a pattern leads to are not known in advance, so it needs the permission to read all keys. */
-function needAllKeys({ command, request, session }: Call, option: string): void {
-  if (!permitsEveryKey(session.user, command, request, Access.READ)) {
+function needAllKeys({ command, db, request, session }: Call, option: string): void {
+  if (!permitsEveryKey(session.user, command, request, db.index, Access.READ)) {
     fail(`ERR ${option} option of SORT denied due to insufficient ACL permissions.`);
   }
 }

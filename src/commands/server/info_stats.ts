@@ -172,6 +172,7 @@ export function statsFields({ engine, table }: Call): Field[] {
     ["acl_access_denied_key", stats.denied.key],
     ["acl_access_denied_channel", stats.denied.channel],
     ["acl_access_denied_tls_cert", 0],
+    ...engine.identity.personality === "valkey" ? [["acl_access_denied_db", stats.denied.database] as const] : [],
   ];
 }
 
