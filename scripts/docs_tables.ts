@@ -66,7 +66,7 @@ export function commandList(): string {
 function commandRows(spec: CommandSpec): string[][] {
   const row = (name: string, described: CommandSpec) => [
     code(name),
-    described.summary.replace(/\.$/, ""),
+    described.summary.replace(/\.$/, "") + (described.byDocumentation ? " (by documentation)" : ""),
     sinceText(described, spec.only),
     described.complexity.replace(/\.$/, ""),
   ];

@@ -24,6 +24,10 @@ export const TESTS: Readonly<Record<string, readonly string[]>> = {
   xadd_trim: ["XADD", "trimmed", "MAXLEN", "~", "10000", "*", "field", "x".repeat(32)],
   xrange_100: ["XRANGE", "trimmed", "-", "+", "COUNT", "100"],
   setex: ["SETEX", "key:__rand_int__", "1000", "x".repeat(32)],
+  set_ifeq: ["SET", "key:__rand_int__", "x".repeat(32), "IFEQ", "x".repeat(32)],
+  msetex: ["MSETEX", "2", "key:__rand_int__", "x".repeat(32), "key:__rand_int__", "x".repeat(32), "EX", "1000"],
+  digest: ["DIGEST", "key:__rand_int__"],
+  delex: ["DELEX", "key:__rand_int__", "IFEQ", "x".repeat(32)],
   exists: ["EXISTS", "key:__rand_int__"],
   hget: ["HGET", "myhash", "element:__rand_int__"],
   sismember: ["SISMEMBER", "myset", "element:__rand_int__"],
@@ -42,6 +46,9 @@ const WEIGHT: Readonly<Record<string, number>> = {
 /** Workloads that look for what others put there: those run before, untimed. */
 const FILLING: Readonly<Record<string, string>> = {
   get: "set",
+  set_ifeq: "set",
+  digest: "set",
+  delex: "set",
   lpop: "lpush",
   rpop: "rpush",
   spop: "sadd",
@@ -53,7 +60,7 @@ const FILLING: Readonly<Record<string, string>> = {
   zrangebyscore: "zadd",
 };
 /** Workloads that take away: what they find must be put there before each round. */
-const TAKING: ReadonlySet<string> = new Set(["lpop", "rpop", "spop", "zpopmin"]);
+const TAKING: ReadonlySet<string> = new Set(["delex", "lpop", "rpop", "spop", "zpopmin"]);
 const CLIENTS = 50;
 const KEY_RANGE = 1_000_000;
 const FILLING_PIPELINE = 16;

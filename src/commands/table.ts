@@ -20,6 +20,7 @@ import { hashCommands } from "./hashes/hashes.ts";
 import { connectionCommands } from "./connection/connection.ts";
 import { listEndCommands } from "./lists/ends.ts";
 import { blockingListCommands } from "./lists/blocking.ts";
+import { moveManyCommands } from "./lists/move_many.ts";
 import { listCommands } from "./lists/lists.ts";
 import { hotKeysCommands } from "./server/hotkeys.ts";
 import { hyperLogLogCommands } from "./hyperloglogs/hyperloglogs.ts";
@@ -63,6 +64,7 @@ export const commandTable: readonly CommandSpec[] = [
   ...listEndCommands,
   ...listCommands,
   ...blockingListCommands,
+  ...moveManyCommands,
   ...hashCommands,
   ...hashExpiryCommands,
   ...sortedSetCommands,

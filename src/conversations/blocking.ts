@@ -20,10 +20,11 @@ import { HeldBytes, Place, type Queue, QueueTable, startOf } from "./queues.ts";
 import { WaitingClient } from "./waiting_client.ts";
 
 /**
- * Events of a stream that may end a wait for it: other values are created where clients wait, and go when they are
- * empty.
+ * Events of values that exist already and may end a wait for more of them. Most waits end when the value is created,
+ * because a value where clients wait is missing.
  */
 const STREAM_EVENTS: ReadonlySet<string> = new Set(["xadd", "xgroup-destroy"]);
+const LIST_EVENTS: ReadonlySet<string> = new Set(["lpush", "rpush", "linsert"]);
 
 /** The keys for which a command waits. */
 export interface Wait {
@@ -36,6 +37,8 @@ export interface Wait {
   readonly deadlineMs: number;
   /** Whether the request also runs again when a key is removed or gets a value of another type. */
   readonly onRemoval?: boolean;
+  /** Whether the request also runs again when a list grows. With a stream it always does. */
+  readonly onGrowth?: boolean;
   /** A time at which all requests that wait for one of the keys run again; 0 or missing means never. */
   readonly retryAtMs?: number;
   /** The request that runs again, if it is not the one that waits. */
@@ -49,8 +52,15 @@ class Waiter extends WaitingClient {
   /** Stops the timer of `retryAtMs`. */
   stopRetry: (() => void) | undefined;
 
-  constructor(call: Call, request: Request, readonly type: number, deadlineMs: number, readonly onRemoval: boolean) {
+  readonly type: number;
+  readonly onRemoval: boolean;
+  readonly onGrowth: boolean;
+
+  constructor(call: Call, request: Request, deadlineMs: number, { type, onRemoval = false, onGrowth = false }: Wait) {
     super(call, request, deadlineMs);
+    this.type = type;
+    this.onRemoval = onRemoval;
+    this.onGrowth = onGrowth || type === Type.STREAM;
   }
 
   protected override leave(): void {
@@ -80,10 +90,13 @@ export class Blocking implements DeferredWork {
     removed: (db, bytes, start, end, type) => this.#signal(db, bytes, start, end, type, true),
   };
 
-  /** Hears of streams that clients wait for; undefined while none does. */
+  /** Hears of values that grow; undefined while no client waits for that. */
   #stopHearing: (() => void) | undefined;
-  readonly #streamListener: KeyEventListener = (db, kind, event, bytes, start, end) => {
+  /** Number of clients that wait for a value to grow. */
+  #growthCount = 0;
+  readonly #growthListener: KeyEventListener = (db, kind, event, bytes, start, end) => {
     if (kind === Notify.STREAM && STREAM_EVENTS.has(event)) this.#signal(db, bytes, start, end, Type.STREAM, false);
+    else if (kind === Notify.LIST && LIST_EVENTS.has(event)) this.#signal(db, bytes, start, end, Type.LIST, false);
   };
 
   constructor(engine: Engine) {
@@ -109,16 +122,19 @@ export class Blocking implements DeferredWork {
    * Suspends the session of a call until one of its keys has a value of the type. Returns false if the session may not
    * wait; the command then replies as after a timeout.
    */
-  wait(call: Call, { type, first, last, deadlineMs, onRemoval = false, retryAtMs = 0, request }: Wait): boolean {
+  wait(call: Call, wait: Wait): boolean {
     if (!call.mayWait) return false;
+    const { type, first, last, deadlineMs, retryAtMs = 0, request } = wait;
     // A client that continues to wait keeps its deadline.
     const until = this.#retrying?.call === call ? this.#retrying.deadlineMs : deadlineMs;
-    const waiter = new Waiter(call, request ?? call.request, type, until, onRemoval);
+    const waiter = new Waiter(call, request ?? call.request, until, wait);
     if (this.#count === 0) this.#listen();
     for (let i = first; i <= last; i++) this.#enqueue(waiter, i);
     this.#count++;
     this.#counts[type] = (this.#counts[type] ?? 0) + 1;
-    if (type === Type.STREAM) this.#stopHearing ??= this.#engine.listeners.keyEvent.add(this.#streamListener);
+    if (waiter.onGrowth && this.#growthCount++ === 0) {
+      this.#stopHearing = this.#engine.listeners.keyEvent.add(this.#growthListener);
+    }
     if (retryAtMs > 0) {
       waiter.stopRetry = this.#engine.clock.schedule(retryAtMs, () => this.#retryAll(waiter));
     }
@@ -145,10 +161,8 @@ export class Blocking implements DeferredWork {
     waiter.places = undefined;
     waiter.stopRetry?.();
     waiter.stopRetry = undefined;
-    if (--this.#counts[waiter.type] === 0 && waiter.type === Type.STREAM) {
-      this.#stopHearing?.();
-      this.#stopHearing = undefined;
-    }
+    this.#counts[waiter.type]--;
+    if (waiter.onGrowth && --this.#growthCount === 0) this.#stopHearing!();
     if (--this.#count > 0) return;
     for (const stop of this.#stopListening) stop();
     this.#stopListening = [];

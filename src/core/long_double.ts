@@ -56,6 +56,10 @@ export function addLongDoubles(a: LongDouble, b: LongDouble): LongDouble {
     : round(sum << BigInt(exponent), 1n, LONG_DOUBLE);
 }
 
+export function negateLongDouble({ mantissa, exponent }: LongDouble): LongDouble {
+  return { mantissa: -mantissa, exponent };
+}
+
 /** The number with 17 digits after the point and without trailing zeros, as INCRBYFLOAT stores it. */
 export function formatLongDouble(value: LongDouble): string {
   if (!isFiniteLongDouble(value)) return value.mantissa < 0n ? "-inf" : "inf";

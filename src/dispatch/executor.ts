@@ -239,7 +239,7 @@ export class Executor implements CommandRunner {
       this.#engine.pause.hold(session);
       return;
     } else if (session.transaction !== undefined && (command!.bits & Flag.IMMEDIATE) === 0) {
-      session.transaction.add(request, queuedBits(call, command!));
+      session.transaction.add(request, bitsOf(call, command!));
       reply.simple("QUEUED");
     } else {
       this.#handle(call, command!, request, mark);
@@ -420,7 +420,7 @@ export class Executor implements CommandRunner {
     const { inUnit, session } = call;
     if (inUnit || session.origin !== "client") return false;
     if (this.#engine.pause!.all) return true;
-    return command.spec.mayWrite?.(call) ?? (bitsOf(session, command) & (Flag.WRITE | Flag.MAY_REPLICATE)) !== 0;
+    return (bitsOf(call, command) & (Flag.WRITE | Flag.MAY_REPLICATE)) !== 0;
   }
 
   /**
@@ -551,7 +551,7 @@ export class Executor implements CommandRunner {
     if (transaction !== undefined && (command.bits & Flag.NO_MULTI) !== 0) {
       return notInTransaction(command, engine.identity.personality);
     }
-    const bits = bitsOf(call.session, command);
+    const bits = bitsOf(call, command);
     if (!call.session.authenticated && (bits & Flag.NO_AUTH) === 0) return messages.noAuth;
     if (engine.persistence.loading && (bits & Flag.LOADING) === 0 && call.session.origin === "client") {
       return titled.loading(engine.identity.title);
@@ -574,13 +574,10 @@ export class Executor implements CommandRunner {
 }
 
 /** The flags of a command, including those of the queued commands that it will run. */
-function bitsOf({ transaction }: Session, { bits }: Command): number {
-  return transaction !== undefined && (bits & Flag.RUNS_QUEUE) !== 0 ? bits | transaction.bits : bits;
-}
-
-/** The flags of a command that a transaction queues. */
-function queuedBits(call: Call, { bits, spec }: Command): number {
-  return spec.mayWrite?.(call) === false ? bits & ~Flag.MAY_REPLICATE : bits;
+function bitsOf(call: Call, { bits, spec }: Command): number {
+  const { transaction } = call.session;
+  if (transaction !== undefined && (bits & Flag.RUNS_QUEUE) !== 0) return bits | transaction.bits;
+  return spec.bitsOf === undefined ? bits : spec.bitsOf(call, bits);
 }
 
 /** To Redis a monitoring client is a replica, which may not read or write keys. */

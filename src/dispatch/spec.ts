@@ -179,10 +179,15 @@ export interface CommandSpec {
    * discards the transaction.
    */
   readonly runsQueue?: boolean;
-  /** Whether the running request may write, where that depends on the request and not on the flags alone. */
-  readonly mayWrite?: (call: Call) => boolean;
+  /** The bits of the running request, where they depend on the request; `bits` are those of the command. */
+  readonly bitsOf?: (call: Call, bits: number) => number;
   /** A session with subscriptions may run the command in RESP2. */
   readonly whileSubscribed?: boolean;
+  /**
+   * The command is newer than the releases that the tests compare with. It is built by its documentation, and error
+   * texts of its own may differ.
+   */
+  readonly byDocumentation?: boolean;
   /** The command serves the server itself and tests: COMMAND DOCS reports "syscmd". */
   readonly system?: boolean;
   readonly deprecated?: { readonly since: string; readonly replacedBy: string };

@@ -196,8 +196,8 @@ export class Engine {
   shutdown: (options: { save: boolean; now: boolean; force: boolean }) => void = () => {};
   /** Writes a line to the server's log; set by the server. */
   log: (level: "debug" | "verbose" | "notice" | "warning", text: string) => void = () => {};
-  /** Serves the other clients from within a running script; set by net. */
-  serveOthers: () => void = () => {};
+  /** Serves the other clients from within a running script. Returns false if it cannot; set by net. */
+  serveOthers: () => boolean = () => false;
   /** Starts a rewrite of the append-only file; set by aof. */
   rewriteAof: (() => Promise<void>) | undefined;
   /** Empties the store and loads the append-only file again (DEBUG LOADAOF); set by aof. */

@@ -29,6 +29,37 @@ export interface HotKeysOptions {
   readonly sampleRatio: number;
 }
 
+/** Chooses the commands that are measured, and how many commands each of them stands for. */
+class Sampler {
+  readonly #random: Random;
+  #exactLeft = 0;
+  #skip: number;
+
+  constructor(random: Random) {
+    this.#random = random;
+    this.#skip = random.below(2 * STRIDE - 1);
+  }
+
+  beginInterval(): void {
+    this.#exactLeft = EXACT_COMMANDS;
+  }
+
+  /** The number of commands that the next one stands for; 0 if it is not measured. Hot. */
+  weight(): number {
+    if (this.#exactLeft > 0) {
+      this.#exactLeft--;
+      return 1;
+    }
+    if (this.#skip > 0) {
+      this.#skip--;
+      return 0;
+    }
+    // Random strides do not follow a pattern of the requests.
+    this.#skip = this.#random.below(2 * STRIDE - 1);
+    return STRIDE;
+  }
+}
+
 export class HotKeys {
   readonly options: HotKeysOptions;
   readonly startMs: number;
@@ -48,10 +79,14 @@ export class HotKeys {
   readonly #ended: () => void;
   #endMs = 0;
   #intervalEndMs = 0;
-  #exactLeft = 0;
-  #skip = 0;
-  /** The number of commands that the measured one stands for. */
-  #weight = 1;
+  /** For the sums of all commands, and for those that SAMPLE lets count for their keys. */
+  readonly #sums: Sampler;
+  readonly #counts: Sampler;
+  /** Commands until the next that counts for its keys, under SAMPLE. */
+  #unsampled = 0;
+  /** The number of commands that the measured one stands for in the sums, and for its keys. */
+  #sumWeight = 1;
+  #keyWeight = 1;
 
   /** `ended` is called when the counting ends. */
   constructor(options: HotKeysOptions, clock: Clock, random: Random, ended: () => void) {
@@ -59,6 +94,8 @@ export class HotKeys {
     this.options = options;
     this.#clock = clock;
     this.#random = random;
+    this.#sums = new Sampler(random);
+    this.#counts = new Sampler(random);
     this.#ended = ended;
     this.startMs = clock.nowMs();
     if (cpu) this.#byTime = new HeavyHitters(count * ENTRIES_PER_KEY);
@@ -82,30 +119,31 @@ export class HotKeys {
   takes(nowMs: number): boolean {
     if (nowMs >= this.#intervalEndMs) {
       this.#intervalEndMs = nowMs + INTERVAL_MS;
-      this.#exactLeft = EXACT_COMMANDS;
+      this.#sums.beginInterval();
+      this.#counts.beginInterval();
     }
-    if (this.#exactLeft > 0) {
-      this.#exactLeft--;
-      this.#weight = 1;
-      return true;
-    }
-    if (this.#skip > 0) {
-      this.#skip--;
+    this.#sumWeight = this.#sums.weight();
+    if (this.options.sampleRatio === 1) return (this.#keyWeight = this.#sumWeight) > 0;
+    this.#keyWeight = this.#isSampled() ? this.#counts.weight() : 0;
+    return this.#sumWeight + this.#keyWeight > 0;
+  }
+
+  /** True for one in `sampleRatio` commands. */
+  #isSampled(): boolean {
+    if (this.#unsampled > 0) {
+      this.#unsampled--;
       return false;
     }
-    // Random strides do not follow a pattern of the requests.
-    this.#skip = this.#random.below(2 * STRIDE - 1);
-    this.#weight = STRIDE;
+    this.#unsampled = this.#random.below(2 * this.options.sampleRatio - 1);
     return true;
   }
 
   /** Counts a measured command for its keys, which are the arguments `keys` of a request. */
   note(request: Request, keys: readonly number[], us: number, bytes: number): void {
-    const startUs = this.#clock.monotonicUs(), weight = this.#weight;
-    this.commandsUs += us * weight;
-    this.commandsBytes += bytes * weight;
-    const { sampleRatio } = this.options;
-    if (sampleRatio > 1 && this.#random.below(sampleRatio) !== 0) return;
+    const startUs = this.#clock.monotonicUs(), weight = this.#keyWeight;
+    this.commandsUs += us * this.#sumWeight;
+    this.commandsBytes += bytes * this.#sumWeight;
+    if (weight === 0) return;
     const shareUs = us * weight / keys.length, shareBytes = Math.floor(bytes / keys.length) * weight;
     for (const i of keys) {
       const key = latin1(request.bytes, request.start[i], request.end[i]);

@@ -70,6 +70,8 @@ export class CommandStats {
   readonly latency = new LatencyHistogram();
 }
 
+const CODE_END = /[ \r\n]/, CODE_LENGTH_MAX = 30;
+
 export class Stats {
   connections = 0;
   rejectedConnections = 0;
@@ -113,10 +115,11 @@ export class Stats {
     this.peakTime = Math.floor(nowMs / 1000);
   }
 
+  /** Counts an error reply. As in Redis, the code ends in the first 32 bytes of the reply, or it is ERR. */
   countError(message: string): void {
     this.errors++;
-    const space = message.indexOf(" ");
-    const code = space < 0 ? message : message.slice(0, space);
+    const length = message.search(CODE_END);
+    const code = length < 0 || length > CODE_LENGTH_MAX ? "ERR" : message.slice(0, length);
     if (this.errorCodes.size < 128 || this.errorCodes.has(code)) {
       this.errorCodes.set(code, (this.errorCodes.get(code) ?? 0) + 1);
     }

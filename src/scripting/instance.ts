@@ -12,6 +12,10 @@ import type { Reply } from "../resp/reply.ts";
 import { Request } from "../resp/request.ts";
 import { type Address, instantiate, type LuaExports } from "./module.ts";
 
+/** Whether a script goes on, or why it ends: a user has killed it, or none can while it runs. As in host.c. */
+export const Verdict = { GO_ON: 0, KILLED: 1, UNREACHABLE: 2 } as const;
+export type Verdict = typeof Verdict[keyof typeof Verdict];
+
 /** What a running script asks of the server. */
 export interface LuaHost {
   /** Runs a command. The returned writer holds its reply and nothing else until `replyRead`. */
@@ -24,8 +28,8 @@ export interface LuaHost {
   log(level: number, text: Uint8Array): void;
   setReplication(flags: number): void;
   setVersion(version: number): void;
-  /** Called about every tenth of a millisecond. Returns true if the script must end. */
-  tick(): boolean;
+  /** Called about every tenth of a millisecond. */
+  tick(): Verdict;
   /** Seconds of processor time. */
   clock(): number;
   /** An error within the result of the script; `counted` if the statistics have it already. */
@@ -124,7 +128,7 @@ export class LuaInstance {
       set_repl: (flags) => host.setReplication(flags),
       set_resp: (version) => host.setVersion(version),
       sha1: (text, length, hex) => this.#sha1(text, length, hex),
-      tick: () => host.tick() ? 1 : 0,
+      tick: () => host.tick(),
       clock: () => host.clock(),
       write: (bytes, length) => this.#reply!.raw(this.#memory(), bytes, bytes + length),
       write_double: (value) => this.#reply!.double(value),

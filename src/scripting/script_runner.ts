@@ -13,7 +13,7 @@ import type { Engine } from "../engine/engine.ts";
 import { type Origin, Session } from "../engine/session.ts";
 import { Reply } from "../resp/reply.ts";
 import type { Request } from "../resp/request.ts";
-import type { LuaFailure, LuaHost, LuaInstance, RegisteredFunction } from "./instance.ts";
+import { type LuaFailure, type LuaHost, type LuaInstance, type RegisteredFunction, Verdict } from "./instance.ts";
 import { ScriptFlag } from "./shebang.ts";
 
 /** The kinds of scripts; each has its own command that kills it. */
@@ -46,6 +46,8 @@ export interface LoadingLibrary {
 }
 
 const LOAD_MS_MAX = 500;
+/** Where no client can be served during a script, it ends after so many times busy-reply-threshold, unless it wrote. */
+const UNREACHABLE_FACTOR = 12;
 /** A script whose commands take longer is timed by itself. */
 const LONG_US = 100;
 const REPLICATE_TO_FILE = 1;
@@ -206,18 +208,22 @@ export class ScriptRunner implements LuaHost {
     this.#call.reply.version = version;
   }
 
-  tick(): boolean {
+  tick(): Verdict {
     const engine = this.#engine, threshold = engine.settings.values.busyReplyThreshold;
-    if (this.#caller === undefined) return this.#ms() > LOAD_MS_MAX && this.#loading!.limited;
+    if (this.#caller === undefined) {
+      return this.#ms() > LOAD_MS_MAX && this.#loading!.limited ? Verdict.KILLED : Verdict.GO_ON;
+    }
     this.#caller.long = true;
-    if (threshold <= 0) return false;
+    if (threshold <= 0) return Verdict.GO_ON;
     const ms = this.#ms();
-    if (ms < threshold) return this.#killed;
-    if (engine.busy === undefined) this.#becomeBusy(ms);
-    const { current } = engine;
-    engine.serveOthers();
-    engine.current = current;
-    return this.#killed;
+    if (ms >= threshold) {
+      if (engine.busy === undefined) this.#becomeBusy(ms);
+      const { current } = engine;
+      const served = engine.serveOthers();
+      engine.current = current;
+      if (!served && !this.#wrote && ms >= threshold * UNREACHABLE_FACTOR) return Verdict.UNREACHABLE;
+    }
+    return this.#killed ? Verdict.KILLED : Verdict.GO_ON;
   }
 
   clock(): number {

@@ -4,7 +4,7 @@
  * compiled again when they are used.
  */
 import { CommandError, fail } from "../core/errors.ts";
-import { mayWrite, readHeader } from "./shebang.ts";
+import { readHeader } from "./shebang.ts";
 import type { Call } from "../dispatch/call.ts";
 import type { Engine } from "../engine/engine.ts";
 import { LuaInstance, type LuaOptions, LuaSyntaxError } from "./instance.ts";
@@ -54,11 +54,11 @@ export class Scripts {
     this.#run(call, script, keys, readOnly);
   }
 
-  /** Whether the script of EVAL or EVALSHA may write, by the flags that it declares. */
-  mayWrite(call: Call, bySha: boolean): boolean {
+  /** The flags of the script of EVAL or EVALSHA; undefined if it is not known, or damaged. */
+  flagsOf(call: Call, bySha: boolean): number | undefined {
     const { bytes, start, end } = call.request;
     const script = bySha ? this.cache.find(bytes, start[1], end[1]) : this.cache.findSource(bytes, start[1], end[1]);
-    return mayWrite(script?.flags ?? (bySha ? undefined : declaredFlags(call.arg(1))));
+    return script?.flags ?? (bySha ? undefined : declaredFlags(call.arg(1)));
   }
 
   /** The error for a SHA-1 of no known script. */

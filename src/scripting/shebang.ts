@@ -4,6 +4,7 @@
  */
 import { fail, shownText } from "../core/errors.ts";
 import { latin1 } from "../core/bytes.ts";
+import { Flag } from "../dispatch/registry.ts";
 import { splitArguments } from "../resp/inline.ts";
 
 /** Bits of the flags that a script or a function may declare. */
@@ -25,9 +26,17 @@ export const FLAG_NAMES: ReadonlyMap<string, number> = new Map([
   ["allow-cross-slot-keys", ScriptFlag.ALLOW_CROSS_SLOT],
 ]);
 
-/** Whether a script with these flags may write; undefined means that the script is not known. */
-export function mayWrite(flags = ScriptFlag.UNDECLARED as number): boolean {
-  return (flags & ScriptFlag.NO_WRITES) === 0;
+/**
+ * The bits of a command that runs a script with these flags, undefined if it is not known. The flags that a script
+ * declares take the place of those of the command.
+ */
+export function bitsOfScript(flags: number | undefined, bits: number): number {
+  const checked = bits & ~Flag.NEEDS_DISK;
+  if (flags === undefined || (flags & ScriptFlag.UNDECLARED) !== 0) return checked;
+  const declared = checked & ~Flag.MAY_REPLICATE;
+  if ((flags & ScriptFlag.NO_WRITES) !== 0) return declared;
+  const memory = (flags & ScriptFlag.ALLOW_OOM) === 0 ? Flag.DENY_OOM : 0;
+  return declared | Flag.WRITE | Flag.NEEDS_DISK | memory;
 }
 
 export interface Header {

@@ -80,6 +80,7 @@ class ServerRun {
     if (status !== undefined) return status;
     const server = this.#server!;
     for (const line of banner(server)) logger.write("notice", line);
+    if (this.#settings.values.readyJson) console.log(JSON.stringify(addressOf(server)));
     logger.write("notice", `Stopping: ${await this.#stopped.promise}`);
     await server.stop();
     this.#removePidFile();
@@ -187,6 +188,17 @@ function startFailure(error: unknown): string | undefined {
     return `the system gives too little memory or address space (${error.message}). ${remedy}`;
   }
   return isSystemError(error) ? error.message : undefined;
+}
+
+/** The address for programs that start the server: the first TCP address, else the Unix socket. */
+function addressOf({ addresses }: Server): Record<string, string | number> {
+  const tcp = addresses.find(({ transport }) => transport === "tcp") as Deno.NetAddr | undefined;
+  const unix = addresses.find(({ transport }) => transport === "unix") as Deno.UnixAddr | undefined;
+  return {
+    ...tcp === undefined ? {} : { url: `redis://${netText(tcp)}`, host: tcp.hostname, port: tcp.port },
+    ...unix === undefined ? {} : { unixsocket: unix.path },
+    pid: Deno.pid,
+  };
 }
 
 function banner(server: Server): string[] {

@@ -99,7 +99,10 @@ export class Server implements ConnectionHost {
     this.turn = new Turn(this.engine, this.executor);
     if (settings.values.sockets === "auto") {
       this.#poller = Poller.open(this.turn, () => systemClock.monotonicUs(), () => this.#listeners.exhausted());
-      this.engine.serveOthers = () => this.#poller?.serveInside();
+      this.engine.serveOthers = () => {
+        this.#poller?.serveInside();
+        return this.#poller !== undefined;
+      };
     }
     this.#listeners = new Listeners({
       settings,

@@ -100,6 +100,15 @@ export const sections = [
       defaultNote: "none",
     }),
     setting(
+      "ready-json",
+      yesNo,
+      "no",
+      "print the address as one line of JSON to standard output when clients may come",
+      {
+        ...own,
+      },
+    ),
+    setting(
       "appendfsync",
       choice("everysec", "always", "no"),
       "everysec",

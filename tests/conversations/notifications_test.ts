@@ -107,6 +107,8 @@ Deno.test("every class has events, and every command that writes causes one in t
   const seen = seenEvents(),
     causes = new Set([...seen.values()].flatMap((events) => [...events.values()].map((all) => [...all])).flat());
   assertEquals([...seen].filter(([, events]) => events.size === 0).map(([kind]) => kind), []);
-  const silent = commandTable.filter(({ name, flags }) => flags.includes("write") && !causes.has(name.toUpperCase()));
+  // The scripts hold no commands that the servers to compare with do not have.
+  const known = commandTable.filter(({ byDocumentation }) => !byDocumentation);
+  const silent = known.filter(({ name, flags }) => flags.includes("write") && !causes.has(name.toUpperCase()));
   assertEquals(silent.map(({ name }) => name), ["flushdb", "flushall", "swapdb", "pfdebug", "xcfgset", "xidmprecord"]);
 });

@@ -9,7 +9,7 @@ import { decode } from "../helpers/decode.ts";
 import { pick } from "../helpers/property.ts";
 import { commandLine, Folder, ServerProcess } from "../e2e/process.ts";
 import { SeededRandom } from "../../src/core/random.ts";
-import { SHARED_COUNT, SHARED_GROUP, SHARED_LISTS, SHARED_SETS, TOKENS, Violation, Writer } from "./writer.ts";
+import { LIBRARY, SHARED_COUNT, SHARED_GROUP, SHARED_LISTS, SHARED_SETS, TOKENS, Violation, Writer } from "./writer.ts";
 
 const CLIENTS = 4;
 const HUNG_MS = 60_000;
@@ -146,6 +146,7 @@ class Harness {
       writer.transactions = transactions;
       await writer.fill(client, this.#random);
     }
+    await client.command("FUNCTION", "LOAD", LIBRARY);
     await client.command("RPUSH", SHARED_LISTS[0], ...TOKEN_NAMES);
     await client.command("SADD", SHARED_SETS[0], ...TOKEN_NAMES);
     await client.command("BGREWRITEAOF");

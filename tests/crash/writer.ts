@@ -1,7 +1,7 @@
 /**
  * A client of the crash tests: sends random operations in pipelines until the server is gone, remembers the sent and
  * the acknowledged operations, and then determines which prefixes of the sent operations explain the server's data. An
- * operation is a command, or several in a transaction. It does not start or kill the server.
+ * operation is a command, or several in a transaction, a script or a function. It does not start or kill the server.
  */
 import type { TestClient } from "../helpers/client.ts";
 import { decode, type Value } from "../helpers/decode.ts";
@@ -17,8 +17,23 @@ export const TOKENS = 40;
 const MOST_IN_A_BATCH = 24;
 const MOST_IN_A_TRANSACTION = 4;
 
+/** Runs commands and returns their replies. In its arguments each command stands behind the number of its words. */
+const RUN = `local replies, at = {}, 1
+while at <= #ARGV do
+  local last = at + ARGV[at]
+  replies[#replies + 1] = redis.pcall(unpack(ARGV, at + 1, last))
+  at = last + 1
+end
+return replies`;
+/** A library with a function that does the same. */
+export const LIBRARY = `#!lua name=crash\nredis.register_function('run', function(KEYS, ARGV) ${RUN} end)`;
+/** The words that run several commands as one. */
+const CALLS = { script: ["EVAL", RUN, "0"], function: ["FCALL", "run", "0"] } as const;
+
 export interface Operation {
+  /** Several commands are a transaction, or what `within` says. */
   readonly commands: readonly (readonly string[])[];
+  readonly within?: keyof typeof CALLS;
   /** Time before the operation was sent. */
   readonly at: number;
 }
@@ -114,17 +129,22 @@ export class Writer {
 
   async #send(client: TestClient, operations: readonly Operation[]): Promise<void> {
     this.sent.push(...operations);
-    const requests = operations.flatMap(({ commands }) =>
-      commands.length === 1 ? commands : [["MULTI"], ...commands, ["EXEC"]]
-    );
+    const requests = operations.flatMap(({ commands, within }) => {
+      if (within !== undefined) {
+        return [[...CALLS[within], ...commands.flatMap((words) => [String(words.length), ...words])]];
+      }
+      return commands.length === 1 ? commands : [["MULTI"], ...commands, ["EXEC"]];
+    });
     await client.send(encode(requests));
   }
 
   async #receive(client: TestClient, operations: readonly Operation[]): Promise<void> {
-    for (const { commands, at } of operations) {
-      if (commands.length > 1) { for (let i = 0; i <= commands.length; i++) await client.receive(); }
+    for (const { commands, within, at } of operations) {
+      const several = commands.length > 1 && within === undefined;
+      if (several) { for (let i = 0; i <= commands.length; i++) await client.receive(); }
       const reply = decode(await client.receive());
-      const replies = commands.length === 1 ? [reply] : reply as Value[];
+      if (within !== undefined && !Array.isArray(reply)) throw new Violation(`a ${within} was answered with ${reply}`);
+      const replies = several || within !== undefined ? reply as Value[] : [reply];
       commands.forEach((command, i) => this.#acknowledge(command, replies[i], at));
       this.acknowledged++;
     }
@@ -151,8 +171,10 @@ export class Writer {
   }
 
   #operation(random: SeededRandom): Operation {
-    const count = this.transactions && random.below(6) === 0 ? 2 + random.below(MOST_IN_A_TRANSACTION - 1) : 1;
-    return { commands: Array.from({ length: count }, () => this.#command(random)), at: Date.now() };
+    const several = this.transactions && random.below(4) === 0;
+    const count = several ? 2 + random.below(MOST_IN_A_TRANSACTION - 1) : 1;
+    const within = several ? pick(random, [undefined, "script", "function"] as const) : undefined;
+    return { commands: Array.from({ length: count }, () => this.#command(random)), within, at: Date.now() };
   }
 
   /** A random command; `value` is another one each time, so that one state is seldom taken for another. */

@@ -4,7 +4,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { TestClient } from "../helpers/client.ts";
 import { testWith } from "../helpers/programs.ts";
-import { Folder, memdb, ServerProcess, subject, unixTest } from "./process.ts";
+import { commandLine, Folder, memdb, ServerProcess, subject, unixTest } from "./process.ts";
 
 Deno.test(`${subject} prints where it listens, what it keeps and how to connect`, async () => {
   await using folder = new Folder();
@@ -14,6 +14,27 @@ Deno.test(`${subject} prints where it listens, what it keeps and how to connect`
   assertMatch(server.log, /Persistence: every write goes to .*new.folder.db\.aof/);
   assertMatch(server.log, new RegExp(`redis-cli -p ${server.port}`));
   assertEquals(await server.command("PING"), "+PONG\r\n");
+});
+
+Deno.test(`${subject} prints its address as one line of JSON when clients may come`, async () => {
+  await using folder = new Folder();
+  const [program, ...first] = commandLine();
+  const child = new Deno.Command(program, {
+    args: [...first, "serve", "--port", "0", "--ready-json"],
+    cwd: folder.path,
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const reader = child.stdout.getReader();
+  const line = new TextDecoder().decode((await reader.read()).value);
+  const { url, host, port, pid } = JSON.parse(line);
+  assertEquals([url, host, pid, line.endsWith("}\n")], [`redis://127.0.0.1:${port}`, "127.0.0.1", child.pid, true]);
+  const client = await TestClient.connect(port);
+  assertEquals(await client.command("PING"), "+PONG\r\n");
+  client.close();
+  child.kill("SIGTERM");
+  await reader.cancel();
+  await child.status;
 });
 
 unixTest(`${subject} ends with status 0 on SIGINT and SIGTERM, and says so`, async () => {

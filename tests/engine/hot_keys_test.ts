@@ -75,3 +75,13 @@ Deno.test("the measurement ends by itself after its duration, or earlier when it
   hotKeys.stop();
   assertEquals(ends.length, 1);
 });
+
+Deno.test("with SAMPLE the commands that count are measured one by one, even if there are many others", () => {
+  const { hotKeys } = started({ sampleRatio: 500 });
+  for (let i = 0; i < 30_000; i++) {
+    if (hotKeys.takes(START_MS)) hotKeys.note(request("GET", `k${i % 10}`), [1], 1, 10);
+  }
+  const weights = hotKeys.byBytes()!.map(({ weight }) => weight), sum = weights.reduce((a, b) => a + b, 0);
+  assert(Math.abs(sum - 600) < 300, `${sum}`);
+  assert(weights.every((weight) => weight < 500), `${weights}`);
+});

@@ -46,7 +46,6 @@ const COMMANDS: Readonly<Record<string, RegExp>> = {
   "needs modules": /^module$/,
   "needs CLIENT PAUSE": /^(pause|unpause)$/,
   "needs the latency monitor": /^(latency|reset|history|latest|doctor|graph)$/,
-  "needs commands of Redis 8.2 and later": /^(delex|digest|msetex|hotkeys)$/,
 };
 
 /** Missing features, by other words of a message. */

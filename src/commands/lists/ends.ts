@@ -15,7 +15,7 @@ import { type CommandSpec, keyAt, keyCount, notDeprecated } from "../../dispatch
 import type { RecordRef } from "../../store/memory/arena.ts";
 
 const keysPositive = "ERR numkeys should be greater than 0";
-const countPositive = "ERR count should be greater than 0";
+export const countPositive = "ERR count should be greater than 0";
 
 const pushSyntax = "key element [element ...]";
 /** The ends of a list in syntax notation. */

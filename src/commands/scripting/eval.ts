@@ -5,6 +5,7 @@ import type { Call } from "../../dispatch/call.ts";
 import { feedMonitors } from "../../dispatch/monitor.ts";
 import { type CommandFlag, type CommandSpec, keyCount } from "../../dispatch/spec.ts";
 import { Scripts } from "../../scripting/scripts.ts";
+import { bitsOfScript } from "../../scripting/shebang.ts";
 
 const FLAGS: readonly CommandFlag[] = ["noscript", "stale", "skip_monitor", "no_mandatory_keys", "movablekeys"];
 const WRITING = "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE";
@@ -19,6 +20,7 @@ const COMMON = {
   ],
   likelyKey: 3,
   mayBeLong: true,
+  needsDisk: true,
 } as const;
 const MAY_WRITE = { flags: [...FLAGS, "may_replicate"], keys: keyCount(2, "RW ACCESS UPDATE") } as const;
 const READ_ONLY = { flags: ["readonly", ...FLAGS], keys: keyCount(2, "RO ACCESS") } as const;
@@ -32,7 +34,7 @@ export const evalCommands: readonly CommandSpec[] = [
     since: "2.6.0",
     keys: MAY_WRITE.keys.map((key) => ({ ...key, notes: WRITING })),
     syntax: "script numkeys [key [key ...]] [arg [arg ...]]",
-    mayWrite: (call) => call.engine.part(Scripts).mayWrite(call, false),
+    bitsOf: (call, bits) => bitsOfScript(call.engine.part(Scripts).flagsOf(call, false), bits),
     handler: (call) => run(call, false, false),
   },
   {
@@ -43,6 +45,7 @@ export const evalCommands: readonly CommandSpec[] = [
     since: "7.0.0",
     keys: READ_ONLY.keys.map((key) => ({ ...key, notes: READING })),
     syntax: "script numkeys [key [key ...]] [arg [arg ...]]",
+    bitsOf: (call, bits) => bitsOfScript(call.engine.part(Scripts).flagsOf(call, false), bits),
     handler: (call) => run(call, false, true),
   },
   {
@@ -52,7 +55,7 @@ export const evalCommands: readonly CommandSpec[] = [
     summary: "Runs a Lua script that the server knows, by its SHA-1.",
     since: "2.6.0",
     syntax: "sha1 numkeys [key [key ...]] [arg [arg ...]]",
-    mayWrite: (call) => call.engine.part(Scripts).mayWrite(call, true),
+    bitsOf: (call, bits) => bitsOfScript(call.engine.part(Scripts).flagsOf(call, true), bits),
     handler: (call) => run(call, true, false),
   },
   {
@@ -62,6 +65,7 @@ export const evalCommands: readonly CommandSpec[] = [
     summary: "Runs a Lua script that the server knows and that cannot write, by its SHA-1.",
     since: "7.0.0",
     syntax: "sha1 numkeys [key [key ...]] [arg [arg ...]]",
+    bitsOf: (call, bits) => bitsOfScript(call.engine.part(Scripts).flagsOf(call, true), bits),
     handler: (call) => run(call, true, true),
   },
 ];

@@ -6,7 +6,7 @@ import type { Call } from "../../dispatch/call.ts";
 import { feedMonitors } from "../../dispatch/monitor.ts";
 import { type CommandFlag, type CommandSpec, keyCount } from "../../dispatch/spec.ts";
 import { Functions } from "../../scripting/functions.ts";
-import { mayWrite } from "../../scripting/shebang.ts";
+import { bitsOfScript } from "../../scripting/shebang.ts";
 import { keyCountOf } from "../../scripting/scripts.ts";
 
 const FLAGS: readonly CommandFlag[] = ["noscript", "stale", "skip_monitor", "no_mandatory_keys", "movablekeys"];
@@ -16,6 +16,7 @@ const COMMON = {
   arity: -3,
   likelyKey: 3,
   mayBeLong: true,
+  needsDisk: true,
 } as const;
 const SYNTAX = "function numkeys [key [key ...]] [arg [arg ...]]";
 const NOTE = "We cannot tell how the keys will be used so we assume the worst, ";
@@ -29,7 +30,7 @@ export const fcallCommands: readonly CommandSpec[] = [
     flags: [...FLAGS, "may_replicate"],
     keys: keyCount(2, "RW ACCESS UPDATE").map((key) => ({ ...key, notes: `${NOTE}RW and UPDATE` })),
     syntax: SYNTAX,
-    mayWrite: (call) => mayWrite(call.engine.part(Functions).find(call.text(1))?.flags),
+    bitsOf: (call, bits) => bitsOfScript(call.engine.part(Functions).find(call.text(1))?.flags, bits),
     handler: (call) => run(call, false),
   },
   {
@@ -40,6 +41,7 @@ export const fcallCommands: readonly CommandSpec[] = [
     flags: ["readonly", ...FLAGS],
     keys: keyCount(2, "RO ACCESS").map((key) => ({ ...key, notes: `${NOTE}RO and ACCESS` })),
     syntax: SYNTAX,
+    bitsOf: (call, bits) => bitsOfScript(call.engine.part(Functions).find(call.text(1))?.flags, bits),
     handler: (call) => run(call, true),
   },
 ];

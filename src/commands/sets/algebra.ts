@@ -9,6 +9,7 @@ import { fail, messages } from "../../core/errors.ts";
 import { INT64_BOUND } from "../../core/numbers.ts";
 import { Notify } from "../../engine/listeners.ts";
 import { Encoding, Type } from "../../store/keyspace.ts";
+import { estimate, HyperLogLog, REGISTERS } from "../../store/values/hyperloglog.ts";
 import { MemberBatch } from "../../store/values/member_batch.ts";
 import type { MemberSet } from "../../store/values/set.ts";
 import type { Call } from "../../dispatch/call.ts";
@@ -99,6 +100,19 @@ export const setAlgebraCommands: readonly CommandSpec[] = [
     },
   },
   {
+    name: "sunioncard",
+    summary: "Returns how many members several sets have together, or about how many, counting up to a limit.",
+    since: "8.10.0",
+    group: "set",
+    complexity: sumCost,
+    arity: -3,
+    flags: ["readonly", "movablekeys"],
+    keys: keyCount(1, "RO ACCESS"),
+    byDocumentation: true,
+    syntax: "numkeys key [key ...] [APPROX] [LIMIT limit]",
+    handler: countUnion,
+  },
+  {
     name: "sdiff",
     summary: "Returns the members of a set that several others do not have.",
     since: "1.0.0",
@@ -110,6 +124,19 @@ export const setAlgebraCommands: readonly CommandSpec[] = [
     keys: sourceKeys,
     syntax: sourcesSyntax,
     handler: replyDifference,
+  },
+  {
+    name: "sdiffcard",
+    summary: "Returns how many members of a set several others do not have, counting up to a limit.",
+    since: "8.10.0",
+    group: "set",
+    complexity: sumCost,
+    arity: -3,
+    flags: ["readonly", "movablekeys"],
+    keys: keyCount(1, "RO ACCESS"),
+    byDocumentation: true,
+    syntax: "numkeys key [key ...] [LIMIT limit]",
+    handler: countDifference,
   },
   {
     name: "sdiffstore",
@@ -181,23 +208,80 @@ function replyIntersection(call: Call): void {
   replyKept(call, sources[0], othersOf(sources), true);
 }
 
-function countCommon(call: Call): void {
+/** The arguments of a command that counts the result. */
+interface Counting {
+  /** The index behind the last key. */
+  readonly behind: number;
+  /** Infinity if there is no limit. */
+  readonly limit: number;
+  readonly approximate: boolean;
+}
+
+/** Throws CommandError. */
+function readCounting(call: Call, mayApproximate = false): Counting {
   const count = call.integerIn(1, 1, INT64_BOUND, keysPositive, keysPositive);
   if (count > call.argc - 2) fail(tooManyKeys);
-  let limit = 0;
+  let limit = 0, approximate = false;
   for (let i = 2 + count; i < call.argc; i++) {
+    if (mayApproximate && call.is(i, "approx")) {
+      approximate = true;
+      continue;
+    }
     if (!call.is(i, "limit") || i + 1 === call.argc) fail(messages.syntax);
     limit = call.integerIn(++i, 0, INT64_BOUND, limitNegative, limitNegative);
   }
-  const sets = setsOf(call);
-  const sources = commonSources(call, 2, 2 + count);
-  if (sources === undefined) return call.reply.integer(0);
-  let common = 0;
-  eachKept(sets, sources[0], othersOf(sources), true, (batch) => {
-    common += batch.count;
-    return limit === 0 || common < limit;
+  return { behind: 2 + count, limit: limit === 0 ? Infinity : limit, approximate };
+}
+
+function countCommon(call: Call): void {
+  const { behind, limit } = readCounting(call);
+  const sources = commonSources(call, 2, behind);
+  call.reply.integer(sources === undefined ? 0 : countKept(call, sources[0], othersOf(sources), true, limit));
+}
+
+/** The number of members that `eachKept` visits, at most `limit`. */
+function countKept(call: Call, source: Source, others: readonly Source[], wanted: boolean, limit: number): number {
+  let count = 0;
+  eachKept(setsOf(call), source, others, wanted, (batch) => {
+    count += batch.count;
+    return count < limit;
   });
-  call.reply.integer(limit === 0 ? common : Math.min(common, limit));
+  return Math.min(count, limit);
+}
+
+function countUnion(call: Call): void {
+  const { behind, limit, approximate } = readCounting(call, true);
+  const sources = sourcesOf(call, 2, behind).filter((source) => source !== undefined), sets = setsOf(call);
+  if (approximate) return call.reply.integer(Math.min(limit, estimateUnion(call, sources)));
+  // The largest set alone has its members already.
+  if (sources.some(({ count }) => count >= limit)) return call.reply.integer(limit);
+  unite(sets, sources, Encoding.HASHTABLE, limit);
+  const { encoding, body, length } = sets;
+  call.store.freeBody(Type.SET, encoding, body);
+  call.reply.integer(Math.min(limit, length));
+}
+
+/** About the number of members of all sources together, in the memory of a HyperLogLog. */
+function estimateUnion(call: Call, sources: readonly Source[]): number {
+  const workbench = new HyperLogLog(), registers = new Uint8Array(REGISTERS), batch = new MemberBatch(setsOf(call));
+  workbench.clear();
+  workbench.makeDense();
+  for (const { encoding, body } of sources) {
+    batch.each(encoding, body, ({ count, bytes, start, end }) => {
+      for (let i = 0; i < count; i++) workbench.add(bytes[i], start[i], end[i]);
+      return true;
+    });
+  }
+  workbench.maximum(registers);
+  return estimate(registers);
+}
+
+function countDifference(call: Call): void {
+  const { behind, limit } = readCounting(call);
+  const difference = differenceOf(call, 2, behind);
+  if (difference === undefined) return call.reply.integer(0);
+  const { first, others } = difference;
+  call.reply.integer(countKept(call, first, others, false, limit));
 }
 
 /**
@@ -238,8 +322,13 @@ function storeIntersection(call: Call): void {
   storeResult(call, "sinterstore");
 }
 
-/** Opens a new set with the members of all sources. */
-function unite(sets: MemberSet, sources: readonly (Source | undefined)[], encoding: number): void {
+/** Opens a new set with the members of all sources, or with at least `enough` of them. */
+function unite(
+  sets: MemberSet,
+  sources: readonly (Source | undefined)[],
+  encoding: number,
+  enough = Infinity,
+): void {
   // If the result becomes a table in any case, copying a set that is a table is much cheaper than adding its members.
   const largest = sources.reduce((a, b) => (b?.count ?? 0) > (a?.count ?? 0) ? b : a, undefined);
   const limit = Math.max(sets.maxIntSetEntries, sets.maxPackedEntries);
@@ -251,7 +340,7 @@ function unite(sets: MemberSet, sources: readonly (Source | undefined)[], encodi
     if (source === undefined || source === copied) continue;
     batch.each(source.encoding, source.body, () => {
       batch.add();
-      return true;
+      return sets.length < enough;
     });
   }
 }
@@ -264,8 +353,8 @@ interface Difference {
   readonly removing: boolean;
 }
 
-function differenceOf(call: Call, from: number): Difference | undefined {
-  const [first, ...rest] = sourcesOf(call, from, call.argc);
+function differenceOf(call: Call, from: number, to = call.argc): Difference | undefined {
+  const [first, ...rest] = sourcesOf(call, from, to);
   if (first === undefined || rest.some((source) => source?.body === first.body)) return undefined;
   const others = rest.filter((source) => source !== undefined);
   const lookups = first.count * (others.length + 1);

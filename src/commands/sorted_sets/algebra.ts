@@ -21,7 +21,7 @@ const subtracting = "O(L + (N-K)log(N)) with L elements in all sets, N in the fi
 type Operation = "union" | "inter" | "diff";
 
 const operands = "numkeys key [key ...]";
-const aggregation = "[WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>]";
+const aggregation = "[WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>]";
 const weightTypes = { weight: "integer" } as const;
 
 export const sortedSetAlgebraCommands: readonly CommandSpec[] = [
@@ -123,6 +123,8 @@ interface Source {
   readonly body: BodyRef;
   readonly count: number;
   weight: number;
+  /** Scores count as 1, so that weights are counted. */
+  counts: boolean;
 }
 
 type Combine = (a: number, b: number) => number;
@@ -143,11 +145,11 @@ function readSources(call: Call, first: number): Source[] {
 function readSource(call: Call, i: number): Source {
   const { db, store } = call;
   const ref = call.lookup(i);
-  if (ref === 0) return { type: Type.ZSET, encoding: 0, body: NONE, count: 0, weight: 1 };
+  if (ref === 0) return { type: Type.ZSET, encoding: 0, body: NONE, count: 0, weight: 1, counts: false };
   const type = db.typeOf(ref), encoding = db.encodingOf(ref);
   if (type !== Type.ZSET && type !== Type.SET) fail(messages.wrongType);
   const body = db.bodyOf(ref);
-  return { type, encoding, body, count: store.valueType(type).count(encoding, body), weight: 1 };
+  return { type, encoding, body, count: store.valueType(type).count(encoding, body), weight: 1, counts: false };
 }
 
 interface AlgebraOptions {
@@ -171,6 +173,8 @@ function readOptions(
       for (const source of sources) source.weight = readWeight(call, ++i);
     } else if (weighs && i + 1 < argc && call.is(i, "aggregate")) {
       options.combine = readAggregate(call, ++i);
+      // As in Redis 8.8: the scores do not matter, only where a member is.
+      for (const source of sources) source.counts = call.is(i, "count");
     } else if (!stores && call.is(i, "withscores")) {
       options.withScores = true;
     } else {
@@ -185,7 +189,7 @@ function readWeight(call: Call, i: number): number {
 }
 
 function readAggregate(call: Call, i: number): Combine {
-  if (call.is(i, "sum")) return sum;
+  if (call.is(i, "sum") || call.is(i, "count")) return sum;
   if (call.is(i, "min")) return min;
   return call.is(i, "max") ? max : fail(messages.syntax);
 }
@@ -224,7 +228,7 @@ function collect(call: Call, first: number, operation: Operation, stores: boolea
 
 /** A score times its weight; 0 where the product is NaN. */
 function weighted(source: Source, score: number): number {
-  const value = source.weight * score;
+  const value = source.counts ? source.weight : source.weight * score;
   return Number.isNaN(value) ? 0 : value;
 }
 
@@ -244,7 +248,7 @@ function eachShared(
     for (const other of others) {
       const own = scoreIn(call, set, other, bytes, start, end);
       if (Number.isNaN(own)) return;
-      value = combine(value, other.weight * own);
+      value = combine(value, other.counts ? other.weight : other.weight * own);
     }
     more = visit(bytes, start, end, value);
   });

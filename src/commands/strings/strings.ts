@@ -19,6 +19,7 @@ import {
   ValueCondition,
   valueMeets,
 } from "./conditions.ts";
+import { increxCommands } from "./increx.ts";
 import { stringNumberCommands } from "./numbers.ts";
 import { severalStringsCommands } from "./several.ts";
 import { drop, replyString } from "./string_call.ts";
@@ -146,6 +147,7 @@ export const stringCommands: readonly CommandSpec[] = [
   },
   ...severalStringsCommands,
   ...conditionalStringCommands,
+  ...increxCommands,
   ...stringNumberCommands,
   ...stringRangeCommands,
 ];

@@ -21,7 +21,8 @@
 /* Units that an allocation costs beside those for its bytes. */
 #define ALLOCATION_UNITS 20
 
-/* Whether the script must end. Called often; the server looks at its clock and serves its clients. */
+/* Whether the script must end, and why. Called often; the server looks at its clock and serves its clients. */
+enum { GO_ON, KILLED, UNREACHABLE };
 HOST_IMPORT(tick) int host_tick(void);
 
 int host_budget = UNITS_PER_LOOK;
@@ -141,6 +142,21 @@ size_t host_integer_text(double number, char *into) {
   return (size_t)(at - into);
 }
 
+/* Hashes all bytes, eight at a time. */
+unsigned int host_hash(const char *bytes, size_t length) {
+  const uint64_t factor = 0x9e3779b97f4a7c15ULL;
+  const char *last = bytes + length - sizeof(uint64_t);
+  uint64_t hash = length * factor, word;
+  for (; bytes < last; bytes += sizeof word) {
+    memcpy(&word, bytes, sizeof word);
+    hash = (hash ^ word) * factor;
+    hash ^= hash >> 32;
+  }
+  memcpy(&word, last, sizeof word);
+  hash = (hash ^ word) * factor;
+  return (unsigned int)(hash ^ hash >> 32);
+}
+
 /* Such an integer, divided by such a power of ten, is rounded once, as by strtod. */
 #define EXACT_MAX 9007199254740992ULL
 #define DIGITS_MAX 18
@@ -220,12 +236,14 @@ static void hook_everywhere(int count);
 void host_due(lua_State *L) {
   host_budget = UNITS_PER_LOOK;
   if (!killed) {
-    if (!host_tick()) return;
-    killed = 1;
+    killed = host_tick();
+    if (killed == GO_ON) return;
     /* From now on every instruction fails, so that no pcall of the script goes on. */
     hook_everywhere(1);
   }
-  const char *message = host_loading ? "FUNCTION LOAD timeout" : "Script killed by user with SCRIPT KILL...";
+  const char *message = host_loading ? "FUNCTION LOAD timeout"
+    : killed == KILLED ? "Script killed by user with SCRIPT KILL..."
+    : "Script ended, because it ran for long and no client can be served meanwhile on this system";
   host_push_error(L, message, strlen(message));
   /* A handler of xpcall that the error reaches must be interrupted too. */
   L->allowhook = 1;

@@ -64,6 +64,10 @@ size_t host_integer_text(double number, char *into);
 /* `strtod`, but faster for a number of few decimal digits without an exponent. */
 double host_text_number(const char *text, char **end);
 
+/* From this length on strings are hashed by `host_hash`; shorter ones as Lua does, so that tables have Redis's order. */
+#define HOST_LONG_STRING 32
+unsigned int host_hash(const char *bytes, size_t length);
+
 /* Raises "not enough memory". */
 void host_no_memory(lua_State *L);
 

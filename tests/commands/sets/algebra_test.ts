@@ -1,5 +1,5 @@
 /** Intersections, unions and differences of sets of every size, compared with JavaScript's sets. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../../src/core/random.ts";
 import type { TestClient } from "../../helpers/client.ts";
 import { pick, property } from "../../helpers/property.ts";
@@ -56,6 +56,14 @@ Deno.test("sets of all sizes unite, intersect and differ as sets do", async () =
           await client.command("SINTERCARD", chosen.length, ...chosen, "LIMIT", limit),
           `:${limit === 0 ? common.length : Math.min(limit, common.length)}\r\n`,
         );
+        for (const [name, members] of [["SUNIONCARD", all], ["SDIFFCARD", left]] as const) {
+          const limit = random.below(members.length + 2), card = [name, chosen.length, ...chosen] as const;
+          assertEquals(await client.command(...card), `:${members.length}\r\n`, name);
+          const limited = limit === 0 ? members.length : Math.min(limit, members.length);
+          assertEquals(await client.command(...card, "LIMIT", limit), `:${limited}\r\n`, `${name} LIMIT ${limit}`);
+        }
+        const about = Number((await client.command("SUNIONCARD", chosen.length, ...chosen, "APPROX")).slice(1));
+        assert(Math.abs(about - all.length) <= 0.05 * all.length, `about ${about} of ${all.length}`);
         for (const [name, expected] of [["SINTERSTORE", common], ["SDIFFSTORE", left], ["SUNIONSTORE", all]] as const) {
           assertEquals(await client.command(name, "result", ...chosen), `:${expected.length}\r\n`);
           assertEquals(sorted(await client.command("SMEMBERS", "result")), expected);

@@ -9,6 +9,8 @@ import { oneIn, pick, property } from "../../helpers/property.ts";
 import { differential, type Pair } from "../../helpers/redis.ts";
 import { withServer } from "../../helpers/server.ts";
 
+const REDIS_COMMANDS = [...setCommands, ...setAlgebraCommands].filter(({ byDocumentation }) => !byDocumentation);
+
 /** The bulk strings of a flat reply. */
 function bulks(reply: string): string[] {
   return reply.split("\r\n").filter((_, i) => i > 0 && i % 2 === 0);
@@ -184,7 +186,7 @@ differential("every error and every missing key is answered as Redis answers it"
     await pair.same("SADD", "i", "1", "2", "3");
     await pair.same("SADD", "l", "a", "b", "2");
     await pair.same("SADD", "h", "a", "2", "x".repeat(100));
-    for (const { name } of [...setCommands, ...setAlgebraCommands]) {
+    for (const { name } of REDIS_COMMANDS) {
       await pair.same(name);
       await pair.same(name, "str");
     }
@@ -232,7 +234,7 @@ differential("every error and every missing key is answered as Redis answers it"
 });
 
 differential("COMMAND tells of the set commands what Redis tells", async (pair) => {
-  for (const { name } of [...setCommands, ...setAlgebraCommands]) await pair.same("COMMAND", "INFO", name);
+  for (const { name } of REDIS_COMMANDS) await pair.same("COMMAND", "INFO", name);
 });
 
 differential("commands on all types take sets", async (pair) => {
@@ -385,3 +387,28 @@ differential("encodings change at the thresholds of Redis", async (pair) => {
     await pair.same("OBJECT", "ENCODING", "r");
   }
 });
+
+Deno.test("SUNIONCARD and SDIFFCARD refuse what SINTERCARD refuses", () =>
+  withServer(async (client) => {
+    await client.run("SADD s a b c");
+    await client.run("SADD t c d");
+    await client.run("SET string v");
+    const both: [string, string][] = [
+      ["0 s", "-ERR numkeys should be greater than 0\r\n"],
+      ["x s", "-ERR numkeys should be greater than 0\r\n"],
+      ["3 s t", "-ERR Number of keys can't be greater than number of args\r\n"],
+      ["2 s t LIMIT", "-ERR syntax error\r\n"],
+      ["2 s t LIMIT -1", "-ERR LIMIT can't be negative\r\n"],
+      ["2 s string", "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"],
+    ];
+    for (const [args, reply] of both) {
+      for (const name of ["SUNIONCARD", "SDIFFCARD", "SINTERCARD"]) {
+        assertEquals(await client.run(`${name} ${args}`), reply, `${name} ${args}`);
+      }
+    }
+    assertEquals(await client.run("SUNIONCARD 2 s t APPROX LIMIT 3"), ":3\r\n");
+    assertEquals(await client.run("SUNIONCARD 3 s missing t APPROX"), ":4\r\n");
+    assertEquals(await client.run("SDIFFCARD 2 s t APPROX"), "-ERR syntax error\r\n");
+    assertEquals(await client.run("SDIFFCARD 2 missing t"), ":0\r\n");
+    assertEquals(await client.run("SDIFFCARD 2 s s"), ":0\r\n");
+  }));

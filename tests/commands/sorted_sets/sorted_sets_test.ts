@@ -5,6 +5,7 @@ import type { SeededRandom } from "../../../src/core/random.ts";
 import { sortedSetCommands } from "../../../src/commands/sorted_sets/sorted_sets.ts";
 import { oneIn, pick, property } from "../../helpers/property.ts";
 import { differential } from "../../helpers/redis.ts";
+import { decode } from "../../helpers/decode.ts";
 import { recordEvents } from "../../helpers/effects.ts";
 import { withServer } from "../../helpers/server.ts";
 
@@ -633,3 +634,27 @@ differential("negative offsets and scores of scans are those of Redis, in both e
     }
   });
 });
+
+Deno.test("AGGREGATE COUNT counts the sets that have a member, or their weights, as its documentation says", () =>
+  withServer(async (client) => {
+    await client.run("ZADD a 5 one 6 two -inf three");
+    await client.run("ZADD b 7 two 8 three");
+    await client.run("SADD s three four");
+    const elements = async (line: string) => decode(await client.run(`${line} WITHSCORES`));
+    assertEquals(await elements("ZUNION 3 a b s AGGREGATE COUNT"), ["four", "1", "one", "1", "two", "2", "three", "3"]);
+    assertEquals(await elements("ZINTER 2 a b AGGREGATE count"), ["three", "2", "two", "2"]);
+    assertEquals(await elements("ZINTER 2 a b WEIGHTS 3 -0.5 AGGREGATE COUNT"), ["three", "2.5", "two", "2.5"]);
+    assertEquals(await elements("ZUNION 2 a b AGGREGATE COUNT WEIGHTS inf 1"), [
+      "one",
+      "inf",
+      "three",
+      "inf",
+      "two",
+      "inf",
+    ]);
+    await client.run("ZUNIONSTORE d 2 a a AGGREGATE COUNT");
+    assertEquals(decode(await client.run("ZSCORE d one")), "2");
+    await client.run("ZINTERSTORE d 2 a b AGGREGATE COUNT");
+    assertEquals(decode(await client.run("ZCARD d")), 2);
+    assertEquals(await client.run("ZDIFF 2 a b AGGREGATE COUNT"), "-ERR syntax error\r\n");
+  }));

@@ -402,6 +402,11 @@ Deno.test("the log contains results: absolute times, no additions, no options th
       ["MSETNX c 1 d 2", ["MSETNX c 1 d 2"]],
       ["INCR a", ["INCR a"]],
       ["DECRBY a 5", ["DECRBY a 5"]],
+      ["INCREX a UBOUND 0", ["SET a -2"]],
+      ["INCREX a UBOUND -5", []],
+      ["INCREX a EX 10", [`SET a -1 PXAT ${at(10_000)}`]],
+      ["INCREX a EX 99 ENX", [`SET a 0 PXAT ${at(10_000)}`]],
+      ["INCREX a BYINT -3 PERSIST", ["SET a -3"]],
       ["INCRBYFLOAT a 1.5", ["SET a -1.5 KEEPTTL"]],
       ["INCR a", []],
       ["APPEND a 1", ["APPEND a 1"]],
@@ -430,6 +435,9 @@ Deno.test("changes are announced by the names that Redis gives them", () =>
       ["INCR k", ["$ incrby k"]],
       ["DECRBY k 2", ["$ incrby k"]],
       ["INCRBYFLOAT k 2", ["$ incrbyfloat k"]],
+      ["INCREX k EX 10", ["$ incrby k", "g expire k"]],
+      ["INCREX k BYFLOAT 1 PERSIST", ["$ incrbyfloat k", "g persist k"]],
+      ["INCREX k UBOUND 0", []],
       ["APPEND k 1", ["$ append k"]],
       ["SETRANGE k 1 1", ["$ setrange k"]],
       ["MSET a 1 b 2", ["$ set a", "$ set b"]],
@@ -482,4 +490,59 @@ Deno.test("every command that sets a string with a deadline counts one change fo
       await client.run(line);
       assertEquals(server.server.engine.stats.changes - before, changes, line);
     }
+  }));
+
+Deno.test("INCREX adds within bounds, and sets the deadline, as its documentation says", () =>
+  withServer(async (client) => {
+    const pair = (a: number, b: number) => `*2\r\n:${a}\r\n:${b}\r\n`,
+      floats = (a: string, b: string) => `*2\r\n${bulk(a)}${bulk(b)}`;
+    await script(client, [
+      ["INCREX a", pair(1, 1)],
+      ["INCREX a BYINT -10", pair(-9, -10)],
+      ["SET f 1.5", OK],
+      ["INCREX f BYFLOAT 0.25", floats("1.75", "0.25")],
+      ["INCREX f BYFLOAT 10 UBOUND 5", floats("1.75", "0")],
+      ["INCREX f BYFLOAT 10 UBOUND 5.5 SATURATE", floats("5.5", "3.75")],
+      ["INCREX f BYFLOAT -10 LBOUND -1.5 SATURATE", floats("-1.5", "-7")],
+      ["INCREX f BYFLOAT 1 LBOUND -inf UBOUND inf", floats("-0.5", "1")],
+      ["INCREX f", NOT_INTEGER],
+      ["INCREX f BYFLOAT inf", "-ERR increment would produce NaN or Infinity\r\n"],
+      ["INCREX f BYFLOAT x", NOT_FLOAT],
+      ["SET n 99 EX 100", OK],
+      ["INCREX n BYINT 5 UBOUND 100 PERSIST", pair(99, 0)],
+      ["TTL n", ":100\r\n"],
+      ["INCREX n BYINT 5 UBOUND 100 SATURATE PX 5000", pair(100, 1)],
+      ["PTTL n", ":5000\r\n"],
+      ["INCREX n EX 10 ENX", pair(101, 1)],
+      ["PTTL n", ":5000\r\n"],
+      ["INCREX n PERSIST", pair(102, 1)],
+      ["TTL n", ":-1\r\n"],
+      ["INCREX n ENX EX 10", pair(103, 1)],
+      ["TTL n", ":10\r\n"],
+      ["INCREX n", pair(104, 1)],
+      ["TTL n", ":10\r\n"],
+      ["INCREX none BYINT 5 UBOUND 3", pair(0, 0)],
+      ["EXISTS none", ":0\r\n"],
+      ["INCREX none BYINT 5 UBOUND 3 SATURATE", pair(3, 3)],
+      ["SET max 9223372036854775807", OK],
+      ["INCREX max", "*2\r\n:9223372036854775807\r\n:0\r\n"],
+      ["SET min -9223372036854775808", OK],
+      ["INCREX min BYINT 1 LBOUND 9223372036854775807 SATURATE", "-ERR increment or decrement would overflow\r\n"],
+      ["INCREX n ENX", SYNTAX],
+      ["INCREX n ENX PERSIST", SYNTAX],
+      ["INCREX n EX 10 PERSIST", SYNTAX],
+      ["INCREX n EX 10 PX 10", SYNTAX],
+      ["INCREX n BYINT 1 BYFLOAT 1", SYNTAX],
+      ["INCREX n BYINT", SYNTAX],
+      ["INCREX n EX 0", "-ERR invalid expire time in 'increx' command\r\n"],
+      ["INCREX n BYINT 1.5", NOT_INTEGER],
+      ["INCREX n LBOUND 2 UBOUND 1", "-ERR LBOUND can't be greater than UBOUND\r\n"],
+      ["RPUSH l a", ":1\r\n"],
+      ["INCREX l", WRONG_TYPE],
+    ]);
+    await client.run("HELLO 3");
+    await script(client, [
+      ["INCREX f BYFLOAT 2", "*2\r\n,1.5\r\n,2\r\n"],
+      ["INCREX a", pair(-8, 1)],
+    ]);
   }));

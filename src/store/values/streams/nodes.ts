@@ -94,7 +94,8 @@ export class StreamNodes {
     const { index, packed } = this;
     index.seekLast(nodes);
     if (index.leaf === 0) return this.#appendNode(nodes, id, pairs, 0);
-    const node = index.ref, old = this.blockOf(node), first = packed.first(old), used = packed.end(old) - first;
+    const node = index.ref, old = this.blockOf(node), first = packed.first(old), end = packed.end(old);
+    const used = end - first;
     const words = this.#arena.i32[node >>> CHUNK_SHIFT], at = (node & GRANULE_MASK) << 1;
     if (this.#isFull(old, first, used, words[at + NODE_LIVE], pairs)) {
       this.#fit(node);
@@ -104,7 +105,8 @@ export class StreamNodes {
     const flags = this.#hasFields(block, pairs) ? SAME_FIELDS : 0;
     const more = Math.min(used, Math.max(0, this.#limit - used));
     const grown = this.#write(block, id, words, at + NODE_ID, flags, pairs, more);
-    if (grown === old && packed.first(grown) === first) return;
+    // The others stand where they stood if this entry begins where they ended.
+    if (grown === old && packed.position === end) return;
     this.moves++;
     this.setBlock(node, grown);
   }
@@ -123,13 +125,14 @@ export class StreamNodes {
   /** Says that `count` more entries of a node are deleted. Positions in its block may change, cursors notice. */
   countDeleted(node: NodeRef, count: number): void {
     const { packed } = this, old = this.blockOf(node);
-    const first = packed.first(old), end = packed.end(old);
+    const end = packed.end(old);
     const live = this.live(node) - count;
     this.#arena.i32[node >>> CHUNK_SHIFT][((node & GRANULE_MASK) << 1) + NODE_LIVE] = live;
-    let block = this.#setInteger(old, first, live);
+    let block = this.#setInteger(old, packed.first(old), live);
     const position = packed.next(block, packed.first(block));
     block = this.#setInteger(block, position, this.#integerAt(block, position) + count);
-    if (block === old && packed.first(block) === first && packed.end(block) === end) return;
+    // The entries are the end of the block, so they stand where they stood if it ends where it did.
+    if (block === old && packed.end(block) === end) return;
     this.moves++;
     this.setBlock(node, block);
   }
