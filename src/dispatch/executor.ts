@@ -470,8 +470,10 @@ export class Executor implements CommandRunner {
   #remember(call: Call, { bits }: Command, request: Request, log: CommandLog, value: number): void {
     if ((bits & Flag.SKIP_SLOWLOG) !== 0) return;
     const { session } = call;
-    const client = (session.caller ?? session).transport?.remote ?? "";
-    log.add(request, value, this.#engine.store.nowMs, client, session.name, call.secrets);
+    const client = session.caller ?? session;
+    // A script has a client's name of its own in Redis, and that of its caller in Valkey.
+    const { name } = call.valkey ? client : session;
+    log.add(request, value, this.#engine.store.nowMs, client.transport?.remote ?? "", name, call.secrets);
   }
 
   /**
