@@ -483,9 +483,9 @@ export class Executor implements CommandRunner {
   #remember(call: Call, { bits }: Command, request: Request, log: CommandLog, value: number): void {
     if ((bits & Flag.SKIP_SLOWLOG) !== 0) return;
     const { session } = call;
-    // As in Redis, a command that a script calls has no address.
-    const client = session.transport?.remote ?? "";
-    log.add(request, value, this.#engine.store.nowMs, client, session.name, call.secrets);
+    // What a script calls has neither address nor name in Redis, and those of the caller in Valkey.
+    const { name, transport } = call.valkey ? session.caller ?? session : session;
+    log.add(request, value, this.#engine.store.nowMs, transport?.remote ?? "", name, call.secrets);
   }
 
   /**

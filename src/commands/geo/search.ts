@@ -298,7 +298,7 @@ function readOptions(call: Call, ref: RecordRef, source: number, middle: Middle,
   if (middle === "options") {
     const oneOf = (words: string) => fail(`ERR exactly one of ${words} can be specified for ${call.text(0)}`);
     if (!fromMember && !fromPlace && options.shape?.kind !== "polygon") oneOf("FROMMEMBER or FROMLONLAT");
-    if (options.shape === undefined) oneOf("BYRADIUS and BYBOX");
+    if (options.shape === undefined) oneOf(call.valkey ? "BYRADIUS, BYBOX and BYPOLYGON" : "BYRADIUS and BYBOX");
   }
   return options;
 }

@@ -147,6 +147,7 @@ const OWN_SETTINGS = new Set([
   "startexpiryloop",
   "personality",
   "rdb-version",
+  "ready-json",
   "lua-memory-limit",
 ]);
 
