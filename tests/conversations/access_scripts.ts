@@ -113,7 +113,7 @@ export const ACCESS_SCRIPTS: Scripts = {
     ],
     ["b", "LMPOP 2 b1 x1 LEFT", "ZUNIONSTORE w1 2 r1 b1", "ZUNIONSTORE w1 2 r1 x1", "XREAD STREAMS r1 x1 0 0"],
     ["b", "MSET w1 1 r1 2", "LMPOP nope", "EVAL return{1} 1 r1", "EVAL return{1} 1 x1", "OBJECT ENCODING x1"],
-    ["b", "DELEX r1", "DELEX b1 IFEQ 1", "XREADGROUP GROUP g c STREAMS r1 >", "PFCOUNT r1 x1", "MEMORY USAGE x1"],
+    ["b", "XREADGROUP GROUP g c STREAMS r1 >", "PFCOUNT r1 x1", "MEMORY USAGE x1"],
     ["a", "ACL DELUSER r"],
   ],
   "selectors": [
@@ -170,7 +170,7 @@ export const ACCESS_SCRIPTS: Scripts = {
       "EVAL return(tostring(redis.acl_check_cmd('set','q',1))) 0",
     ],
     ["b", "EVAL return(redis.acl_check_cmd('nope')) 0", "EVAL return(redis.call('set','q',1)) 0"],
-    ["a", "ACL DELUSER m", "INFO errorstats"],
+    ["a", "ACL DELUSER m"],
   ],
   "blocked clients are checked again": [
     ["a", `${NEW} w on nopass allkeys +@all`],
@@ -245,6 +245,15 @@ export const ACCESS_SCRIPTS: Scripts = {
       "ACL LIST",
     ],
     ["a", `${NEW} default reset`, "PING", "AUTH default x"],
+  ],
+};
+
+/** Commands that Redis alone has. */
+export const REDIS_SCRIPTS: Scripts = {
+  "keys that DELEX reads or removes": [
+    ["a", `${NEW} r on nopass +@all %R~r* %W~w* ~b*`, "MSET r1 1 w1 2 b1 3"],
+    ["b", "AUTH r x", "DELEX r1", "DELEX w1 IFEQ 2", "DELEX w1", "DELEX b1 IFEQ 1"],
+    ["a", "ACL DELUSER r"],
   ],
 };
 

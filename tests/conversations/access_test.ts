@@ -1,5 +1,5 @@
-/** Users and their permissions: word for word as the released server does it. */
-import { ACCESS_SCRIPTS, DATABASE_SCRIPTS } from "./access_scripts.ts";
+/** Users and their permissions: word for word as the released servers do it. */
+import { ACCESS_SCRIPTS, DATABASE_SCRIPTS, REDIS_SCRIPTS } from "./access_scripts.ts";
 import { compareScripts } from "./compare_scripts.ts";
 import type { Step } from "./conversation.ts";
 import type { Scripts } from "./scripts.ts";
@@ -24,7 +24,8 @@ function masked(text: string): string {
     .replace(/(timestamp-[a-z-]+\r\n):\d+/g, "$1:(time)");
 }
 
-compareScripts("users may do and see what they may at", oneByOne(ACCESS_SCRIPTS), {
+compareScripts("users may do and see what they may at", oneByOne(ACCESS_SCRIPTS), { mask: masked });
+compareScripts("users may use keys as they may at", oneByOne(REDIS_SCRIPTS), {
   programs: ["redis-server"],
   mask: masked,
 });

@@ -170,9 +170,6 @@ export const aclCommands: readonly CommandSpec[] = [
   },
 ];
 
-const NO_ACL_FILE = "ERR This Redis instance is not configured to use an ACL file. You may want to specify users via " +
-  "the ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis configuration file set) in " +
-  "order to store users in the Redis configuration.";
 const SAVE_FAILED = "ERR There was an error trying to save the ACLs. Please check the server logs for more information";
 const PASSWORD_BITS = 256, PASSWORD_BITS_MAX = 4096;
 const LOG_COUNT = 10;
@@ -337,16 +334,27 @@ function log(call: Call): void {
   }
 }
 
+/** Only Redis names itself in the error. */
+function needAclFile({ identity, settings }: Call["engine"]): void {
+  if (settings.values.aclfile !== "") return;
+  const name = identity.personality === "redis" ? "Redis " : "";
+  fail(
+    `ERR This ${name}instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER ` +
+      `command and then issue a CONFIG REWRITE (assuming you have a ${name}configuration file set) in order to store ` +
+      `users in the ${name}configuration.`,
+  );
+}
+
 function load(call: Call): void {
   const { engine, reply, table } = call;
-  if (engine.settings.values.aclfile === "") fail(NO_ACL_FILE);
+  needAclFile(engine);
   const faults = loadAclFile(engine, table);
   if (faults !== "") fail(`ERR ${faults}`);
   reply.ok();
 }
 
 function save({ engine, reply }: Call): void {
-  if (engine.settings.values.aclfile === "") fail(NO_ACL_FILE);
+  needAclFile(engine);
   const reason = saveAclFile(engine);
   if (reason !== "") {
     engine.log("warning", `ACL SAVE failed: ${engine.settings.values.aclfile}: ${reason}`);
