@@ -19,7 +19,7 @@ export function equalInConstantTime(a: string, b: string): boolean {
   return a.length === b.length && crypto().timingSafeEqual(utf8(a), utf8(b));
 }
 
-/** Random bytes for secrets. */
-export function secretBytes(count: number): Uint8Array {
-  return crypto().randomBytes(count);
+/** Random hex digits for a secret. */
+export function secretHex(digits: number): string {
+  return crypto().randomBytes(Math.ceil(digits / 2)).toString("hex").slice(0, digits);
 }

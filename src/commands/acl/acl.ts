@@ -3,7 +3,7 @@
  * owns the replies.
  */
 import { fail, shownText } from "../../core/errors.ts";
-import { secretBytes } from "../../core/sha256.ts";
+import { secretHex } from "../../core/sha256.ts";
 import { channelRules, commandRules, databaseRules, keyRules, userFlags, userLine } from "../../access/describe.ts";
 import { loadAclFile, rulesOf, saveAclFile } from "../../access/load.ts";
 import { hasBlanks, joinSelectors, RuleError, UnmatchedError } from "../../access/rules.ts";
@@ -277,7 +277,7 @@ function genPass(call: Call): void {
     );
   }
   const digits = Math.ceil(bits / 4);
-  call.reply.bulkText(secretBytes(Math.ceil(digits / 2)).toHex().slice(0, digits));
+  call.reply.bulkText(secretHex(digits));
 }
 
 function dryRun(call: Call): void {
@@ -339,8 +339,8 @@ function needAclFile({ identity, settings }: Call["engine"]): void {
   if (settings.values.aclfile !== "") return;
   const name = identity.personality === "redis" ? "Redis " : "";
   fail(
-    `ERR This ${name}instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER ` +
-      `command and then issue a CONFIG REWRITE (assuming you have a ${name}configuration file set) in order to store ` +
+    `ERR This ${name}instance is not configured to use an ACL file. You may want to specify users via the ACL ` +
+      `SETUSER command and then issue a CONFIG REWRITE (assuming you have a ${name}configuration file set) in order to store ` +
       `users in the ${name}configuration.`,
   );
 }
