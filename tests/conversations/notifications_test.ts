@@ -79,6 +79,8 @@ Deno.test("every class has events, and every command that writes causes one in t
   const seen = seenEvents(),
     causes = new Set([...seen.values()].flatMap((events) => [...events.values()].map((all) => [...all])).flat());
   assertEquals([...seen].filter(([, events]) => events.size === 0).map(([kind]) => kind), []);
-  const silent = commandTable.filter(({ name, flags }) => flags.includes("write") && !causes.has(name.toUpperCase()));
+  // What is newer than the peers is not in the scripts; the tests of these commands have their events.
+  const compared = commandTable.filter(({ byDocumentation }) => !byDocumentation);
+  const silent = compared.filter(({ name, flags }) => flags.includes("write") && !causes.has(name.toUpperCase()));
   assertEquals(silent.map(({ name }) => name), ["flushdb", "flushall", "swapdb", "pfdebug", "xcfgset", "xidmprecord"]);
 });
