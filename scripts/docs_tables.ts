@@ -1,15 +1,22 @@
 /**
- * The tables of docs/commands.md, docs/settings.md and docs/notifications.md, which follow from the code and from what
- * the scripts of the tests cause. A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`. `deno task
+ * The tables of docs/commands.md, docs/personalities.md, docs/settings.md and docs/notifications.md, which follow from
+ * the code and from what the scripts of the tests cause. A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`. `deno task
  * docs` writes the tables again, and a test checks that they are current.
  */
-import type { CommandSpec } from "../src/dispatch/spec.ts";
+import { type CommandSpec, sinceText } from "../src/dispatch/spec.ts";
 import { commandTable } from "../src/commands/table.ts";
 import { sections, type Setting } from "../src/settings/table.ts";
+import { code, table } from "./markdown.ts";
+import * as personalities from "./personality_tables.ts";
 import { seenEvents } from "../tests/conversations/seen_events.ts";
 
 /** The files that hold tables, relative to the root. */
-export const FILES_WITH_TABLES: readonly string[] = ["docs/commands.md", "docs/settings.md", "docs/notifications.md"];
+export const FILES_WITH_TABLES: readonly string[] = [
+  "docs/commands.md",
+  "docs/personalities.md",
+  "docs/settings.md",
+  "docs/notifications.md",
+];
 
 const TABLES: Readonly<Record<string, () => string>> = {
   commands: commandList,
@@ -17,6 +24,12 @@ const TABLES: Readonly<Record<string, () => string>> = {
   idle: settingsWithoutEffect,
   fixed: settingsWithOneValue,
   events: eventList,
+  one_server: personalities.commandsOfOne,
+  options: personalities.options,
+  behaviour: personalities.behaviour,
+  releases: personalities.releases,
+  descriptions: personalities.descriptions,
+  personal_settings: personalities.settings,
 };
 
 /** Groups in the order of the page, with their titles. */
@@ -38,23 +51,24 @@ const GROUPS: Readonly<Record<CommandSpec["group"], string>> = {
   server: "Server",
 };
 
-/** The commands, a table for each group: name, summary, complexity. */
+/** The commands, a table for each group: name, summary, releases, complexity. */
 export function commandList(): string {
   const parts: string[] = [];
   for (const [group, title] of Object.entries(GROUPS)) {
     const specs = commandTable.filter((spec) => spec.group === group).toSorted((a, b) => a.name < b.name ? -1 : 1);
     if (specs.length === 0) continue;
-    parts.push(`## ${title}\n\n${table(["command", "what it does", "cost"], specs.flatMap(commandRows))}`);
+    parts.push(`## ${title}\n\n${table(["command", "what it does", "since", "cost"], specs.flatMap(commandRows))}`);
   }
   return parts.join("\n");
 }
 
 /** The rows of a command: its own if it runs alone, and one for each subcommand. */
 function commandRows(spec: CommandSpec): string[][] {
-  const row = (name: string, { byDocumentation, complexity, summary }: CommandSpec) => [
-    `\`${name}\``,
-    summary.replace(/\.$/, "") + (byDocumentation ? " (by documentation)" : ""),
-    complexity.replace(/\.$/, ""),
+  const row = (name: string, described: CommandSpec) => [
+    code(name),
+    described.summary.replace(/\.$/, "") + (described.byDocumentation ? " (by documentation)" : ""),
+    sinceText(described, spec.only),
+    described.complexity.replace(/\.$/, ""),
   ];
   const own = spec.subcommands === undefined || spec.handler !== undefined ? [row(spec.name.toUpperCase(), spec)] : [];
   const subs = (spec.subcommands ?? []).filter(({ name }) => name !== "help")
@@ -125,15 +139,6 @@ function defaultOf({ defaultNote, initial }: Setting): string {
 function changes({ change, guarded }: Setting): string {
   if (change === "start" || change === "kept") return "no";
   return guarded ? "if enable-protected-configs allows it" : "yes";
-}
-
-function code(text: string): string {
-  return `\`${text}\``;
-}
-
-function table(heads: readonly string[], rows: readonly string[][]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  return [line(heads), `|${heads.map(() => "---|").join("")}`, ...rows.map(line)].join("\n") + "\n";
 }
 
 /** The text with every table written again. Throws an error for a table of an unknown name. */

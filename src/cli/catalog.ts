@@ -3,7 +3,7 @@
  * COMMAND DOCS of the connected server adds. Hints, completion and help read it; it prints nothing and opens no
  * connection.
  */
-import type { CommandSpec } from "../dispatch/spec.ts";
+import { type CommandSpec, sinceText } from "../dispatch/spec.ts";
 import type { Reply } from "../resp/decoder.ts";
 import { fromBytes } from "./binary.ts";
 import { fieldsOf, parseSyntax, renderSyntax, type Syntax, syntaxFromDocs } from "./syntax.ts";
@@ -27,22 +27,22 @@ export class Catalog {
 
   /** Holds the commands of `table`. */
   constructor(table: readonly CommandSpec[]) {
-    for (const spec of table) this.#addSpec(spec, "");
+    for (const spec of table) this.#addSpec(spec, "", spec.only);
   }
 
-  #addSpec(spec: CommandSpec, parent: string): void {
+  #addSpec(spec: CommandSpec, parent: string, only: CommandSpec["only"]): void {
     const name = (parent + spec.name).toUpperCase();
     this.#entries.set(name, {
       name,
       group: spec.group,
       summary: spec.summary,
-      since: spec.since,
+      since: sinceText(spec, only),
       complexity: spec.complexity,
       replacedBy: spec.deprecated?.replacedBy,
       syntax: parseSyntax(spec.syntax),
       subcommands: (spec.subcommands ?? []).map((sub) => sub.name.toUpperCase()),
     });
-    for (const sub of spec.subcommands ?? []) this.#addSpec(sub, name + " ");
+    for (const sub of spec.subcommands ?? []) this.#addSpec(sub, name + " ", only ?? sub.only);
   }
 
   /** Adds the commands of a server's reply to COMMAND DOCS that are not known yet. */

@@ -24,14 +24,18 @@ export const messages = {
   overflow: "ERR increment or decrement would overflow",
   noAuth: "NOAUTH Authentication required.",
   outOfMemory: "OOM command not allowed when used memory > 'maxmemory'.",
-  loading: "LOADING Redis is loading the dataset in memory",
-  snapshotFailed:
-    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that " +
-    "may modify the data set are disabled, because this instance is configured to report errors during writes if RDB " +
-    "snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB " +
-    "error.",
   dbIndex: "ERR DB index is out of range",
   invalidCursor: "ERR invalid cursor",
+} as const;
+
+/** Errors that name the server; `title` is "Redis" or "Valkey". */
+export const titled = {
+  loading: (title: string) => `LOADING ${title} is loading the dataset in memory`,
+  snapshotFailed: (title: string) =>
+    `MISCONF ${title} is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands ` +
+    "that may modify the data set are disabled, because this instance is configured to report errors during writes " +
+    `if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the ${title} logs for details ` +
+    "about the RDB error.",
 } as const;
 
 /** Throws CommandError. A separate function keeps the hot code around it small. */

@@ -88,6 +88,11 @@ export class Call {
     this.db = engine.store.databases[session.db];
   }
 
+  /** Whether the server answers as Valkey. For texts of errors and other cold paths; see CommandSpec.valkey. */
+  get valkey(): boolean {
+    return this.engine.identity.personality === "valkey";
+  }
+
   get table(): CommandTable {
     return this.runner.table;
   }

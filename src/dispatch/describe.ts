@@ -22,6 +22,7 @@ const FLAGS: readonly CommandFlag[] = [
   "stale",
   "skip_monitor",
   "skip_slowlog",
+  "skip_commandlog",
   "fast",
   "no_auth",
   "no_mandatory_keys",

@@ -10,7 +10,8 @@
  * latency monitor is on, every command is timed individually.
  */
 import { latin1 } from "../core/bytes.ts";
-import { CommandError, messages, shownText } from "../core/errors.ts";
+import { CommandError, messages, shownText, titled } from "../core/errors.ts";
+import type { Personality } from "../core/personality.ts";
 import type { CommandLog } from "../engine/command_log.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { HotKeys } from "../engine/hot_keys.ts";
@@ -22,7 +23,7 @@ import type { Call, CommandRunner } from "./call.ts";
 import { keysOf, reportReads } from "./key_positions.ts";
 import { Prefetcher } from "./prefetch.ts";
 import { feedMonitors } from "./monitor.ts";
-import { type Command, CommandTable, Flag, shownName, wrongArity } from "./registry.ts";
+import { type Command, CommandTable, Flag, shownName, unknownSubcommand, wrongArity } from "./registry.ts";
 import type { CommandSpec } from "./spec.ts";
 
 const PRECISE_BELOW_US = 1000;
@@ -72,7 +73,7 @@ export class Executor implements CommandRunner {
 
   constructor(engine: Engine, specs: readonly CommandSpec[]) {
     this.#engine = engine;
-    this.table = new CommandTable(specs);
+    this.table = new CommandTable(specs, engine.identity.personality);
     this.#prefetcher = new Prefetcher(this.table);
     const { settings } = engine;
     const copySettings = () => {
@@ -469,7 +470,8 @@ export class Executor implements CommandRunner {
   #remember(call: Call, { bits }: Command, request: Request, log: CommandLog, value: number): void {
     if ((bits & Flag.SKIP_SLOWLOG) !== 0) return;
     const { session } = call;
-    const client = (session.caller ?? session).transport?.remote ?? "";
+    // As in Redis, a command that a script calls has no address.
+    const client = session.transport?.remote ?? "";
     log.add(request, value, this.#engine.store.nowMs, client, session.name, call.secrets);
   }
 
@@ -540,7 +542,7 @@ export class Executor implements CommandRunner {
   /** The reason for refusing a request, or "". */
   #refusal(call: Call, command: Command | undefined, request: Request): string {
     const engine = this.#engine;
-    if (command === undefined) return unknownCommand(request);
+    if (command === undefined) return unknownCommand(request, engine.identity.personality);
     if (command.handler === undefined || (command.subcommands.length > 0 && request.argc > 1)) {
       if (request.argc < 2) return wrongArity(command);
       return unknownSubcommand(command, request);
@@ -548,12 +550,12 @@ export class Executor implements CommandRunner {
     const { arity } = command, { transaction } = call.session;
     if (arity > 0 ? request.argc !== arity : request.argc < -arity) return wrongArity(command);
     if (transaction !== undefined && (command.bits & Flag.NO_MULTI) !== 0) {
-      return "ERR Command not allowed inside a transaction";
+      return notInTransaction(command, engine.identity.personality);
     }
     const bits = bitsOf(call, command);
     if (!call.session.authenticated && (bits & Flag.NO_AUTH) === 0) return messages.noAuth;
     if (engine.persistence.loading && (bits & Flag.LOADING) === 0 && call.session.origin === "client") {
-      return messages.loading;
+      return titled.loading(engine.identity.title);
     }
     if (engine.busy !== undefined && !call.inUnit && (bits & Flag.ALLOW_BUSY) === 0) return engine.busy.message;
     if (call.session.monitoring && touchesKeys(command)) return "ERR Replica can't interact with the keyspace";
@@ -585,17 +587,18 @@ function touchesKeys(command: Command): boolean {
   return flags.includes("readonly") || flags.includes("write") || flags.includes("may_replicate");
 }
 
-function unknownCommand(request: Request): string {
+function notInTransaction(command: Command, personality: Personality): string {
+  const name = personality === "valkey" ? ` '${command.fullName}'` : "";
+  return `ERR Command${name} not allowed inside a transaction`;
+}
+
+/** Redis says nothing of the arguments if there are none. */
+function unknownCommand(request: Request, personality: Personality): string {
   const { bytes, start, end } = request;
   let args = "";
   for (let i = 1; i < request.argc && args.length < 128; i++) {
     args += `'${shownText(latin1(bytes, start[i], Math.min(end[i], start[i] + 128 - args.length)))}' `;
   }
-  const shown = args === "" ? "" : `, with args beginning with: ${args}`;
+  const shown = args === "" && personality === "redis" ? "" : `, with args beginning with: ${args}`;
   return `ERR unknown command '${shownName(bytes, start[0], end[0])}'${shown}`;
-}
-
-function unknownSubcommand(command: Command, request: Request): string {
-  const name = shownName(request.bytes, request.start[1], request.end[1]);
-  return `ERR unknown subcommand '${name}'. Try ${command.spec.name.toUpperCase()} HELP.`;
 }

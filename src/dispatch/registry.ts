@@ -4,10 +4,12 @@
  */
 import { equalsWord, latin1 } from "../core/bytes.ts";
 import { shownText } from "../core/errors.ts";
+import type { Personality } from "../core/personality.ts";
 import type { Reach } from "../engine/listeners.ts";
+import type { Request } from "../resp/request.ts";
 import { CommandStats } from "../engine/stats.ts";
 import { KeyFlag } from "./key_flags.ts";
-import type { CommandFlag, CommandSpec, Handler } from "./spec.ts";
+import { type CommandFlag, type CommandSpec, type Handler, specFor } from "./spec.ts";
 
 /** Flag bits that the executor tests. */
 export const Flag = {
@@ -48,6 +50,7 @@ const BITS: Partial<Record<CommandFlag, number>> = {
   loading: Flag.LOADING,
   skip_monitor: Flag.SKIP_MONITOR,
   skip_slowlog: Flag.SKIP_SLOWLOG,
+  skip_commandlog: Flag.SKIP_SLOWLOG,
   admin: Flag.ADMIN,
   no_multi: Flag.NO_MULTI,
   may_replicate: Flag.MAY_REPLICATE,
@@ -128,8 +131,8 @@ export class CommandTable {
   readonly #slots = new Int16Array(SLOTS).fill(-1);
   readonly #names: Uint8Array[];
 
-  constructor(specs: readonly CommandSpec[]) {
-    this.commands = specs.map((spec) => new Command(spec));
+  constructor(specs: readonly CommandSpec[], personality: Personality = "redis") {
+    this.commands = specs.map((spec) => new Command(specFor(spec, personality)));
     this.#names = this.commands.map((command) => new TextEncoder().encode(command.spec.name));
     for (let i = 0; i < this.#names.length; i++) {
       let slot = hashName(this.#names[i], 0, this.#names[i].length);
@@ -196,4 +199,10 @@ export function wrongArity(command: Command): string {
 /** The name of an unknown command, as the error shows it: at most 128 bytes. */
 export function shownName(bytes: Uint8Array, start: number, end: number): string {
   return shownText(latin1(bytes, start, Math.min(end, start + 128)));
+}
+
+/** The error for an unknown subcommand, argument 1 of a request. */
+export function unknownSubcommand(command: Command, request: Request): string {
+  const name = shownName(request.bytes, request.start[1], request.end[1]);
+  return `ERR unknown subcommand '${name}'. Try ${command.spec.name.toUpperCase()} HELP.`;
 }

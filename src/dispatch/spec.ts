@@ -3,6 +3,7 @@
  * errors, the rules of the executor, the client's hints and docs/commands.md are derived from it. This file contains
  * types and helpers only. The handlers are in the command families, and table.ts has the array of all specifications.
  */
+import type { Personality } from "../core/personality.ts";
 import type { Reach } from "../engine/listeners.ts";
 import type { Request } from "../resp/request.ts";
 import type { Call } from "./call.ts";
@@ -21,6 +22,8 @@ export type CommandFlag =
   | "stale"
   | "skip_monitor"
   | "skip_slowlog"
+  /** Valkey's name of the same. */
+  | "skip_commandlog"
   | "fast"
   | "no_auth"
   | "may_replicate"
@@ -114,6 +117,12 @@ export type ValueType = "string" | "integer" | "double" | "key" | "pattern" | "u
 /** Runs a command: reads the arguments in place, accesses the store, writes one reply. Throws CommandError. */
 export type Handler = (call: Call) => void;
 
+/** The fields of a command that differ in Valkey. A field that is present and undefined is one that Valkey lacks. */
+export type ValkeyVariant = Partial<Omit<CommandSpec, "name" | "subcommands" | "only" | "valkey" | "differs">>;
+
+/** Valkey keeps commands that Redis has deprecated. */
+export const notDeprecated: ValkeyVariant = { deprecated: undefined };
+
 export interface CommandSpec {
   /** The name in lower case; for a subcommand only its own word. */
   readonly name: string;
@@ -185,4 +194,31 @@ export interface CommandSpec {
   /** The subcommands of a container. Its own handler runs only if the container is also a command itself (COMMAND). */
   readonly subcommands?: readonly CommandSpec[];
   readonly handler?: Handler;
+  /** The one server that has the command, as far as its releases are known. Both personalities run it. */
+  readonly only?: Personality;
+  /**
+   * What differs under the personality `valkey`. It is applied when the table of commands is compiled, so a running
+   * command does not ask for the personality.
+   */
+  readonly valkey?: ValkeyVariant;
+  /** How replies, errors or accepted arguments differ in Valkey, in sentences for docs/personalities.md. */
+  readonly differs?: readonly string[];
+}
+
+/**
+ * The releases that brought a command: "Redis 8.0.0, Valkey 9.0.0". `only` is the one server that has its container.
+ */
+export function sinceText({ since, valkey, only: own }: CommandSpec, only = own): string {
+  if (only === "valkey") return `Valkey ${since}`;
+  const other = valkey?.since ?? since;
+  if (only === "redis") return `Redis ${since}`;
+  return other === since ? since : `Redis ${since}, Valkey ${other}`;
+}
+
+/** A command and its subcommands as the server of a personality has them. */
+export function specFor(spec: CommandSpec, personality: Personality): CommandSpec {
+  if (personality === "redis") return spec;
+  const { subcommands, valkey } = spec;
+  if (valkey === undefined && subcommands === undefined) return spec;
+  return { ...spec, ...valkey, subcommands: subcommands?.map((sub) => specFor(sub, personality)) };
 }

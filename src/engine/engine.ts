@@ -3,7 +3,8 @@
  * engine and passes it on; each embedded server in a process has its own engine.
  */
 import type { Clock } from "../core/clock.ts";
-import { messages } from "../core/errors.ts";
+import { titled } from "../core/errors.ts";
+import { identities, type Identity } from "../core/personality.ts";
 import type { Random } from "../core/random.ts";
 import { ExpiryMode, type Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
@@ -134,6 +135,8 @@ export class Engine {
   readonly endOfTurn = new Phase();
   readonly watches: Watches;
   readonly clientMemory: ClientMemory;
+  /** The server as which MemDB answers. */
+  readonly identity: Identity;
   readonly runId: string;
   readonly startMs: number;
   /** Bytes of the empty store. */
@@ -203,6 +206,8 @@ export class Engine {
   constructor(store: Store, settings: Settings, clock: Clock, random: Random) {
     this.store = store;
     this.settings = settings;
+    this.identity = identities[settings.values.personality];
+    store.embedsAsValkey = this.identity.personality === "valkey";
     this.clock = clock;
     this.random = random;
     this.startMs = clock.nowMs();
@@ -342,7 +347,7 @@ export class Engine {
     const { persistence, snapshots, settings } = this;
     const { save, stopWritesOnBgsaveError } = settings.values;
     if (snapshots.lastFailed && stopWritesOnBgsaveError && save.length > 0) {
-      persistence.failure = messages.snapshotFailed;
+      persistence.failure = titled.snapshotFailed(this.identity.title);
     } else if (persistence.fileFailure !== "") {
       persistence.failure = `MISCONF Errors writing to the AOF file: ${persistence.fileFailure}`;
     } else {

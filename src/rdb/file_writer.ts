@@ -2,27 +2,25 @@
  * Writes a whole RDB file: header, auxiliary fields, keys with their attributes, checksum. The caller decides which
  * keys are written, and when.
  */
+import type { Identity } from "../core/personality.ts";
 import { type Keyspace, NEVER } from "../store/keyspace.ts";
 import { keyLength, keyStart } from "../store/blocks/record.ts";
 import { CHUNK_SHIFT, type RecordRef } from "../store/memory/arena.ts";
 import type { Store } from "../store/store.ts";
-import { type KeptClock, Opcode, VERSION_FIELD_DEADLINES, VERSION_SNAPSHOT } from "./format.ts";
+import { HEAD_BYTES, type KeptClock, Opcode, VALKEY_VERSION_MIN } from "./format.ts";
 import type { RdbOutput } from "./output.ts";
 import { ValueWriter } from "./value_writer.ts";
 
 export interface RdbFileOptions {
-  /** For the field redis-ver. */
-  redisVersion: string;
+  /** For the field redis-ver or valkey-ver. */
+  identity: Identity;
   /** The file is the beginning of an append-only file. */
   preamble: boolean;
   clocks: KeptClock;
   /** Leaves out keys that are past their deadline. */
   dropExpired?: boolean;
-  /**
-   * The version of the format; by default that of snapshots. Deadlines of fields raise it to the first version that has
-   * them.
-   */
-  version?: number;
+  /** The version of the format. */
+  version: number;
 }
 
 export class RdbFileWriter {
@@ -43,12 +41,16 @@ export class RdbFileWriter {
     this.output = output;
     this.#clocks = options.clocks;
     this.#dropExpired = options.dropExpired ?? false;
-    const { version: wanted = VERSION_SNAPSHOT } = options;
-    const version = hasFieldDeadlines(store) ? Math.max(wanted, VERSION_FIELD_DEADLINES) : wanted;
+    const { identity, version } = options;
     this.#values = new ValueWriter(store, output, version);
-    const head = Uint8Array.from(`REDIS${String(version).padStart(4, "0")}`, (c) => c.charCodeAt(0));
+    const ofValkey = version >= VALKEY_VERSION_MIN;
+    const name = ofValkey ? "VALKEY" : "REDIS";
+    const head = Uint8Array.from(
+      name + String(version).padStart(HEAD_BYTES - name.length, "0"),
+      (c) => c.charCodeAt(0),
+    );
     output.raw(head, 0, head.length);
-    this.#field("redis-ver", options.redisVersion);
+    this.#field(`${identity.personality}-ver`, identity.version);
     this.#field("redis-bits", "64");
     this.#field("ctime", String(Math.floor(store.nowMs / 1000)));
     this.#field("used-mem", String(store.arena.usedBytes));
@@ -106,8 +108,4 @@ export class RdbFileWriter {
     this.output.text(name);
     this.output.text(text);
   }
-}
-
-function hasFieldDeadlines(store: Store): boolean {
-  return store.databases.some((db) => db.fieldExpiresSize > 0);
 }

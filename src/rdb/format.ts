@@ -15,18 +15,14 @@ export const HEAD_BYTES = 9;
 export const REDIS_VERSION_MAX = 13;
 export const VALKEY_VERSION_MIN = 80, VALKEY_VERSION_MAX = 80;
 
-/** The version of DUMP's payloads: that of Redis 8.6. */
-export const VERSION_DUMP = 13;
-/** The version of snapshots: the newest that Redis 8.0 reads. */
-export const VERSION_SNAPSHOT = 12;
-/**
- * The version of exported files: Redis 7.0, Valkey and everything newer read it. It has no small sets in packed form.
- */
+/** The version of DUMP's payloads: that of Redis 8.6, or of Valkey 9. */
+export const VERSION_DUMP = { redis: 13, valkey: VALKEY_VERSION_MIN } as const;
+/** The least version of exported files: Redis 7.0, Valkey and everything newer read it. */
 export const VERSION_EXPORT = 10;
-/** The first version whose streams have the times at which consumers were active (Redis 7.2). */
-export const VERSION_STREAM_ACTIVE_TIME = 11;
-/** The first version with sets as listpacks, and the first with deadlines of fields (Redis 7.4). */
-export const VERSION_SET_LISTPACK = 11, VERSION_FIELD_DEADLINES = 12;
+/** The first version with sets as listpacks, and with the times at which consumers were active (Redis 7.2). */
+export const VERSION_SET_LISTPACK = 11, VERSION_STREAM_ACTIVE_TIME = 11;
+/** The first version with deadlines of fields (Redis 7.4), and the one with producers of streams (Redis 8.6). */
+export const VERSION_FIELD_DEADLINES = 12, VERSION_PRODUCERS = 13;
 
 export const Opcode = {
   /** In files of Redis. */

@@ -4,16 +4,16 @@
  *     FUNCTION2:8 · code as a string                 for each library; a payload ends as that of DUMP does
  */
 import { fail } from "../core/errors.ts";
-import { Opcode, RdbError, VERSION_DUMP } from "./format.ts";
+import { Opcode, RdbError } from "./format.ts";
 import { RdbInput } from "./input.ts";
 import { RdbOutput } from "./output.ts";
 import { FOOTER_BYTES } from "./payload.ts";
 
 /** The payload of FUNCTION DUMP: the code of each library behind the code of its kind. */
-export function dumpLibraries(sources: readonly Uint8Array[], compression: boolean): Uint8Array {
+export function dumpLibraries(sources: readonly Uint8Array[], version: number, compression: boolean): Uint8Array {
   const output = new RdbOutput({ compression, checksum: true });
   for (const source of sources) writeLibrary(output, source);
-  output.int16(VERSION_DUMP);
+  output.int16(version);
   output.checksum();
   return output.bytes.slice(0, output.length);
 }

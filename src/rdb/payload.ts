@@ -6,7 +6,7 @@
 import type { Keyspace } from "../store/keyspace.ts";
 import type { Store } from "../store/store.ts";
 import { Crc64 } from "./crc64.ts";
-import { RdbError, REDIS_VERSION_MAX, VERSION_DUMP } from "./format.ts";
+import { RdbError, REDIS_VERSION_MAX, VALKEY_VERSION_MAX, VALKEY_VERSION_MIN } from "./format.ts";
 import { RdbInput } from "./input.ts";
 import { RdbOutput } from "./output.ts";
 import { StoreTarget } from "./store_target.ts";
@@ -18,27 +18,38 @@ import type { RecordRef } from "../store/memory/arena.ts";
 export const FOOTER_BYTES = 10;
 const CHECKSUM_BYTES = 8;
 
-/** The payload of the value of a key. `compression` is like the setting rdbcompression. */
-export function dumpValue(store: Store, db: Keyspace, ref: RecordRef, compression: boolean): Uint8Array {
+/** The payload of the value of a key in a version. `compression` is like the setting rdbcompression. */
+export function dumpValue(
+  store: Store,
+  db: Keyspace,
+  ref: RecordRef,
+  version: number,
+  compression: boolean,
+): Uint8Array {
   const output = new RdbOutput({ compression, checksum: true });
-  const writer = new ValueWriter(store, output, VERSION_DUMP);
+  const writer = new ValueWriter(store, output, version);
   output.byte(writer.typeOf(db, ref));
   writer.write(db, ref);
-  output.int16(VERSION_DUMP);
+  output.int16(version);
   output.checksum();
   return output.bytes.subarray(0, output.length);
 }
 
-/** Whether a payload has a known version, and a correct checksum or none (zeros). */
+/** Whether a payload has a version of either server, and a correct checksum or none (zeros). */
 export function isSound(payload: Uint8Array, skipChecksum = false): boolean {
   const footer = payload.length - FOOTER_BYTES;
   if (footer < 0) return false;
-  const version = payload[footer] | payload[footer + 1] << 8;
-  if (version > REDIS_VERSION_MAX) return false;
+  const version = versionOf(payload);
+  if (version > REDIS_VERSION_MAX && (version < VALKEY_VERSION_MIN || version > VALKEY_VERSION_MAX)) return false;
   if (skipChecksum || payload.subarray(footer + 2).every((byte) => byte === 0)) return true;
   const crc = new Crc64();
   crc.add(payload, 0, footer + 2);
   return crc.matches(payload, footer + 2);
+}
+
+function versionOf(payload: Uint8Array): number {
+  const footer = payload.length - FOOTER_BYTES;
+  return payload[footer] | payload[footer + 1] << 8;
 }
 
 /** A copy of a payload without a checksum: zeros take its place. */
@@ -57,8 +68,9 @@ export function restoreValue(store: Store, payload: Uint8Array): StoreTarget | u
   const body = payload.subarray(0, payload.length - FOOTER_BYTES);
   try {
     for (const to of [nowhere, target]) {
-      const input = RdbInput.of(body);
-      const skipped = new ValueReader(input).read(input.byte(), to);
+      const input = RdbInput.of(body), reader = new ValueReader(input);
+      reader.valkey = versionOf(payload) >= VALKEY_VERSION_MIN;
+      const skipped = reader.read(input.byte(), to);
       if (skipped !== "") return undefined;
     }
   } catch (error) {

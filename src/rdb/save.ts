@@ -10,15 +10,15 @@
 import { dirname, join, resolve } from "node:path";
 import { doing, doingLater, isSystemError, reasonOf } from "../core/io_error.ts";
 import { block, KeyDelay, wait } from "../engine/delay.ts";
-import { REDIS_VERSION } from "../core/version.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { KeyChangeListener, WriteListener } from "../engine/listeners.ts";
 import { RdbFileWriter } from "./file_writer.ts";
 import { writeLibrary } from "./libraries.ts";
-import type { KeptClock } from "./format.ts";
+import { type KeptClock, VERSION_PRODUCERS } from "./format.ts";
 import { makeWay, own } from "./ownership.ts";
 import { RdbOutput } from "./output.ts";
 import { SnapshotWalk } from "../store/walk.ts";
+import { lostIn, snapshotVersion } from "./versions.ts";
 import type { SettingValues } from "../settings/settings.ts";
 
 /** The limits of a slice: time, keys, bytes. */
@@ -34,7 +34,7 @@ export interface SaveOptions {
   preamble?: boolean;
   /** Leaves out keys that are past their deadline. */
   dropExpired?: boolean;
-  /** The version of the format; by default that of snapshots. */
+  /** The version of the format; by default that which the setting rdb-version chooses. */
   version?: number;
   /** The access clocks of keys that are written; by default those that maxmemory-policy uses. */
   clocks?: KeptClock;
@@ -77,9 +77,9 @@ export function saveNow(
   return writer;
 }
 
-/** A snapshot in memory. */
+/** A snapshot in memory, in the version that holds all data. */
 export function snapshotImage(engine: Engine): Uint8Array {
-  const writer = createWriter(engine, {});
+  const writer = createWriter(engine, { version: VERSION_PRODUCERS });
   const walk = new SnapshotWalk(engine.store, (db, ref) => writer.key(db, ref));
   while (!walk.done) walk.step();
   writer.end();
@@ -255,14 +255,19 @@ class BackgroundSave {
 }
 
 function createWriter(engine: Engine, options: SaveOptions): RdbFileWriter {
-  const { rdbcompression, rdbchecksum, maxmemoryPolicy } = engine.settings.values;
+  const { identity, store } = engine;
+  const { rdbcompression, rdbchecksum, rdbVersion, maxmemoryPolicy } = engine.settings.values;
+  const version = options.version ?? snapshotVersion(store, identity.personality, rdbVersion);
+  for (const thing of lostIn(store, version)) {
+    engine.log("warning", `The file does not hold ${thing}: RDB version ${version} has no place for it`);
+  }
   const output = new RdbOutput({ compression: rdbcompression, checksum: rdbchecksum });
   const writer = new RdbFileWriter(engine.store, output, {
-    redisVersion: REDIS_VERSION,
+    identity,
     preamble: options.preamble ?? false,
     clocks: options.clocks ?? keptClock(maxmemoryPolicy),
     dropExpired: options.dropExpired,
-    version: options.version,
+    version,
   });
   for (const source of engine.libraries?.sources() ?? []) writeLibrary(output, source);
   return writer;

@@ -6,23 +6,15 @@ import { CHUNK_SHIFT, GRANULE_MASK, type IndexRef, type RecordRef } from "../sto
 import type { Store } from "../store/store.ts";
 import { StreamCounter, StreamPoint } from "../store/values/streams/layout.ts";
 import type { StreamValue } from "../store/values/streams/stream_value.ts";
-import { RdbType, VERSION_DUMP, VERSION_STREAM_ACTIVE_TIME } from "./format.ts";
+import { RdbType, VERSION_PRODUCERS, VERSION_STREAM_ACTIVE_TIME } from "./format.ts";
 import type { RdbOutput } from "./output.ts";
 
 const ID_BYTES = 16;
 
-/**
- * The RDB type of the stream at hand. The form with producers is used where older servers are no concern, or it has
- * any.
- */
-export function streamType(streams: StreamValue, version: number): number {
+/** The RDB type of streams in files of a version. */
+export function streamType(version: number): number {
   if (version < VERSION_STREAM_ACTIVE_TIME) return RdbType.STREAM_LISTPACKS_2;
-  return version >= VERSION_DUMP || hasProducers(streams) ? RdbType.STREAM_LISTPACKS_4 : RdbType.STREAM_LISTPACKS_3;
-}
-
-function hasProducers(streams: StreamValue): boolean {
-  return streams.producers.treeOf(streams.body) !== 0 || streams.counter(StreamCounter.IIDS_ADDED) !== 0n ||
-    streams.duration !== streams.messageSeconds || streams.maxSize !== streams.messagesMax;
+  return version === VERSION_PRODUCERS ? RdbType.STREAM_LISTPACKS_4 : RdbType.STREAM_LISTPACKS_3;
 }
 
 export class StreamWriter {

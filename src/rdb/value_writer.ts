@@ -1,6 +1,6 @@
 /**
- * Writes a value in the form of Redis 7; small collections are listpacks. The counterpart of value_reader.ts and
- * store_target.ts.
+ * Writes a value in the forms of Redis 7 and later, or of Valkey 9; small collections are listpacks. The counterpart of
+ * value_reader.ts and store_target.ts.
  */
 import { InvariantError } from "../core/assert.ts";
 import type { HashValue } from "../store/values/hash_value.ts";
@@ -11,7 +11,14 @@ import type { MemberSet } from "../store/values/set.ts";
 import type { SortedSet } from "../store/values/sorted_set.ts";
 import type { StreamValue } from "../store/values/streams/stream_value.ts";
 import type { Store } from "../store/store.ts";
-import { NODE_PACKED, NODE_PLAIN, RdbType, VERSION_FIELD_DEADLINES, VERSION_SET_LISTPACK } from "./format.ts";
+import {
+  NODE_PACKED,
+  NODE_PLAIN,
+  RdbType,
+  VALKEY_VERSION_MIN,
+  VERSION_FIELD_DEADLINES,
+  VERSION_SET_LISTPACK,
+} from "./format.ts";
 import type { RdbOutput } from "./output.ts";
 import { streamType, StreamWriter } from "./stream_writer.ts";
 import type { BodyRef, RecordRef } from "../store/memory/arena.ts";
@@ -47,17 +54,22 @@ export class ValueWriter {
         return encoding === Encoding.LISTPACK ? RdbType.ZSET_LISTPACK : RdbType.ZSET_2;
       case Type.HASH:
         if (encoding === Encoding.LISTPACK) return RdbType.HASH_LISTPACK;
+        if (this.#version < VERSION_FIELD_DEADLINES) return RdbType.HASH;
+        if (this.#version >= VALKEY_VERSION_MIN) {
+          return encoding === Encoding.HASHTABLE || this.#earliest(db, ref) === NEVER
+            ? RdbType.HASH
+            : RdbType.HASH_VALKEY;
+        }
         // A packed hash keeps the form with deadlines after its last deadline is gone.
-        if (encoding === Encoding.LISTPACK_EX && this.#version >= VERSION_FIELD_DEADLINES) {
+        if (encoding === Encoding.LISTPACK_EX) {
           return RdbType.HASH_LISTPACK_EX;
         }
         return encoding === Encoding.HASHTABLE || this.#earliest(db, ref) === NEVER
           ? RdbType.HASH
           : RdbType.HASH_METADATA;
       case Type.STREAM: {
-        const streams = this.#streams;
-        streams.open(db.bodyOf(ref));
-        return streamType(streams, this.#version);
+        this.#streams.open(db.bodyOf(ref));
+        return streamType(this.#version);
       }
     }
     throw new InvariantError("a type has no form in RDB files");
@@ -91,6 +103,8 @@ export class ValueWriter {
       case RdbType.HASH:
       case RdbType.HASH_METADATA:
         return this.#hash(type, encoding, body);
+      case RdbType.HASH_VALKEY:
+        return this.#valkeyHash(encoding, body);
       case RdbType.HASH_LISTPACK_EX:
         output.int64(Math.max(0, this.#earliest(db, ref)));
         return this.#image(body);
@@ -161,6 +175,18 @@ export class ValueWriter {
       if (earliest !== NEVER) output.count(hashes.deadline === NEVER ? 0 : hashes.deadline - earliest + 1);
       output.string(hashes.fieldBytes, hashes.fieldStart, hashes.fieldEnd);
       output.string(hashes.bytes, hashes.start, hashes.end);
+    });
+  }
+
+  /** Each field with its value and its deadline, -1 for none. */
+  #valkeyHash(encoding: number, body: BodyRef): void {
+    const output = this.#output, hashes = this.#hashes;
+    hashes.open(encoding, body);
+    output.count(hashes.length);
+    hashes.each(() => {
+      output.string(hashes.fieldBytes, hashes.fieldStart, hashes.fieldEnd);
+      output.string(hashes.bytes, hashes.start, hashes.end);
+      output.int64(hashes.deadline === NEVER ? -1 : hashes.deadline);
     });
   }
 

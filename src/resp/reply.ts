@@ -419,6 +419,12 @@ export class Reply {
     this.#header(124, count);
   }
 
+  /** A double with digits of the caller's choice; a bulk string in RESP2. */
+  doubleText(text: string): void {
+    if (this.version === 3) this.#line(44, text);
+    else this.bulkText(text);
+  }
+
   /** A double; a bulk string in RESP2. Hot. */
   double(value: number): void {
     if (Number.isSafeInteger(value) && !Object.is(value, -0)) {

@@ -62,6 +62,8 @@ export interface LuaOptions {
   readonly limitBytes: number;
   /** Whether getfenv, setfenv and newproxy exist. */
   readonly deprecated: boolean;
+  /** Whether the names of the server, in constants and errors, are those of Valkey. */
+  readonly valkey: boolean;
 }
 
 /** A chunk that does not compile; the message is Lua's. */
@@ -106,7 +108,7 @@ export class LuaInstance {
   #inHost = false;
 
   /** `functions` chooses the world of function libraries instead of that of scripts. */
-  constructor(host: LuaHost, functions: boolean, { limitBytes, deprecated }: LuaOptions) {
+  constructor(host: LuaHost, functions: boolean, { deprecated, limitBytes, valkey }: LuaOptions) {
     this.#host = host;
     this.#functions = functions;
     this.#exports = instantiate({
@@ -137,7 +139,7 @@ export class LuaInstance {
     this.#outcome = exports.outcome() >> 2;
     this.#rawRequest = exports.request() >> 2;
     this.#places = exports.places();
-    if (exports.open(functions ? 1 : 0, deprecated ? 1 : 0, limitBytes) === 0) {
+    if (exports.open(functions ? 1 : 0, deprecated ? 1 : 0, valkey ? 1 : 0, limitBytes) === 0) {
       throw new Error("Lua's memory limit is too low");
     }
   }

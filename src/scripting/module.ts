@@ -12,7 +12,7 @@ export type Address = number;
 /** What the module exports; src/scripting/lua/host.c and api.c describe each function. */
 export interface LuaExports {
   readonly memory: WebAssembly.Memory;
-  open(functions: number, deprecated: number, limitBytes: number): number;
+  open(functions: number, deprecated: number, valkey: number, limitBytes: number): number;
   limit(bytes: number): void;
   used(): number;
   io(): Address;

@@ -8,7 +8,7 @@
 import { latin1 } from "../core/bytes.ts";
 import { fail, messages } from "../core/errors.ts";
 import { Call } from "../dispatch/call.ts";
-import { type Command, Flag } from "../dispatch/registry.ts";
+import { type Command, Flag, unknownSubcommand } from "../dispatch/registry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { type Origin, Session } from "../engine/session.ts";
 import { Reply } from "../resp/reply.ts";
@@ -55,10 +55,7 @@ const LOG_LEVELS = ["debug", "verbose", "notice", "warning"] as const;
 /** A reply beyond this size is not kept as room for the next one. */
 const REPLY_ROOM_BYTES = 64 * 1024;
 
-const slow = {
-  script: "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
-  function: "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.",
-} as const;
+const KILLED_BY = { script: "SCRIPT KILL", function: "FUNCTION KILL" } as const;
 
 export class ScriptRunner implements LuaHost {
   readonly #engine: Engine;
@@ -139,7 +136,7 @@ export class ScriptRunner implements LuaHost {
 
   /** Throws CommandError if a script runs: only DEBUG lets scripts run commands that need a Lua state themselves. */
   checkIdle(): void {
-    if (this.#caller !== undefined) fail("ERR This Redis command is not allowed from script");
+    if (this.#caller !== undefined) fail(`ERR This ${this.#engine.identity.title} command is not allowed from script`);
   }
 
   /** Runs the code of a library. Throws LuaSyntaxError. */
@@ -160,7 +157,7 @@ export class ScriptRunner implements LuaHost {
       return "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait " +
         "the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
     }
-    if (this.#options.kind !== kind) return slow[this.#options.kind];
+    if (this.#options.kind !== kind) return this.#busyMessage(this.#options.kind);
     this.#killed = true;
     return "";
   }
@@ -246,7 +243,7 @@ export class ScriptRunner implements LuaHost {
 
   #becomeBusy(ms: number): void {
     const { kind, name } = this.#options;
-    this.#engine.busy = { message: slow[kind], end: () => this.#killed = true };
+    this.#engine.busy = { message: this.#busyMessage(kind), end: () => this.#killed = true };
     this.#engine.log(
       "warning",
       `Slow script detected: still in execution after ${Math.floor(ms)} milliseconds. You can try killing the script ` +
@@ -258,13 +255,18 @@ export class ScriptRunner implements LuaHost {
   #refusal(caller: Call, flags: number, readOnly: boolean): string {
     if ((flags & ScriptFlag.NO_WRITES) === 0) {
       const { failure, fileFailure } = this.#engine.persistence;
-      if (failure !== "") return failureOfScript(fileFailure);
+      if (failure !== "") return failureOfScript(this.#engine.identity.title, fileFailure);
       if (readOnly) return "ERR Can not execute a script with write flag using *_ro command.";
     }
     if ((flags & (ScriptFlag.ALLOW_OOM | ScriptFlag.NO_WRITES)) === 0 && !this.#hasMemory(caller)) {
       return "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
     }
     return "";
+  }
+
+  #busyMessage(kind: keyof typeof KILLED_BY): string {
+    const { title } = this.#engine.identity;
+    return `BUSY ${title} is busy running a script. You can only call ${KILLED_BY[kind]} or SHUTDOWN NOSAVE.`;
   }
 
   #hasMemory({ inUnit }: Call): boolean {
@@ -275,11 +277,17 @@ export class ScriptRunner implements LuaHost {
 
   /** The reason for refusing a command of a script, or "". The executor checks the rest. */
   #commandRefusal(command: Command | undefined, request: Request): string {
-    if (command === undefined) return "ERR Unknown Redis command called from script";
-    if (!hasArity(command, request)) return "ERR Wrong number of args calling Redis command from script";
+    const { personality, title } = this.#engine.identity, kind = personality === "redis" ? "Redis command" : "command";
+    if (command === undefined) {
+      // Valkey refuses an unknown subcommand as it does outside of scripts.
+      const container = personality === "valkey" &&
+        this.#call.table.find(request.bytes, request.start[0], request.end[0]);
+      return container ? unknownSubcommand(container, request) : `ERR Unknown ${kind} called from script`;
+    }
+    if (!hasArity(command, request)) return `ERR Wrong number of args calling ${kind} from script`;
     const { bits } = command;
     if ((bits & Flag.NO_SCRIPT) !== 0 && !this.#engine.knobs.scriptsRunAll) {
-      return "ERR This Redis command is not allowed from script";
+      return `ERR This ${title} command is not allowed from script`;
     }
     if (this.#readOnly && (bits & (Flag.WRITE | Flag.MAY_REPLICATE)) !== 0) {
       return "ERR Write commands are not allowed from read-only scripts.";
@@ -319,10 +327,17 @@ export class ScriptRunner implements LuaHost {
 
   #report(caller: Call, name: string, { kind, message, place, counted }: LuaFailure): void {
     if (kind === "error") {
-      const where = place === "" ? "" : ` script: ${name}, on ${place}.`;
+      const named = this.#engine.identity.personality === "redis" ? ` ${name},` : "";
+      const where = place === "" ? "" : ` script:${named} on ${place}.`;
       this.#fail(caller, `${message}${where}`, counted);
     } else {
-      this.#fail(caller, `ERR Error running script ${name}, ${message.slice(0, 100)}`, false);
+      this.#fail(
+        caller,
+        `ERR Error running script${this.#engine.identity.personality === "redis" ? ` ${name}` : ""}, ${
+          message.slice(0, 100)
+        }`,
+        false,
+      );
     }
   }
 
@@ -337,10 +352,11 @@ function hasArity({ arity }: Command, { argc }: Request): boolean {
   return arity > 0 ? argc === arity : argc >= -arity;
 }
 
-function failureOfScript(fileFailure: string): string {
+function failureOfScript(title: string, fileFailure: string): string {
   const rule = "Writable scripts are blocked. Use 'no-writes' flag for read only scripts.";
+  const configured = (what: string) =>
+    `MISCONF ${title} is configured to ${what}, but it's currently unable to persist`;
   return fileFailure === ""
-    ? `MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. ${rule}`
-    : `MISCONF Redis is configured to persist data to AOF, but it's currently unable to persist to disk. ${rule} AOF ` +
-      `error: ${fileFailure}`;
+    ? `${configured("save RDB snapshots")} to disk. ${rule}`
+    : `${configured("persist data to AOF")} to disk. ${rule} AOF error: ${fileFailure}`;
 }

@@ -50,7 +50,7 @@ export class Scripts {
     const { bytes, start, end } = call.request;
     const script = this.cache.find(bytes, start[1], end[1]);
     const keys = script === undefined && end[1] - start[1] !== 40 ? 0 : keyCountOf(call);
-    if (script === undefined) return fail("NOSCRIPT No matching script. Please use EVAL.");
+    if (script === undefined) return fail(this.missing);
     this.#run(call, script, keys, readOnly);
   }
 
@@ -59,6 +59,12 @@ export class Scripts {
     const { bytes, start, end } = call.request;
     const script = bySha ? this.cache.find(bytes, start[1], end[1]) : this.cache.findSource(bytes, start[1], end[1]);
     return script?.flags ?? (bySha ? undefined : declaredFlags(call.arg(1)));
+  }
+
+  /** The error for a SHA-1 of no known script. */
+  get missing(): string {
+    const advice = this.#engine.identity.personality === "redis" ? " Please use EVAL." : "";
+    return `NOSCRIPT No matching script.${advice}`;
   }
 
   /** Loads a script for EVALSHA and returns its SHA-1. Throws CommandError if it does not compile. */
@@ -124,8 +130,9 @@ function declaredFlags(source: Uint8Array): number | undefined {
 }
 
 /** The settings of a Lua state. */
-export function luaOptions({ settings: { values } }: Engine): LuaOptions {
-  return { limitBytes: values.luaMemoryLimit, deprecated: values.luaEnableDeprecatedApi };
+export function luaOptions({ identity, settings: { values } }: Engine): LuaOptions {
+  const valkey = identity.personality === "valkey";
+  return { limitBytes: values.luaMemoryLimit, deprecated: values.luaEnableDeprecatedApi, valkey };
 }
 
 /** The number of keys of EVAL and FCALL. Throws CommandError, with `notInteger` if it is no integer. */

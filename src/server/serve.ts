@@ -5,7 +5,8 @@ import { resolve } from "node:path";
 import { AofError } from "../aof/replay.ts";
 import { isSystemError, reasonOf } from "../core/io_error.ts";
 import { StartError } from "../core/start_error.ts";
-import { MEMDB_VERSION, REDIS_VERSION } from "../core/version.ts";
+import { identities } from "../core/personality.ts";
+import { MEMDB_VERSION } from "../core/version.ts";
 import { saveAtEnd, savesAtEnd, snapshotPath } from "../rdb/save.ts";
 import type { Settings } from "../settings/settings.ts";
 import { SeedError } from "../tools/seed_error.ts";
@@ -68,10 +69,10 @@ class ServerRun {
       event.preventDefault();
       this.#crash(event.reason);
     });
-    const { port } = this.#settings.values;
+    const { personality, port } = this.#settings.values, { title, version } = identities[personality];
     logger.write(
       "notice",
-      `MemDB ${MEMDB_VERSION} (compatible with Redis ${REDIS_VERSION}), port ${port}, PID: ${Deno.pid}`,
+      `MemDB ${MEMDB_VERSION} (compatible with ${title} ${version}), port ${port}, PID: ${Deno.pid}`,
     );
     for (const warning of this.#options.warnings) logger.write("warning", warning);
     signals.onStop((signal) => this.#signal(signal));

@@ -25,7 +25,7 @@ import {
   whole,
   yesNo,
 } from "./kinds.ts";
-import { fixed, idle, section, start } from "./setting.ts";
+import { fixed, hidden, idle, onlyRedis, onlyValkey, section, start } from "./setting.ts";
 
 const hostname = textOf(/^[A-Za-z0-9.-]*$/, "Hostnames may only contain alphanumeric characters, hyphens or dots");
 // deno-lint-ignore no-control-regex
@@ -38,6 +38,8 @@ const announcedAddress = text("ADDRESS", (word) => {
     throw new SettingError("Cluster announce IP must be a valid IPv4 or IPv6 address");
   }
 });
+
+const valkeyYes = { valkeyInitial: "yes" } as const;
 
 const NO_REPLICAS = "MemDB has no replicas";
 const NO_CLUSTER = "MemDB is a single node";
@@ -52,7 +54,6 @@ const SERVICE_MANAGER = "a service manager does this";
 
 const NO_RDMA = "MemDB does not speak RDMA";
 const LOG_FORMAT = "the log has Redis's format";
-const hidden = { hidden: true } as const;
 
 export const compatibilitySections = [
   section(
@@ -72,7 +73,7 @@ export const compatibilitySections = [
       start,
     ),
     idle("syslog-enabled", yesNo, "no", "the log goes to logfile or to stderr", start),
-    idle("syslog-ident", text(), "redis", "there is no syslog", start),
+    idle("syslog-ident", text(), "redis", "there is no syslog", { ...start, valkeyInitial: "valkey" }),
     idle(
       "syslog-facility",
       choice("user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"),
@@ -89,7 +90,7 @@ export const compatibilitySections = [
     idle("locale-collate", locale, "", "text is compared by bytes"),
     idle("crash-log-enabled", yesNo, "yes", "a crash is always reported"),
     idle("crash-memcheck-enabled", yesNo, "yes", "there is no memory check"),
-    idle("hide-user-data-from-log", yesNo, "no", "the log never shows any"),
+    idle("hide-user-data-from-log", yesNo, "no", "the log never shows any", valkeyYes),
     idle("ignore-warnings", text(), "", "no warning stops the start"),
     idle("enable-module-command", choice("no", "yes", "local"), "no", "MemDB loads no modules", start),
     idle("bind-source-addr", text("ADDRESS"), "", NO_REPLICAS),
@@ -105,11 +106,11 @@ export const compatibilitySections = [
     idle("shutdown-timeout", whole, "10", NO_REPLICAS),
     idle("list-compress-depth", whole, "0", "lists are not compressed"),
     idle("activerehashing", yesNo, "yes", "tables grow step by step anyway"),
-    idle("lazyfree-lazy-eviction", yesNo, "no", FREED_AT_ONCE),
-    idle("lazyfree-lazy-expire", yesNo, "no", FREED_AT_ONCE),
-    idle("lazyfree-lazy-server-del", yesNo, "no", FREED_AT_ONCE),
-    idle("lazyfree-lazy-user-del", yesNo, "no", FREED_AT_ONCE),
-    idle("lazyfree-lazy-user-flush", yesNo, "no", FREED_AT_ONCE),
+    idle("lazyfree-lazy-eviction", yesNo, "no", FREED_AT_ONCE, valkeyYes),
+    idle("lazyfree-lazy-expire", yesNo, "no", FREED_AT_ONCE, valkeyYes),
+    idle("lazyfree-lazy-server-del", yesNo, "no", FREED_AT_ONCE, valkeyYes),
+    idle("lazyfree-lazy-user-del", yesNo, "no", FREED_AT_ONCE, valkeyYes),
+    idle("lazyfree-lazy-user-flush", yesNo, "no", FREED_AT_ONCE, valkeyYes),
     idle("activedefrag", yesNo, "no", NO_DEFRAG),
     idle("active-defrag-cycle-min", int(1, 99), "1", NO_DEFRAG),
     idle("active-defrag-cycle-max", int(1, 99), "25", NO_DEFRAG),
@@ -118,9 +119,9 @@ export const compatibilitySections = [
     idle("active-defrag-threshold-lower", int(0, 1000), "10", NO_DEFRAG),
     idle("active-defrag-threshold-upper", int(0, 1000), "100", NO_DEFRAG),
     idle("jemalloc-bg-thread", yesNo, "yes", "there is no jemalloc"),
-    idle("key-memory-histograms", yesNo, "no", "INFO keysizes has no sizes in memory", { awaited: true }),
-    idle("lookahead", int(1, INT_MAX), "16", "the parser reads all that has arrived"),
-    idle("vset-force-single-threaded-execution", yesNo, "no", ONE_THREAD),
+    idle("key-memory-histograms", yesNo, "no", "INFO keysizes has no sizes in memory", { ...onlyRedis, awaited: true }),
+    idle("lookahead", int(1, INT_MAX), "16", "the parser reads all that has arrived", onlyRedis),
+    idle("vset-force-single-threaded-execution", yesNo, "no", ONE_THREAD, onlyRedis),
     fixed("aclfile", text("PATH"), "", NO_ACL_FILE, start),
     fixed("acl-pubsub-default", choice("allchannels", "resetchannels"), "resetchannels", NO_ACL_FILE),
     idle("acllog-max-len", long, "128", NO_ACL_FILE),
@@ -136,7 +137,7 @@ export const compatibilitySections = [
     fixed("masteruser", text(), "", NO_REPLICAS, { secret: true, valkeyName: "primaryuser" }),
     fixed("min-replicas-to-write", whole, "0", NO_REPLICAS, { alias: "min-slaves-to-write" }),
     idle("min-replicas-max-lag", whole, "10", NO_REPLICAS, { alias: "min-slaves-max-lag" }),
-    idle("repl-backlog-size", memory(1, LONG_MAX, 16384), "1mb", NO_REPLICAS),
+    idle("repl-backlog-size", memory(1, LONG_MAX, 16384), "1mb", NO_REPLICAS, { valkeyInitial: "10mb" }),
     idle("repl-backlog-ttl", long, "3600", NO_REPLICAS),
     idle("repl-disable-tcp-nodelay", yesNo, "no", NO_REPLICAS),
     idle("repl-diskless-load", choice("disabled", "on-empty-db", "swapdb", "flushdb"), "disabled", NO_REPLICAS),
@@ -148,10 +149,10 @@ export const compatibilitySections = [
     idle("replica-announce-ip", text(), "", NO_REPLICAS, { alias: "slave-announce-ip" }),
     idle("replica-announce-port", portNumber, "0", NO_REPLICAS, { alias: "slave-announce-port" }),
     idle("replica-announced", yesNo, "yes", NO_REPLICAS),
-    idle("replica-full-sync-buffer-limit", bytes, "0", NO_REPLICAS),
+    idle("replica-full-sync-buffer-limit", bytes, "0", NO_REPLICAS, onlyRedis),
     idle("replica-ignore-disk-write-errors", yesNo, "no", NO_REPLICAS),
     idle("replica-ignore-maxmemory", yesNo, "yes", NO_REPLICAS, { alias: "slave-ignore-maxmemory" }),
-    idle("replica-lazy-flush", yesNo, "no", NO_REPLICAS, { alias: "slave-lazy-flush" }),
+    idle("replica-lazy-flush", yesNo, "no", NO_REPLICAS, { ...valkeyYes, alias: "slave-lazy-flush" }),
     idle("replica-priority", whole, "100", NO_REPLICAS, { alias: "slave-priority" }),
     idle("replica-read-only", yesNo, "yes", NO_REPLICAS, { alias: "slave-read-only" }),
     idle("replica-serve-stale-data", yesNo, "yes", NO_REPLICAS, { alias: "slave-serve-stale-data" }),
@@ -166,15 +167,15 @@ export const compatibilitySections = [
     idle("cluster-announce-ip", announcedAddress, "", NO_CLUSTER),
     idle("cluster-announce-port", portNumber, "0", NO_CLUSTER),
     idle("cluster-announce-tls-port", portNumber, "0", NO_CLUSTER),
-    idle("cluster-compatibility-sample-ratio", int(0, 100), "0", NO_CLUSTER),
+    idle("cluster-compatibility-sample-ratio", int(0, 100), "0", NO_CLUSTER, onlyRedis),
     idle("cluster-config-file", text(), "nodes.conf", NO_CLUSTER, start),
     idle("cluster-link-sendbuf-limit", memory(0, ULONG_MAX), "0", NO_CLUSTER),
     idle("cluster-migration-barrier", whole, "1", NO_CLUSTER),
     idle("cluster-node-timeout", long, "15000", NO_CLUSTER),
     idle("cluster-port", portNumber, "0", NO_CLUSTER, start),
     idle("cluster-preferred-endpoint-type", choice("ip", "hostname", "unknown-endpoint"), "ip", NO_CLUSTER),
-    idle("cluster-slot-migration-handoff-max-lag-bytes", bytes, "1mb", NO_CLUSTER),
-    idle("cluster-slot-migration-write-pause-timeout", long, "10000", NO_CLUSTER),
+    idle("cluster-slot-migration-handoff-max-lag-bytes", bytes, "1mb", NO_CLUSTER, onlyRedis),
+    idle("cluster-slot-migration-write-pause-timeout", long, "10000", NO_CLUSTER, onlyRedis),
     idle("cluster-slot-stats-enabled", slotStatistics, "no", NO_CLUSTER),
     idle("cluster-replica-no-failover", yesNo, "no", NO_CLUSTER, { alias: "cluster-slave-no-failover" }),
     idle("cluster-replica-validity-factor", whole, "10", NO_CLUSTER, { alias: "cluster-slave-validity-factor" }),
@@ -222,40 +223,41 @@ export const compatibilitySections = [
     "Kept for config files of Valkey",
     fixed("unixsocketgroup", text("GROUP"), "", "the Unix socket keeps its group; set unixsocketperm", {
       ...start,
-      ...hidden,
+      ...onlyValkey,
     }),
-    fixed("rdma-port", portNumber, "0", "MemDB does not speak RDMA", { ...start, ...hidden }),
+    fixed("rdma-port", portNumber, "0", "MemDB does not speak RDMA", { ...start, ...onlyValkey }),
     fixed(
       "rdb-version-check",
       choice("strict", "relaxed"),
       "strict",
       "a snapshot of an unknown version is refused",
-      hidden,
+      onlyValkey,
     ),
-    idle("rdma-bind", anyWords, "", NO_RDMA, hidden),
-    idle("rdma-rx-size", int(65536, 16777216), "1048576", NO_RDMA, hidden),
-    idle("rdma-completion-vector", int(-1, 1024), "-1", NO_RDMA, hidden),
+    idle("rdma-bind", anyWords, "", NO_RDMA, onlyValkey),
+    idle("rdma-rx-size", int(65536, 16777216), "1048576", NO_RDMA, onlyValkey),
+    idle("rdma-completion-vector", int(-1, 1024), "-1", NO_RDMA, onlyValkey),
     idle("tcp-keepalive-probes", int(1, INT_MAX), "3", "the system's own number of probes is used", hidden),
-    idle("mptcp", yesNo, "no", "connections are plain TCP", hidden),
-    idle("repl-mptcp", yesNo, "no", NO_REPLICAS, hidden),
-    idle("dual-channel-replication-enabled", yesNo, "no", NO_REPLICAS, hidden),
-    idle("availability-zone", text(), "", NO_CLUSTER, hidden),
-    idle("extended-redis-compatibility", yesNo, "no", "MemDB always answers as Redis", hidden),
-    idle("hash-seed", text(), "", "each server has a seed of its own", hidden),
-    idle("log-format", choice("legacy", "logfmt", "json"), "legacy", LOG_FORMAT, hidden),
-    idle("log-timestamp-format", choice("legacy", "iso8601", "milliseconds"), "legacy", LOG_FORMAT, hidden),
-    idle("prefetch-batch-max-size", int(0, 128), "16", "the parser reads all that has arrived", hidden),
-    idle("active-defrag-cycle-us", int(0, 100000), "500", NO_DEFRAG, hidden),
-    idle("tls-auto-reload-interval", long, "0", NO_TLS, hidden),
-    idle("cluster-announce-client-ipv4", text(), "", NO_CLUSTER, hidden),
-    idle("cluster-announce-client-ipv6", text(), "", NO_CLUSTER, hidden),
-    idle("cluster-announce-client-port", portNumber, "0", NO_CLUSTER, hidden),
-    idle("cluster-announce-client-tls-port", portNumber, "0", NO_CLUSTER, hidden),
-    idle("cluster-blacklist-ttl", long, "60", NO_CLUSTER, hidden),
-    idle("cluster-config-save-behavior", choice("sync", "best-effort"), "sync", NO_CLUSTER, hidden),
-    idle("cluster-databases", int(1, INT_MAX), "1", NO_CLUSTER, hidden),
-    idle("cluster-manual-failover-timeout", int(1, INT_MAX), "5000", NO_CLUSTER, hidden),
-    idle("cluster-slot-migration-log-max-len", long, "1000", NO_CLUSTER, hidden),
-    idle("slot-migration-max-failover-repl-bytes", int(-1, LONG_MAX), "0", NO_CLUSTER, hidden),
+    idle("mptcp", yesNo, "no", "connections are plain TCP", onlyValkey),
+    idle("repl-mptcp", yesNo, "no", NO_REPLICAS, onlyValkey),
+    idle("dual-channel-replication-enabled", yesNo, "no", NO_REPLICAS, onlyValkey),
+    idle("availability-zone", text(), "", NO_CLUSTER, onlyValkey),
+    idle("extended-redis-compatibility", yesNo, "no", "MemDB always answers as Redis", onlyValkey),
+    idle("enable-debug-assert", yesNo, "no", "assertions are always checked", { ...start, ...hidden }),
+    idle("hash-seed", text(), "", "each server has a seed of its own", onlyValkey),
+    idle("log-format", choice("legacy", "logfmt", "json"), "legacy", LOG_FORMAT, onlyValkey),
+    idle("log-timestamp-format", choice("legacy", "iso8601", "milliseconds"), "legacy", LOG_FORMAT, onlyValkey),
+    idle("prefetch-batch-max-size", int(0, 128), "16", "the parser reads all that has arrived", onlyValkey),
+    idle("active-defrag-cycle-us", int(0, 100000), "500", NO_DEFRAG, onlyValkey),
+    idle("tls-auto-reload-interval", long, "0", NO_TLS, onlyValkey),
+    idle("cluster-announce-client-ipv4", text(), "", NO_CLUSTER, onlyValkey),
+    idle("cluster-announce-client-ipv6", text(), "", NO_CLUSTER, onlyValkey),
+    idle("cluster-announce-client-port", portNumber, "0", NO_CLUSTER, onlyValkey),
+    idle("cluster-announce-client-tls-port", portNumber, "0", NO_CLUSTER, onlyValkey),
+    idle("cluster-blacklist-ttl", long, "60", NO_CLUSTER, onlyValkey),
+    idle("cluster-config-save-behavior", choice("sync", "best-effort"), "sync", NO_CLUSTER, onlyValkey),
+    idle("cluster-databases", int(1, INT_MAX), "1", NO_CLUSTER, onlyValkey),
+    idle("cluster-manual-failover-timeout", int(1, INT_MAX), "5000", NO_CLUSTER, onlyValkey),
+    idle("cluster-slot-migration-log-max-len", long, "1000", NO_CLUSTER, onlyValkey),
+    idle("slot-migration-max-failover-repl-bytes", int(-1, LONG_MAX), "0", NO_CLUSTER, onlyValkey),
   ),
 ] as const;

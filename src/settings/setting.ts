@@ -5,13 +5,18 @@
  * value is kept and shown, and the log says once that it has no effect. A `fixed` one would change which data is kept
  * or who gets in, in a way that MemDB does not offer: every value but the default is refused, with the reason.
  */
+import type { Personality } from "../core/personality.ts";
 import type { Kind } from "./kinds.ts";
 
 export interface SettingTraits {
   /** A second name that means the same: an older one, or a shorter. */
   readonly alias?: string;
-  /** Valkey's name of it. CONFIG GET shows it by this name, but not by a pattern. */
+  /** Valkey's name of it, which patterns of CONFIG GET show under Valkey's personality alone. */
   readonly valkeyName?: string;
+  /** The default under Valkey's personality, where it is another. */
+  readonly valkeyInitial?: string;
+  /** The one server that has it. Patterns of CONFIG GET do not show it under the other's personality. */
+  readonly only?: Personality;
   /**
    * When it may change while the server runs: at any time unless given; "start" never, not even to the same value, as
    * Redis has it; "kept" never, but its own value is accepted; "listener" if a part of the server listens for it,
@@ -20,7 +25,7 @@ export interface SettingTraits {
   readonly change?: "start" | "kept" | "listener";
   /** Changes only as enable-protected-configs allows. */
   readonly guarded?: true;
-  /** CONFIG GET shows it by its name, but not by a pattern. Valkey's own settings, and those for tests alone. */
+  /** CONFIG GET shows it by its name, but not by a pattern: it serves tests alone. */
   readonly hidden?: true;
   /** Its value is not shown in logs, the slow log or MONITOR. */
   readonly secret?: true;
@@ -87,3 +92,6 @@ export const start = { change: "start" } as const;
 
 /** Shown by CONFIG GET under its full name only. */
 export const hidden = { hidden: true } as const;
+
+/** Settings that one server alone has. */
+export const onlyRedis = { only: "redis" } as const, onlyValkey = { only: "valkey" } as const;

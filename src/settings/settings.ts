@@ -77,6 +77,8 @@ export class Settings {
   readonly #readings = new Map<Setting, Reading<unknown>>();
   readonly #initial = new Map<Setting, string>();
   readonly #listeners = new Map<Setting, SettingListener<unknown>[]>();
+  /** The settings that `init` has given a value. */
+  readonly #given = new Set<Setting>();
   /** The idle settings of which CONFIG SET has said that they have no effect. */
   readonly #announced = new Set<Setting>();
 
@@ -95,12 +97,17 @@ export class Settings {
     return setting && this.#readings.get(setting)!.text;
   }
 
-  /** Name and text of every setting that is not hidden, aliases included, whose name matches a glob in any case. */
+  /**
+   * Name and text of every setting of the personality that is not hidden, aliases included, whose name matches a glob
+   * in any case.
+   */
   match(glob: string): [string, string][] {
     const pattern = utf8(glob);
     const found: [string, string][] = [];
+    const { personality } = this.values;
     for (const [name, setting] of byName) {
-      const isHidden = setting.hidden || name === setting.valkeyName;
+      const only = name === setting.valkeyName ? "valkey" : setting.only ?? personality;
+      const isHidden = setting.hidden || only !== personality;
       if (isHidden && name !== glob.toLowerCase()) continue;
       const bytes = utf8(name);
       if (globMatch(pattern, 0, pattern.length, bytes, 0, bytes.length, true)) {
@@ -117,6 +124,20 @@ export class Settings {
   init(name: SettingName, words: readonly string[]): void {
     const setting = findSetting(name)!;
     this.#put(setting, this.#read(setting, words));
+    this.#given.add(setting);
+    if (name === "personality") this.#setDefaults();
+  }
+
+  /** Gives the settings without a given value the defaults of the personality. */
+  #setDefaults(): void {
+    for (const setting of allSettings) {
+      const { initial, valkeyInitial } = setting;
+      if (valkeyInitial === undefined) continue;
+      const words = wordsOf(setting, this.values.personality === "valkey" ? valkeyInitial : initial);
+      const reading = setting.kind.read(words, undefined);
+      this.#initial.set(setting, reading.text);
+      if (!this.#given.has(setting)) this.#put(setting, reading);
+    }
   }
 
   /**

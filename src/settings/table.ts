@@ -4,6 +4,7 @@
  * Redis's. This file holds no behaviour: settings.ts holds the values, and the part of the server that acts on one
  * listens there.
  */
+import { PERSONALITIES } from "../core/personality.ts";
 import { compatibilitySections } from "./compatibility.ts";
 import {
   addresses,
@@ -32,7 +33,18 @@ import {
   whole,
   yesNo,
 } from "./kinds.ts";
-import { fixed, hidden, idle, type Section, section, type Setting, setting, start } from "./setting.ts";
+import {
+  fixed,
+  hidden,
+  idle,
+  onlyRedis,
+  onlyValkey,
+  type Section,
+  section,
+  type Setting,
+  setting,
+  start,
+} from "./setting.ts";
 
 export type { Setting } from "./setting.ts";
 
@@ -118,6 +130,7 @@ export const sections = [
       long,
       "0",
       "cut a damaged end of the file that is shorter than this many bytes; 0: never",
+      onlyRedis,
     ),
     idle("no-appendfsync-on-rewrite", yesNo, "no", "the file is synced during a rewrite too"),
     setting("dbfilename", plainName("dbfilename", "filename", true), "dump.rdb", "name of snapshots in dir", {
@@ -125,6 +138,13 @@ export const sections = [
     }),
     setting("rdbcompression", yesNo, "yes", "compress strings in snapshots and in what DUMP returns"),
     setting("rdbchecksum", yesNo, "yes", "write checksums into snapshots, and check them", start),
+    setting(
+      "rdb-version",
+      choice("auto", "10", "11", "12", "13", "80"),
+      "auto",
+      "RDB version of snapshots; auto is the oldest of the personality that holds the data",
+      own,
+    ),
     setting("save", savePoints, "", "write a snapshot when so many SECONDS have passed and so many CHANGES were made", {
       defaultNote: "no snapshots; several pairs may be given",
     }),
@@ -146,6 +166,13 @@ export const sections = [
       secret: true,
       defaultNote: "none",
     }),
+    setting(
+      "personality",
+      choice(...PERSONALITIES),
+      "redis",
+      "the server as which MemDB answers: Redis 8.6 or Valkey 9.1",
+      own,
+    ),
     setting("databases", int(1, INT_MAX), "16", "number of databases for SELECT", start),
     setting("enable-debug-command", choice("no", "yes", "local"), "no", "who may use DEBUG", start),
     setting(
@@ -164,7 +191,13 @@ export const sections = [
       hidden: true,
     }),
     setting("lua-memory-limit", memory(4 << 20, 1n << 30n), "512mb", "limit of the memory of Lua scripts"),
-    idle("sanitize-dump-payload", choice("no", "yes", "clients"), "no", "payloads are always decoded and checked"),
+    idle(
+      "sanitize-dump-payload",
+      choice("no", "yes", "clients"),
+      "no",
+      "payloads are always decoded and checked",
+      onlyRedis,
+    ),
   ),
   section(
     "Memory and expiry",
@@ -186,7 +219,7 @@ export const sections = [
       "noeviction",
       "which keys to evict at the limit",
     ),
-    setting("import-mode", yesNo, "no", "let no key expire or be evicted while data is copied here", hidden),
+    setting("import-mode", yesNo, "no", "let no key expire or be evicted while data is copied here", onlyValkey),
     setting("maxmemory-samples", int(1, 64), "5", "keys compared to evict one"),
     setting("maxmemory-eviction-tenacity", int(0, 100), "10", "how long eviction may delay a command"),
     setting(
@@ -207,7 +240,7 @@ export const sections = [
     ),
     setting("active-expire-effort", int(1, 10), "1", "share of time spent on that, from 1 to 10"),
     setting("hz", int(0, INT_MAX, [1, 500]), "10", "rounds of background work per second"),
-    idle("dynamic-hz", yesNo, "yes", "the rounds do not grow with the clients"),
+    idle("dynamic-hz", yesNo, "yes", "the rounds do not grow with the clients", onlyRedis),
   ),
   section(
     "Logging and monitoring",
@@ -233,17 +266,17 @@ export const sections = [
       int(-1, LONG_MAX),
       "1048576",
       "bytes that make a request large for COMMANDLOG; -1 is never",
-      hidden,
+      onlyValkey,
     ),
-    setting("commandlog-large-request-max-len", long, "128", "large requests remembered", hidden),
+    setting("commandlog-large-request-max-len", long, "128", "large requests remembered", onlyValkey),
     setting(
       "commandlog-reply-larger-than",
       int(-1, LONG_MAX),
       "1048576",
       "bytes that make a reply large for COMMANDLOG; -1 is never",
-      hidden,
+      onlyValkey,
     ),
-    setting("commandlog-large-reply-max-len", long, "128", "large replies remembered", hidden),
+    setting("commandlog-large-reply-max-len", long, "128", "large replies remembered", onlyValkey),
     setting("latency-tracking", yesNo, "yes", "keep the latency of each command"),
     setting("latency-tracking-info-percentiles", percentiles, "50 99 99.9", "percentiles shown by INFO latencystats"),
     setting("notify-keyspace-events", notifyClasses, "", "classes of keyspace events that are published"),
@@ -288,8 +321,15 @@ export const sections = [
       int(1, 86400),
       "100",
       "seconds for which a new stream knows its producers' messages",
+      onlyRedis,
     ),
-    setting("stream-idmp-maxsize", int(1, 10000), "100", "messages that a new stream knows of each producer"),
+    setting(
+      "stream-idmp-maxsize",
+      int(1, 10000),
+      "100",
+      "messages that a new stream knows of each producer",
+      onlyRedis,
+    ),
   ),
   section(
     "Process",

@@ -118,6 +118,8 @@ export class Store {
   clocksOfChanges = false;
   /** Keys keep an access frequency instead of an access time. */
   frequencies = false;
+  /** Strings have the encoding embstr up to the sizes that Valkey embeds, not those of Redis. */
+  embedsAsValkey = false;
   lfuLogFactor = 10;
   lfuDecayMinutes = 1;
   hits = 0;

@@ -3,7 +3,7 @@
  * Redis's.
  */
 import { isInt64 } from "../core/numbers.ts";
-import { Encoding, type Keyspace, Type } from "./keyspace.ts";
+import { Encoding, type Keyspace, NEVER, Type } from "./keyspace.ts";
 import type { RecordRef } from "./memory/arena.ts";
 
 const TYPE_NAMES: readonly string[] = Object.assign<string[], Record<number, string>>([], {
@@ -30,6 +30,8 @@ const ENCODING_NAMES: readonly string[] = Object.assign<string[], Record<number,
 
 /** Redis embeds key and string in one object up to these bytes together. */
 const EMBEDDED_BYTES_MAX = 41;
+/** So does Valkey, where a longer key and a deadline take some of the room. */
+const VALKEY_BYTES_MAX = 113, SHORT_KEY_BYTES = 31, LONG_KEY_COST = 2, DEADLINE_COST = 8;
 /** The longest string that it looks for an integer in. */
 const INTEGER_BYTES_MAX = 20;
 
@@ -47,5 +49,10 @@ export function encodingName(db: Keyspace, ref: RecordRef): string {
   db.readString(ref);
   const { bytes, start, length } = db;
   if (encoding === Encoding.AUTO && length <= INTEGER_BYTES_MAX && isInt64(bytes, start, start + length)) return "int";
-  return keyBytes + length <= EMBEDDED_BYTES_MAX ? "embstr" : "raw";
+  const room = db.store.embedsAsValkey ? valkeyRoom(keyBytes, db.deadlineOf(ref) !== NEVER) : EMBEDDED_BYTES_MAX;
+  return keyBytes + length <= room ? "embstr" : "raw";
+}
+
+function valkeyRoom(keyBytes: number, expires: boolean): number {
+  return VALKEY_BYTES_MAX - (keyBytes > SHORT_KEY_BYTES ? LONG_KEY_COST : 0) - (expires ? DEADLINE_COST : 0);
 }

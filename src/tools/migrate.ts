@@ -12,6 +12,7 @@ import type { Engine } from "../engine/engine.ts";
 import { Settings } from "../settings/settings.ts";
 import { SettingError } from "../settings/kinds.ts";
 import { VERSION_EXPORT } from "../rdb/format.ts";
+import { oldestVersion, WRITTEN_VERSIONS } from "../rdb/versions.ts";
 import { exists } from "../rdb/ownership.ts";
 import { saveNow } from "../rdb/save.ts";
 import { createDetachedEngine } from "./detached.ts";
@@ -49,6 +50,10 @@ Writes the data of an append-only file in a form from which other servers start.
   --aofpath FILE      the append-only file to read, which does not change
                       (default: ./appendonly.aof)
   --databases N       if there are more than 16 databases
+  --rdb-version N     the version of the snapshot: 10 for Redis 7.0 and later,
+                      11 for Redis 7.2 and Valkey 7.2, 12 for Redis 7.4, 13 for
+                      Redis 8.6, 80 for Valkey 9 (default: the oldest of Redis
+                      that holds the data)
 
 Existing files are never overwritten. While a server runs on the file, use
 BGSAVE.
@@ -60,7 +65,7 @@ Example:
 const EXIT_FAILURE = 1, EXIT_USAGE = 2;
 const DEFAULT_AOF = "appendonly.aof";
 const TARGETS = ["rdb", "redis"];
-const FLAGS = ["aofpath", "databases", "to"];
+const FLAGS = ["aofpath", "databases", "rdb-version", "to"];
 
 export interface MigrateSurroundings {
   out(line: string): void;
@@ -169,7 +174,7 @@ async function exportTo({ words, flags }: Arguments, surroundings: MigrateSurrou
   const source = resolve(flags.get("aofpath") ?? DEFAULT_AOF);
   if (form === "rdb") refuseExisting(target);
   const { engine, loaded } = await load(source, flags, surroundings);
-  const options = { version: VERSION_EXPORT, dropExpired: true };
+  const options = { version: exportVersion(flags, engine), dropExpired: true };
   if (form === "rdb") {
     await doingLater("create the folder of", target, () => Deno.mkdir(dirname(target), { recursive: true }));
     const { keys, expired } = saveNow(engine, target, options);
@@ -181,6 +186,15 @@ async function exportTo({ words, flags }: Arguments, surroundings: MigrateSurrou
   await finishParts(base);
   surroundings.out(`Wrote ${counted(keys, "key")} to ${dirname(base)}${leftOut(loaded, expired)}`);
   surroundings.out(`Start with: redis-server --appendonly yes --dir ${target}`);
+}
+
+/** The version that --rdb-version names, or the oldest that holds the data. Throws UsageError. */
+function exportVersion(flags: Arguments["flags"], { store }: Engine): number {
+  const given = flags.get("rdb-version");
+  if (given === undefined) return oldestVersion(store, "redis", VERSION_EXPORT);
+  const version = WRITTEN_VERSIONS.find((version) => version === given);
+  if (version === undefined) throw new UsageError(`--rdb-version must be one of ${WRITTEN_VERSIONS.join(", ")}`);
+  return Number(version);
 }
 
 /** Loads a file, or the parts in a folder, into a separate engine. Keys keep the access clocks in the files. */

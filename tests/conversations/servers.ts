@@ -8,8 +8,12 @@ import { testWith } from "../helpers/programs.ts";
 import { Conversation } from "./conversation.ts";
 
 const CONNECT_TRIES = 1000;
+const OURS = { port: "0", sockets: "deno", "enable-debug-command": "yes" };
 
-/** Runs `body` with a conversation on each of the two servers, and checks MemDB's whole store at the end. */
+/**
+ * Runs `body` with a conversation on each of the two servers, and checks MemDB's whole store at the end. MemDB has the
+ * personality of the program.
+ */
 export async function withPeers(
   body: (ours: Conversation, theirs: Conversation, server: Server) => Promise<void>,
   program = "redis-server",
@@ -17,7 +21,7 @@ export async function withPeers(
 ): Promise<void> {
   const settings = new Settings();
   for (
-    const [name, text] of Object.entries({ port: "0", sockets: "deno", "enable-debug-command": "yes", ...options })
+    const [name, text] of Object.entries({ ...OURS, personality: program.replace("-server", ""), ...options })
   ) {
     settings.init(name as SettingName, [text]);
   }

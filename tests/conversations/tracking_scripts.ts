@@ -3,8 +3,7 @@
  */
 import type { Scripts } from "./scripts.ts";
 
-/** Valkey differs in these. */
-export const REDIS_TRACKING_SCRIPTS: Scripts = {
+export const TRACKING_SCRIPTS: Scripts = {
   "the reply to a flush": [
     ["a", "HELLO 3"],
     ["a", "CLIENT TRACKING ON", "FLUSHDB", "FLUSHDB ASYNC", "FLUSHALL SYNC", "FLUSHALL ASYNC", "PING"],
@@ -14,9 +13,6 @@ export const REDIS_TRACKING_SCRIPTS: Scripts = {
     ["a", "CLIENT TRACKING OFF", "FLUSHALL", "CLIENT TRACKING ON BCAST", "SET k 1", "PING"],
     ["a", "CLIENT REPLY OFF", "FLUSHALL ASYNC", "CLIENT REPLY ON"],
   ],
-};
-
-export const TRACKING_SCRIPTS: Scripts = {
   "a key that was read is told once": [
     ["a", "HELLO 3"],
     ["a", "CLIENT TRACKING ON"],

@@ -7,10 +7,9 @@ import { decode } from "../helpers/decode.ts";
 import { type TestServer, withServer } from "../helpers/server.ts";
 import { compareScripts } from "./compare_scripts.ts";
 import { Conversation } from "./conversation.ts";
-import { REDIS_TRACKING_SCRIPTS, TRACKING_SCRIPTS } from "./tracking_scripts.ts";
+import { TRACKING_SCRIPTS } from "./tracking_scripts.ts";
 
 compareScripts("clients that cache are told as by", TRACKING_SCRIPTS);
-compareScripts("some clients that cache are told as by", REDIS_TRACKING_SCRIPTS, { programs: ["redis-server"] });
 
 const invalidated = (...keys: string[]) =>
   `>2\r\n$10\r\ninvalidate\r\n*${keys.length}\r\n${keys.map((key) => `$${key.length}\r\n${key}\r\n`).join("")}`;

@@ -13,7 +13,7 @@ export interface Difference {
   /** The shortest run found; its last command has the different replies. */
   readonly commands: readonly string[][];
   readonly memdb: string;
-  readonly redis: string;
+  readonly oracle: string;
 }
 
 /** Commands that bring both servers to the same state before each run. */
@@ -25,19 +25,22 @@ const EPILOGUE = [["SELECT", "0"], ["DBSIZE"], ["DEBUG", "DIGEST"], ...STREAMS];
 interface Found {
   readonly index: number;
   readonly memdb: string;
-  readonly redis: string;
+  readonly oracle: string;
 }
 
 async function run(servers: Servers, protocol: Protocol, commands: readonly string[][]): Promise<Found | undefined> {
   const before = [...PROLOGUE, ["HELLO", String(protocol)]];
-  const [memdb, redis] = await servers.replies([...before, ...commands].map((words) => encodeRequest(words)));
+  const { personality } = servers;
+  const [memdb, oracle] = await servers.replies([...before, ...commands].map((words) => encodeRequest(words)));
   let queued: string[][] = [];
   for (const [index, words] of commands.entries()) {
     const i = before.length + index;
     const isUnit = words[0]?.toLowerCase() === "exec";
-    const same = isUnit ? sameUnits(queued, memdb[i], redis[i]) : sameReplies(words, memdb[i], redis[i]);
-    if (!same) return { index, memdb: memdb[i], redis: redis[i] };
-    if (redis[i] === "+QUEUED\r\n") queued.push(words);
+    const same = isUnit
+      ? sameUnits(queued, memdb[i], oracle[i], personality)
+      : sameReplies(words, memdb[i], oracle[i], personality);
+    if (!same) return { index, memdb: memdb[i], oracle: oracle[i] };
+    if (oracle[i] === "+QUEUED\r\n") queued.push(words);
     else if (isUnit || words[0]?.toLowerCase() === "discard") queued = [];
   }
 }
@@ -65,13 +68,13 @@ export async function duel(
       } else at += size;
     }
   }
-  return { commands: shortest, memdb: found.memdb, redis: found.redis };
+  return { commands: shortest, memdb: found.memdb, oracle: found.oracle };
 }
 
 /** A difference as text: the commands in redis-cli's notation, and the two replies. */
-export function describe({ commands, memdb, redis }: Difference, protocol: Protocol): string {
+export function describe({ commands, memdb, oracle }: Difference, protocol: Protocol): string {
   const lines = commands.map((words) =>
     "  " + words.map((word) => /^[\w:*.-]+$/.test(word) ? word : quote(word)).join(" ")
   );
-  return `RESP${protocol}\n${lines.join("\n")}\n  MemDB: ${JSON.stringify(memdb)}\n  Redis: ${JSON.stringify(redis)}`;
+  return `RESP${protocol}\n${lines.join("\n")}\n  MemDB: ${JSON.stringify(memdb)}\n  Oracle: ${JSON.stringify(oracle)}`;
 }

@@ -1,20 +1,23 @@
 /**
- * Differential tests: send the same commands to MemDB and to a separate redis-server or valkey-server, on a socket in a
- * temporary folder. Without that program on the PATH these tests are ignored and say so.
+ * Differential tests: send the same commands to MemDB and to a separate redis-server, on a socket in a temporary
+ * folder. With the setting `personality` the other server is that of the personality. Without the program on the PATH
+ * these tests are ignored and say so.
  */
 import { assertEquals } from "@std/assert";
 import { type Argument, TestClient } from "./client.ts";
 import { testWith } from "./programs.ts";
 import { TestServer } from "./server.ts";
 
-/** The servers that MemDB is compared with. */
-export type Peer = "redis-server" | "valkey-server";
-
 const START_TRIES = 500;
 /** The time that a crash report may take. */
 const CRASH_MS = 2000;
 
-/** A connection to each of the two servers. */
+/** The released server of a personality. */
+function programOf({ personality = "redis" }: Record<string, string>): string {
+  return `${personality}-server`;
+}
+
+/** A connection to each of the two servers; `redis` is the released one, of either kind. */
 export class Pair {
   readonly memdb: TestClient;
   readonly redis: TestClient;
@@ -39,16 +42,17 @@ export class Pair {
   }
 }
 
-/** Runs `body` with a server that persists nothing and has the given settings. */
+/** Runs `body` with a released server that persists nothing and has the given settings. */
 export async function withRedis(
   body: (redis: TestClient) => Promise<void>,
   settings: Record<string, string> = {},
-  program: Peer = "redis-server",
 ): Promise<void> {
   const folder = await Deno.makeTempDir();
   const path = `${folder}/socket`;
   const args = ["--port", "0", "--unixsocket", path, "--save", "", "--dir", folder, "--enable-debug-command", "yes"];
-  for (const [name, text] of Object.entries(settings)) args.push(`--${name}`, text);
+  const { personality: _, ...options } = settings;
+  for (const [name, text] of Object.entries(options)) args.push(`--${name}`, text);
+  const program = programOf(settings);
   const child = new Deno.Command(program, { args, stdin: "null", stdout: "piped", stderr: "null" }).spawn();
   const log = new Response(child.stdout).text();
   let ended = false;
@@ -58,7 +62,7 @@ export async function withRedis(
     await body(client);
     client.close();
   } catch (error) {
-    // A redis-server that crashes closes its connections first.
+    // A server that crashes closes its connections first.
     if (!ended) await Promise.race([status, new Promise((resolve) => setTimeout(resolve, CRASH_MS))]);
     if (!ended) throw error;
     throw new Error(`${program} ended by itself: ${(await log).slice(0, 4000)}`, { cause: error });
@@ -82,7 +86,16 @@ async function connect(path: string): Promise<Deno.Conn> {
 
 /** Defines a test that needs a redis-server. */
 export function redisTest(name: string, body: () => Promise<void>): void {
-  testWith(["redis-server"], name, body);
+  testWith([programOf({})], name, body);
+}
+
+/** `differential` under the personality `valkey`, with a valkey-server. */
+export function valkeyDifferential(
+  name: string,
+  body: (pair: Pair, server: TestServer) => Promise<void>,
+  settings: Record<string, string> = {},
+): void {
+  differential(name, body, { ...settings, personality: "valkey" });
 }
 
 /** Defines a test with both servers under the given settings; checks the whole store at the end. */
@@ -90,25 +103,11 @@ export function differential(
   name: string,
   body: (pair: Pair, server: TestServer) => Promise<void>,
   settings: Record<string, string> = {},
-  program: Peer = "redis-server",
 ): void {
-  testWith([program], name, () =>
-    withRedis(
-      async (peer) => {
-        await using server = await TestServer.start({ settings });
-        await body(new Pair(await server.connect(), peer), server);
-        server.server.engine.store.check();
-      },
-      settings,
-      program,
-    ));
-}
-
-/** Like `differential`, with a valkey-server: for what only Valkey has. */
-export function valkeyDifferential(
-  name: string,
-  body: (pair: Pair, server: TestServer) => Promise<void>,
-  settings: Record<string, string> = {},
-): void {
-  differential(name, body, settings, "valkey-server");
+  testWith([programOf(settings)], name, () =>
+    withRedis(async (redis) => {
+      await using server = await TestServer.start({ settings });
+      await body(new Pair(await server.connect(), redis), server);
+      server.server.engine.store.check();
+    }, settings));
 }

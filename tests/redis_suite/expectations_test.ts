@@ -89,14 +89,14 @@ Deno.test("the table of a run has a row for each unit, and the sum", () => {
 Deno.test("the document's generated part is replaced, and nothing else", () => {
   const generated = markdown([fruit], [{ unit: "unit/roots", reason: "too deep" }], table);
   const document = "# Head\n\n<!-- table: redis-suite -->old<!-- end of table -->\n\nFoot\n";
-  const written = withGenerated(document, generated);
-  assertEquals(withGenerated(written, generated), written);
+  const written = withGenerated(document, "redis-suite", generated);
+  assertEquals(withGenerated(written, "redis-suite", generated), written);
   assertEquals(written.startsWith("# Head\n\n<!-- table: redis-suite -->\n"), true);
   assertEquals(written.endsWith("<!-- end of table -->\n\nFoot\n"), true);
   assertEquals(written.includes("old"), false);
   assertEquals(/#### Needs ladders\n\n- unit\/fruit\n {2}- apple\n/.test(written), true);
   assertEquals(written.includes("| unit/roots | too deep |"), true);
-  assertThrows(() => withGenerated("# Head\n", generated), Error, "the document has no");
+  assertThrows(() => withGenerated("# Head\n", "redis-suite", generated), Error, "the document has no");
 });
 
 Deno.test("the repository's table names every test once, and every skipped test has a reason", () => {

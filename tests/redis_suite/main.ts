@@ -1,9 +1,10 @@
 /**
- * Runs Redis's own tests on MemDB: `deno task test:redis-suite [unit ...]`. It prints a table and compares the
- * failures with expected.json. Exit status: 0 as expected, 1 for an unexpected failure, 2 for a wrong command line.
+ * Runs Redis's own tests on MemDB, or Valkey's on its personality: `deno task test:redis-suite [unit ...]`. It prints a
+ * table and compares the failures with expected.json or expected_valkey.json. Exit status: 0 as expected, 1 for an unexpected failure, 2 for a wrong command line.
  */
 import { parseArgs } from "@std/cli";
 import { resolve } from "node:path";
+import { PERSONALITIES, type Personality } from "../../src/core/personality.ts";
 import { compare, type Expectations, readExpectations, updated } from "./expectations.ts";
 import { countsOf, markdown, textComparison, textTable, withGenerated } from "./report.ts";
 import { type Mode, PORTS_PER_RUN, runUnit, type UnitResult, warmUp } from "./run_unit.ts";
@@ -16,7 +17,8 @@ const HELP = `Usage: deno task test:redis-suite [flags] [unit ...]
 Runs Redis's own tests on MemDB. Needs Redis's source, tclsh (Debian: apt-get install tcl), and redis-cli,
 redis-benchmark, redis-check-aof and redis-check-rdb of the same version on the PATH.
 
-  --source DIR     Redis's source; or REDIS_SOURCE in the environment
+  --personality P  redis (default); valkey: Valkey's tests, with its source and programs
+  --source DIR     the source; or REDIS_SOURCE or VALKEY_SOURCE in the environment
   --mode MODE      internal (default): the suite starts its servers; external: it talks to a running one
   --jobs N         units at a time (2)
   --silence SEC    seconds without an outcome after which a test counts as hanging (120)
@@ -32,14 +34,25 @@ const SOURCE_HELP =
   `Redis's source is the archive of a release: https://github.com/redis/redis/archive/refs/tags/8.6.3.tar.gz
 Unpack it, and name the folder with --source DIR or REDIS_SOURCE.`;
 
-const EXPECTED = new URL("expected.json", import.meta.url);
+const EXPECTED: Readonly<Record<Personality, URL>> = {
+  redis: new URL("expected.json", import.meta.url),
+  valkey: new URL("expected_valkey.json", import.meta.url),
+};
 const DOCUMENT = new URL("../../docs/compatibility.md", import.meta.url);
 const INTERRUPTIONS: readonly Deno.Signal[] = ["SIGINT", "SIGTERM"];
 /** The exit status that shells use for an interrupted program. */
 const EXIT_INTERRUPTED = 130;
-const DEFAULTS = { mode: "internal", jobs: "2", silence: "120", limit: "1800", "base-port": "21111" };
+const DEFAULTS = {
+  personality: "redis",
+  mode: "internal",
+  jobs: "2",
+  silence: "120",
+  limit: "1800",
+  "base-port": "21111",
+};
 
 interface Options {
+  readonly personality: Personality;
   readonly source: string;
   readonly mode: Mode;
   readonly jobs: number;
@@ -65,8 +78,10 @@ function readOptions(args: readonly string[]): Options {
       return true;
     },
   });
-  const source = flags.source ?? Deno.env.get("REDIS_SOURCE");
-  if (source === undefined) throw new Error(`Redis's source is not named.\n${SOURCE_HELP}`);
+  const personality = PERSONALITIES.find((name) => name === flags.personality);
+  if (personality === undefined) throw new Error(`--personality is ${PERSONALITIES.join(" or ")}`);
+  const source = flags.source ?? Deno.env.get(`${personality.toUpperCase()}_SOURCE`);
+  if (source === undefined) throw new Error(`the source is not named.\n${SOURCE_HELP}`);
   const problem = sourceProblem(resolve(source));
   if (problem !== undefined) throw new Error(`${problem}.\n${SOURCE_HELP}`);
   if (flags.mode !== "internal" && flags.mode !== "external") throw new Error("--mode is internal or external");
@@ -77,6 +92,7 @@ function readOptions(args: readonly string[]): Options {
     throw new Error("--write-docs and --update need internal mode");
   }
   return {
+    personality,
     source: resolve(source),
     mode: flags.mode,
     jobs: positive("jobs", flags.jobs),
@@ -106,7 +122,7 @@ async function runAll(
   jobs: number,
   options: Options & { signal: AbortSignal },
 ): Promise<UnitResult[]> {
-  const programs = findPrograms();
+  const programs = findPrograms(options.personality);
   await warmUp();
   const results = new Map<string, UnitResult>();
   const waiting = [...units];
@@ -129,8 +145,8 @@ async function runAll(
   return units.map((unit) => results.get(unit)).filter((result) => result !== undefined);
 }
 
-function writeExpectations(table: Expectations): void {
-  Deno.writeTextFileSync(EXPECTED, JSON.stringify(table, null, 2) + "\n");
+function writeExpectations(file: URL, table: Expectations): void {
+  Deno.writeTextFileSync(file, JSON.stringify(table, null, 2) + "\n");
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -143,7 +159,7 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     options = readOptions(args);
     units = chooseUnits(options.source, options.named);
-    findPrograms();
+    findPrograms(options.personality);
   } catch (error) {
     console.error((error as Error).message);
     return 2;
@@ -157,14 +173,16 @@ async function main(args: readonly string[]): Promise<number> {
   if (options.json !== undefined) Deno.writeTextFileSync(options.json, JSON.stringify(results, null, 2));
   console.log(`\n${textTable(results)}\n`);
   if (signal.aborted) return EXIT_INTERRUPTED;
-  let table = readExpectations(Deno.readTextFileSync(EXPECTED));
-  if (options.update) writeExpectations(table = updated(table, results));
+  const file = EXPECTED[options.personality];
+  let table = readExpectations(Deno.readTextFileSync(file));
+  if (options.update) writeExpectations(file, table = updated(table, results));
   const comparison = compare(table, results);
   // In external mode, tests that need a separate server do not run.
   console.log(textComparison(options.mode === "external" ? { ...comparison, absent: [] } : comparison));
   if (options.writeDocs) {
     const generated = markdown(results, units.leftOut, table);
-    Deno.writeTextFileSync(DOCUMENT, withGenerated(Deno.readTextFileSync(DOCUMENT), generated));
+    const document = Deno.readTextFileSync(DOCUMENT);
+    Deno.writeTextFileSync(DOCUMENT, withGenerated(document, `${options.personality}-suite`, generated));
   }
   return comparison.unexpected.length === 0 ? 0 : 1;
 }

@@ -5,7 +5,6 @@ import { type Comparison, type Expectations, failuresOf, keyOf, reasonsOf } from
 import type { UnitResult } from "./run_unit.ts";
 import type { Units } from "./units.ts";
 
-const BEGIN = "<!-- table: redis-suite -->";
 const END = "<!-- end of table -->";
 const HEADS = ["unit", "passed", "failed", "skipped"];
 
@@ -90,11 +89,12 @@ function escape(text: string): string {
   return text.replace(/[\\|*_<>`[\]]/g, "\\$&");
 }
 
-/** A document with its generated part replaced. Throws an error if the document has no markers for it. */
-export function withGenerated(document: string, generated: string): string {
-  const begin = document.indexOf(BEGIN);
+/** A document with a generated part replaced. Throws an error if the document has no markers of its name. */
+export function withGenerated(document: string, name: string, generated: string): string {
+  const mark = `<!-- table: ${name} -->`;
+  const begin = document.indexOf(mark);
   const end = document.indexOf(END, begin);
-  if (begin < 0 || end < 0) throw new Error(`the document has no ${BEGIN} with ${END} after it`);
+  if (begin < 0 || end < 0) throw new Error(`the document has no ${mark} with ${END} after it`);
   const fenced = `\n\n<!-- deno-fmt-ignore-start -->\n\n${generated}\n\n<!-- deno-fmt-ignore-end -->\n\n`;
-  return document.slice(0, begin + BEGIN.length) + fenced + document.slice(end);
+  return document.slice(0, begin + mark.length) + fenced + document.slice(end);
 }

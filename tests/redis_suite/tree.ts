@@ -1,22 +1,36 @@
 /**
- * The folder in which Redis's suite runs: a tree of symbolic links to the source. Its src/ holds the programs that the
+ * The folder in which Redis's suite runs, or Valkey's, which has the same form: a tree of symbolic links to the source. Its src/ holds the programs that the
  * suite starts, and its tests/support/util.tcl loads the prelude. The source itself is not changed.
  */
 import { join } from "node:path";
+import type { Personality } from "../../src/core/personality.ts";
 import { commandLine } from "../e2e/process.ts";
 
-/** Programs of Redis that the suite starts besides the server. */
-const CLIENTS = ["redis-cli", "redis-benchmark", "redis-check-aof", "redis-check-rdb"];
+/** Programs that the suite starts besides the server, without the name of theirs in front. */
+const CLIENTS = ["cli", "benchmark", "check-aof", "check-rdb"];
 
-/** Folders of the source in which the suite writes, or in which the tree differs. Other folders are single links. */
-const OWN_FOLDERS = ["", "src", "tests", "tests/support", "tests/tmp"];
-const REAL_UTIL = "tests/support/redis_util.tcl";
+/**
+ * Folders of the source in which the suite writes, in which the tree differs, or through which Valkey's suite looks for
+ * its units. Other folders are single links.
+ */
+const OWN_FOLDERS = [
+  "",
+  "src",
+  "tests",
+  "tests/support",
+  "tests/tmp",
+  "tests/unit",
+  "tests/unit/type",
+  "tests/integration",
+];
+const REAL_UTIL = "tests/support/redis_util.tcl", PRELUDE = "tests/support/memdb_prelude.tcl";
 const EXECUTABLE = 0o755;
 
 export interface TreeOptions {
-  /** The root of Redis's source. */
+  readonly personality: Personality;
+  /** The root of the source. */
   readonly source: string;
-  /** The path of each program of Redis. */
+  /** The path of each program of the released server. */
   readonly programs: ReadonlyMap<string, string>;
 }
 
@@ -31,15 +45,16 @@ export function sourceProblem(source: string): string | undefined {
   }
 }
 
-/** Finds Redis's client programs on the PATH. Throws an error that names the missing ones. */
-export function findPrograms(): Map<string, string> {
+/** Finds the client programs on the PATH. Throws an error that names the missing ones. */
+export function findPrograms(personality: Personality): Map<string, string> {
   const folders = (Deno.env.get("PATH") ?? "").split(":").filter((folder) => folder !== "");
   const found = new Map<string, string>();
-  for (const name of CLIENTS) {
+  const names = CLIENTS.map((name) => `${personality}-${name}`);
+  for (const name of names) {
     const path = folders.map((folder) => join(folder, name)).find(isFile);
     if (path !== undefined) found.set(name, path);
   }
-  const missing = CLIENTS.filter((name) => !found.has(name));
+  const missing = names.filter((name) => !found.has(name));
   if (missing.length > 0) throw new Error(`not on the PATH: ${missing.join(", ")}`);
   return found;
 }
@@ -53,7 +68,7 @@ function isFile(path: string): boolean {
 }
 
 /** Creates the tree in a new temporary folder. Returns its path. */
-export function buildTree({ source, programs }: TreeOptions): string {
+export function buildTree({ personality, source, programs }: TreeOptions): string {
   const tree = Deno.makeTempDirSync({ prefix: "memdb-suite-" });
   for (const folder of OWN_FOLDERS) {
     Deno.mkdirSync(join(tree, folder), { recursive: true });
@@ -67,18 +82,24 @@ export function buildTree({ source, programs }: TreeOptions): string {
     }
   }
   for (const [name, path] of programs) Deno.symlinkSync(path, join(tree, "src", name));
-  const prelude = decodeURI(new URL("prelude.tcl", import.meta.url).pathname);
-  Deno.writeTextFileSync(join(tree, "tests/support/util.tcl"), `source ${REAL_UTIL}\nsource {${prelude}}\n`);
-  Deno.writeTextFileSync(join(tree, "src/redis-server"), serverWrapper(), { mode: EXECUTABLE });
+  Deno.writeTextFileSync(join(tree, PRELUDE), preludeFor(personality));
+  Deno.writeTextFileSync(join(tree, "tests/support/util.tcl"), `source ${REAL_UTIL}\nsource ${PRELUDE}\n`);
+  Deno.writeTextFileSync(join(tree, `src/${personality}-server`), serverWrapper(personality), { mode: EXECUTABLE });
   return tree;
 }
 
+/** The prelude with the names of a suite: what is redis:: there is valkey:: in that of Valkey. */
+function preludeFor(personality: Personality): string {
+  const text = Deno.readTextFileSync(new URL("prelude.tcl", import.meta.url));
+  return text.replaceAll(/redis(?=::|Handle|_reset_state)/g, personality);
+}
+
 /**
- * The program that the suite starts as redis-server: it replaces itself by MemDB, so that the process keeps its id. The
+ * The program that the suite starts as the server: it replaces itself by MemDB, so that the process keeps its id. The
  * suite reads the log from standard output. It waits two minutes for a line with the process id, also if the start
  * fails, so the wrapper adds this line to the log of a process that has ended without it.
  */
-function serverWrapper(): string {
+function serverWrapper(personality: Personality): string {
   const command = commandLine().map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
   return `#!/bin/sh
 log=$(readlink "/proc/$$/fd/1")
@@ -88,6 +109,6 @@ if [ -f "$log" ]; then
     if [ ! -d "/proc/$$" ]; then echo " PID: $$ Server initialized"; fi
   ) &
 fi
-exec ${command} "$@" 2>&1
+exec ${command} "$@" --personality ${personality} 2>&1
 `;
 }

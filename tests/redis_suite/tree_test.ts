@@ -28,13 +28,13 @@ function names(path: string): string[] {
 unixTest("the suite's folder has links to the source, and files of its own where the suite writes", async () => {
   await using folder = new Folder();
   const source = fakeSource(folder);
-  const tree = buildTree({ source, programs: new Map([["redis-cli", "/usr/bin/redis-cli"]]) });
+  const tree = buildTree({ personality: "redis", source, programs: new Map([["redis-cli", "/usr/bin/redis-cli"]]) });
   try {
     assertEquals(Deno.readLinkSync(`${tree}/runtest`), `${source}/runtest`);
     assertEquals(names(`${tree}/src`), ["redis-cli", "redis-server"]);
     assertEquals(Deno.statSync(`${tree}/src/redis-server`).mode! & 0o100, 0o100);
     assertEquals(names(`${tree}/tests`), ["integration", "support", "test_helper.tcl", "tmp", "unit"]);
-    assertEquals(names(`${tree}/tests/support`), ["redis.tcl", "redis_util.tcl", "util.tcl"]);
+    assertEquals(names(`${tree}/tests/support`), ["memdb_prelude.tcl", "redis.tcl", "redis_util.tcl", "util.tcl"]);
     Deno.writeTextFileSync(`${tree}/tests/tmp/file`, "");
     assertEquals(Deno.readTextFileSync(`${source}/tests/support/util.tcl`), "tests/support/util.tcl");
     assertEquals(names(`${source}/tests`), ["integration", "support", "test_helper.tcl", "unit"]);

@@ -44,7 +44,8 @@ export function chooseUnits(source: string, named: readonly string[]): Units {
   );
   const chosen = named.map((name) => findUnit(name, all));
   if (chosen.length > 0) return { run: chosen, leftOut: [] };
-  const leftOut = Object.entries(LEFT_OUT).map(([unit, reason]) => ({ unit, reason }));
+  const leftOut = Object.entries(LEFT_OUT).filter(([unit]) => unit.endsWith("/") || all.includes(unit))
+    .map(([unit, reason]) => ({ unit, reason }));
   return { run: all.filter((unit) => LEFT_OUT[unit] === undefined), leftOut };
 }
 

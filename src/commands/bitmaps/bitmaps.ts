@@ -52,6 +52,8 @@ export const bitmapCommands: readonly CommandSpec[] = [
     flags: ["readonly"],
     keys: keyAt(1, "RO ACCESS"),
     syntax: "key [start end [BYTE | BIT]]",
+    valkey: { syntax: "key [start [end [BYTE | BIT]]]" },
+    differs: ["The end may be missing in Valkey, and with MemDB under both personalities."],
     handler: count,
   },
   {
@@ -76,6 +78,7 @@ export const bitmapCommands: readonly CommandSpec[] = [
     flags: ["write", "denyoom"],
     keys: [...keyAt(2, "OW UPDATE"), ...keyRange(3, -1, 1, "RO ACCESS")],
     syntax: "<AND | OR | XOR | NOT | DIFF | DIFF1 | ANDOR | ONE> destkey key [key ...]",
+    valkey: { syntax: "<AND | OR | XOR | NOT> destkey key [key ...]" },
     handler: operate,
   },
 ];
@@ -126,13 +129,12 @@ function inBits(call: Call, i: number): boolean {
 function count(call: Call): void {
   const { db, argc } = call;
   let first = 0, last = -1, bits = false;
-  if (argc === 4 || argc === 5) {
-    first = call.integer(2);
-    last = call.integer(3);
-    bits = argc === 5 && inBits(call, 4);
-  } else if (argc !== 2) {
-    fail(messages.syntax);
-  }
+  if (argc > 5) fail(messages.syntax);
+  // Without an end Redis complains of the syntax only.
+  if (argc > 2) first = call.integer(2, argc === 3 && !call.valkey ? messages.syntax : messages.notInteger);
+  if (argc === 5 && call.valkey) bits = inBits(call, 4);
+  if (argc > 3) last = call.integer(3);
+  if (argc === 5) bits = inBits(call, 4);
   readString(call, 1);
   const length = bits ? db.length * 8 : db.length;
   if (first < 0 && last < 0 && first > last) return call.reply.integer(0);

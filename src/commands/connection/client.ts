@@ -10,15 +10,42 @@ import { waitingSubcommands } from "./waiting.ts";
 import { chooseClients, KILL_ID_ERRORS, LIST_ID_ERRORS } from "./client_filters.ts";
 import { CLIENT_NAME_ERROR, clientLine, isPrintableName } from "../shared/client_line.ts";
 import { subcommandHelp } from "../shared/help.ts";
-import type { CommandFlag, CommandSpec } from "../../dispatch/spec.ts";
+import type { CommandFlag, CommandSpec, ValkeyVariant } from "../../dispatch/spec.ts";
 
 const OPEN: readonly CommandFlag[] = ["noscript", "loading", "stale"];
 const ADMIN: readonly CommandFlag[] = ["admin", "noscript", "loading", "stale"];
+/** Valkey lets clients set and ask their own attributes while a script runs for long. */
+const WHILE_BUSY: ValkeyVariant = { flags: [...OPEN, "allow_busy"] };
 const ON_ALL_NODES = ["request_policy:all_nodes", "response_policy:all_succeeded"];
 const ALL_CLIENTS = "O(N) where N is the number of connections";
 
 /** Fields that all subcommands share. */
 const COMMON = { group: "connection", complexity: "O(1)", flags: OPEN, syntax: "" } as const;
+
+/** Valkey's filters of clients, which both personalities take, for KILL or LIST; `kinds` are the words of TYPE. */
+function valkeyFilters(kinds: string, kill: boolean): string[] {
+  const id = "ID client-id [client-id ...]";
+  const words = ["NAME name", "IDLE idle", "FLAGS flags", "LIB-NAME lib-name", "LIB-VER lib-ver", "DB db", "CAPA capa"];
+  const negated = ["NAME", "FLAGS", "LIB-NAME", "LIB-VER", "DB", "CAPA", "IP"];
+  return [
+    ...kill ? [id, `TYPE <${kinds}>`] : [`TYPE <${kinds}>`, id],
+    "USER username",
+    "ADDR ip:port",
+    "LADDR ip:port",
+    "SKIPME <YES | NO>",
+    "MAXAGE maxage",
+    ...words,
+    "IP ip",
+    `NOT-TYPE <${kinds}>`,
+    "NOT-ID not-client-id [not-client-id ...]",
+    "NOT-USER not-username",
+    "NOT-ADDR ip:port",
+    "NOT-LADDR ip:port",
+    ...negated.map((name) => `NOT-${name} not-${name.toLowerCase()}`),
+  ].map((filter) => `[${filter}]`);
+}
+
+const FILTER_TYPES = { idle: "integer", "not-client-id": "integer", "not-db": "integer" } as const;
 
 export const clientCommands: readonly CommandSpec[] = [{
   name: "client",
@@ -40,6 +67,7 @@ export const clientCommands: readonly CommandSpec[] = [{
       arity: -3,
       flags: [...OPEN, "allow_busy"],
       syntax: "capability [capability ...]",
+      only: "valkey",
       handler: capa,
     },
     {
@@ -48,6 +76,7 @@ export const clientCommands: readonly CommandSpec[] = [{
       summary: "Returns the name of the connection.",
       since: "2.6.9",
       arity: 2,
+      valkey: WHILE_BUSY,
       handler: ({ reply, session }) => session.name === "" ? reply.null() : reply.bulkText(session.name),
     },
     {
@@ -65,6 +94,7 @@ export const clientCommands: readonly CommandSpec[] = [{
       summary: "Returns the number of the connection, which is never used twice.",
       since: "5.0.0",
       arity: 2,
+      valkey: WHILE_BUSY,
       handler: ({ reply, session }) => reply.integer(session.id),
     },
     {
@@ -74,6 +104,7 @@ export const clientCommands: readonly CommandSpec[] = [{
       since: "8.1.0",
       arity: 3,
       syntax: "<ON | OFF>",
+      only: "valkey",
       handler: importSource,
     },
     {
@@ -95,6 +126,12 @@ export const clientCommands: readonly CommandSpec[] = [{
       flags: ADMIN,
       syntax: "<ip:port | <[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | " +
         "[ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] | [MAXAGE maxage]> ...>",
+      valkey: {
+        syntax: `<ip:port | <${
+          valkeyFilters("NORMAL | MASTER | PRIMARY | SLAVE | REPLICA | PUBSUB", true).join(" | ")
+        }> ...>`,
+        types: FILTER_TYPES,
+      },
       handler: kill,
     },
     {
@@ -107,6 +144,10 @@ export const clientCommands: readonly CommandSpec[] = [{
       flags: ADMIN,
       tips: ["nondeterministic_output"],
       syntax: "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
+      valkey: {
+        syntax: valkeyFilters("NORMAL | MASTER | REPLICA | PUBSUB", false).join(" "),
+        types: FILTER_TYPES,
+      },
       handler: list,
     },
     {
@@ -117,6 +158,7 @@ export const clientCommands: readonly CommandSpec[] = [{
       arity: 3,
       flags: ADMIN,
       syntax: "<ON | OFF>",
+      valkey: { flags: [...ADMIN, "allow_busy"] },
       handler: noEvict,
     },
     {
@@ -126,6 +168,7 @@ export const clientCommands: readonly CommandSpec[] = [{
       since: "7.2.0",
       arity: 3,
       syntax: "<ON | OFF>",
+      valkey: WHILE_BUSY,
       handler: noTouch,
     },
     {
@@ -135,6 +178,8 @@ export const clientCommands: readonly CommandSpec[] = [{
       since: "3.2.0",
       arity: 3,
       syntax: "<ON | OFF | SKIP>",
+      valkey: { flags: [...OPEN, "no_multi", "allow_busy"] },
+      differs: ["Valkey refuses it inside a transaction."],
       handler: replyMode,
     },
     {
@@ -145,6 +190,7 @@ export const clientCommands: readonly CommandSpec[] = [{
       arity: 4,
       tips: ON_ALL_NODES,
       syntax: "<LIB-NAME libname | LIB-VER libver>",
+      valkey: WHILE_BUSY,
       handler: setInfo,
     },
     {
@@ -155,6 +201,7 @@ export const clientCommands: readonly CommandSpec[] = [{
       arity: 3,
       tips: ON_ALL_NODES,
       syntax: "connection-name",
+      valkey: WHILE_BUSY,
       handler: setName,
     },
   ],
@@ -222,12 +269,10 @@ function replyMode(call: Call): void {
 }
 
 function replyLines(call: Call, sessions: readonly Session[]): void {
-  const { engine, request, session: own, store } = call;
+  const { engine, request, session: own } = call;
   let argvBytes = 0;
   for (let i = 0; i < request.argc; i++) argvBytes += request.end[i] - request.start[i];
-  const lines = sessions.map((session) =>
-    clientLine(session, engine.watches, store.nowMs, session === own ? argvBytes : 0) + "\n"
-  );
+  const lines = sessions.map((session) => clientLine(session, engine, session === own ? argvBytes : 0) + "\n");
   call.reply.verbatim("txt", lines.join(""));
 }
 

@@ -3,11 +3,10 @@
  */
 import { NO_BYTES } from "../../core/bytes.ts";
 import { fail, messages, shownText } from "../../core/errors.ts";
-import { REDIS_VERSION } from "../../core/version.ts";
 import { DEFAULT_USER } from "../../engine/user.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { CLIENT_NAME_ERROR, isPrintableName } from "../shared/client_line.ts";
-import type { CommandSpec } from "../../dispatch/spec.ts";
+import { type CommandSpec, notDeprecated } from "../../dispatch/spec.ts";
 
 const ALWAYS = ["noscript", "loading", "stale", "fast", "no_auth", "allow_busy"] as const;
 
@@ -46,6 +45,7 @@ export const connectionCommands: readonly CommandSpec[] = [
     arity: 2,
     flags: ["loading", "stale", "fast"],
     syntax: "index",
+    valkey: { flags: ["loading", "stale", "fast", "allow_busy"] },
     handler: select,
   },
   {
@@ -68,6 +68,7 @@ export const connectionCommands: readonly CommandSpec[] = [
     arity: -1,
     flags: ALWAYS,
     syntax: "[protover [AUTH username password] [SETNAME clientname]]",
+    differs: ["It names the server and its version: `redis` and 8.6.3, or `valkey` and 9.1.2."],
     handler: hello,
   },
   {
@@ -82,6 +83,7 @@ export const connectionCommands: readonly CommandSpec[] = [
     whileSubscribed: true,
     syntax: "",
     deprecated: { since: "7.2.0", replacedBy: "just closing the connection" },
+    valkey: notDeprecated,
     handler: quit,
   },
   {
@@ -163,7 +165,7 @@ function isPassword(given: Uint8Array, password: string): boolean {
 }
 
 function hello(call: Call): void {
-  const { argc, reply, session } = call;
+  const { argc, engine: { identity }, reply, session } = call;
   let version = 0;
   if (argc > 1) {
     version = call.integer(1, "ERR Protocol version is not an integer or out of range");
@@ -190,9 +192,9 @@ function hello(call: Call): void {
   if (version > 0) reply.version = version;
   reply.map(7);
   reply.bulkText("server");
-  reply.bulkText("redis");
+  reply.bulkText(identity.personality);
   reply.bulkText("version");
-  reply.bulkText(REDIS_VERSION);
+  reply.bulkText(identity.version);
   reply.bulkText("proto");
   reply.integer(reply.version);
   reply.bulkText("id");

@@ -8,9 +8,11 @@ import { Tracking } from "../../conversations/tracking.ts";
 import type { Session } from "../../engine/session.ts";
 import type { TrackingMode } from "../../engine/tracker.ts";
 import type { Call } from "../../dispatch/call.ts";
-import type { CommandSpec } from "../../dispatch/spec.ts";
+import type { CommandSpec, ValkeyVariant } from "../../dispatch/spec.ts";
 
 const COMMON = { group: "connection", complexity: "O(1)", flags: ["noscript", "loading", "stale"] } as const;
+
+const WHILE_BUSY: ValkeyVariant = { flags: [...COMMON.flags, "allow_busy"] };
 
 export const trackingSubcommands: readonly CommandSpec[] = [
   {
@@ -20,6 +22,7 @@ export const trackingSubcommands: readonly CommandSpec[] = [
     since: "6.0.0",
     arity: 3,
     syntax: "<YES | NO>",
+    valkey: WHILE_BUSY,
     handler: caching,
   },
   {
@@ -29,6 +32,7 @@ export const trackingSubcommands: readonly CommandSpec[] = [
     since: "6.0.0",
     arity: 2,
     syntax: "",
+    valkey: WHILE_BUSY,
     handler: ({ reply, session }) => reply.integer(redirectOf(session)),
   },
   {

@@ -30,6 +30,7 @@ export const waitingSubcommands: readonly CommandSpec[] = [
     complexity: "O(log N) with N clients that wait",
     arity: -3,
     syntax: "client-id [TIMEOUT | ERROR]",
+    differs: ["Valkey ignores further arguments."],
     handler: unblock,
   },
   {
@@ -58,9 +59,9 @@ function pause(call: Call): void {
 
 function unblock(call: Call): void {
   const { argc, engine, reply } = call;
-  if (argc > 4) failWords(call, "CLIENT");
-  const failing = argc === 4 && call.is(3, "error");
-  if (argc === 4 && !failing && !call.is(3, "timeout")) fail("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+  if (argc > 4 && !call.valkey) failWords(call, "CLIENT");
+  const failing = argc > 3 && call.is(3, "error");
+  if (argc > 3 && !failing && !call.is(3, "timeout")) fail("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
   const waiting = engine.sessions.get(call.integer(2))?.suspension;
   const ended = failing ? waiting?.fail(UNBLOCKED) : waiting?.timeOut();
   reply.integer(ended ? 1 : 0);

@@ -39,7 +39,7 @@ const ownSubcommands: readonly DebugSubcommand[] = [
     argc: [2, 2],
     syntax: "",
     summary: "Returns a digest of all data, the same as that of a redis-server with the same data.",
-    run: ({ reply, store }) => reply.simple(digestOfStore(store)),
+    run: ({ reply, store, valkey }) => reply.simple(digestOfStore(store, !valkey)),
   },
   {
     name: "DIGEST-VALUE",
@@ -135,7 +135,9 @@ function debug(call: Call): void {
 function digestValues(call: Call): void {
   const { argc, bytes, db, reply } = call;
   reply.array(argc - 2);
-  for (let i = 2; i < argc; i++) reply.simple(digestOfValue(db, db.find(bytes, call.start(i), call.end(i))));
+  for (let i = 2; i < argc; i++) {
+    reply.simple(digestOfValue(db, db.find(bytes, call.start(i), call.end(i)), !call.valkey));
+  }
 }
 
 function log(call: Call): void {

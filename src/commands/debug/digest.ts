@@ -46,7 +46,8 @@ function word(value: number): Uint8Array {
   return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
 }
 
-function addValue(digest: Digest, db: Keyspace, ref: RecordRef): void {
+/** Valkey's digests do not tell whether a field has a deadline. */
+function addValue(digest: Digest, db: Keyspace, ref: RecordRef, fieldDeadlines: boolean): void {
   const type = db.typeOf(ref);
   digest.mix(word(type));
   if (type === Type.STRING) {
@@ -67,7 +68,7 @@ function addValue(digest: Digest, db: Keyspace, ref: RecordRef): void {
       const element = new Digest();
       element.mix(hash.fieldBytes.subarray(hash.fieldStart, hash.fieldEnd));
       element.mix(hash.bytes.subarray(hash.start, hash.end));
-      if (hash.deadline !== NEVER) element.xor(FIELD_EXPIRES);
+      if (fieldDeadlines && hash.deadline !== NEVER) element.xor(FIELD_EXPIRES);
       digest.xor(element.bytes);
     });
   } else if (type === Type.STREAM) {
@@ -106,14 +107,14 @@ function addEntries(digest: Digest, streams: StreamValue, body: BodyRef): void {
 }
 
 /** The digest of one value, without its key, in 40 hex digits; all zeros for a missing key (0). */
-export function digestOfValue(db: Keyspace, ref: RecordRef): string {
+export function digestOfValue(db: Keyspace, ref: RecordRef, fieldDeadlines = true): string {
   const digest = new Digest();
-  if (ref !== 0) addValue(digest, db, ref);
+  if (ref !== 0) addValue(digest, db, ref, fieldDeadlines);
   return digest.hex;
 }
 
 /** The digest of all databases, in 40 hex digits; all zeros when they are empty. */
-export function digestOfStore(store: Store): string {
+export function digestOfStore(store: Store, fieldDeadlines: boolean): string {
   const { arena, dict } = store;
   const whole = new Digest();
   for (const db of store.databases) {
@@ -123,7 +124,7 @@ export function digestOfStore(store: Store): string {
       const digest = new Digest();
       const start = keyStart(arena, ref);
       digest.mix(arena.u8[ref >>> CHUNK_SHIFT].subarray(start, start + keyLength(arena, ref)));
-      addValue(digest, db, ref);
+      addValue(digest, db, ref, fieldDeadlines);
       whole.xor(digest.bytes);
     });
   }

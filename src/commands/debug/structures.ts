@@ -5,6 +5,7 @@
 import { fail, messages } from "../../core/errors.ts";
 import { hashBytes } from "../../core/hash_function.ts";
 import type { Call } from "../../dispatch/call.ts";
+import { VERSION_DUMP } from "../../rdb/format.ts";
 import { dumpValue } from "../../rdb/payload.ts";
 import { Encoding, Type } from "../../store/keyspace.ts";
 import type { DictRef, RecordRef } from "../../store/memory/arena.ts";
@@ -120,8 +121,9 @@ function describeObject(call: Call): void {
   const { db, engine, reply, store } = call;
   const ref = recordOf(call);
   const encoding = encodingName(db, ref);
-  const { rdbcompression } = engine.settings.values;
-  const savedBytes = dumpValue(store, db, ref, rdbcompression).length - PAYLOAD_FRAME_BYTES;
+  const { identity, settings: { values: { rdbcompression } } } = engine;
+  const savedBytes = dumpValue(store, db, ref, VERSION_DUMP[identity.personality], rdbcompression).length -
+    PAYLOAD_FRAME_BYTES;
   const extra = db.encodingOf(ref) === Encoding.QUICKLIST ? quicklistText(call, ref) : "";
   reply.simple(
     `Value at:0x${ref.toString(16)} refcount:1 encoding:${encoding} serializedlength:${savedBytes} ` +

@@ -8,7 +8,7 @@ import type { EffectArgument } from "../../engine/effects.ts";
 import { Notify } from "../../engine/listeners.ts";
 import { Type } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { metresIn, placeIn, replyDistance } from "./geo_call.ts";
+import { metresIn, placeIn, replyCoordinate, replyDistance } from "./geo_call.ts";
 import { geoSearchCommands } from "./search.ts";
 import { keepSet, openSet, sortedSets } from "../shared/sorted_set_call.ts";
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
@@ -41,8 +41,8 @@ export const geoCommands: readonly CommandSpec[] = [
       eachScore(call, (score) => {
         if (Number.isNaN(score)) return call.reply.nullArray();
         call.reply.array(2);
-        call.reply.double(longitudeOf(score));
-        call.reply.double(latitudeOf(score));
+        replyCoordinate(call, longitudeOf(score));
+        replyCoordinate(call, latitudeOf(score));
       }),
   },
   {

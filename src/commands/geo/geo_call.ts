@@ -27,6 +27,12 @@ export function metresIn(call: Call, i: number): number {
   return fail(badUnit);
 }
 
+/** Redis prints the shortest digits that give the coordinate, Valkey 17 decimals. */
+export function replyCoordinate({ reply, valkey }: Call, degrees: number): void {
+  if (valkey) reply.doubleText(degrees.toFixed(17).replace(/\.?0+$/, ""));
+  else reply.double(degrees);
+}
+
 /**
  * Replies with a distance of at most half the earth's circumference: four decimals, a bulk string in both protocols.
  */

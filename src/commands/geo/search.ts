@@ -2,16 +2,16 @@
  * Searches of geo sets: GEOSEARCH, GEOSEARCHSTORE, and the older GEORADIUS commands, which search circles only. This
  * file owns their options and the order of results. The geometry of areas and their ranges of scores are in core.
  */
-import { fail, messages } from "../../core/errors.ts";
+import { fail, messages, shownText } from "../../core/errors.ts";
 import { Area } from "../../core/geo_area.ts";
 import { type Polygon, polygonOf } from "../../core/geo_polygon.ts";
 import { latitudeOf, longitudeOf } from "../../core/geohash.ts";
 import { Encoding, Type } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { metresIn, placeIn, replyDistance } from "./geo_call.ts";
+import { metresIn, placeIn, replyCoordinate, replyDistance } from "./geo_call.ts";
 import { openSet, sortedSets, storeSet } from "../shared/sorted_set_call.ts";
-import { keyFlags } from "../../dispatch/key_flags.ts";
-import { type CommandSpec, keyAt, type KeySpec } from "../../dispatch/spec.ts";
+import { keyFlags, type KeyWords } from "../../dispatch/key_flags.ts";
+import { type CommandSpec, keyAt, type KeySpec, notDeprecated } from "../../dispatch/spec.ts";
 import type { RecordRef } from "../../store/memory/arena.ts";
 
 const noMember = "ERR could not decode requested zset member";
@@ -38,11 +38,17 @@ const from = "<FROMMEMBER member | FROMLONLAT longitude latitude>";
 const units = "<M | KM | FT | MI>";
 // Redis's argument tree attaches the tokens to the radius and the width only.
 const by = `<<BYRADIUS radius> ${units} | <BYBOX width> height ${units}>`;
+const valkeyBy = `<${by.slice(1, -1)} | <BYPOLYGON num-vertices> longitude latitude [longitude latitude ...]>`;
 const order = "[ASC | DESC]";
 const count = "[COUNT count [ANY]]";
 const withAll = "[WITHCOORD] [WITHDIST] [WITHHASH]";
 const radiusOptions = `radius ${units} ${withAll} ${count} ${order}`;
 const store = "[STORE key | STOREDIST key]";
+
+const PLACES = "Redis prints coordinates with the fewest digits that give them back, Valkey with up to 17 decimals.";
+const NO_MEMBER = "The error for a missing member names it in Valkey.";
+
+const VERTEX_TYPES = { "num-vertices": "integer" } as const;
 
 export const geoSearchCommands: readonly CommandSpec[] = [
   {
@@ -55,6 +61,8 @@ export const geoSearchCommands: readonly CommandSpec[] = [
     flags: ["readonly"],
     keys: keyAt(1, "RO ACCESS"),
     syntax: `key ${from} ${by} ${order} ${count} ${withAll}`,
+    differs: [PLACES, NO_MEMBER],
+    valkey: { syntax: `key [${from.slice(1, -1)}] ${valkeyBy} ${order} ${count} ${withAll}`, types: VERTEX_TYPES },
     handler: (call) => search(call, 1, "options", "reply"),
   },
   {
@@ -67,6 +75,11 @@ export const geoSearchCommands: readonly CommandSpec[] = [
     flags: ["write", "denyoom"],
     keys: [...keyAt(1, "OW UPDATE"), ...keyAt(2, "RO ACCESS")],
     syntax: `destination source ${from} ${by} ${order} ${count} [STOREDIST]`,
+    differs: [NO_MEMBER],
+    valkey: {
+      syntax: `destination source [${from.slice(1, -1)}] ${valkeyBy} ${order} ${count} [STOREDIST]`,
+      types: VERTEX_TYPES,
+    },
     handler: (call) => search(call, 2, "options", "store"),
   },
   {
@@ -80,6 +93,8 @@ export const geoSearchCommands: readonly CommandSpec[] = [
     keys: [...keyAt(1, "RO ACCESS"), ...storeKeys(6)],
     syntax: `key longitude latitude ${radiusOptions} ${store}`,
     deprecated: { since: "6.2.0", replacedBy: "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument" },
+    valkey: { ...notDeprecated, keys: [...keyAt(1, "RO ACCESS"), ...storeKeys(6, "OW UPDATE VARIABLE_FLAGS")] },
+    differs: [PLACES],
     handler: (call) => search(call, 1, "place", "either"),
   },
   {
@@ -93,6 +108,8 @@ export const geoSearchCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RO ACCESS"),
     syntax: `key longitude latitude ${radiusOptions}`,
     deprecated: { since: "6.2.0", replacedBy: "`GEOSEARCH` with the `BYRADIUS` argument" },
+    valkey: notDeprecated,
+    differs: [PLACES],
     handler: (call) => search(call, 1, "place", "reply"),
   },
   {
@@ -109,6 +126,8 @@ export const geoSearchCommands: readonly CommandSpec[] = [
       since: "6.2.0",
       replacedBy: "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments",
     },
+    valkey: { ...notDeprecated, keys: [...keyAt(1, "RO ACCESS"), ...storeKeys(5, "OW UPDATE VARIABLE_FLAGS")] },
+    differs: [PLACES, NO_MEMBER],
     handler: (call) => search(call, 1, "member", "either"),
   },
   {
@@ -122,14 +141,16 @@ export const geoSearchCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RO ACCESS"),
     syntax: `key member ${radiusOptions}`,
     deprecated: { since: "6.2.0", replacedBy: "`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments" },
+    valkey: notDeprecated,
+    differs: [PLACES, NO_MEMBER],
     handler: (call) => search(call, 1, "member", "reply"),
   },
 ];
 
 /** The keys after STORE and STOREDIST, options that stand at argument `first` or later. */
-function storeKeys(first: number): KeySpec[] {
+function storeKeys(first: number, words: KeyWords = "OW UPDATE"): KeySpec[] {
   return ["STORE", "STOREDIST"].map((keyword) => ({
-    flags: keyFlags("OW UPDATE"),
+    flags: keyFlags(words),
     begin: { keyword, from: first },
     find: { last: 0, step: 1, limit: 0 },
   }));
@@ -195,8 +216,8 @@ function search(call: Call, source: number, middle: Middle, outcome: Outcome): v
     if (options.withHash) reply.bigInteger(BigInt(Math.trunc(hash)));
     if (options.withPlace) {
       reply.array(2);
-      reply.double(longitudeOf(hash));
-      reply.double(latitudeOf(hash));
+      replyCoordinate(call, longitudeOf(hash));
+      replyCoordinate(call, latitudeOf(hash));
     }
   }
 }
@@ -290,7 +311,9 @@ function mayBe({ shape }: Options, kind: Shape["kind"]): boolean {
 /** The place of the member in argument i. Throws CommandError if it is missing. */
 function memberPlace(call: Call, ref: RecordRef, i: number): [longitude: number, latitude: number] {
   const set = openSet(call, ref);
-  if (!set.find(call.bytes, call.start(i), call.end(i))) fail(noMember);
+  if (!set.find(call.bytes, call.start(i), call.end(i))) {
+    fail(call.valkey ? `ERR member ${shownText(call.text(i))} does not exist` : noMember);
+  }
   return [longitudeOf(set.score), latitudeOf(set.score)];
 }
 

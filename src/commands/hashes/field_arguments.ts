@@ -1,68 +1,65 @@
 /**
- * The arguments that the commands on field deadlines share: times, and options around FIELDS numfields field ... in
- * any order. It also collects the names of the fields that a command has changed, for the log.
+ * What the commands on field deadlines share whatever form their arguments have: the parsed arguments, and the names
+ * of the fields that a command has changed, for the log. The two servers parse differently: redis_forms.ts,
+ * valkey_forms.ts.
  */
-import { fail, shownText } from "../../core/errors.ts";
 import type { EffectArgument } from "../../engine/effects.ts";
 import { NEVER } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { fromNow, inSeconds, type Unit } from "../shared/expiry.ts";
+import type { RecordRef } from "../../store/memory/arena.ts";
+import type { Unit } from "../shared/expiry.ts";
 
-const NEGATIVE_TIME = "ERR invalid expire time, must be >= 0";
-const TOO_FEW = "ERR wrong number of arguments";
+/** The latest deadline of a field: Redis has none later, and Valkey's are cut to it. */
+export const DEADLINE_MAX = 2 ** 46 - 1;
 
-/** The latest deadline. */
-const DEADLINE_MAX = 2 ** 46 - 1;
-
-/** The deadline in argument i, converted from its unit. Throws CommandError. */
-export function deadlineAt(call: Call, i: number, unit: Unit): number {
-  const value = call.integer(i);
-  if (value < 0) fail(NEGATIVE_TIME);
-  const ms = inSeconds(unit) ? value * 1000 : value;
-  const base = fromNow(unit) ? call.store.nowMs : 0;
-  if (ms > DEADLINE_MAX - base) fail(`ERR invalid expire time in '${call.command.fullName}' command`);
-  return Math.max(1, base + ms);
-}
-
-/** Positions of the fields of a request: `FIELDS numfields field ...` occupies the arguments [first, end). */
+/** Positions of the fields of a request: `FIELDS numfields field ...` has its fields in the arguments [first, end). */
 export interface FieldBlock {
   readonly count: number;
   readonly first: number;
   readonly end: number;
 }
 
-/** The form of a command's FIELDS: the number of arguments per field, and the error texts. */
-export interface BlockRules {
-  readonly width: number;
-  /** The error for too few arguments after FIELDS. */
-  readonly least: number;
-  readonly tooShort: (call: Call) => never;
-  readonly badCount: string;
+/** The hash of key argument 1, 0 if it is missing, opened; and the fields that a command names. */
+export interface NamedFields {
+  readonly ref: RecordRef;
+  readonly block: FieldBlock;
 }
 
-/**
- * Parses options and FIELDS, in any order, from argument `from` on. `option` parses the option in argument i and
- * returns the number of arguments that it consumes, 0 if there is no such option. Throws CommandError.
- */
-export function readBlock(call: Call, from: number, rules: BlockRules, option: (i: number) => number): FieldBlock {
-  const { argc } = call;
-  let block: FieldBlock | undefined;
-  for (let i = from; i < argc;) {
-    if (call.is(i, "fields")) {
-      if (block !== undefined) fail("ERR FIELDS keyword specified multiple times");
-      if (argc - i - 1 < rules.least) rules.tooShort(call);
-      const count = call.integerIn(i + 1, 1, 2 ** 31 - 1, rules.badCount, rules.badCount);
-      const first = i + 2, end = first + count * rules.width;
-      if (end > argc) fail(TOO_FEW);
-      block = { count, first, end };
-      i = end;
-    } else {
-      const taken = option(i);
-      if (taken === 0) fail(`ERR unknown argument: ${shownText(call.text(i))}`);
-      i += taken;
-    }
-  }
-  return block ?? fail("ERR missing FIELDS argument");
+/** The arguments of HEXPIRE and its kin. `conditions` is bits of Condition. */
+export interface ExpireArguments extends NamedFields {
+  readonly deadline: number;
+  readonly conditions: number;
+}
+
+/** The arguments of HGETEX and HSETEX. */
+export interface OptionArguments extends NamedFields {
+  /** Of the key: it must be missing, or exist. */
+  readonly keyCondition: "nx" | "xx" | undefined;
+  /** Of the fields: all must be missing, or all exist. */
+  readonly condition: "fnx" | "fxx" | undefined;
+  /** Whether the deadline applies to the fields. */
+  readonly expires: boolean;
+  readonly deadline: number;
+  readonly persist: boolean;
+  readonly keepTtl: boolean;
+}
+
+/** How a server parses the arguments and announces changes. Each reader throws CommandError. */
+export interface Forms {
+  /** HEXPIRE, HPEXPIRE, HEXPIREAT, HPEXPIREAT. */
+  expire(call: Call, unit: Unit): ExpireArguments;
+  /** HTTL and its kin. */
+  ask(call: Call): NamedFields;
+  /** HPERSIST, HGETDEL. */
+  change(call: Call): NamedFields;
+  hgetex(call: Call): OptionArguments;
+  hsetex(call: Call): OptionArguments;
+  /** The event of fields that go because their new deadline is past. */
+  readonly pastEvent: "hdel" | "hexpired";
+  /** HSETEX announces a deadline that is past as one, and then the removal. */
+  readonly announcesPastDeadline: boolean;
+  /** Milliseconds as seconds. */
+  seconds(ms: number): number;
 }
 
 /** Logs the deletion of the fields of a block, missing fields included. */

@@ -3,46 +3,57 @@
  * deadline is a whole number of milliseconds since the epoch, below 2^46 as in Redis. The log contains the deadline,
  * never the time to live.
  */
-import { fail } from "../../core/errors.ts";
 import type { EffectArgument } from "../../engine/effects.ts";
+import { Notify } from "../../engine/listeners.ts";
 import type { HashValue } from "../../store/values/hash_value.ts";
 import { NEVER } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
-import {
-  type BlockRules,
-  ChangedFields,
-  deadlineAt,
-  type FieldBlock,
-  logDeletion,
-  readBlock,
-} from "./field_arguments.ts";
-import { conditionAt, conditionHolds, Unit, unitAt } from "../shared/expiry.ts";
+import { ChangedFields, type FieldBlock, type Forms, logDeletion } from "./field_arguments.ts";
+import { conditionHolds, Unit } from "../shared/expiry.ts";
 import {
   admitPairs,
   changed,
-  checkFieldsWord,
   createHash,
   deleteIfEmpty,
-  fieldCount,
   findField,
   hasField,
   hashes,
   keepHash,
   keepOrDeleteHash,
-  openHash,
-  openHashToWrite,
   replyValue,
   setField,
 } from "./hash_call.ts";
+import { redisForms } from "./redis_forms.ts";
+import { valkeyForms } from "./valkey_forms.ts";
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
-
-const FIELDS_POSITIVE = "ERR Number of fields must be a positive integer";
-const ONE_CONDITION = "ERR Only one of FXX or FNX arguments can be specified";
 
 const FIELDS_SYNTAX = "FIELDS numfields field [field ...]";
 const CONDITION_SYNTAX = "[NX | XX | GT | LT]";
 const EXPIRY_SYNTAX = "EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds";
+const SET_SYNTAX = `[FNX | FXX] [${EXPIRY_SYNTAX} | KEEPTTL] FIELDS numfields field value [field value ...]`;
 const COMPLEXITY = "O(N) with N the number of fields";
+
+const ORDER =
+  "Redis takes the options and FIELDS in any order. In Valkey FIELDS comes last, and the texts of errors differ.";
+const PAST =
+  "Fields that go because their new deadline is past are announced as `hdel` in Redis, as `hexpired` in Valkey.";
+const LATEST =
+  "Redis refuses deadlines from 2^46 ms on. Valkey takes them, and MemDB then sets the latest one, 2^46-1.";
+const DIFFERS = {
+  EXPIRE: [ORDER, PAST, LATEST, "Valkey allows XX together with GT or LT; Redis allows one condition."],
+  TTL: ["Redis rounds seconds up, Valkey to the nearest.", "The texts of errors differ."],
+  PLAIN: ["The texts of errors differ."],
+  GETEX: [ORDER, PAST, LATEST],
+  SETEX: [
+    ORDER,
+    "NX and XX, which ask for a missing or an existing key, are Valkey's. Both personalities take them.",
+    "For a past deadline Redis announces `hset` and `hdel`; Valkey `hset`, `hexpire` and `hexpired`.",
+    LATEST,
+  ],
+} as const;
+
+/** Valkey describes Unix times as integers here. */
+const TIME_TYPES = { "unix-time-seconds": "integer", "unix-time-milliseconds": "integer" } as const;
 
 /** The reply for one field. */
 const Outcome = { MISSING: -2, NO_DEADLINE: -1, UNMET: 0, DONE: 1, DELETED: 2 } as const;
@@ -58,7 +69,9 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
     flags: ["write", "fast"],
     keys: keyAt(1, "RW UPDATE"),
     syntax: `key seconds ${CONDITION_SYNTAX} ${FIELDS_SYNTAX}`,
-    handler: (call) => expire(call, Unit.EX),
+    handler: (call) => expire(call, redisForms, Unit.EX),
+    valkey: { since: "9.0.0", handler: (call) => expire(call, valkeyForms, Unit.EX) },
+    differs: DIFFERS.EXPIRE,
   },
   {
     name: "hpexpire",
@@ -70,7 +83,9 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
     flags: ["write", "fast"],
     keys: keyAt(1, "RW UPDATE"),
     syntax: `key milliseconds ${CONDITION_SYNTAX} ${FIELDS_SYNTAX}`,
-    handler: (call) => expire(call, Unit.PX),
+    handler: (call) => expire(call, redisForms, Unit.PX),
+    valkey: { since: "9.0.0", handler: (call) => expire(call, valkeyForms, Unit.PX) },
+    differs: DIFFERS.EXPIRE,
   },
   {
     name: "hexpireat",
@@ -82,7 +97,9 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
     flags: ["write", "fast"],
     keys: keyAt(1, "RW UPDATE"),
     syntax: `key unix-time-seconds ${CONDITION_SYNTAX} ${FIELDS_SYNTAX}`,
-    handler: (call) => expire(call, Unit.EXAT),
+    handler: (call) => expire(call, redisForms, Unit.EXAT),
+    valkey: { since: "9.0.0", types: TIME_TYPES, handler: (call) => expire(call, valkeyForms, Unit.EXAT) },
+    differs: DIFFERS.EXPIRE,
   },
   {
     name: "hpexpireat",
@@ -95,7 +112,9 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RW UPDATE"),
     partialEffect: "elements",
     syntax: `key unix-time-milliseconds ${CONDITION_SYNTAX} ${FIELDS_SYNTAX}`,
-    handler: (call) => expire(call, Unit.PXAT),
+    handler: (call) => expire(call, redisForms, Unit.PXAT),
+    valkey: { since: "9.0.0", types: TIME_TYPES, handler: (call) => expire(call, valkeyForms, Unit.PXAT) },
+    differs: DIFFERS.EXPIRE,
   },
   {
     name: "httl",
@@ -108,7 +127,9 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
     tips: ["nondeterministic_output"],
     keys: keyAt(1, "RO ACCESS"),
     syntax: `key ${FIELDS_SYNTAX}`,
-    handler: (call) => replyDeadlines(call, 1000, true),
+    handler: (call) => replyDeadlines(call, redisForms, 1000, true),
+    valkey: { since: "9.0.0", tips: undefined, handler: (call) => replyDeadlines(call, valkeyForms, 1000, true) },
+    differs: DIFFERS.TTL,
   },
   {
     name: "hpttl",
@@ -121,7 +142,9 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
     tips: ["nondeterministic_output"],
     keys: keyAt(1, "RO ACCESS"),
     syntax: `key ${FIELDS_SYNTAX}`,
-    handler: (call) => replyDeadlines(call, 1, true),
+    handler: (call) => replyDeadlines(call, redisForms, 1, true),
+    valkey: { since: "9.0.0", tips: undefined, handler: (call) => replyDeadlines(call, valkeyForms, 1, true) },
+    differs: DIFFERS.TTL,
   },
   {
     name: "hexpiretime",
@@ -133,7 +156,9 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
     flags: ["readonly", "fast"],
     keys: keyAt(1, "RO ACCESS"),
     syntax: `key ${FIELDS_SYNTAX}`,
-    handler: (call) => replyDeadlines(call, 1000, false),
+    handler: (call) => replyDeadlines(call, redisForms, 1000, false),
+    valkey: { since: "9.0.0", handler: (call) => replyDeadlines(call, valkeyForms, 1000, false) },
+    differs: DIFFERS.TTL,
   },
   {
     name: "hpexpiretime",
@@ -145,7 +170,9 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
     flags: ["readonly", "fast"],
     keys: keyAt(1, "RO ACCESS"),
     syntax: `key ${FIELDS_SYNTAX}`,
-    handler: (call) => replyDeadlines(call, 1, false),
+    handler: (call) => replyDeadlines(call, redisForms, 1, false),
+    valkey: { since: "9.0.0", handler: (call) => replyDeadlines(call, valkeyForms, 1, false) },
+    differs: DIFFERS.TTL,
   },
   {
     name: "hpersist",
@@ -158,7 +185,9 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RW UPDATE"),
     partialEffect: "elements",
     syntax: `key ${FIELDS_SYNTAX}`,
-    handler: persist,
+    handler: (call) => persist(call, redisForms),
+    valkey: { since: "9.0.0", handler: (call) => persist(call, valkeyForms) },
+    differs: DIFFERS.PLAIN,
   },
   {
     name: "hgetdel",
@@ -170,7 +199,9 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
     flags: ["write", "fast"],
     keys: keyAt(1, "RW ACCESS DELETE"),
     syntax: `key ${FIELDS_SYNTAX}`,
-    handler: hgetdel,
+    handler: (call) => hgetdel(call, redisForms),
+    valkey: { since: "9.1.0", handler: (call) => hgetdel(call, valkeyForms) },
+    differs: DIFFERS.PLAIN,
   },
   {
     name: "hgetex",
@@ -182,7 +213,9 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
     flags: ["write", "fast"],
     keys: [{ ...keyAt(1, "RW ACCESS UPDATE")[0], notes: "RW and UPDATE because it changes the TTL" }],
     syntax: `key [${EXPIRY_SYNTAX} | PERSIST] ${FIELDS_SYNTAX}`,
-    handler: hgetex,
+    handler: (call) => hgetex(call, redisForms),
+    valkey: { since: "9.0.0", keys: keyAt(1, "RW ACCESS UPDATE"), handler: (call) => hgetex(call, valkeyForms) },
+    differs: DIFFERS.GETEX,
   },
   {
     name: "hsetex",
@@ -193,8 +226,15 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
     arity: -6,
     flags: ["write", "denyoom", "fast"],
     keys: keyAt(1, "RW UPDATE"),
-    syntax: `key [FNX | FXX] [${EXPIRY_SYNTAX} | KEEPTTL] FIELDS numfields field value [field value ...]`,
-    handler: hsetex,
+    syntax: `key ${SET_SYNTAX}`,
+    handler: (call) => hsetex(call, redisForms),
+    valkey: {
+      since: "9.0.0",
+      keys: keyAt(1, "RW INSERT"),
+      syntax: `key [NX | XX] ${SET_SYNTAX}`,
+      handler: (call) => hsetex(call, valkeyForms),
+    },
+    differs: DIFFERS.SETEX,
   },
 ];
 
@@ -204,25 +244,9 @@ function replyMissing(call: Call, count: number): void {
   for (; count > 0; count--) call.reply.integer(Outcome.MISSING);
 }
 
-const EXPIRE_RULES: BlockRules = {
-  width: 1,
-  least: 2,
-  tooShort: () => fail("ERR FIELDS requires at least numfields and one field argument"),
-  badCount: "ERR Parameter `numFields` should be greater than 0",
-};
-
-function expire(call: Call, unit: Unit): void {
+function expire(call: Call, forms: Forms, unit: Unit): void {
   const { reply } = call;
-  const ref = openHashToWrite(call);
-  const deadline = deadlineAt(call, 2, unit);
-  let conditions = 0;
-  const block = readBlock(call, 3, EXPIRE_RULES, (i) => {
-    const found = conditionAt(call, i);
-    conditions |= found;
-    return found === 0 ? 0 : 1;
-  });
-  // More than one condition.
-  if ((conditions & (conditions - 1)) !== 0) fail("ERR Multiple condition flags specified");
+  const { ref, block, deadline, conditions } = forms.expire(call, unit);
   if (ref === 0) return replyMissing(call, block.count);
   const hash = hashes(call);
   const past = call.isOver(deadline);
@@ -241,7 +265,7 @@ function expire(call: Call, unit: Unit): void {
     }
   }
   if (fields.count > 0) {
-    changed(call, past ? "hdel" : "hexpire", fields.count);
+    changed(call, past ? forms.pastEvent : "hexpire", fields.count);
     if (past) fields.logDeletion();
     else fields.logDeadline(deadline);
   }
@@ -254,32 +278,33 @@ function applyDeadline(hash: HashValue, deadline: number, past: boolean): void {
   else hash.setDeadline(deadline);
 }
 
-function replyDeadlines(call: Call, unitMs: number, fromNow: boolean): void {
-  const { argc, reply, store } = call;
-  const ref = openHash(call);
-  checkFieldsWord(call, 2);
-  const count = fieldCount(call, 3, FIELDS_POSITIVE);
-  if (ref === 0) return replyMissing(call, count);
+function replyDeadlines(call: Call, forms: Forms, unitMs: number, fromNow: boolean): void {
+  const { reply, store } = call;
+  const { ref, block } = forms.ask(call);
+  if (ref === 0) return replyMissing(call, block.count);
   const hash = hashes(call);
   const base = fromNow ? store.nowMs : 0;
-  reply.array(count);
-  for (let i = 4; i < argc; i++) {
-    if (!findField(call, hash, i)) reply.integer(Outcome.MISSING);
-    else if (hash.deadline === NEVER) reply.integer(Outcome.NO_DEADLINE);
-    else reply.integer(Math.ceil(Math.max(0, hash.deadline - base) / unitMs));
+  reply.array(block.count);
+  for (let i = block.first; i < block.end; i++) {
+    if (!findField(call, hash, i)) {
+      reply.integer(Outcome.MISSING);
+    } else if (hash.deadline === NEVER) {
+      reply.integer(Outcome.NO_DEADLINE);
+    } else {
+      const ms = Math.max(0, hash.deadline - base);
+      reply.integer(unitMs === 1 ? ms : forms.seconds(ms));
+    }
   }
 }
 
-function persist(call: Call): void {
-  const { argc, reply } = call;
-  const ref = openHashToWrite(call);
-  checkFieldsWord(call, 2);
-  const count = fieldCount(call, 3, FIELDS_POSITIVE);
-  if (ref === 0) return replyMissing(call, count);
+function persist(call: Call, forms: Forms): void {
+  const { reply } = call;
+  const { ref, block } = forms.change(call);
+  if (ref === 0) return replyMissing(call, block.count);
   const hash = hashes(call);
-  reply.array(count);
+  reply.array(block.count);
   const fields = new ChangedFields(call);
-  for (let i = 4; i < argc; i++) {
+  for (let i = block.first; i < block.end; i++) {
     if (!findField(call, hash, i)) {
       reply.integer(Outcome.MISSING);
     } else if (hash.deadline === NEVER) {
@@ -293,7 +318,7 @@ function persist(call: Call): void {
   if (fields.count === 0) return;
   keepHash(call, ref, hash);
   changed(call, "hpersist", fields.count);
-  if (fields.count < count) fields.logDeadline(NEVER);
+  if (fields.count < block.count) fields.logDeadline(NEVER);
 }
 
 function replyNulls(call: Call, count: number): void {
@@ -301,16 +326,14 @@ function replyNulls(call: Call, count: number): void {
   for (; count > 0; count--) call.reply.null();
 }
 
-function hgetdel(call: Call): void {
-  const { argc, reply } = call;
-  const ref = openHashToWrite(call);
-  checkFieldsWord(call, 2);
-  const count = fieldCount(call, 3, FIELDS_POSITIVE);
-  if (ref === 0) return replyNulls(call, count);
+function hgetdel(call: Call, forms: Forms): void {
+  const { reply } = call;
+  const { ref, block } = forms.change(call);
+  if (ref === 0) return replyNulls(call, block.count);
   const hash = hashes(call);
-  reply.array(count);
+  reply.array(block.count);
   let changes = 0;
-  for (let i = 4; i < argc; i++) {
+  for (let i = block.first; i < block.end; i++) {
     if (!findField(call, hash, i)) {
       reply.null();
     } else {
@@ -321,71 +344,13 @@ function hgetdel(call: Call): void {
   }
   if (changes === 0) return;
   changed(call, "hdel", changes);
-  logDeletion(call, { count, first: 4, end: argc });
+  logDeletion(call, block);
   keepOrDeleteHash(call, ref, hash);
 }
 
-/** The options of HGETEX and HSETEX, and their fields. */
-interface Options {
-  readonly block: FieldBlock;
-  readonly condition: "fnx" | "fxx" | undefined;
-  /** Whether the deadline applies to the fields. */
-  readonly expires: boolean;
-  readonly deadline: number;
-  readonly persist: boolean;
-  readonly keepTtl: boolean;
-}
-
-const GET_RULES: BlockRules = {
-  width: 1,
-  least: 1,
-  tooShort: (call) => call.failArity(),
-  badCount: "ERR invalid number of fields",
-};
-const SET_RULES: BlockRules = { ...GET_RULES, width: 2 };
-
-/**
- * Parses the arguments of HGETEX and HSETEX. Both accept the union of their options first, and each refuses the
- * other's at the end, as in Redis.
- */
-function readOptions(call: Call, rules: BlockRules): Options {
-  const sets = rules === SET_RULES;
-  let condition: Options["condition"], expires = false, persist = false, keepTtl = false, deadline: number = NEVER;
-  const block = readBlock(call, 2, rules, (i) => {
-    const unit = unitAt(call, i);
-    if (unit !== Unit.NONE) {
-      if (expires || persist || keepTtl) failExpiry(sets);
-      if (i + 1 === call.argc) fail("ERR missing expire time");
-      deadline = deadlineAt(call, i + 1, unit);
-      expires = true;
-      return 2;
-    }
-    if (call.is(i, "persist")) {
-      if (expires || persist) failExpiry(sets);
-      persist = true;
-    } else if (call.is(i, "keepttl")) {
-      if (expires || keepTtl) failExpiry(sets);
-      keepTtl = true;
-    } else if (call.is(i, "fnx") || call.is(i, "fxx")) {
-      if (condition !== undefined) fail(ONE_CONDITION);
-      condition = call.is(i, "fnx") ? "fnx" : "fxx";
-    } else {
-      return 0;
-    }
-    return 1;
-  });
-  if (sets ? persist : keepTtl || condition !== undefined) fail("ERR unknown argument");
-  return { block, condition, expires, deadline, persist, keepTtl };
-}
-
-function failExpiry(sets: boolean): never {
-  fail(`ERR Only one of EX, PX, EXAT, PXAT or ${sets ? "KEEPTTL" : "PERSIST"} arguments can be specified`);
-}
-
-function hgetex(call: Call): void {
+function hgetex(call: Call, forms: Forms): void {
   const { reply } = call;
-  const ref = openHashToWrite(call);
-  const { block, expires, persist, deadline } = readOptions(call, GET_RULES);
+  const { ref, block, expires, persist, deadline } = forms.hgetex(call);
   if (ref === 0) return replyNulls(call, block.count);
   const hash = hashes(call);
   const past = expires && call.isOver(deadline);
@@ -403,20 +368,19 @@ function hgetex(call: Call): void {
     fields.add(i);
   }
   if (fields.count > 0) {
-    changed(call, past ? "hdel" : persist ? "hpersist" : "hexpire", fields.count);
+    changed(call, past ? forms.pastEvent : persist ? "hpersist" : "hexpire", fields.count);
     if (past) fields.logDeletion();
     else fields.logDeadline(deadline);
   }
   keepOrDeleteHash(call, ref, hash);
 }
 
-function hsetex(call: Call): void {
+function hsetex(call: Call, forms: Forms): void {
   const { reply } = call;
-  const { block, condition, expires, deadline, keepTtl } = readOptions(call, SET_RULES);
+  const { ref, block, keyCondition, condition, expires, deadline, keepTtl } = forms.hsetex(call);
   const { count, first, end } = block;
-  const ref = openHashToWrite(call);
   const hash = hashes(call);
-  if (ref === 0 && condition === "fxx") return reply.integer(0);
+  if (ref === 0 ? condition === "fxx" || keyCondition === "xx" : keyCondition === "nx") return reply.integer(0);
   for (let i = first; i < end && ref !== 0 && condition !== undefined; i += 2) {
     if (hasField(call, hash, i) === (condition === "fnx")) return reply.integer(0);
   }
@@ -425,27 +389,31 @@ function hsetex(call: Call): void {
   // As in Redis, options after FIELDS count as fields here.
   if (hash.packed) admitPairs(call, hash, first);
   if (expires) hash.allowDeadlines();
+  let replaces = false;
   for (let i = first; i < end; i += 2) {
-    hasField(call, hash, i);
+    if (hasField(call, hash, i)) replaces = true;
     setField(call, hash, i, keepTtl);
     if (!expires) continue;
     findField(call, hash, i);
     applyDeadline(hash, deadline, past);
   }
   const kept = keepHash(call, ref, hash);
-  changed(call, "hset", count);
-  if (past) {
-    changed(call, "hdel", count);
-  } else if (expires) {
-    changed(call, "hexpire", count);
-  }
+  // In Valkey new fields whose deadline is past change nothing.
+  const report = past && !replaces && forms.announcesPastDeadline ? announced : changed;
+  report(call, "hset", count);
+  if (expires && (!past || forms.announcesPastDeadline)) report(call, "hexpire", count);
+  if (past) report(call, forms.pastEvent, count);
   if (past) logDeletion(call, block, 2);
-  else if (expires || condition !== undefined) logSet(call, block, deadline, keepTtl);
+  else if (first > 4 || end < call.argc) logSet(call, block, deadline, keepTtl);
   deleteIfEmpty(call, kept, hash);
   reply.integer(1);
 }
 
-/** The log entry of an HSETEX with a time or a condition: it has the deadline and no condition. */
+function announced(call: Call, event: string): void {
+  call.announced(Notify.HASH, event, 1);
+}
+
+/** The log entry of an HSETEX with options: it has the deadline, no condition, and a form that both servers take. */
 function logSet(call: Call, { count, first, end }: FieldBlock, deadline: number, keepTtl: boolean): void {
   if (!call.engine.effects.open) return;
   const words: EffectArgument[] = ["HSETEX", call.view(1)];

@@ -1,8 +1,6 @@
 /**
  * Helpers of the hash commands: opening the hash of a key, and storing it back.
  */
-import { fail } from "../../core/errors.ts";
-import { INT64_BOUND } from "../../core/numbers.ts";
 import { Notify } from "../../engine/listeners.ts";
 import { expireFields, hasExpiredFields } from "../../engine/field_expiry.ts";
 import { entriesBytes } from "../../store/blocks/entry.ts";
@@ -127,19 +125,3 @@ export function replyValue(call: Call, hash: HashValue): void {
     call.reply.bulk(hash.bytes, hash.start, hash.end);
   } else call.reply.bulkView(hash.view, hash.start, hash.end);
 }
-
-/** The number of fields in argument `at`, which must equal the number of arguments after it. Throws CommandError. */
-export function fieldCount(call: Call, at: number, message: string): number {
-  if (at >= call.argc) call.failArity();
-  const count = call.integerIn(at, 1, INT64_BOUND, message, message);
-  return count === call.argc - at - 1 ? count : fail(COUNT_MISMATCH);
-}
-
-const COUNT_MISMATCH = "ERR The `numfields` parameter must match the number of arguments";
-
-/** Throws CommandError unless argument i is FIELDS. */
-export function checkFieldsWord(call: Call, i: number): void {
-  if (i >= call.argc || !call.is(i, "fields")) fail(FIELDS_MISSING);
-}
-
-const FIELDS_MISSING = "ERR Mandatory argument FIELDS is missing or not at the right position";

@@ -35,7 +35,7 @@ import {
   setField,
 } from "./hash_call.ts";
 import { matchesPattern, parseCursor, parseScanOptions } from "../shared/scanning.ts";
-import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
+import { type CommandSpec, keyAt, notDeprecated } from "../../dispatch/spec.ts";
 import type { RecordRef } from "../../store/memory/arena.ts";
 
 const NOT_INTEGER = "ERR hash value is not an integer";
@@ -74,6 +74,7 @@ export const hashCommands: readonly CommandSpec[] = [
     partialEffect: "elements",
     syntax: "key field value [field value ...]",
     deprecated: { since: "4.0.0", replacedBy: "`HSET` with multiple field-value pairs" },
+    valkey: notDeprecated,
     handler: (call) => {
       setPairs(call);
       call.reply.ok();

@@ -3,6 +3,7 @@
  */
 import { fail, messages } from "../../core/errors.ts";
 import { Notify } from "../../engine/listeners.ts";
+import { VERSION_DUMP } from "../../rdb/format.ts";
 import { dumpValue, isSound, restoreValue, withoutChecksum } from "../../rdb/payload.ts";
 import type { StoreTarget } from "../../rdb/store_target.ts";
 import { NEVER } from "../../store/keyspace.ts";
@@ -33,6 +34,9 @@ export const dumpCommands: readonly CommandSpec[] = [
     tips: ["nondeterministic_output"],
     keys: keyAt(1, "RO ACCESS"),
     syntax: "key",
+    differs: [
+      "The payload has RDB version 13 as in Redis 8.6, or 80 as in Valkey 9. RESTORE takes both.",
+    ],
     handler: dump,
   },
   {
@@ -52,7 +56,13 @@ function dump(call: Call): void {
   const { db, engine, reply, store } = call;
   const ref = call.lookup(1);
   if (ref === 0) return reply.null();
-  const payload = dumpValue(store, db, ref, engine.settings.values.rdbcompression);
+  const payload = dumpValue(
+    store,
+    db,
+    ref,
+    VERSION_DUMP[engine.identity.personality],
+    engine.settings.values.rdbcompression,
+  );
   reply.bulk(payload, 0, payload.length);
 }
 

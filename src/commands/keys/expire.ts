@@ -2,17 +2,14 @@
  * Deadlines of keys: setting, reading and removing them. The log contains the exact deadline in milliseconds since the
  * epoch.
  */
-import { fail, shownText } from "../../core/errors.ts";
+import { fail } from "../../core/errors.ts";
 import { INT64_MAX, INT64_MIN } from "../../core/numbers.ts";
 import { Notify } from "../../engine/listeners.ts";
 import { NEVER } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { Condition, conditionAt, conditionHolds } from "../shared/expiry.ts";
+import { conditionHolds, conditionsIn, dropPast, PAST_DIFFERS } from "../shared/expiry.ts";
 import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
 import { type Deadline, deadlineOfMs } from "../../store/deadline.ts";
-
-const CONFLICT_NX = "ERR NX and XX, GT or LT options at the same time are not compatible";
-const CONFLICT_GT_LT = "ERR GT and LT options at the same time are not compatible";
 
 const CONDITION = "[NX | XX | GT | LT]";
 
@@ -28,6 +25,7 @@ export const expireCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RW UPDATE"),
     partialEffect: "later",
     syntax: `key seconds ${CONDITION}`,
+    differs: [PAST_DIFFERS],
     handler: (call) => expire(call, 1000, true),
   },
   {
@@ -41,6 +39,7 @@ export const expireCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RW UPDATE"),
     partialEffect: "later",
     syntax: `key milliseconds ${CONDITION}`,
+    differs: [PAST_DIFFERS],
     handler: (call) => expire(call, 1, true),
   },
   {
@@ -54,6 +53,7 @@ export const expireCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RW UPDATE"),
     partialEffect: "later",
     syntax: `key unix-time-seconds ${CONDITION}`,
+    differs: [PAST_DIFFERS],
     handler: (call) => expire(call, 1000, false),
   },
   {
@@ -67,6 +67,7 @@ export const expireCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RW UPDATE"),
     partialEffect: "later",
     syntax: `key unix-time-milliseconds ${CONDITION}`,
+    differs: [PAST_DIFFERS],
     handler: (call) => expire(call, 1, false),
   },
   {
@@ -136,16 +137,14 @@ export const expireCommands: readonly CommandSpec[] = [
 
 function expire(call: Call, unitMs: number, fromNow: boolean): void {
   const { db, reply } = call;
-  const condition = parseCondition(call);
+  const condition = conditionsIn(call, 3, call.argc);
   const deadline = parseDeadline(call, unitMs, fromNow);
   const ref = call.lookupWrite(1);
   if (ref === 0 || (condition !== 0 && !conditionHolds(condition, db.deadlineOf(ref), deadline))) {
     return reply.integer(0);
   }
   if (call.isOver(deadline)) {
-    db.unlink(ref);
-    call.logInstead("DEL", call.view(1));
-    call.changed(Notify.GENERIC, "del", 1);
+    dropPast(call, ref);
   } else {
     db.setDeadline(ref, typeof deadline === "number" ? Math.max(0, deadline) : deadlineOfMs(deadline));
     if ((fromNow || unitMs !== 1) && call.engine.effects.open) {
@@ -155,20 +154,6 @@ function expire(call: Call, unitMs: number, fromNow: boolean): void {
     call.changed(Notify.GENERIC, "expire", 1);
   }
   reply.integer(1);
-}
-
-/** The conditions from argument 3 on, as bits. */
-function parseCondition(call: Call): number {
-  let condition = 0;
-  for (let i = 3; i < call.argc; i++) {
-    const found = conditionAt(call, i);
-    if (found === 0) fail(`ERR Unsupported option ${shownText(call.text(i))}`);
-    condition |= found;
-  }
-  const { NX, GT, LT } = Condition;
-  if ((condition & NX) !== 0 && condition !== NX) fail(CONFLICT_NX);
-  if ((condition & (GT | LT)) === (GT | LT)) fail(CONFLICT_GT_LT);
-  return condition;
 }
 
 /** The deadline from argument 2, in milliseconds since the epoch; a bigint where doubles are not exact. */

@@ -113,6 +113,7 @@ export const keyCommands: readonly CommandSpec[] = [
     categories: ["keyspace"],
     tips: ["nondeterministic_output", "request_policy:special", "response_policy:special"],
     syntax: "cursor [MATCH pattern] [COUNT count] [TYPE type]",
+    differs: ["Valkey refuses a TYPE that no value has; in Redis it matches nothing."],
     handler: scan,
   },
   {

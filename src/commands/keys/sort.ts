@@ -7,7 +7,7 @@
  */
 import { latin1, NO_BYTES } from "../../core/bytes.ts";
 import { fail, messages } from "../../core/errors.ts";
-import { parsePlainDouble } from "../../core/numbers.ts";
+import { parseDouble, parsePlainDouble } from "../../core/numbers.ts";
 import { KeyedItems } from "../../core/radix_sort.ts";
 import { ByteStrings } from "../../core/byte_strings.ts";
 import { Notify } from "../../engine/listeners.ts";
@@ -43,6 +43,10 @@ const storeKey: KeySpec = {
   find: "unknown",
 };
 
+const DIFFERS = [
+  "A weight that is empty, too large or too small for a double is an error in Valkey; Redis takes 0 or infinity.",
+];
+
 export const sortCommands: readonly CommandSpec[] = [
   {
     name: "sort",
@@ -58,6 +62,7 @@ export const sortCommands: readonly CommandSpec[] = [
     findKeys: sortKeys,
     syntax: `key ${byAndGet} [STORE destination]`,
     types: { destination: "key" },
+    differs: DIFFERS,
     handler: (call) => sort(call, true),
   },
   {
@@ -72,6 +77,7 @@ export const sortCommands: readonly CommandSpec[] = [
     keys: [...keyAt(1, "RO ACCESS"), patternKeys],
     findKeys: () => [{ index: 1, flags: keyFlags("RO ACCESS") }],
     syntax: `key ${byAndGet}`,
+    differs: DIFFERS,
     handler: (call) => sort(call, false),
   },
 ];
@@ -259,20 +265,26 @@ function sorted(call: Call, ref: RecordRef, options: Options): Sorted {
   if (!ordered) {
     order = alpha
       ? orderByText(db, elements, order, { by, mask, unordered, whole: options.store > 0 })
-      : orderByNumber(db, elements, order, by, mask);
+      : orderByNumber(call, elements, order, by, mask);
   }
   return { elements, order: order.subarray(from, to) };
 }
 
 /** Orders elements by numeric weights, their own or looked up; equal weights are ordered by the elements. */
-function orderByNumber(db: Keyspace, elements: ByteStrings, order: Int32Array, by: Pattern | undefined, mask: number) {
+function orderByNumber(
+  { db, valkey }: Call,
+  elements: ByteStrings,
+  order: Int32Array,
+  by: Pattern | undefined,
+  mask: number,
+): Int32Array {
   const keyed = new KeyedItems(order);
   const { bytes, count } = elements;
   for (let i = 0; i < count; i++) {
     const start = elements.start(i), end = elements.end(i);
     let score = 0;
-    if (by === undefined) score = scoreOf(bytes, start, end);
-    else if (by.follow(db, bytes, start, end)) score = scoreOf(by.bytes, by.start, by.end);
+    if (by === undefined) score = scoreOf(bytes, start, end, valkey);
+    else if (by.follow(db, bytes, start, end)) score = scoreOf(by.bytes, by.start, by.end, valkey);
     keyed.setDouble(i, score, mask);
   }
   keyed.sort();
@@ -325,12 +337,15 @@ function beforeNul(bytes: Uint8Array, start: number, end: number): number {
 const WEIGHT = /^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|(inf(?:inity)?))$/i;
 
 /**
- * Parses a weight up to its first NUL, as Redis does here: overflow gives infinity, empty text gives 0, hex is
- * refused.
+ * Parses a weight. Redis reads it up to its first NUL: overflow gives infinity, empty text gives 0, hex is refused.
+ * `strict` is as in Valkey: the whole text must be a number in the range of doubles.
  */
-function scoreOf(bytes: Uint8Array, start: number, end: number): number {
+function scoreOf(bytes: Uint8Array, start: number, end: number, strict: boolean): number {
   const score = parsePlainDouble(bytes, start, end);
   if (!Number.isNaN(score)) return score;
+  if (strict) {
+    return WEIGHT.test(latin1(bytes, start, end)) ? parseDouble(bytes, start, end) ?? fail(badWeight) : fail(badWeight);
+  }
   const text = latin1(bytes, start, end).split("\0", 1)[0];
   if (text === "") return 0;
   const match = WEIGHT.exec(text) ?? fail(badWeight);

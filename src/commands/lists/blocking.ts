@@ -4,7 +4,7 @@
  */
 import { Blocking } from "../../conversations/blocking.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { type CommandSpec, keyAt, keyCount, keyRange } from "../../dispatch/spec.ts";
+import { type CommandSpec, keyAt, keyCount, keyRange, notDeprecated } from "../../dispatch/spec.ts";
 import { Type } from "../../store/keyspace.ts";
 import { deadlineInSeconds } from "../shared/timeout.ts";
 import { atTail, move, parsePop, popFromFirst, popOne, positions } from "./ends.ts";
@@ -61,6 +61,7 @@ export const blockingListCommands: readonly CommandSpec[] = [
     keys: [...keyAt(1, "RW ACCESS DELETE"), ...keyAt(2, "RW INSERT")],
     syntax: "source destination timeout",
     deprecated: { since: "6.2.0", replacedBy: "`BLMOVE` with the `RIGHT` and `LEFT` arguments" },
+    valkey: notDeprecated,
     handler: (call) => {
       moveOrWait(call, true, false, 3);
       call.logInstead("RPOPLPUSH", call.view(1), call.view(2));

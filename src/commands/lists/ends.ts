@@ -11,7 +11,7 @@ import { entriesBytes } from "../../store/blocks/entry.ts";
 import { Type } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { changed, keep, keepOrDelete, listsOf, openList, replyElement } from "./list_call.ts";
-import { type CommandSpec, keyAt, keyCount } from "../../dispatch/spec.ts";
+import { type CommandSpec, keyAt, keyCount, notDeprecated } from "../../dispatch/spec.ts";
 import type { RecordRef } from "../../store/memory/arena.ts";
 
 const keysPositive = "ERR numkeys should be greater than 0";
@@ -123,6 +123,7 @@ export const listEndCommands: readonly CommandSpec[] = [
     keys: [...keyAt(1, "RW ACCESS DELETE"), ...keyAt(2, "RW INSERT")],
     syntax: "source destination",
     deprecated: { since: "6.2.0", replacedBy: "`LMOVE` with the `RIGHT` and `LEFT` arguments" },
+    valkey: notDeprecated,
     handler: (call) => move(call, true, false),
   },
   {

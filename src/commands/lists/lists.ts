@@ -4,6 +4,7 @@
  */
 import { fail, messages } from "../../core/errors.ts";
 import { INT64_BOUND } from "../../core/numbers.ts";
+import { Notify } from "../../engine/listeners.ts";
 import { Type } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { changed, keep, keepOrDelete, openList, replyElement } from "./list_call.ts";
@@ -97,6 +98,7 @@ export const listCommands: readonly CommandSpec[] = [
     flags: ["write"],
     keys: keyAt(1, "RW DELETE"),
     syntax: "key start stop",
+    differs: ["If nothing is removed, a watched key counts as changed in Redis, not in Valkey."],
     handler: trim,
   },
   {
@@ -271,8 +273,9 @@ function trim(call: Call): void {
       list.removeRange(length - tail, tail);
       list.removeRange(0, head);
     }
-    // Without a removal there is nothing to log, but the key counts as touched.
-    changed(call, "ltrim", 1, head + tail);
+    // Without a removal there is nothing to log. In Redis the key counts as touched nevertheless, in Valkey not.
+    if (call.valkey && left === length) call.announced(Notify.LIST, "ltrim", 1);
+    else changed(call, "ltrim", 1, head + tail);
     keepOrDelete(call, ref, list, 1, left);
   }
   call.reply.ok();

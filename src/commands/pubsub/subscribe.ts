@@ -12,7 +12,13 @@ import type { Session } from "../../engine/session.ts";
 import type { NameKind } from "../../engine/subscriber.ts";
 
 const FLAGS: readonly CommandFlag[] = ["pubsub", "noscript", "loading", "stale"];
-const SUBSCRIBING = { group: "pubsub", arity: -2, flags: ["denyoom", ...FLAGS], whileSubscribed: true } as const;
+const SUBSCRIBING = {
+  group: "pubsub",
+  arity: -2,
+  flags: ["denyoom", ...FLAGS],
+  whileSubscribed: true,
+  valkey: { flags: FLAGS },
+} as const;
 const UNSUBSCRIBING = { group: "pubsub", arity: -1, flags: FLAGS, whileSubscribed: true } as const;
 const SHARD_CHANNELS = keyRange(1, -1, 1, "NOT_KEY");
 

@@ -14,6 +14,10 @@ const COMMON = {
   group: "scripting",
   complexity: "Depends on the script that is executed.",
   arity: -3,
+  differs: [
+    "Errors name the server, and those of Valkey do not name the script.",
+    "`redis.REDIS_VERSION` is 7.2.4 in Valkey, which also has `server.VALKEY_VERSION` and `server.SERVER_NAME`.",
+  ],
   likelyKey: 3,
   mayBeLong: true,
   needsDisk: true,

@@ -6,6 +6,7 @@ import { fail, shownText } from "../../core/errors.ts";
 import { globMatch } from "../../core/glob.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { CommandFlag, CommandSpec } from "../../dispatch/spec.ts";
+import { VERSION_DUMP } from "../../rdb/format.ts";
 import { dumpLibraries, readLibraries } from "../../rdb/libraries.ts";
 import { isSound } from "../../rdb/payload.ts";
 import { Functions } from "../../scripting/functions.ts";
@@ -242,7 +243,8 @@ function stats(call: Call): void {
 
 function dump({ engine, reply }: Call): void {
   const sources = engine.part(Functions).libraries.map(({ source }) => source);
-  reply.bulk(dumpLibraries(sources, engine.settings.values.rdbcompression));
+  const version = VERSION_DUMP[engine.identity.personality];
+  reply.bulk(dumpLibraries(sources, version, engine.settings.values.rdbcompression));
 }
 
 const POLICIES = ["flush", "append", "replace"] as const;

@@ -2,12 +2,12 @@
  * SCRIPT: the cache of scripts, and the end of a script that runs too long.
  */
 import { fromLatin1 } from "../../core/bytes.ts";
-import { fail } from "../../core/errors.ts";
+import { fail, shownText } from "../../core/errors.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { CommandSpec } from "../../dispatch/spec.ts";
 import { ScriptRunner } from "../../scripting/script_runner.ts";
 import { Scripts } from "../../scripting/scripts.ts";
-import { subcommandHelp } from "../shared/help.ts";
+import { failWords, subcommandHelp } from "../shared/help.ts";
 
 const COMMON = { group: "scripting", flags: ["noscript"] } as const;
 
@@ -30,6 +30,7 @@ export const scriptCommands: readonly CommandSpec[] = [
         complexity: "O(1)",
         arity: 3,
         syntax: "<YES | SYNC | NO>",
+        valkey: { arity: -3, syntax: "<YES | SYNC | NO> [engine]" },
         handler: debug,
       },
       {
@@ -41,6 +42,7 @@ export const scriptCommands: readonly CommandSpec[] = [
         arity: -3,
         tips: ["request_policy:all_shards", "response_policy:agg_logical_and"],
         syntax: "sha1 [sha1 ...]",
+        valkey: { flags: ["noscript", "stale"] },
         handler: exists,
       },
       {
@@ -52,6 +54,7 @@ export const scriptCommands: readonly CommandSpec[] = [
         arity: -2,
         tips: ["request_policy:all_nodes", "response_policy:all_succeeded"],
         syntax: "[ASYNC | SYNC]",
+        valkey: { flags: ["noscript", "stale"] },
         handler: flush,
       },
       {
@@ -92,11 +95,12 @@ export const scriptCommands: readonly CommandSpec[] = [
       {
         ...COMMON,
         name: "show",
-        summary: "Returns the source of a script in the cache. A command of Valkey.",
+        summary: "Returns the source of a script in the cache.",
         since: "8.0.0",
         complexity: "O(1).",
         arity: 3,
         flags: ["noscript", "stale"],
+        only: "valkey",
         syntax: "sha1",
         handler: show,
       },
@@ -104,7 +108,18 @@ export const scriptCommands: readonly CommandSpec[] = [
   },
 ];
 
+function show(call: Call): void {
+  const scripts = call.engine.part(Scripts);
+  const script = scripts.cache.find(call.bytes, call.start(2), call.end(2)) ?? fail(scripts.missing);
+  call.reply.bulk(script.source);
+}
+
+/** The engine is an argument of Valkey's. */
 function debug(call: Call): void {
+  if (call.argc > 4) failWords(call, "SCRIPT");
+  if (call.argc === 4 && !call.is(3, "lua")) {
+    fail(`ERR No scripting engine found with name '${shownText(call.text(3))}' to enable debug`);
+  }
   if (call.is(2, "no")) return call.reply.ok();
   if (call.is(2, "yes") || call.is(2, "sync")) fail("ERR The debugger for Lua scripts is not available");
   fail("ERR Use SCRIPT DEBUG YES/SYNC/NO");
@@ -115,12 +130,6 @@ function exists(call: Call): void {
   const { cache } = engine.part(Scripts);
   reply.array(argc - 2);
   for (let i = 2; i < argc; i++) reply.integer(cache.find(bytes, start[i], end[i]) === undefined ? 0 : 1);
-}
-
-function show(call: Call): void {
-  const { engine, reply, request: { bytes, start, end } } = call;
-  const script = engine.part(Scripts).cache.find(bytes, start[2], end[2]);
-  reply.bulk((script ?? fail("NOSCRIPT No matching script.")).source);
 }
 
 function flush(call: Call): void {

@@ -48,6 +48,7 @@ export const commandLogCommands: readonly CommandSpec[] = [
     name: "commandlog",
     summary: "A container for commands about the logs of commands.",
     since: "8.1.0",
+    only: "valkey",
     subcommands: [
       {
         ...GET,

@@ -37,6 +37,7 @@ export const databaseCommands: readonly CommandSpec[] = [
     tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
     reach: "database",
     syntax: "[ASYNC | SYNC]",
+    differs: ["The invalidation of a client's cache precedes its reply in Redis, and follows it in Valkey."],
     handler: (call) => flush(call, [call.db]),
   },
   {
@@ -51,6 +52,7 @@ export const databaseCommands: readonly CommandSpec[] = [
     tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
     reach: "all",
     syntax: "[ASYNC | SYNC]",
+    differs: ["The invalidation of a client's cache precedes its reply in Redis, and follows it in Valkey."],
     handler: flushAll,
   },
   {
@@ -86,7 +88,7 @@ function flush(call: Call, databases: readonly Keyspace[]): void {
   if (call.inUnit && !async) store.freedLater = freedLater;
   call.engine.listeners.databasesFlushed();
   // CLIENT REPLY OFF drops all that is written before the end of the command.
-  if (!call.inUnit && !async && session.replyMode === "on") session.sendAhead();
+  if (!call.inUnit && !async && !call.valkey && session.replyMode === "on") session.sendAhead();
   call.countChanges(Math.max(1, removed));
   call.reply.ok();
 }

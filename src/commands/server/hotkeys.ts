@@ -21,6 +21,7 @@ const SLOT_LAST = 16383;
 
 export const hotKeysCommands: readonly CommandSpec[] = [{
   name: "hotkeys",
+  only: "redis",
   summary: "A container for commands that find the most used keys.",
   since: "8.6.0",
   group: "server",

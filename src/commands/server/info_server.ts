@@ -1,7 +1,7 @@
 /**
  * The sections of INFO about the identity and state of the server: server, clients, persistence, replication.
  */
-import { MEMDB_VERSION, REDIS_VERSION } from "../../core/version.ts";
+import { MEMDB_VERSION } from "../../core/version.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { Blocking } from "../../conversations/blocking.ts";
 import { Deadlines } from "../../conversations/deadlines.ts";
@@ -35,7 +35,7 @@ export function serverFields({ engine }: Call): Field[] {
   const upSeconds = Math.max(0, Math.floor((nowMs - engine.startMs) / 1000));
   const { hz } = engine.settings.values;
   return [
-    ["redis_version", REDIS_VERSION],
+    ["redis_version", engine.identity.redisVersion],
     ["redis_git_sha1", "00000000"],
     ["redis_git_dirty", 0],
     ["redis_build_id", MEMDB_VERSION],

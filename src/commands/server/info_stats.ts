@@ -222,10 +222,11 @@ export function latencyFields({ engine, table }: Call): Field[] {
   ]);
 }
 
-export function keyspaceFields({ store }: Call): Field[] {
+export function keyspaceFields({ store, valkey }: Call): Field[] {
+  const hashes = valkey ? "keys_with_volatile_items" : "subexpiry";
   return store.databases.filter((db) => db.size > 0).map((db) => [
     `db${db.index}`,
-    `keys=${db.size},expires=${db.expiresSize},avg_ttl=${Math.round(db.averageTtlMs)},subexpiry=${db.fieldExpiresSize}`,
+    `keys=${db.size},expires=${db.expiresSize},avg_ttl=${Math.round(db.averageTtlMs)},${hashes}=${db.fieldExpiresSize}`,
   ]);
 }
 

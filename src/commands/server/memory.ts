@@ -40,6 +40,7 @@ export const memoryCommands: readonly CommandSpec[] = [{
       summary: "Returns the allocator's figures as text.",
       complexity: "O(1)",
       tips: OF_EACH_SHARD,
+      valkey: { flags: ["loading"] },
       handler: mallocStats,
     },
     {
@@ -48,6 +49,7 @@ export const memoryCommands: readonly CommandSpec[] = [{
       summary: "Frees the memory of deleted values at once.",
       complexity: "O(N) where N is the number of blocks that wait to be freed",
       tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
+      valkey: { flags: ["loading"] },
       handler: purge,
     },
     {

@@ -3,7 +3,6 @@
  * and command_log.ts.
  */
 import { fail, messages } from "../../core/errors.ts";
-import { REDIS_VERSION } from "../../core/version.ts";
 import { saveAtEnd, savesAtEnd } from "../../rdb/save.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { CommandSpec } from "../../dispatch/spec.ts";
@@ -21,6 +20,7 @@ export const serverCommands: readonly CommandSpec[] = [
     arity: -1,
     flags: ["readonly", "fast"],
     syntax: "[VERSION version]",
+    differs: ["The last line names the server and its version."],
     handler: lolwut,
   },
   {
@@ -55,6 +55,8 @@ export const serverCommands: readonly CommandSpec[] = [
     arity: -1,
     flags: ["admin", "noscript", "loading", "stale", "no_multi", "allow_busy"],
     syntax: "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
+    valkey: { syntax: "[[NOSAVE | SAVE] [NOW] [FORCE] [SAFE] [FAILOVER] | ABORT]" },
+    differs: ["SAFE and FAILOVER, which concern nodes of a cluster, are Valkey's."],
     handler: shutdown,
   },
   {
@@ -115,6 +117,7 @@ function shutdown(call: Call): void {
   }
   if ((asked.has("abort") && asked.size > 1) || (asked.has("save") && asked.has("nosave"))) fail(messages.syntax);
   if (asked.has("abort")) fail("ERR No shutdown in progress.");
+  if (asked.has("failover")) fail("ERR SHUTDOWN FAILOVER is only supported in cluster mode.");
   if (engine.busy !== undefined && !asked.has("nosave")) fail(engine.busy.message);
   const force = asked.has("force");
   const saves = asked.has("save") || (savesAtEnd(engine) && !asked.has("nosave"));
@@ -137,5 +140,6 @@ function lolwut(call: Call): void {
     for (let column = 0; column < MAZE_COLUMNS; column++) text += engine.random.below(2) === 0 ? "╱" : "╲";
     text += "\n";
   }
-  reply.verbatim("txt", `${text}\nRedis ver. ${REDIS_VERSION}\n`);
+  const { title, version } = engine.identity;
+  reply.verbatim("txt", `${text}\n${title} ver. ${version}\n`);
 }

@@ -17,6 +17,7 @@ export const snapshotCommands: readonly CommandSpec[] = [
     arity: -1,
     flags: ["admin", "noscript", "no_async_loading"],
     syntax: "[SCHEDULE]",
+    valkey: { syntax: "[SCHEDULE | CANCEL]" },
     handler: bgsave,
   },
   {

@@ -2,6 +2,7 @@
  * The text form of a session: the line of CLIENT LIST and INFO with Redis's fields, the characters allowed in a name,
  * and the kinds of clients. It changes nothing.
  */
+import type { Engine } from "../../engine/engine.ts";
 import { sessionBytes } from "../../engine/client_memory.ts";
 import type { ClientKind, Session } from "../../engine/session.ts";
 import type { Watches } from "../../engine/watches.ts";
@@ -51,7 +52,9 @@ export function clientFlags(session: Session, watches: Watches): string {
  * One line of CLIENT LIST, without its end. Deno does not expose a socket's file descriptor, so fd is -1. `argvBytes`
  * is the size of the request that the session is running.
  */
-export function clientLine(session: Session, watches: Watches, nowMs: number, argvBytes: number): string {
+export function clientLine(session: Session, engine: Engine, argvBytes: number): string {
+  const { watches, identity: { personality } } = engine, { nowMs } = engine.store;
+  const ofValkey = personality === "valkey";
   const { reply, subscriber, transport } = session;
   const query = transport?.queryBytes() ?? 0, room = transport?.queryRoomBytes() ?? 0;
   const chunkBytes = reply.length;
@@ -65,6 +68,7 @@ export function clientLine(session: Session, watches: Watches, nowMs: number, ar
     age: secondsSince(session.createdMs, nowMs),
     idle: secondsSince(session.lastActiveMs, nowMs),
     flags: clientFlags(session, watches),
+    ...ofValkey ? { capa: session.capabilities } : {},
     db: session.db,
     sub: subscriber?.count("channel") ?? 0,
     psub: subscriber?.count("pattern") ?? 0,
@@ -89,7 +93,7 @@ export function clientLine(session: Session, watches: Watches, nowMs: number, ar
     resp: reply.version,
     "lib-name": session.libName,
     "lib-ver": session.libVersion,
-    "io-thread": 0,
+    ...ofValkey ? {} : { "io-thread": 0 },
     "tot-net-in": session.bytesIn,
     "tot-net-out": session.bytesOut,
     "tot-cmds": session.commandCount,

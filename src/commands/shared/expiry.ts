@@ -2,6 +2,9 @@
  * The arguments that commands on deadlines of keys and of hash fields share: the unit of a time, and the condition on
  * the old deadline.
  */
+import { fail, shownText } from "../../core/errors.ts";
+import { Notify } from "../../engine/listeners.ts";
+import type { RecordRef } from "../../store/memory/arena.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { NEVER } from "../../store/keyspace.ts";
 
@@ -38,6 +41,25 @@ export function conditionAt(call: Call, i: number): number {
   return call.is(i, "lt") ? Condition.LT : 0;
 }
 
+/**
+ * The conditions in the arguments [from, to), as bits. Throws CommandError for another word, and for conditions that
+ * exclude each other.
+ */
+export function conditionsIn(call: Call, from: number, to: number): number {
+  let conditions = 0;
+  for (let i = from; i < to; i++) {
+    const found = conditionAt(call, i);
+    if (found === 0) fail(`ERR Unsupported option ${shownText(call.text(i))}`);
+    conditions |= found;
+  }
+  const { NX, GT, LT } = Condition;
+  if ((conditions & NX) !== 0 && conditions !== NX) {
+    fail("ERR NX and XX, GT or LT options at the same time are not compatible");
+  }
+  if ((conditions & (GT | LT)) === (GT | LT)) fail("ERR GT and LT options at the same time are not compatible");
+  return conditions;
+}
+
 /** Whether all conditions allow replacing the old deadline by the new one. NEVER is the latest of all deadlines. */
 export function conditionHolds(conditions: number, old: number | bigint, deadline: number | bigint): boolean {
   if ((conditions & Condition.NX) !== 0 && old !== NEVER) return false;
@@ -45,3 +67,18 @@ export function conditionHolds(conditions: number, old: number | bigint, deadlin
   if ((conditions & Condition.GT) !== 0 && (old === NEVER || deadline <= old)) return false;
   return (conditions & Condition.LT) === 0 || old === NEVER || deadline < old;
 }
+
+/**
+ * Deletes key argument 1, whose record is `ref`, because its new deadline is past. Redis announces a deletion, Valkey
+ * an expiry.
+ */
+export function dropPast(call: Call, ref: RecordRef): void {
+  call.db.unlink(ref);
+  if (call.engine.effects.open) call.logInstead("DEL", call.view(1));
+  if (call.valkey) call.changed(Notify.EXPIRED, "expired", 1);
+  else call.changed(Notify.GENERIC, "del", 1);
+}
+
+/** For the `differs` of commands that delete a key with a deadline that is past. */
+export const PAST_DIFFERS = "A key that goes because its new deadline is past is announced as `del` in Redis, as " +
+  "`expired` in Valkey.";

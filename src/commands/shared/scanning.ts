@@ -2,7 +2,7 @@
  * Cursor and options of SCAN and of the commands that scan one value (HSCAN, SSCAN, ZSCAN). The iteration itself is in
  * the dictionary.
  */
-import { fail, messages } from "../../core/errors.ts";
+import { fail, messages, shownText } from "../../core/errors.ts";
 import { globMatch } from "../../core/glob.ts";
 import type { Call } from "../../dispatch/call.ts";
 
@@ -19,6 +19,8 @@ export interface ScanOptions {
   /** Reply without the values (HSCAN NOVALUES) or the scores (ZSCAN NOSCORES of Valkey). */
   noValues: boolean;
 }
+
+const TYPE_NAMES: ReadonlySet<string> = new Set(["string", "list", "set", "zset", "hash", "stream"]);
 
 const CURSOR_BITS = 64n;
 /** Cursors of dictionaries are below 2^36; larger ones are taken modulo 2^36, as Redis masks them. */
@@ -52,10 +54,13 @@ export function parseScanOptions(call: Call, first: number, scanned: Scanned): S
       options.pattern = ++i;
     } else if (hasValue && scanned === "keys" && call.is(i, "type")) {
       options.type = call.text(++i).toLowerCase();
+      if (call.valkey && !TYPE_NAMES.has(options.type)) fail(`ERR unknown type name '${shownText(call.text(i))}'`);
+    } else if (call.is(i, "noscores")) {
+      if (scanned !== "sorted set" && call.valkey) fail("ERR NOSCORES option can only be used in ZSCAN");
+      if (scanned !== "sorted set") fail(messages.syntax);
+      options.noValues = true;
     } else if (call.is(i, "novalues")) {
       if (scanned !== "hash") fail("ERR NOVALUES option can only be used in HSCAN");
-      options.noValues = true;
-    } else if (scanned === "sorted set" && call.is(i, "noscores")) {
       options.noValues = true;
     } else {
       fail(messages.syntax);

@@ -21,7 +21,7 @@ import {
   sortedSets,
   storeSet,
 } from "../shared/sorted_set_call.ts";
-import { type CommandSpec, keyAt } from "../../dispatch/spec.ts";
+import { type CommandSpec, keyAt, notDeprecated } from "../../dispatch/spec.ts";
 
 const limitNeedsBounds = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX";
 const noScoresByLex = "ERR syntax error, WITHSCORES not supported in combination with BYLEX";
@@ -77,6 +77,7 @@ export const sortedSetRangeCommands: readonly CommandSpec[] = [
     syntax: "key start stop [WITHSCORES]",
     types: { start: "integer", stop: "integer" },
     deprecated: { since: "6.2.0", replacedBy: "`ZRANGE` with the `REV` argument" },
+    valkey: notDeprecated,
     handler: (call) => range(call, 1, "rank", true),
   },
   {
@@ -92,6 +93,7 @@ export const sortedSetRangeCommands: readonly CommandSpec[] = [
     syntax: "key min max [WITHSCORES] [LIMIT offset count]",
     types: scoreTypes,
     deprecated: { since: "6.2.0", replacedBy: "`ZRANGE` with the `BYSCORE` argument" },
+    valkey: notDeprecated,
     handler: (call) => range(call, 1, "score", false),
   },
   {
@@ -107,6 +109,7 @@ export const sortedSetRangeCommands: readonly CommandSpec[] = [
     syntax: "key max min [WITHSCORES] [LIMIT offset count]",
     types: scoreTypes,
     deprecated: { since: "6.2.0", replacedBy: "`ZRANGE` with the `REV` and `BYSCORE` arguments" },
+    valkey: notDeprecated,
     handler: (call) => range(call, 1, "score", true),
   },
   {
@@ -121,6 +124,7 @@ export const sortedSetRangeCommands: readonly CommandSpec[] = [
     growsWithReply: true,
     syntax: "key min max [LIMIT offset count]",
     deprecated: { since: "6.2.0", replacedBy: "`ZRANGE` with the `BYLEX` argument" },
+    valkey: notDeprecated,
     handler: (call) => range(call, 1, "member", false),
   },
   {
@@ -135,6 +139,7 @@ export const sortedSetRangeCommands: readonly CommandSpec[] = [
     growsWithReply: true,
     syntax: "key max min [LIMIT offset count]",
     deprecated: { since: "6.2.0", replacedBy: "`ZRANGE` with the `REV` and `BYLEX` arguments" },
+    valkey: notDeprecated,
     handler: (call) => range(call, 1, "member", true),
   },
   {

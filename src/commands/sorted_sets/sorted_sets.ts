@@ -221,6 +221,7 @@ export const sortedSetCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RO ACCESS"),
     syntax: "key cursor [MATCH pattern] [COUNT count]",
     types: { cursor: "integer" },
+    valkey: { syntax: "key cursor [MATCH pattern] [COUNT count] [NOSCORES]" },
     handler: scan,
   },
   ...sortedSetRangeCommands,

@@ -27,6 +27,8 @@ import { findMessage, type Message, messageOf, recordMessage } from "./messages.
 import { changedQuietly, idArgument, openStream, replyId, streamsOf } from "./stream_call.ts";
 import { obeys, referencesSyntax, trimOptions, trimSyntax } from "./trim_options.ts";
 
+const addedSyntax = `[${trimSyntax}] <"*" | id> field value [field value ...]`;
+
 export const addStreamCommands: readonly CommandSpec[] = [
   {
     name: "xadd",
@@ -41,8 +43,8 @@ export const addStreamCommands: readonly CommandSpec[] = [
       ...key,
       notes: "UPDATE instead of INSERT because of the optional trimming feature",
     })),
-    syntax: `key [NOMKSTREAM] [${referencesSyntax}] [<<IDMPAUTO> pid> | <<IDMP> pid iid>] ` +
-      `[${trimSyntax}] <"*" | id> field value [field value ...]`,
+    syntax: `key [NOMKSTREAM] [${referencesSyntax}] [<<IDMPAUTO> pid> | <<IDMP> pid iid>] ${addedSyntax}`,
+    valkey: { syntax: `key [NOMKSTREAM] ${addedSyntax}` },
     handler: add,
   },
   {
@@ -56,6 +58,7 @@ export const addStreamCommands: readonly CommandSpec[] = [
     tips: ["nondeterministic_output"],
     keys: keyAt(1, "RW DELETE"),
     syntax: `key <${trimSyntax} [${referencesSyntax}]>`,
+    valkey: { syntax: `key <${trimSyntax}>` },
     handler: trim,
   },
   {

@@ -45,6 +45,9 @@ export const streamInfoCommands: readonly CommandSpec[] = [{
       flags: ["readonly"],
       keys: keyAt(2, "RO ACCESS"),
       syntax: "key",
+      differs: [
+        "Valkey counts `entries-read` and `lag` as Redis 7.2 did, with negative lags. MemDB counts as Redis 8.6.",
+      ],
       handler: groups,
     },
     {
@@ -65,6 +68,7 @@ export const streamInfoCommands: readonly CommandSpec[] = [{
       flags: ["readonly"],
       keys: keyAt(2, "RO ACCESS"),
       syntax: "key [FULL [COUNT count]]",
+      differs: ["Redis returns six more fields about idempotent producers."],
       handler: stream,
     },
   ],
@@ -152,8 +156,8 @@ function stream(call: Call): void {
     if (argc === 6) count = call.integer(5);
     if (count < 0) count = FULL_COUNT;
   }
-  const { nodes, producers, body, nodeIndex } = streams;
-  reply.map(full ? 15 : 16);
+  const { nodes, body, nodeIndex } = streams;
+  reply.map((full ? 9 : 10) + (call.valkey ? 0 : 6));
   field(call, "length", streams.length);
   field(call, "radix-tree-keys", nodes.index.count(nodeIndex));
   field(call, "radix-tree-nodes", nodes.index.nodeCount(nodeIndex));
@@ -161,13 +165,7 @@ function stream(call: Call): void {
   replyPoint(call, streams, "max-deleted-entry-id", StreamPoint.DELETED);
   field(call, "entries-added", streams.counter(StreamCounter.ADDED));
   replyPoint(call, streams, "recorded-first-entry-id", StreamPoint.FIRST);
-  field(call, "idmp-duration", streams.duration);
-  field(call, "idmp-maxsize", streams.maxSize);
-  const known = producers.all(body);
-  field(call, "pids-tracked", known.length);
-  field(call, "iids-tracked", known.reduce((sum, producer) => sum + producers.messageCount(producer), 0));
-  field(call, "iids-added", streams.counter(StreamCounter.IIDS_ADDED));
-  field(call, "iids-duplicates", streams.counter(StreamCounter.IIDS_DUPLICATE));
+  if (!call.valkey) replyMessages(call, streams);
   if (full) return replyFull(call, streams, count);
   field(call, "groups", streams.groups.count(body));
   const { entries } = streams;
@@ -177,6 +175,18 @@ function stream(call: Call): void {
   reply.bulkText("last-entry");
   if (entries.last(nodeIndex)) replyEntry(call, streams, entries);
   else reply.null();
+}
+
+/** What the stream knows of its producers: six fields, which only Redis has. */
+function replyMessages(call: Call, streams: StreamValue): void {
+  const { producers, body } = streams;
+  const known = producers.all(body);
+  field(call, "idmp-duration", streams.duration);
+  field(call, "idmp-maxsize", streams.maxSize);
+  field(call, "pids-tracked", known.length);
+  field(call, "iids-tracked", known.reduce((sum, producer) => sum + producers.messageCount(producer), 0));
+  field(call, "iids-added", streams.counter(StreamCounter.IIDS_ADDED));
+  field(call, "iids-duplicates", streams.counter(StreamCounter.IIDS_DUPLICATE));
 }
 
 function replyFull(call: Call, streams: StreamValue, count: number): void {

@@ -27,6 +27,7 @@ export const messageCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RW UPDATE"),
     syntax: "key [<IDMP-DURATION> duration] [<IDMP-MAXSIZE> maxsize]",
     types: { duration: "integer", maxsize: "integer" },
+    only: "redis",
     handler: configure,
   },
   {
@@ -39,6 +40,7 @@ export const messageCommands: readonly CommandSpec[] = [
     flags: ["write", "denyoom", "fast"],
     keys: keyAt(1, "RW UPDATE"),
     syntax: "key pid iid stream-id",
+    only: "redis",
     handler: record,
   },
 ];

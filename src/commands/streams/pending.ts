@@ -49,6 +49,7 @@ export const pendingCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RW UPDATE DELETE"),
     syntax: `key group [${referencesSyntax}] IDS <numids id [id ...]>`,
     types: { numids: "integer" },
+    only: "redis",
     handler: acknowledgeAndDelete,
   },
   {

@@ -76,6 +76,7 @@ export const rangeCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RW DELETE"),
     syntax: `key [${referencesSyntax}] IDS <numids id [id ...]>`,
     types: { numids: "integer" },
+    only: "redis",
     handler: removeWithReferences,
   },
 ];

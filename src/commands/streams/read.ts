@@ -41,6 +41,9 @@ import {
 
 const READ = KeyFlag.RO | KeyFlag.ACCESS;
 
+const WAIT_SYNTAX = "[COUNT count] [BLOCK milliseconds]", STREAMS_SYNTAX = "STREAMS <key [key ...] id [id ...]>";
+const GROUP_SYNTAX = `<GROUP group consumer> ${WAIT_SYNTAX}`;
+
 export const readCommands: readonly CommandSpec[] = [
   {
     name: "xread",
@@ -52,7 +55,8 @@ export const readCommands: readonly CommandSpec[] = [
     flags: ["blocking", "readonly", "movablekeys"],
     growsWithReply: true,
     keys: streamsFrom(1),
-    syntax: "[COUNT count] [BLOCK milliseconds] STREAMS <key [key ...] id [id ...]>",
+    syntax: `${WAIT_SYNTAX} ${STREAMS_SYNTAX}`,
+    differs: ["The error for an odd number of keys and ids names `+` in Redis only."],
     handler: (call) => read(call, false),
   },
   {
@@ -64,9 +68,9 @@ export const readCommands: readonly CommandSpec[] = [
     arity: -7,
     flags: ["blocking", "write", "movablekeys"],
     keys: streamsFrom(4),
-    syntax: "<GROUP group consumer> [COUNT count] [BLOCK milliseconds] [CLAIM min-idle-time] [NOACK] " +
-      "STREAMS <key [key ...] id [id ...]>",
+    syntax: `${GROUP_SYNTAX} [CLAIM min-idle-time] [NOACK] ${STREAMS_SYNTAX}`,
     types: { "min-idle-time": "integer" },
+    valkey: { syntax: `${GROUP_SYNTAX} [NOACK] ${STREAMS_SYNTAX}` },
     handler: (call) => read(call, true),
   },
 ];
@@ -128,7 +132,7 @@ function parse(call: Call, grouped: boolean): Options {
     } else if (more > 0 && call.is(i, "streams")) {
       options.first = i + 1;
       if (more % 2 === 1) {
-        const what = grouped ? "ID or '>'" : "ID, '+', or '$'";
+        const what = grouped ? "ID or '>'" : call.valkey ? "ID or '$'" : "ID, '+', or '$'";
         fail(
           `ERR Unbalanced '${call.command.fullName}' list of streams: ` +
             `for each stream key an ${what} must be specified.`,

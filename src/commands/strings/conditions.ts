@@ -36,6 +36,7 @@ export const conditionalStringCommands: readonly CommandSpec[] = [
     findKeys: delexKeys,
     syntax: `key [${CONDITION_SYNTAX}]`,
     types: CONDITION_TYPES,
+    only: "redis",
     handler: delex,
   },
   {
@@ -48,6 +49,7 @@ export const conditionalStringCommands: readonly CommandSpec[] = [
     flags: ["write", "fast"],
     keys: keyAt(1, "RM DELETE"),
     syntax: "key value",
+    only: "valkey",
     handler: delifeq,
   },
   {
@@ -60,6 +62,7 @@ export const conditionalStringCommands: readonly CommandSpec[] = [
     flags: ["readonly", "fast"],
     keys: keyAt(1, "RO ACCESS"),
     syntax: "key",
+    only: "redis",
     handler: digest,
   },
 ];

@@ -61,8 +61,10 @@ export class StringOptions {
   }
 
   #setWord(call: Call, i: number, mayGet: boolean): boolean {
-    if (call.is(i, "nx")) return this.nx = !this.xx;
-    if (call.is(i, "xx")) return this.xx = !this.nx;
+    // Valkey takes one condition of any kind.
+    const only = call.valkey && this.condition !== ValueCondition.NONE;
+    if (call.is(i, "nx")) return this.nx = !this.xx && !only;
+    if (call.is(i, "xx")) return this.xx = !this.nx && !only;
     if (mayGet && call.is(i, "get")) return this.get = true;
     return call.is(i, "keepttl") && (this.keepTtl = this.unit === Unit.NONE);
   }

@@ -8,7 +8,7 @@ import { copyBytes, type RecordRef } from "../../store/memory/arena.ts";
 import { Encoding, NEVER, Type } from "../../store/keyspace.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { CommonSubsequence } from "./lcs.ts";
-import { type CommandSpec, keyAt, keyRange } from "../../dispatch/spec.ts";
+import { type CommandSpec, keyAt, keyRange, notDeprecated } from "../../dispatch/spec.ts";
 
 export const stringRangeCommands: readonly CommandSpec[] = [
   {
@@ -59,6 +59,7 @@ export const stringRangeCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RO ACCESS"),
     syntax: "key start end",
     deprecated: { since: "2.0.0", replacedBy: "`GETRANGE`" },
+    valkey: notDeprecated,
     handler: getrange,
   },
   {

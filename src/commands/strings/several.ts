@@ -3,7 +3,7 @@
  *
  * Hot: MSET and MGET allocate nothing.
  */
-import { fail } from "../../core/errors.ts";
+import { fail, messages } from "../../core/errors.ts";
 import { hashBytes } from "../../core/hash_function.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { keyFlags } from "../../dispatch/key_flags.ts";
@@ -59,6 +59,8 @@ export const severalStringsCommands: readonly CommandSpec[] = [
     tips: ["request_policy:multi_shard", "response_policy:all_succeeded"],
     keys: [{ flags: keyFlags("OW UPDATE"), begin: { index: 1 }, find: { keynum: 0, first: 1, step: 2 } }],
     syntax: `numkeys key value [key value ...] [NX | XX] [${EXPIRY_SYNTAX} | KEEPTTL]`,
+    valkey: { since: "9.1.0" },
+    differs: ["The event `expire` precedes `set` in Redis, and follows it in Valkey.", "The texts of errors differ."],
     handler: msetex,
   },
   {
@@ -121,8 +123,9 @@ function setPairs(call: Call, first: number, stop: number, deadline: Deadline = 
       const kept = keepTtl ? deadlineOfKey(call, i, hashes[k]) : deadline;
       db.setString(bytes, start[i], end[i], bytes, start[i + 1], end[i + 1], kept, hashes[k]);
       call.overwrote(i, before, Type.STRING);
-      if (expires) call.announced(Notify.GENERIC, "expire", i);
+      if (expires && !call.valkey) call.announced(Notify.GENERIC, "expire", i);
       call.changed(Notify.STRING, "set", i);
+      if (expires && call.valkey) call.announced(Notify.GENERIC, "expire", i);
     }
   }
 }
@@ -152,8 +155,9 @@ function msetnx(call: Call): void {
 }
 
 function msetex(call: Call): void {
-  const count = call.integerIn(1, 1, COUNT_MAX, BAD_COUNT, BAD_COUNT), stop = 2 + 2 * count;
-  if (stop > call.argc) fail("ERR wrong number of key-value pairs");
+  const badCount = call.valkey ? `${BAD_COUNT} or out of range` : BAD_COUNT;
+  const count = call.integerIn(1, 1, COUNT_MAX, badCount, badCount), stop = 2 + 2 * count;
+  if (stop > call.argc) fail(call.valkey ? messages.syntax : "ERR wrong number of key-value pairs");
   options.parse(call, stop, "msetex");
   const deadline = options.deadline(call), { keepTtl, nx, xx } = options;
   if ((nx || xx) && any(call, nx, 2, stop)) return call.reply.integer(0);

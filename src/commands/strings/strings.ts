@@ -10,7 +10,7 @@ import { NEVER, Type } from "../../store/keyspace.ts";
 import type { Request } from "../../resp/request.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { keyFlags } from "../../dispatch/key_flags.ts";
-import { type CommandSpec, keyAt, type KeyPosition } from "../../dispatch/spec.ts";
+import { type CommandSpec, keyAt, type KeyPosition, notDeprecated } from "../../dispatch/spec.ts";
 import {
   CONDITION_SYNTAX,
   CONDITION_TYPES,
@@ -23,7 +23,7 @@ import { increxCommands } from "./increx.ts";
 import { stringNumberCommands } from "./numbers.ts";
 import { severalStringsCommands } from "./several.ts";
 import { drop, replyString } from "./string_call.ts";
-import { Unit } from "../shared/expiry.ts";
+import { dropPast, PAST_DIFFERS, Unit } from "../shared/expiry.ts";
 import { deadlineAt, EXPIRY_SYNTAX, StringOptions } from "./options.ts";
 import { stringRangeCommands } from "./ranges.ts";
 import type { Deadline } from "../../store/deadline.ts";
@@ -57,6 +57,11 @@ export const stringCommands: readonly CommandSpec[] = [
     findKeys: setKeys,
     syntax: `key value [NX | XX | ${CONDITION_SYNTAX}] [GET] [${EXPIRY_SYNTAX} | KEEPTTL]`,
     types: CONDITION_TYPES,
+    valkey: { syntax: `key value [NX | XX | IFEQ comparison-value] [GET] [${EXPIRY_SYNTAX} | KEEPTTL]` },
+    differs: [
+      "With a deadline that is past Valkey sets nothing: it deletes the key and announces `expired`.",
+      "NX and XX may follow a condition on the value in Redis, not in Valkey.",
+    ],
     handler: set,
   },
   {
@@ -70,6 +75,7 @@ export const stringCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RW ACCESS UPDATE"),
     syntax: "key value",
     deprecated: { since: "6.2.0", replacedBy: "`SET` with the `!GET` argument" },
+    valkey: notDeprecated,
     handler: getset,
   },
   {
@@ -94,6 +100,7 @@ export const stringCommands: readonly CommandSpec[] = [
     flags: ["write", "fast"],
     keys: [{ ...keyAt(1, "RW ACCESS UPDATE")[0], notes: "RW and UPDATE because it changes the TTL" }],
     syntax: `key [${EXPIRY_SYNTAX} | PERSIST]`,
+    differs: [PAST_DIFFERS, "A wrong time is an error in Valkey even if the key is missing or of another type."],
     handler: getex,
   },
   {
@@ -107,6 +114,7 @@ export const stringCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "OW INSERT"),
     syntax: "key value",
     deprecated: { since: "2.6.12", replacedBy: "`SET` with the `NX` argument" },
+    valkey: notDeprecated,
     handler: setnx,
   },
   {
@@ -120,6 +128,7 @@ export const stringCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "OW UPDATE"),
     syntax: "key seconds value",
     deprecated: { since: "2.6.12", replacedBy: "`SET` with the `EX` argument" },
+    valkey: notDeprecated,
     handler: (call) => setExpiring(call, Unit.EX),
   },
   {
@@ -133,6 +142,7 @@ export const stringCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "OW UPDATE"),
     syntax: "key milliseconds value",
     deprecated: { since: "2.6.12", replacedBy: "`SET` with the `PX` argument" },
+    valkey: notDeprecated,
     handler: (call) => setExpiring(call, Unit.PX),
   },
   ...severalStringsCommands,
@@ -188,9 +198,14 @@ function setWithOptions(call: Call): void {
     }
     if (options.keepTtl && old !== 0) deadline = db.deadlineOf(old);
   }
-  assign(call, 2, deadline);
-  if (expires) call.announced(Notify.GENERIC, "expire", 1);
-  if (call.engine.effects.open) logSet(call, deadline);
+  if (expires && call.valkey && call.isOver(deadline)) {
+    const old = call.lookupWrite(1);
+    if (old !== 0) dropPast(call, old);
+  } else {
+    assign(call, 2, deadline);
+    if (expires) call.announced(Notify.GENERIC, "expire", 1);
+    if (call.engine.effects.open) logSet(call, deadline);
+  }
   if (!options.get) reply.ok();
 }
 
@@ -227,13 +242,14 @@ function getdel(call: Call): void {
 function getex(call: Call): void {
   const { db, engine } = call;
   options.parse(call, 2, "getex");
+  // In Redis a missing key is answered before the time is checked, in Valkey after it.
+  if (call.valkey) options.deadline(call);
   const ref = call.lookupType(1, Type.STRING);
   if (ref === 0) return call.reply.null();
-  // As in Redis a missing key is answered before the time is checked.
   const deadline = options.deadline(call);
   replyString(call, ref);
   if (deadline !== NEVER) {
-    if (call.isOver(deadline)) return drop(call, ref);
+    if (call.isOver(deadline)) return dropPast(call, ref);
     db.setDeadline(ref, deadline);
     call.changed(Notify.GENERIC, "expire", 1);
     if (engine.effects.open) call.logInstead("PEXPIREAT", call.view(1), `${deadline}`);

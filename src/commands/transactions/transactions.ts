@@ -20,6 +20,8 @@ export const transactionCommands: readonly CommandSpec[] = [
     flags: FLAGS,
     immediate: true,
     syntax: "",
+    valkey: { flags: [...FLAGS, "no_multi"] },
+    differs: ["The texts of its errors differ."],
     handler: multi,
   },
   {
@@ -33,6 +35,7 @@ export const transactionCommands: readonly CommandSpec[] = [
     immediate: true,
     runsQueue: true,
     syntax: "",
+    valkey: { flags: ["noscript", "loading", "stale", "skip_commandlog"] },
     handler: exec,
   },
   {
@@ -58,6 +61,8 @@ export const transactionCommands: readonly CommandSpec[] = [
     immediate: true,
     keys: keyRange(1, -1, 1, "RO"),
     syntax: "key [key ...]",
+    valkey: { flags: [...FLAGS, "no_multi"] },
+    differs: ["The texts of its errors differ."],
     handler: watch,
   },
   {

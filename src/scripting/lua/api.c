@@ -75,8 +75,15 @@ void host_push_error(lua_State *L, const char *text, size_t length) {
   lua_setfield(L, -2, "err");
 }
 
+/* Valkey names its functions server.call() where Redis names redis.call(). */
 static void push_message(lua_State *L, const char *message) {
-  host_push_error(L, message, strlen(message));
+  if (!host_valkey) {
+    host_push_error(L, message, strlen(message));
+    return;
+  }
+  const char *named = luaL_gsub(L, message, "redis.", "server.");
+  host_push_error(L, named, strlen(named));
+  lua_remove(L, -2);
 }
 
 static int fail(lua_State *L, const char *message) {
@@ -115,7 +122,8 @@ static size_t number_text(lua_Number number, char *into) {
 static int build_request(lua_State *L) {
   int argc = lua_gettop(L);
   if (argc == 0) {
-    push_message(L, "Please specify at least one argument for this redis lib call");
+    push_message(L, host_valkey ? "Please specify at least one argument for this call"
+                                : "Please specify at least one argument for this redis lib call");
     return 0;
   }
   request.length = 0;
@@ -135,7 +143,8 @@ static int build_request(lua_State *L) {
       text = lua_tolstring(L, i + 1, &length);
       if (text == NULL) {
         lua_settop(L, 0);
-        push_message(L, "Lua redis lib command arguments must be strings or integers");
+        push_message(L, host_valkey ? "Command arguments must be strings or integers"
+                                    : "Lua redis lib command arguments must be strings or integers");
         return 0;
       }
     }
@@ -470,8 +479,16 @@ static const struct {
   { "LOG_DEBUG", LOG_DEBUG },   { "LOG_VERBOSE", LOG_VERBOSE }, { "LOG_NOTICE", LOG_NOTICE },
   { "LOG_WARNING", LOG_WARNING }, { "REPL_NONE", REPL_NONE },   { "REPL_AOF", REPL_AOF },
   { "REPL_SLAVE", REPL_REPLICA }, { "REPL_REPLICA", REPL_REPLICA }, { "REPL_ALL", REPL_ALL },
-  { "REDIS_VERSION_NUM", 0x00080603 },
 };
+
+static void set_version(lua_State *L, const char *server, const char *version, int number) {
+  lua_pushfstring(L, "%s_VERSION", server);
+  lua_pushstring(L, version);
+  lua_rawset(L, -3);
+  lua_pushfstring(L, "%s_VERSION_NUM", server);
+  lua_pushinteger(L, number);
+  lua_rawset(L, -3);
+}
 
 static void set_constants(lua_State *L, int logging_only) {
   for (size_t i = 0; i < sizeof CONSTANTS / sizeof CONSTANTS[0]; i++) {
@@ -479,8 +496,11 @@ static void set_constants(lua_State *L, int logging_only) {
     lua_pushinteger(L, CONSTANTS[i].value);
     lua_setfield(L, -2, CONSTANTS[i].name);
   }
-  lua_pushliteral(L, "8.6.3");
-  lua_setfield(L, -2, "REDIS_VERSION");
+  set_version(L, "REDIS", host_valkey ? "7.2.4" : "8.6.3", host_valkey ? 0x00070204 : 0x00080603);
+  if (!host_valkey) return;
+  set_version(L, "VALKEY", "9.1.2", 0x00090102);
+  lua_pushliteral(L, "valkey");
+  lua_setfield(L, -2, "SERVER_NAME");
 }
 
 /* The table `redis` of a library that loads. */

@@ -506,6 +506,8 @@ HOST_EXPORT(load) int load_from_input(size_t length) {
   return !failed;
 }
 
+int host_valkey;
+
 struct World {
   int functions;
   int deprecated;
@@ -518,10 +520,11 @@ static void open_state(lua_State *L, void *ud) {
 }
 
 /*
-** Makes the state, for scripts or for functions, with the globals that Redis has deprecated if asked for. Returns 0 if
-** the memory does not suffice.
+** Makes the state, for scripts or for functions, with the globals that Redis has deprecated if asked for, and with the
+** names of Redis or of Valkey. Returns 0 if the memory does not suffice.
 */
-HOST_EXPORT(open) int open(int functions, int deprecated, size_t bytes) {
+HOST_EXPORT(open) int open(int functions, int deprecated, int valkey, size_t bytes) {
+  host_valkey = valkey;
   struct World world = { functions, deprecated };
   limit = bytes;
   state = lua_newstate(allocate, NULL);

@@ -15,6 +15,8 @@
 
 /* Units of work, of about a nanosecond, until the server looks at its clock. */
 extern int host_budget;
+/* The server answers as Valkey. */
+extern int host_valkey;
 
 /* Asks the server whether the script may go on. Raises an error in `L` if it was killed. */
 void host_due(lua_State *L);

@@ -122,7 +122,7 @@ differential("every error and every missing key is answered as Redis answers it"
       GETBIT ${key} 4294967296
       GETBIT ${key} 4294967295
       GETBIT ${key} 3
-      BITCOUNT ${key} 0
+      BITCOUNT ${key} x
       BITCOUNT ${key} 0 x
       BITCOUNT ${key} x 0 BYT
       BITCOUNT ${key} 0 1 BYT

@@ -1,9 +1,10 @@
 /** COMMAND: every command is described as in Redis. */
 import { assert, assertEquals } from "@std/assert";
+import { PERSONALITIES } from "../../../src/core/personality.ts";
 import { commandTable } from "../../../src/commands/table.ts";
 import type { TestClient } from "../../helpers/client.ts";
 import { decode, type Value } from "../../helpers/decode.ts";
-import { differential, type Pair, valkeyDifferential } from "../../helpers/redis.ts";
+import { differential } from "../../helpers/redis.ts";
 import { withServer } from "../../helpers/server.ts";
 
 type Fields = { [name: string]: Value };
@@ -15,8 +16,11 @@ function comparableInfo(info: Value): Value {
   return [...info.slice(0, 8), keys];
 }
 
-/** The commands of Valkey alone, which are compared with Valkey. */
-const VALKEYS = /^(commandlog\b|delifeq$|client\|(capa|import-source)$|script\|show$)/;
+/** The names of the commands and subcommands that only one server has. */
+const only = new Map(commandTable.flatMap((spec) => {
+  const subs = (spec.subcommands ?? []).map((sub) => [`${spec.name}|${sub.name}`, spec.only ?? sub.only] as const);
+  return [[spec.name, spec.only] as const, ...subs];
+}));
 
 /** The commands that are newer than Redis and Valkey here. */
 const NEWER: ReadonlySet<string> = new Set(commandTable.filter((spec) => spec.byDocumentation).map(({ name }) => name));
@@ -48,28 +52,23 @@ function comparableDocs(docs: Value): Value {
   return [since, group, doc_flags ?? [], deprecated_since ?? "", replaced_by ?? "", comparableTree(tree)];
 }
 
-/** Compares what the two servers say of the commands whose names pass a test. */
-async function sameDescriptions({ memdb, redis: peer }: Pair, chosen: (name: string) => boolean): Promise<void> {
-  const ask = async (client: TestClient, ...args: string[]) => decode(await client.command(...args));
-  for (const client of [memdb, peer]) await client.run("HELLO 3");
-  const names = await ask(memdb, "COMMAND", "LIST") as string[];
-  for (const name of names.filter(chosen)) {
-    const [ours, theirs] = [await ask(memdb, "COMMAND", "INFO", name), await ask(peer, "COMMAND", "INFO", name)];
-    assertEquals(comparableInfo((ours as Value[])[0]), comparableInfo((theirs as Value[])[0]), name);
-    const [our, their] = [await ask(memdb, "COMMAND", "DOCS", name), await ask(peer, "COMMAND", "DOCS", name)];
-    assertEquals(comparableDocs(our), comparableDocs(their), name);
-  }
+for (const personality of PERSONALITIES) {
+  differential(
+    `COMMAND INFO and the facts of COMMAND DOCS are those of ${personality}-server for every command`,
+    async ({ memdb, redis }) => {
+      const ask = async (client: TestClient, ...args: string[]) => decode(await client.command(...args));
+      for (const client of [memdb, redis]) await client.run("HELLO 3");
+      const names = await ask(memdb, "COMMAND", "LIST") as string[];
+      for (const name of names.filter((name) => !NEWER.has(name) && (only.get(name) ?? personality) === personality)) {
+        const [ours, theirs] = [await ask(memdb, "COMMAND", "INFO", name), await ask(redis, "COMMAND", "INFO", name)];
+        assertEquals(comparableInfo((ours as Value[])[0]), comparableInfo((theirs as Value[])[0]), name);
+        const [our, their] = [await ask(memdb, "COMMAND", "DOCS", name), await ask(redis, "COMMAND", "DOCS", name)];
+        assertEquals(comparableDocs(our), comparableDocs(their), name);
+      }
+    },
+    { personality },
+  );
 }
-
-differential(
-  "COMMAND INFO and the facts of COMMAND DOCS are Redis's for every command of Redis",
-  (pair) => sameDescriptions(pair, (name) => !VALKEYS.test(name) && !NEWER.has(name)),
-);
-
-valkeyDifferential(
-  "COMMAND INFO and the facts of COMMAND DOCS are Valkey's for the commands of Valkey alone",
-  (pair) => sameDescriptions(pair, (name) => VALKEYS.test(name)),
-);
 
 differential("COMMAND answers as Redis's does, errors included", async (pair) => {
   const lines = `

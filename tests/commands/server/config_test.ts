@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { redisTest, withRedis } from "../../helpers/redis.ts";
+import { differential, redisTest, withRedis } from "../../helpers/redis.ts";
 import { withServer } from "../../helpers/server.ts";
 import { findSetting } from "../../../src/settings/settings.ts";
 import { allSettings } from "../../../src/settings/table.ts";
@@ -145,8 +145,20 @@ const OWN_SETTINGS = new Set([
   "aofpath",
   "restoredb",
   "startexpiryloop",
+  "personality",
+  "rdb-version",
   "lua-memory-limit",
 ]);
+
+differential("CONFIG GET * has Valkey's names and defaults under its personality", async ({ memdb, redis }) => {
+  const theirs = pairs(await redis.run("CONFIG GET *")), ours = pairs(await memdb.run("CONFIG GET *"));
+  const names = [...ours.keys()].filter((name) => !OWN_SETTINGS.has(name)).sort();
+  assertEquals(names, [...theirs.keys()].sort());
+  const decided = ["bind", "dir", "unixsocket", "pidfile", "save", "port"];
+  for (const name of names) {
+    if (!decided.includes(name)) assertEquals(ours.get(name), theirs.get(name), name);
+  }
+}, { personality: "valkey" });
 
 redisTest(
   "CONFIG answers as Redis does, name by name and value by value",

@@ -1,11 +1,12 @@
 /** INFO: its sections, and the fields that tools read. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { PERSONALITIES } from "../../../src/core/personality.ts";
 import { MEMDB_VERSION, REDIS_VERSION } from "../../../src/core/version.ts";
 import { humanBytes } from "../../../src/commands/server/info_stats.ts";
 import { ExpiryState, runExpiryCycle } from "../../../src/engine/expiry.ts";
 import type { TestClient } from "../../helpers/client.ts";
 import { decode } from "../../helpers/decode.ts";
-import { redisTest, withRedis } from "../../helpers/redis.ts";
+import { differential, redisTest, withRedis } from "../../helpers/redis.ts";
 import { TEST_START_MS, withServer } from "../../helpers/server.ts";
 
 /** The fields of INFO, by section. */
@@ -31,32 +32,33 @@ const LEFT_OUT = new Set([
   "reply_buffer_expands",
   "used_cpu_sys_main_thread",
   "used_cpu_user_main_thread",
+  "used_active_time_main_thread",
   "module",
 ]);
 const SECTIONS_LEFT_OUT = new Set(["Keysizes"]);
 
-redisTest(
-  "INFO has Redis's sections and fields, in its order, by default and in full",
-  () =>
-    withRedis(async (redis) => {
-      await withServer(async (client) => {
-        for (const sections of [[], ["everything"], ["all"], ["default"], ["stats", "CPU", "nothing", "memory"]]) {
-          const names = async (from: TestClient) => {
-            await from.run("SET a b");
-            return Object.entries(await info(from, ...sections)).filter(([title]) => !SECTIONS_LEFT_OUT.has(title)).map(
-              ([title, fields]) => [
-                title,
-                ...Object.keys(fields).filter((name) =>
-                  !LEFT_OUT.has(name) && !/^(memdb|cmdstat|latency_percentiles|listener)_?/.test(name)
-                ),
-              ],
-            );
-          };
-          assertEquals(await names(client), await names(redis));
-        }
-      });
-    }),
-);
+for (const personality of PERSONALITIES) {
+  differential(
+    `INFO has the sections and fields of ${personality}-server, in its order, by default and in full`,
+    async ({ memdb, redis }) => {
+      for (const sections of [[], ["everything"], ["all"], ["default"], ["stats", "CPU", "nothing", "memory"]]) {
+        const names = async (from: TestClient) => {
+          await from.run("SET a b");
+          return Object.entries(await info(from, ...sections)).filter(([title]) => !SECTIONS_LEFT_OUT.has(title)).map(
+            ([title, fields]) => [
+              title,
+              ...Object.keys(fields).filter((name) =>
+                !LEFT_OUT.has(name) && !/^(memdb|cmdstat|latency_percentiles|listener)_?/.test(name)
+              ),
+            ],
+          );
+        };
+        assertEquals(await names(memdb), await names(redis));
+      }
+    },
+    { personality },
+  );
+}
 
 redisTest("the fields of a file that is appended to are Redis's", () =>
   withRedis(async (redis) => {

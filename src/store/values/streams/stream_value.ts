@@ -49,6 +49,8 @@ export class StreamValue implements ValueType {
   /** Redis's stream-idmp-duration and stream-idmp-maxsize, for new streams. */
   messageSeconds = 100;
   messagesMax = 100;
+  /** Since the start a stream knew messages of producers, or had limits of its own for them. */
+  knowsMessages = false;
 
   readonly nodes: StreamNodes;
   readonly groups: Groups;
@@ -121,6 +123,7 @@ export class StreamValue implements ValueType {
   }
 
   set duration(seconds: number) {
+    if (seconds !== this.messageSeconds) this.knowsMessages = true;
     this.words[this.at + DURATION] = seconds;
   }
 
@@ -129,6 +132,7 @@ export class StreamValue implements ValueType {
   }
 
   set maxSize(messages: number) {
+    if (messages !== this.messagesMax) this.knowsMessages = true;
     this.words[this.at + MAX_SIZE] = messages;
   }
 
@@ -151,10 +155,12 @@ export class StreamValue implements ValueType {
   }
 
   setCounter(counter: StreamCounter, value: bigint): void {
+    if (counter === StreamCounter.IIDS_ADDED && value > 0n) this.knowsMessages = true;
     putWide(this.words, this.at + counter, value);
   }
 
   incrementCounter(counter: StreamCounter): void {
+    if (counter === StreamCounter.IIDS_ADDED) this.knowsMessages = true;
     incrementWide(this.words, this.at + counter);
   }
 
