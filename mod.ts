@@ -8,9 +8,9 @@
  * ```
  */
 export { MEMDB_VERSION, REDIS_VERSION } from "./src/core/version.ts";
-export type { Duration, TestClock } from "./src/embedded/clock.ts";
+export type { Duration, ServerClock } from "./src/embedded/clock.ts";
 export type { ActiveFault, Fault } from "./src/embedded/faults.ts";
-export type { Fixtures, FixtureValue } from "./src/embedded/fixtures.ts";
+export type { Fixtures, FixtureValue, Scalar } from "./src/embedded/fixtures.ts";
 export { MemDB, type MemDBOptions, type Snapshot } from "./src/embedded/memdb.ts";
 export type { ClientRecord, CommandRecord, Events } from "./src/embedded/observer.ts";
 export { type Argument, ReplyError, type Value } from "./src/embedded/values.ts";

@@ -4,6 +4,7 @@
  */
 import project from "../../deno.json" with { type: "json" };
 
+/** The version of MemDB. */
 export const MEMDB_VERSION: string = project.version;
 
 /** The compatible Redis release. Clients read it to decide which commands to use. */

@@ -470,10 +470,9 @@ export class Executor implements CommandRunner {
   #remember(call: Call, { bits }: Command, request: Request, log: CommandLog, value: number): void {
     if ((bits & Flag.SKIP_SLOWLOG) !== 0) return;
     const { session } = call;
-    const client = session.caller ?? session;
-    // A script has a client's name of its own in Redis, and that of its caller in Valkey.
-    const { name } = call.valkey ? client : session;
-    log.add(request, value, this.#engine.store.nowMs, client.transport?.remote ?? "", name, call.secrets);
+    // What a script calls has neither address nor name in Redis, and those of the caller in Valkey.
+    const { name, transport } = call.valkey ? session.caller ?? session : session;
+    log.add(request, value, this.#engine.store.nowMs, transport?.remote ?? "", name, call.secrets);
   }
 
   /**

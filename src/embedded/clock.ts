@@ -6,11 +6,31 @@ import type { Clock } from "../core/clock.ts";
 
 /** A length of time; the parts add up. */
 export interface Duration {
+  /** Days of 24 hours. */
   readonly days?: number;
+  /** Hours. */
   readonly hours?: number;
+  /** Minutes. */
   readonly minutes?: number;
+  /** Seconds. */
   readonly seconds?: number;
+  /** Milliseconds. */
   readonly milliseconds?: number;
+}
+
+/** The clock of a server, for the test that moves it. */
+export interface ServerClock {
+  /** Whether the clock stands still except for `advance` and `set`. */
+  readonly manual: boolean;
+  /** The time of the server. */
+  readonly now: Date;
+  /**
+   * Moves the clock forwards. Keys whose time has come are gone when the promise resolves, and clients whose timeout
+   * has come have their replies. Throws RangeError for a negative duration.
+   */
+  advance(duration: Duration): Promise<void>;
+  /** Sets the wall clock, as an administrator does: durations do not change. */
+  set(time: Date | number): Promise<void>;
 }
 
 /** The longest delay of a timer of the runtime, in milliseconds. */
@@ -28,8 +48,7 @@ interface Entry {
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
-export class TestClock implements Clock {
-  /** Whether the clock stands still except for `advance` and `set`. */
+export class TestClock implements Clock, ServerClock {
   readonly manual: boolean;
   /** What `advance` and `set` have added, in milliseconds; of a manual clock, the time itself. */
   #ms: number;
@@ -52,15 +71,10 @@ export class TestClock implements Clock {
     return this.manual ? this.#us : systemUs() + this.#us;
   }
 
-  /** The time of the server. */
   get now(): Date {
     return new Date(this.nowMs());
   }
 
-  /**
-   * Moves the clock forwards. Keys whose time has come are gone when the promise resolves, and clients whose timeout
-   * has come have their replies. Throws RangeError for a negative duration.
-   */
   advance(duration: Duration): Promise<void> {
     const { days = 0, hours = 0, minutes = 0, seconds = 0, milliseconds = 0 } = duration;
     const ms = days * DAY_MS + hours * HOUR_MS + minutes * MINUTE_MS + seconds * SECOND_MS + milliseconds;
@@ -69,7 +83,6 @@ export class TestClock implements Clock {
     return this.#move(this.#ms + ms);
   }
 
-  /** Sets the wall clock, as an administrator does: durations do not change. */
   set(time: Date | number): Promise<void> {
     const ms = Number(time);
     if (!Number.isFinite(ms)) throw new RangeError("a time is a valid Date, or milliseconds since 1970");

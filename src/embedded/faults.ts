@@ -38,17 +38,25 @@ export interface Fault {
 }
 
 /** A fault in force. It ends with `end`, or at the end of a block that declares it with `using`. */
-export class ActiveFault implements Disposable {
+export interface ActiveFault extends Disposable {
+  /** What was asked for. */
   readonly fault: Fault;
   /** Requests or connections that were struck so far. */
+  readonly struck: number;
+  /** Ends the fault. */
+  end(): void;
+}
+
+class FaultInForce implements ActiveFault {
+  readonly fault: Fault;
   struck = 0;
   #passed = 0;
   readonly #commands: ReadonlySet<string> | undefined;
   readonly #keyPattern: Uint8Array | undefined;
-  readonly #end: (fault: ActiveFault) => void;
+  readonly #end: (fault: FaultInForce) => void;
 
   /** Throws TypeError if the fault does nothing or contradicts itself. */
-  constructor(fault: Fault, end: (fault: ActiveFault) => void) {
+  constructor(fault: Fault, end: (fault: FaultInForce) => void) {
     const { command, key, error, delay, disconnect, halfReply, refuse, bytesPerSecond } = fault;
     const kinds = [error, disconnect, halfReply, refuse, bytesPerSecond].filter((kind) => kind !== undefined);
     if (kinds.length > 1 || (kinds.length === 0 && delay === undefined)) {
@@ -106,7 +114,7 @@ export class ActiveFault implements Disposable {
 export class Faults {
   readonly #clock: Clock;
   readonly #table: CommandTable;
-  readonly #active = new Set<ActiveFault>();
+  readonly #active = new Set<FaultInForce>();
   readonly #sockets = new WeakMap<Session, FaultySocket>();
   /** Sessions whose delay is over. */
   readonly #delayed = new WeakSet<Session>();
@@ -117,7 +125,7 @@ export class Faults {
   }
 
   add(fault: Fault): ActiveFault {
-    const active = new ActiveFault(fault, (ended) => this.#active.delete(ended));
+    const active = new FaultInForce(fault, (ended) => this.#active.delete(ended));
     this.#active.add(active);
     return active;
   }

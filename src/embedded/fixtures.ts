@@ -8,7 +8,8 @@ import { RdbInput } from "../rdb/input.ts";
 import { isRdb, RdbLoader } from "../rdb/loader.ts";
 import { seedBytes } from "../tools/seed.ts";
 
-type Scalar = string | number | bigint | boolean;
+/** Text of a key, an element or a field. */
+export type Scalar = string | number | bigint | boolean;
 /** The value of one key. An array is a list, an object a hash. */
 export type FixtureValue =
   | Scalar

@@ -10,7 +10,7 @@ import { snapshotImage } from "../rdb/save.ts";
 import { Server } from "../server/server.ts";
 import { type SettingName, Settings } from "../settings/settings.ts";
 import { EmbeddedClient } from "./client.ts";
-import { TestClock } from "./clock.ts";
+import { type ServerClock, TestClock } from "./clock.ts";
 import { openDuplex } from "./duplex.ts";
 import { type ActiveFault, type Fault, Faults, type FaultySocket } from "./faults.ts";
 import { type Fixtures, loadFile, loadFixtures } from "./fixtures.ts";
@@ -24,6 +24,7 @@ const WAIT_MS = 5000;
 /** Attempts to listen on the same port again, and the milliseconds between them. */
 const RESTART_ATTEMPTS = 100, RESTART_PAUSE_MS = 10;
 
+/** What a server is started with. */
 export interface MemDBOptions {
   /** The TCP port; 0, the default, picks a free one. */
   readonly port?: number;
@@ -51,16 +52,20 @@ export class Snapshot {
   /** The bytes, in the format of an RDB file. */
   readonly image: Uint8Array;
 
+  /** Takes the bytes of an RDB file. */
   constructor(image: Uint8Array) {
     this.image = image;
   }
 }
 
+/** A server in this process. */
 export class MemDB implements AsyncDisposable {
-  readonly clock: TestClock;
+  readonly #clock: TestClock;
+  /** The address that the server listens on. */
   readonly hostname: string;
   readonly #options: MemDBOptions;
   #server!: Server;
+  // These outlive a restart.
   #faults!: Faults;
   #observer!: Observer;
   #looks!: Looks;
@@ -75,7 +80,7 @@ export class MemDB implements AsyncDisposable {
     this.#port = options.port ?? 0;
     const { clock = "system" } = options;
     const startMs = clock instanceof Date ? clock.getTime() : undefined;
-    this.clock = new TestClock(clock !== "system", startMs, () => this.#stopped || this.#server.catchUp());
+    this.#clock = new TestClock(clock !== "system", startMs, () => this.#stopped || this.#server.catchUp());
   }
 
   /**
@@ -101,12 +106,13 @@ export class MemDB implements AsyncDisposable {
     this.#server = await Server.start({
       settings,
       listen: "listen" in Deno ? undefined : listenOnNode,
-      clock: this.clock,
+      clock: this.#clock,
       random: seed === undefined ? undefined : new SeededRandom(seed),
       log,
       prepare: ({ engine, executor }) => {
-        this.#faults ??= new Faults(this.clock, executor.table);
-        this.#observer = new Observer(engine, this.#faults, remember);
+        this.#faults ??= new Faults(this.#clock, executor.table);
+        this.#observer ??= new Observer(this.#clock, this.#faults, remember);
+        this.#observer.observe(engine);
         this.#looks = new Looks(engine, executor);
       },
       wrapSocket: (socket) => this.#faults.refuses() ? undefined : this.#faults.wrap(socket),
@@ -138,6 +144,11 @@ export class MemDB implements AsyncDisposable {
     return settings;
   }
 
+  /** The clock of the server. */
+  get clock(): ServerClock {
+    return this.#clock;
+  }
+
   /** The TCP port. */
   get port(): number {
     return this.#port;
@@ -161,6 +172,7 @@ export class MemDB implements AsyncDisposable {
     await this.#server.stop();
   }
 
+  /** The same as `stop`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
@@ -345,10 +357,12 @@ export class MemDB implements AsyncDisposable {
     return this.#faults.add(fault);
   }
 
+  /** For `console.log` in Deno. */
   [Symbol.for("Deno.customInspect")](): string {
     return this.#inspect();
   }
 
+  /** For `console.log` in Node.js. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.#inspect();
   }

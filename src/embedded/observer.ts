@@ -3,6 +3,7 @@
  * asked for are looked up here, before the request runs.
  */
 import { equalsWord, fromUtf8 } from "../core/bytes.ts";
+import type { Clock } from "../core/clock.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { RequestObserver, Session } from "../engine/session.ts";
 import type { Request } from "../resp/request.ts";
@@ -15,39 +16,52 @@ export interface CommandRecord {
   readonly name: string;
   /** The arguments behind it; text if they are UTF-8. */
   readonly args: readonly (string | Uint8Array)[];
-  /** The id of the client, as CLIENT ID tells it, and the name that it gave itself. */
+  /** The id of the client, as CLIENT ID tells it. */
   readonly client: number;
+  /** The name that the client gave itself, "" if none. */
   readonly clientName: string;
+  /** The number of the selected database. */
   readonly db: number;
+  /** When it arrived, by the server's clock. */
   readonly at: Date;
 }
 
 /** A client connected or left. */
 export interface ClientRecord {
+  /** The id of the client, as CLIENT ID tells it. */
   readonly client: number;
+  /** The address of the client: "127.0.0.1:49152". */
   readonly address: string;
 }
 
+/** What `on` reports, by its name. */
 export interface Events {
+  /** A client sent a request. */
   command: CommandRecord;
+  /** A client connected. */
   connect: ClientRecord;
+  /** A client left. */
   disconnect: ClientRecord;
 }
 
 type Listener = (event: never) => void;
 
 export class Observer implements RequestObserver {
-  readonly #engine: Engine;
+  readonly #clock: Clock;
   readonly #faults: Faults;
   readonly #remembered: number;
   /** The latest requests, oldest first; at most twice `#remembered` before the older half goes. */
   #records: CommandRecord[] = [];
   readonly #listeners = new Map<keyof Events, Set<Listener>>();
 
-  constructor(engine: Engine, faults: Faults, remembered: number) {
-    this.#engine = engine;
+  constructor(clock: Clock, faults: Faults, remembered: number) {
+    this.#clock = clock;
     this.#faults = faults;
     this.#remembered = remembered;
+  }
+
+  /** Observes the clients of an engine: again after each restart. */
+  observe(engine: Engine): void {
     engine.listeners.sessions.add({
       began: (session) => this.#began(session),
       ended: (session) => this.#emit("disconnect", clientOf(session)),
@@ -93,7 +107,7 @@ export class Observer implements RequestObserver {
     const args: (string | Uint8Array)[] = [];
     for (let i = 1; i < argc; i++) args.push(secret ? "(redacted)" : textOrBytes(bytes.subarray(start[i], end[i])));
     const { id, name: clientName, db } = session;
-    const record = { name, args, client: id, clientName, db, at: new Date(this.#engine.clock.nowMs()) };
+    const record = { name, args, client: id, clientName, db, at: new Date(this.#clock.nowMs()) };
     if (this.#remembered > 0) this.#records.push(record);
     if (this.#records.length > 2 * this.#remembered) this.#records = this.#records.slice(-this.#remembered);
     this.#emit("command", record);

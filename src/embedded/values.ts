@@ -25,9 +25,12 @@ export type Value =
 
 /** The server answered with an error; `message` is its text, `code` its first word. */
 export class ReplyError extends Error {
+  /** The name of the class. */
   override name = "ReplyError";
+  /** The first word of the error: "WRONGTYPE". */
   readonly code: string;
 
+  /** Takes the text of the error reply. */
   constructor(message: string) {
     super(message);
     this.code = message.split(" ", 1)[0];

@@ -3,6 +3,17 @@
  */
 import type { Scripts } from "./scripts.ts";
 
+const LIBRARY =
+  "FUNCTION LOAD #!lua\tname=l\nredis.register_function('f',function(keys)return(redis.call('set',keys[1],1))end)";
+const CALLING = [
+  "EVAL return(redis.call('set','k','v')) 0",
+  "EVAL redis.pcall('nope')redis.pcall('get')return(redis.pcall('incr','k')) 0",
+  "EVAL redis.call('select',3)return(redis.call('get','k')) 1 k",
+  "EVAL_RO return(redis.pcall('set','k','w')) 0",
+  "FCALL f 1 k",
+  "FCALL_RO f 1 k",
+];
+
 export const MONITOR_SCRIPTS: Scripts = {
   "each command is shown once, those that fail included": [
     ["m", "MONITOR", "MONITOR"],
@@ -67,6 +78,17 @@ export const MONITOR_SCRIPTS: Scripts = {
 };
 
 /** What the slow log holds, with a threshold of 0: which commands, and in which order. */
+/** In Valkey what a script calls has the address of its client. */
+export const SLOWLOG_OF_REDIS_SCRIPTS: Scripts = {
+  "scripts and what they call": [
+    ["x", LIBRARY, "CONFIG SET slowlog-log-slower-than 0", "SLOWLOG RESET"],
+    ["a", ...CALLING],
+    ["x", "SLOWLOG GET 128", "SLOWLOG RESET"],
+    ["a", "MULTI", ...CALLING.slice(0, 3), "FCALL f 1 k", "EXEC"],
+    ["x", "SLOWLOG GET 128", "CONFIG SET slowlog-log-slower-than 10000"],
+  ],
+};
+
 export const SLOWLOG_SCRIPTS: Scripts = {
   "commands that waited, were served, failed or ended are logged once": [
     ["x", "CONFIG SET slowlog-log-slower-than 0", "SLOWLOG RESET"],

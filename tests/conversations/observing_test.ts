@@ -11,6 +11,7 @@ import {
   REPLY_IN_UNIT_SCRIPTS,
   REPLY_SCRIPTS,
   SCRIPT_SHOW_SCRIPTS,
+  SLOWLOG_OF_REDIS_SCRIPTS,
   SLOWLOG_SCRIPTS,
 } from "./observing_scripts.ts";
 
@@ -28,6 +29,11 @@ const entries = (text: string, value: string) =>
     .replace(/(?:\*\d+\r\n)?\*6\r\n:\d+\r\n:\d+\r\n:(\d+)\r\n/g, `entry ${value} `);
 
 compareScripts("the slow log holds the commands that it holds on", SLOWLOG_SCRIPTS, {
+  mask: (text) => entries(text, "of some duration"),
+});
+
+compareScripts("the slow log holds what scripts call, as on", SLOWLOG_OF_REDIS_SCRIPTS, {
+  programs: ["redis-server"],
   mask: (text) => entries(text, "of some duration"),
 });
 

@@ -48,15 +48,15 @@ const COMPARISONS: Readonly<Record<string, Comparison>> = {
 
 /** What is cut out of replies: times, and the size of a structure that only Redis has. */
 const MASKS: Readonly<Record<string, readonly RegExp[]>> = {
-  // The time since the last delivery stands before the number of deliveries.
-  xpending: [/:\d+\r\n(?=:\d+\r\n(\*|$))/g],
-  xreadgroup: [/:\d+\r\n(?=:\d+\r\n(\*|\$|$))/g],
+  // The time since the last delivery stands before the number of deliveries, which may overflow.
+  xpending: [/:\d+\r\n(?=:-?\d+\r\n(\*|$))/g],
+  xreadgroup: [/:\d+\r\n(?=:-?\d+\r\n(\*|\$|$))/g],
   "xinfo|consumers": [/(?<=idle\r\n):\d+/g, /(?<=inactive\r\n):\d+/g],
   "xinfo|stream": [
     /(?<=(seen|active)-time\r\n):\d+/g,
     /(?<=radix-tree-nodes\r\n):\d+/g,
     /(?<=(pids|iids)-tracked\r\n):\d+/g,
-    /:\d{13}(?=\r\n:\d+\r\n)/g,
+    /:\d{13}(?=\r\n:-?\d+\r\n)/g,
   ],
 };
 

@@ -178,9 +178,13 @@ Deno.test("a restart keeps the address, and the data if there is a file", async 
     await db.restart();
     assertEquals(db.get("k"), "v");
     await using other = await MemDB.start();
+    const heard: string[] = [];
+    other.on("command", ({ name, args }) => name === "SET" && heard.push(String(args[0])));
     await other.command("SET", "k", "v");
     await other.restart();
     assertEquals(other.keys(), []);
+    await other.command("SET", "l", "v");
+    assertEquals([heard, other.calls("SET").length], [["k", "l"], 2]);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
