@@ -1,6 +1,7 @@
 /**
  * The table of all commands, composed of the tables of the families.
  */
+import { aclCommands } from "./acl/acl.ts";
 import { bitfieldCommands } from "./bitmaps/bitfields.ts";
 import { bitmapCommands } from "./bitmaps/bitmaps.ts";
 import { configCommands } from "./server/config.ts";
@@ -58,6 +59,7 @@ export const commandTable: readonly CommandSpec[] = [
   ...expireCommands,
   ...databaseCommands,
   ...configCommands,
+  ...aclCommands,
   ...stringCommands,
   ...bitmapCommands,
   ...bitfieldCommands,

@@ -13,6 +13,7 @@ import { latin1 } from "../core/bytes.ts";
 import { CommandError, messages, shownText, titled } from "../core/errors.ts";
 import type { Personality } from "../core/personality.ts";
 import type { CommandLog } from "../engine/command_log.ts";
+import { AclLog, type DenialReason } from "../engine/acl_log.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { HotKeys } from "../engine/hot_keys.ts";
 import type { Session } from "../engine/session.ts";
@@ -21,6 +22,7 @@ import { Request } from "../resp/request.ts";
 import { PREFETCH_MAX } from "../store/blocks/dict.ts";
 import type { Call, CommandRunner } from "./call.ts";
 import { keysOf, reportReads } from "./key_positions.ts";
+import { type Denial, denialOf, denialText, deniedObject } from "./permissions.ts";
 import { Prefetcher } from "./prefetch.ts";
 import { feedMonitors } from "./monitor.ts";
 import { type Command, CommandTable, Flag, shownName, unknownSubcommand, wrongArity } from "./registry.ts";
@@ -36,6 +38,17 @@ const BRIEF_REPLY_BYTES = 16 * 1024;
 
 /** Unsent bytes after which the limit of output is checked with every request. */
 const LONG_REPLY_BYTES = 64 * 1024;
+
+/** The error of EXEC for a queued command that its user may no longer run, followed by what is missing. */
+const CHANGED_RULES = "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC " +
+  "call. This command is no longer allowed for the following reason: ";
+const LACKS: Readonly<Record<DenialReason, string>> = {
+  auth: "no permission",
+  command: "no permission to execute the command or subcommand",
+  database: "no permission",
+  key: "no permission to touch the specified keys",
+  channel: "no permission to access one of the channels used as arguments",
+};
 
 const COPIED_SETTINGS = [
   "commandlog-reply-larger-than",
@@ -539,6 +552,20 @@ export class Executor implements CommandRunner {
     return enough;
   }
 
+  /** Adds a request that the user may not run to ACL LOG. Returns the error reply. */
+  #denied(call: Call, denial: Denial, command: Command, request: Request): string {
+    const { engine, inUnit, session } = call;
+    // The log shows the client with its own command, EXEC.
+    if (inUnit) session.lastCommand = call.command;
+    const inScript = session.caller !== undefined;
+    const context = inScript ? "lua" : inUnit || session.transaction !== undefined ? "multi" : "toplevel";
+    const object = deniedObject(denial, command, request), { reason } = denial;
+    engine.part(AclLog).add(session, { reason, context, object, user: session.user.name });
+    if (!inScript && inUnit) return CHANGED_RULES + LACKS[reason];
+    const text = denialText(denial, session.user, command, request);
+    return inScript ? `ERR ACL failure in script: ${text}` : `NOPERM ${text}`;
+  }
+
   /** The reason for refusing a request, or "". */
   #refusal(call: Call, command: Command | undefined, request: Request): string {
     const engine = this.#engine;
@@ -554,6 +581,8 @@ export class Executor implements CommandRunner {
     }
     const bits = bitsOf(call, command);
     if (!call.session.authenticated && (bits & Flag.NO_AUTH) === 0) return messages.noAuth;
+    const denial = denialOf(call.session.user, command, request, call.db.index);
+    if (denial !== undefined) return this.#denied(call, denial, command, request);
     if (engine.persistence.loading && (bits & Flag.LOADING) === 0 && call.session.origin === "client") {
       return titled.loading(engine.identity.title);
     }

@@ -60,6 +60,8 @@ const BITS: Partial<Record<CommandFlag, number>> = {
 
 export class Command {
   readonly spec: CommandSpec;
+  /** The number of the command in its table, subcommands included: the bit of a user's permission. */
+  id = 0;
   /** The full name, for example "get" or "client|list". */
   readonly fullName: string;
   readonly bits: number;
@@ -133,6 +135,8 @@ export class CommandTable {
 
   constructor(specs: readonly CommandSpec[], personality: Personality = "redis") {
     this.commands = specs.map((spec) => new Command(specFor(spec, personality)));
+    let id = 0;
+    for (const command of this.all()) command.id = id++;
     this.#names = this.commands.map((command) => new TextEncoder().encode(command.spec.name));
     for (let i = 0; i < this.#names.length; i++) {
       let slot = hashName(this.#names[i], 0, this.#names[i].length);

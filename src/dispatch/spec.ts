@@ -157,6 +157,13 @@ export interface CommandSpec {
    * position.
    */
   readonly findKeys?: (request: Request) => KeyPosition[];
+  /**
+   * The arguments that name channels: the first one for a command that publishes, all of them for one that subscribes,
+   * to channels or to patterns of channels.
+   */
+  readonly channels?: "publish" | "subscribe" | "pattern";
+  /** The arguments that name databases, or all databases, for users who may not use each. */
+  readonly databases?: "all" | ((request: Request) => readonly number[]);
   /** The keys that the command may change; the default is "named". */
   readonly reach?: Reach;
   /** The keys of a command that accesses several databases; `db` is the selected database. */

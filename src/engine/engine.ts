@@ -26,6 +26,7 @@ import type { HotKeys } from "./hot_keys.ts";
 import type { Session } from "./session.ts";
 import type { Settings } from "../settings/settings.ts";
 import { Stats } from "./stats.ts";
+import { Users } from "./users.ts";
 import { Watches } from "./watches.ts";
 
 /** State of the append-only file, as INFO and the executor see it. The module aof owns the file itself. */
@@ -122,6 +123,7 @@ export class Engine {
   readonly latency: LatencyMonitor;
   readonly eviction: Eviction;
   readonly importMode: ImportMode;
+  readonly users: Users;
   /** All sessions with a socket, by id. */
   readonly sessions = new Map<number, Session>();
   readonly monitors = new Set<Session>();
@@ -241,6 +243,7 @@ export class Engine {
     this.listeners = new Listeners(store);
     this.eviction = new Eviction(this, (db, key) => this.#keyEvicted(db, key));
     this.importMode = new ImportMode(this);
+    this.users = new Users(this);
     this.watches = new Watches(this.listeners);
     this.clientMemory = new ClientMemory(settings, this.sessions, this.watches);
     const stopMonitoring = (session: Session) => {

@@ -10,7 +10,7 @@ import { ExpiryMode } from "../store/keyspace.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Subscriber } from "./subscriber.ts";
 import type { Tracker } from "./tracker.ts";
-import { DEFAULT_USER, type User } from "./user.ts";
+import { INTERNAL_USER, type User } from "./user.ts";
 
 /** How a session reaches its client; a session without a socket has none. */
 export interface Transport {
@@ -91,7 +91,6 @@ export class Session {
   expiryMode: ExpiryMode;
   /** Index of the selected database. */
   db = 0;
-  user: User = DEFAULT_USER;
   name = "";
   libName = "";
   libVersion = "";
@@ -125,10 +124,12 @@ export class Session {
   bytesOut = 0;
 
   /**
-   * True while no state of the session changes how its commands run: it is authenticated, an ordinary client, outside
-   * of a transaction, and gets all replies. Hot code checks this instead of each state.
+   * True while no state of the session changes how its commands run: it is authenticated as a user who may do
+   * everything, an ordinary client, outside of a transaction, and gets all replies. Hot code checks this instead of
+   * each state.
    */
   plain = true;
+  #user: User = INTERNAL_USER;
   #authenticated = true;
   #transaction: Transaction | undefined;
   #monitoring = false;
@@ -153,8 +154,25 @@ export class Session {
     this.lastActiveMs = nowMs;
   }
 
+  /** The user for whom the session acts. */
+  get user(): User {
+    return this.#user;
+  }
+
+  set user(user: User) {
+    this.#user = user;
+    this.#updatePlain();
+  }
+
+  /** Takes over changed permissions of the session's user. */
+  userChanged(): void {
+    this.#updatePlain();
+    this.transport?.trust(this.authenticated);
+  }
+
+  /** A session that has not authenticated acts for the default user, who may let it in without a password. */
   get authenticated(): boolean {
-    return this.#authenticated;
+    return this.#authenticated || this.#user.open;
   }
 
   set authenticated(authenticated: boolean) {
@@ -245,7 +263,8 @@ export class Session {
   }
 
   #updatePlain(): void {
-    this.plain = this.#authenticated && this.#transaction === undefined && !this.#monitoring &&
+    this.plain = this.authenticated && this.#user.unrestricted && this.#transaction === undefined &&
+      !this.#monitoring &&
       this.#kind === "normal" && this.#replyMode === "on" && this.#observer === undefined;
   }
 

@@ -98,7 +98,8 @@ export class Stats {
   expireCycleStopped = 0;
   expireCycleUs = 0;
   stalePercent = 0;
-  authFailures = 0;
+  /** Refusals by permissions and failed authentications, by reason. */
+  readonly denied = { auth: 0, command: 0, database: 0, key: 0, channel: 0 };
   /** Number of turns of the event loop that ran requests, and their total time. */
   eventLoopCycles = 0;
   eventLoopUs = 0;
@@ -130,7 +131,8 @@ export class Stats {
     const fresh = new Stats();
     const { peakBytes, peakTime, changes } = this;
     this.errorCodes.clear();
-    const { errorCodes } = this;
-    Object.assign(this, fresh, { peakBytes, peakTime, changes, errorCodes });
+    const { denied, errorCodes } = this;
+    Object.assign(denied, fresh.denied);
+    Object.assign(this, fresh, { peakBytes, peakTime, changes, denied, errorCodes });
   }
 }

@@ -103,7 +103,8 @@ export class Connection implements Transport, SocketOwner {
     const { engine } = server;
     this.#reply.onLimit = () => this.checkOutput();
     this.session = new Session(engine.nextSessionId(), this.#reply, engine.clock.nowMs(), "client", this);
-    this.session.authenticated = engine.settings.values.requirepass === "";
+    this.session.user = engine.users.default;
+    this.session.authenticated = engine.users.default.open;
     this.#call = new Call(engine, this.session, server.executor);
     this.trust(this.session.authenticated);
     engine.sessions.set(this.session.id, this.session);

@@ -8,6 +8,7 @@
 import { latin1 } from "../core/bytes.ts";
 import { fail, messages } from "../core/errors.ts";
 import { Call } from "../dispatch/call.ts";
+import { denialOf } from "../dispatch/permissions.ts";
 import { type Command, Flag, unknownSubcommand } from "../dispatch/registry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { type Origin, Session } from "../engine/session.ts";
@@ -188,7 +189,8 @@ export class ScriptRunner implements LuaHost {
   mayRun(request: Request): number {
     const command = this.#find(request);
     if (command === undefined) return -1;
-    return hasArity(command, request) ? 1 : -2;
+    if (!hasArity(command, request)) return -2;
+    return denialOf(this.#call.session.user, command, request, this.#call.db.index) === undefined ? 1 : 0;
   }
 
   addFunction(registered: RegisteredFunction): number {

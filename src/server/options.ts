@@ -12,6 +12,7 @@ import {
   Settings,
   UnsupportedValueError,
 } from "../settings/settings.ts";
+import type { UserLine } from "../access/load.ts";
 import {
   ConfigFileReader,
   type ConfiguredValue,
@@ -36,6 +37,8 @@ export interface ServeOptions {
   readonly settings: Settings;
   /** Absolute path of the config file, the target of CONFIG REWRITE; empty if there is none, or it came by stdin. */
   readonly configFile: string;
+  /** The users of the file and of flags. */
+  readonly users: readonly UserLine[];
   /** The settings that a flag, a variable or the file named. */
   readonly given: ReadonlySet<SettingName>;
   /** Likely mistakes and settings without effect, one line each. */
@@ -92,7 +95,8 @@ export function parseServeOptions(args: readonly string[], surroundings: Surroun
 
   const settings = new Settings();
   settings.initDefault("dir", [surroundings.folder]);
-  const sources = [reader.values, fromVariables, fromFlags];
+  const sources = [reader.values, fromVariables, fromFlags.values];
+  const users = [...reader.users, ...fromFlags.users];
   const winners: ConfiguredValues = new Map(sources.flatMap((source) => [...source]));
   for (const setting of winners.keys()) {
     const configured = sources.map((source) => source.get(setting)).filter((value) => value !== undefined);
@@ -101,12 +105,19 @@ export function parseServeOptions(args: readonly string[], surroundings: Surroun
   }
   const given = new Set([...winners.keys()].map((setting) => setting.name as SettingName));
   settle(settings, winners, surroundings, findings);
+  if (users.length > 0 && settings.values.aclfile !== "") {
+    findings.problems.add(
+      `${users[0].where}users are defined here and in aclfile '${settings.values.aclfile}'; keep them in one place, ` +
+        "because two lists lead to mistakes and security holes",
+    );
+  }
   if (findings.problems.size > 0) throw new UsageError([...findings.problems].join("\n"));
   warnOfIdle(settings, winners, findings);
   return {
     settings,
     configFile: file === undefined || file === "-" ? "" : resolve(surroundings.folder, file),
     given,
+    users,
     warnings: [...findings.warnings],
   };
 }

@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import { AofError } from "../aof/replay.ts";
 import { isSystemError, reasonOf } from "../core/io_error.ts";
 import { StartError } from "../core/start_error.ts";
+import type { UserLine } from "../access/load.ts";
 import { identities } from "../core/personality.ts";
 import { MEMDB_VERSION } from "../core/version.ts";
 import { saveAtEnd, savesAtEnd, snapshotPath } from "../rdb/save.ts";
@@ -19,6 +20,8 @@ export interface ServeOptions {
   settings: Settings;
   /** The config file that was read, for CONFIG REWRITE and INFO; empty if none. */
   configFile: string;
+  /** The users of the config file and of flags. */
+  users?: readonly UserLine[];
   /** For the log. */
   warnings: readonly string[];
 }
@@ -95,6 +98,7 @@ class ServerRun {
       this.#server = await Server.start({
         settings: this.#settings,
         configFile: this.#options.configFile,
+        users: this.#options.users,
         log: (level, text) => logger.write(level, text),
         signal: this.#abort.signal,
         onListening: () => this.#writePidFile(),

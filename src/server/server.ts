@@ -4,6 +4,8 @@
  */
 import { type Clock, systemClock } from "../core/clock.ts";
 import { type Random, systemRandom } from "../core/random.ts";
+import { StartError } from "../core/start_error.ts";
+import { addUserLines, loadAclFile, type UserLine } from "../access/load.ts";
 import type { Disk } from "../aof/disk.ts";
 import { AofManager } from "../aof/manager.ts";
 import { Notifications } from "../conversations/notifications.ts";
@@ -32,6 +34,8 @@ export interface ServerOptions {
   random?: Random;
   /** The config file that was read; CONFIG REWRITE writes it. */
   configFile?: string;
+  /** The users of the config file. */
+  users?: readonly UserLine[];
   log?: Engine["log"];
   /** Where the append-only file is kept; the real disk unless a test brings its own. */
   disk?: Disk;
@@ -136,6 +140,7 @@ export class Server implements ConnectionHost {
   async #open(signal: AbortSignal | undefined): Promise<void> {
     const { engine } = this;
     signal?.throwIfAborted();
+    this.#readUsers();
     boundClients(engine.settings, (text) => engine.log("warning", text));
     await this.#listeners.open();
     engine.port = this.#listeners.port;
@@ -151,6 +156,21 @@ export class Server implements ConnectionHost {
       engine.log("notice", `DB loaded from ${source}: ${seconds.toFixed(3)} seconds`);
     }
     await this.#seed();
+  }
+
+  /** Users must be known before the first client. Throws StartError with all faults. */
+  #readUsers(): void {
+    const { engine, executor: { table } } = this, { users = [] } = this.#options;
+    const faults = addUserLines(engine, table, users);
+    if (engine.settings.values.aclfile !== "") {
+      const fault = loadAclFile(engine, table);
+      if (fault !== "") faults.push(fault);
+    }
+    if (faults.length > 0) throw new StartError(faults.join("\n"));
+    for (const { name, enabled } of engine.users.all()) {
+      if (enabled) continue;
+      engine.log("notice", `The user '${name}' is disabled: its rules lack "on". Make sure that this is intended.`);
+    }
   }
 
   /** The addresses of the listeners, with the actual port for port 0. */
@@ -220,9 +240,9 @@ export class Server implements ConnectionHost {
       socket.close();
       return;
     }
-    const { maxclients, protectedMode, requirepass } = engine.settings.values;
+    const { maxclients, protectedMode } = engine.settings.values;
     engine.stats.connections++;
-    const denied = hostname !== undefined && protectedMode && requirepass === "" && !isLoopback(hostname);
+    const denied = hostname !== undefined && protectedMode && engine.users.default.noPassword && !isLoopback(hostname);
     if (denied || this.#connections.size >= maxclients) {
       engine.stats.rejectedConnections++;
       refuse(wrapped, denied ? DENIED : "-ERR max number of clients reached\r\n");

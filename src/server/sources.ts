@@ -8,6 +8,7 @@ import { utf8 } from "../core/bytes.ts";
 import { globMatch } from "../core/glob.ts";
 import { nearest } from "../core/nearest.ts";
 import { reasonOf } from "../core/io_error.ts";
+import type { UserLine } from "../access/load.ts";
 import { splitWords } from "../settings/config_file.ts";
 import { yesNo } from "../settings/kinds.ts";
 import type { Setting } from "../settings/setting.ts";
@@ -45,6 +46,12 @@ export interface ConfiguredValue {
 /** The values of one source, by setting. */
 export type ConfiguredValues = Map<Setting, ConfiguredValue>;
 
+/** The values of a source, and its users. */
+export interface Configured {
+  readonly values: ConfiguredValues;
+  readonly users: UserLine[];
+}
+
 /** Lines for the user in the order of their discovery, without repetitions. */
 export class Findings {
   /** Problems that prevent the start. */
@@ -67,7 +74,6 @@ const DEPRECATED: ReadonlySet<string> = new Set([
 const UNSUPPORTED: Readonly<Record<string, string>> = {
   loadmodule: "MemDB loads no modules",
   "rename-command": "MemDB renames no commands",
-  user: "the only user is the default one, with the password in requirepass",
   sentinel: "MemDB is no sentinel",
 };
 
@@ -97,8 +103,8 @@ function add(values: ConfiguredValues, setting: Setting, words: readonly string[
 }
 
 /** Reads flags. A value follows its flag or "=". Settings of many words take the words up to the next flag. */
-export function readFlags(args: readonly string[], findings: Findings): ConfiguredValues {
-  const values: ConfiguredValues = new Map();
+export function readFlags(args: readonly string[], findings: Findings): Configured {
+  const values: ConfiguredValues = new Map(), users: UserLine[] = [];
   const isFlag = (arg: string | undefined) => arg === undefined || arg.startsWith("--");
   for (let i = 0; i < args.length;) {
     const arg = args[i++];
@@ -107,6 +113,12 @@ export function readFlags(args: readonly string[], findings: Findings): Configur
       continue;
     }
     const [, name, , inline] = /^--?([^=]*)(=([^]*))?$/.exec(arg)!;
+    if (arg === "--user" || arg.startsWith("--user=")) {
+      const words = inline === undefined ? [] : [inline];
+      while (!isFlag(args[i])) words.push(args[i++]);
+      addUser(users, "", words.flatMap((word) => word.split(/\s+/)), findings);
+      continue;
+    }
     const setting = arg.startsWith("--") ? findSetting(name) ?? findSetting(name.replaceAll("_", "-")) : undefined;
     if (setting === undefined) {
       findings.problems.add(`unknown flag ${arg.split("=")[0]}${suggestion(name, "--")}`);
@@ -131,7 +143,13 @@ export function readFlags(args: readonly string[], findings: Findings): Configur
     }
     add(values, setting, words, { where: "", name: `--${name}`, undo: "leave the flag out" });
   }
-  return values;
+  return { values, users };
+}
+
+/** Adds a user with rules; `words` begins with the name. */
+function addUser(users: UserLine[], where: string, words: readonly string[], { problems }: Findings): void {
+  if (words.length === 0 || words[0] === "") problems.add(`${where}user needs a name, then rules as for ACL SETUSER`);
+  else users.push({ where, words });
 }
 
 /** Reads environment variables. */
@@ -163,6 +181,7 @@ export function readVariables(
 /** Reads a config file with the files that it includes. */
 export class ConfigFileReader {
   readonly values: ConfiguredValues = new Map();
+  readonly users: UserLine[] = [];
   readonly #surroundings: Surroundings;
   readonly #findings: Findings;
   /** The files that are being read, the innermost last. */
@@ -218,6 +237,8 @@ export class ConfigFileReader {
     } else if (name === "include") {
       if (words.length !== 1) problems.add(`${where}include takes one path; put a path with blanks into quotes`);
       else for (const path of expand(words[0], this.#surroundings)) this.read(path, where);
+    } else if (name === "user") {
+      addUser(this.users, where, words, this.#findings);
     } else if (DEPRECATED.has(name)) {
       warnings.add(`${where}${option} has no effect: it is deprecated`);
     } else if (Object.hasOwn(UNSUPPORTED, name)) {

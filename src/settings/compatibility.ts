@@ -45,7 +45,6 @@ const NO_REPLICAS = "MemDB has no replicas";
 const NO_CLUSTER = "MemDB is a single node";
 const NO_TLS = "MemDB does not speak TLS; put a TLS proxy in front of it";
 const NO_DEFRAG = "the allocator does not fragment in the way that this tunes";
-const NO_ACL_FILE = "users come from requirepass alone";
 const FREED_AT_ONCE = "memory is freed in bounded steps anyway";
 const ONE_THREAD = "commands and connections share one thread";
 const ONE_FILE = "the append-only file is one file of commands";
@@ -122,9 +121,6 @@ export const compatibilitySections = [
     idle("key-memory-histograms", yesNo, "no", "INFO keysizes has no sizes in memory", { ...onlyRedis, awaited: true }),
     idle("lookahead", int(1, INT_MAX), "16", "the parser reads all that has arrived", onlyRedis),
     idle("vset-force-single-threaded-execution", yesNo, "no", ONE_THREAD, onlyRedis),
-    fixed("aclfile", text("PATH"), "", NO_ACL_FILE, start),
-    fixed("acl-pubsub-default", choice("allchannels", "resetchannels"), "resetchannels", NO_ACL_FILE),
-    idle("acllog-max-len", long, "128", NO_ACL_FILE),
     idle("aof-use-rdb-preamble", yesNo, "yes", ONE_FILE),
     idle("aof-rewrite-incremental-fsync", yesNo, "yes", "a rewrite syncs as it goes anyway"),
     idle("rdb-save-incremental-fsync", yesNo, "yes", "a snapshot is synced when it is whole"),

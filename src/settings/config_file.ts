@@ -129,18 +129,28 @@ export function readIfThere(path: string): string | undefined {
   }
 }
 
+function isThere(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
 /**
- * Replaces the text of a file atomically: a crash leaves the old or the new text. Keeps the mode. Passes on errors of
- * Deno.
+ * Replaces the content of a file atomically: a crash leaves the old or the new one. Keeps the mode; a new file gets
+ * `newMode`. Passes on errors of Deno.
  */
-export function replaceFile(path: string, text: string): void {
-  const exists = readIfThere(path) !== undefined;
+export function replaceFile(path: string, content: string | Uint8Array, newMode = 0o644): void {
+  const exists = isThere(path);
   const real = exists ? Deno.realPathSync(path) : path;
   const temporary = `${real}.${Deno.pid}.tmp`;
   try {
-    const mode = Deno.build.os === "windows" ? undefined : exists ? Deno.statSync(real).mode! & 0o777 : 0o644;
+    const mode = Deno.build.os === "windows" ? undefined : exists ? Deno.statSync(real).mode! & 0o777 : newMode;
     using file = Deno.openSync(temporary, { write: true, create: true, truncate: true, mode });
-    const bytes = utf8(text);
+    const bytes = typeof content === "string" ? utf8(content) : content;
     for (let written = 0; written < bytes.length;) written += file.writeSync(bytes.subarray(written));
     file.syncSync();
   } catch (error) {

@@ -5,7 +5,7 @@
 import { globMatch } from "../core/glob.ts";
 import { utf8 } from "../core/bytes.ts";
 import { type Reading, SettingError } from "./kinds.ts";
-import { rewriteText } from "./config_file.ts";
+import { type FileEntry, rewriteText } from "./config_file.ts";
 import {
   allSettings,
   camelCase,
@@ -197,14 +197,19 @@ export class Settings {
     this.#listeners.set(setting, [...listeners, listener as SettingListener<unknown>]);
   }
 
-  /** The text of a config file with the values in force, for CONFIG REWRITE. */
-  rewrite(fileText: string, all = false): string {
+  /** The text of a config file with the values in force and `others`, for CONFIG REWRITE. */
+  rewrite(fileText: string, all = false, others: readonly FileEntry[] = []): string {
     const entries = allSettings.map((setting) => {
       const reading = this.#readings.get(setting)!;
       const isDefault = this.isDefault(setting) && !all;
       return { name: setting.name, lines: setting.kind.lines(reading), isDefault };
     });
-    return rewriteText(fileText, entries, (option) => findSetting(option)?.name);
+    const names = new Set(others.map(({ name }) => name));
+    return rewriteText(
+      fileText,
+      [...entries, ...others],
+      (option) => findSetting(option)?.name ?? (names.has(option.toLowerCase()) ? option.toLowerCase() : undefined),
+    );
   }
 
   #guardOpen(local: boolean): boolean {

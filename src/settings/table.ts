@@ -166,6 +166,17 @@ export const sections = [
       secret: true,
       defaultNote: "none",
     }),
+    setting("aclfile", text("PATH"), "", "file with the users, for ACL LOAD and ACL SAVE", {
+      ...start,
+      defaultNote: "users are lines of the config file",
+    }),
+    setting(
+      "acl-pubsub-default",
+      choice("allchannels", "resetchannels"),
+      "resetchannels",
+      "which channels a new user may use",
+    ),
+    setting("acllog-max-len", long, "128", "number of entries that ACL LOG keeps"),
     setting(
       "personality",
       choice(...PERSONALITIES),

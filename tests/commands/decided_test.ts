@@ -117,3 +117,31 @@ Deno.test("SET with GET and a bad digest has one reply", () =>
     );
     assertEquals(await client.run("GET k"), "$1\r\nv\r\n");
   }));
+
+Deno.test("EXEC runs no command on keys that its user may no longer use", () =>
+  withServer(async (client, server) => {
+    await client.run("ACL SETUSER u on nopass ~a +@all");
+    const other = await server.connect();
+    for (const line of ["AUTH u x", "MULTI", "SET a 1"]) await other.run(line);
+    await client.run("ACL SETUSER u resetkeys");
+    assertMatch(
+      await other.run("EXEC"),
+      /^\*1\r\n-NOPERM ACLs rules changed .* no permission to touch the specified keys/,
+    );
+    assertEquals(await client.run("EXISTS a"), ":0\r\n");
+  }));
+
+Deno.test("a wrong password is answered behind other replies too", () =>
+  withServer(async (client) => {
+    await client.send("PING\r\nAUTH nobody x\r\nPING\r\n");
+    assertEquals(await client.receive(), "+PONG\r\n");
+    assertMatch(await client.receive(), /^-WRONGPASS /);
+    assertEquals(await client.receive(), "+PONG\r\n");
+  }));
+
+Deno.test("rules about commands of Redis that are missing here are kept", () =>
+  withServer(async (client) => {
+    assertEquals(await client.run("ACL SETUSER u +psync -REPLICAOF +cluster|slots skip-sanitize-payload"), "+OK\r\n");
+    const [line] = (decode(await client.run("ACL LIST")) as string[]).filter((each) => each.startsWith("user u "));
+    assertEquals(line, "user u off skip-sanitize-payload resetchannels -@all +psync -replicaof +cluster|slots");
+  }));

@@ -17,7 +17,7 @@ export interface Difference {
 }
 
 /** Commands that bring both servers to the same state before each run. */
-const PROLOGUE = [["RESET"], ["FLUSHALL"]];
+const PROLOGUE = [["RESET"], ["FLUSHALL"], ["ACL", "DELUSER", "u"]];
 /** Commands compared after each run: all data. */
 const STREAMS = [..."abcdef"].map((name) => ["XINFO", "STREAM", `xst:${name}`, "FULL", "COUNT", "0"]);
 const EPILOGUE = [["SELECT", "0"], ["DBSIZE"], ["DEBUG", "DIGEST"], ...STREAMS];

@@ -39,7 +39,6 @@ const COMMANDS: Readonly<Record<string, RegExp>> = {
   "needs functions": /^(function|fcall|fcall_ro)$/,
   "needs publish and subscribe": /^(p|s)?(un)?subscribe$|^s?publish$|^pubsub$/,
   "needs blocking commands": /^(b[lrz][a-z]+|unblock)$/,
-  "needs users and their rights": /^acl$/,
   "needs replication": /^(replicaof|slaveof|sync|psync|replconf|failover|role|wait|waitaof)$/,
   "needs cluster mode": /^(cluster|asking|readonly|readwrite)$/,
   "needs MIGRATE": /^migrate$/,
@@ -53,7 +52,6 @@ const MESSAGES: Readonly<Record<string, RegExp>> = {
   "needs blocking commands": /^no blocked clients|waiting for blocked clients/i,
   "needs replication": /MemDB has no replicas|replication_stream error|bad value '[^']*' for replicaof/,
   "needs cluster mode": /unknown setting 'cluster-|cluster_incompatible_ops/,
-  "needs users and their rights": /user is not supported/,
   "needs the folder of files that Redis appends to; MemDB has one file": /appendonlydir\/\S*": no such file/,
 };
 

@@ -24,8 +24,6 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   "integration/replication-iothreads": "needs replication",
   "integration/replication-psync": "needs replication",
   "integration/replication-rdbchannel": "needs replication",
-  "unit/acl": "needs users and their rights",
-  "unit/acl-v2": "needs users and their rights",
   "unit/wait": "needs replication",
 };
 

@@ -139,7 +139,7 @@ Deno.test("a setting without support is refused with the reason, and its default
     "10": "Invalid save parameters",
     "900 1 60 0": "OK 900 1 60 0",
   });
-  assertThrows(() => new Settings().init("aclfile", ["users.acl"]), SettingError, "requirepass alone");
+  assertThrows(() => new Settings().init("tls-port", ["6380"]), SettingError, "does not speak TLS");
 });
 
 Deno.test("immutable, protected, unknown and repeated parameters are refused in Redis's words", () => {

@@ -4,12 +4,15 @@
  *
  * Fields are BigInts, because they have up to 64 bits.
  */
+import { equalsWord } from "../../core/bytes.ts";
 import { fail, messages } from "../../core/errors.ts";
 import { Notify } from "../../engine/listeners.ts";
+import type { Request } from "../../resp/request.ts";
 import { Type } from "../../store/keyspace.ts";
 import { bitOffset, growString } from "./bit_call.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { type CommandSpec, keyAt, type KeySpec } from "../../dispatch/spec.ts";
+import { keyFlags } from "../../dispatch/key_flags.ts";
+import { type CommandSpec, keyAt, type KeyPosition, type KeySpec } from "../../dispatch/spec.ts";
 
 const badType = "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.";
 const badOverflow = "ERR Invalid OVERFLOW type specified";
@@ -21,6 +24,18 @@ const fieldKey: KeySpec = {
   notes: "This command allows both access and modification of the key",
 };
 
+/** The key: only read if all operations are GET. */
+function fieldKeys({ argc, bytes, start, end }: Request): KeyPosition[] {
+  const is = (i: number, word: string) => equalsWord(bytes, start[i], end[i], word);
+  let i = 2;
+  while (i < argc) {
+    if (is(i, "get") && i + 2 < argc) i += 3;
+    else if (is(i, "overflow") && i + 1 < argc) i += 2;
+    else break;
+  }
+  return [{ index: 1, flags: keyFlags(i < argc ? "RW ACCESS UPDATE" : "RO ACCESS") }];
+}
+
 export const bitfieldCommands: readonly CommandSpec[] = [
   {
     name: "bitfield",
@@ -31,6 +46,7 @@ export const bitfieldCommands: readonly CommandSpec[] = [
     arity: -2,
     flags: ["write", "denyoom"],
     keys: [fieldKey],
+    findKeys: fieldKeys,
     syntax: `key [<${getSyntax} | <[OVERFLOW <WRAP | SAT | FAIL>] ` +
       "<SET encoding offset value | INCRBY encoding offset increment>>> ...]",
     types: { value: "integer" },

@@ -8,7 +8,7 @@ import type { Call } from "../../dispatch/call.ts";
 import { trackingSubcommands } from "./tracking.ts";
 import { waitingSubcommands } from "./waiting.ts";
 import { chooseClients, KILL_ID_ERRORS, LIST_ID_ERRORS } from "./client_filters.ts";
-import { CLIENT_NAME_ERROR, clientLine, isPrintableName } from "../shared/client_line.ts";
+import { CLIENT_NAME_ERROR, clientLine, isPrintableName } from "../../engine/client_line.ts";
 import { subcommandHelp } from "../shared/help.ts";
 import type { CommandFlag, CommandSpec, ValkeyVariant } from "../../dispatch/spec.ts";
 

@@ -4,7 +4,7 @@
 import { fail, messages, shownText } from "../../core/errors.ts";
 import type { Call } from "../../dispatch/call.ts";
 import type { ClientKind, Session } from "../../engine/session.ts";
-import { clientFlags, clientKind, secondsSince } from "../shared/client_line.ts";
+import { clientFlags, clientKind, secondsSince } from "../../engine/client_line.ts";
 
 type Test = (session: Session) => boolean;
 
@@ -125,7 +125,7 @@ function readKind(call: Call, i: number): Test {
 
 function readUser(call: Call, i: number): Test {
   const wanted = call.text(i);
-  if (wanted !== "default") fail(`ERR No such user '${shownText(wanted)}'`);
+  if (call.engine.users.get(wanted) === undefined) fail(`ERR No such user '${shownText(wanted)}'`);
   return ({ user }) => user.name === wanted;
 }
 

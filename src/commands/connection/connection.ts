@@ -3,9 +3,9 @@
  */
 import { NO_BYTES } from "../../core/bytes.ts";
 import { fail, messages, shownText } from "../../core/errors.ts";
-import { DEFAULT_USER } from "../../engine/user.ts";
+import { AclLog } from "../../engine/acl_log.ts";
 import type { Call } from "../../dispatch/call.ts";
-import { CLIENT_NAME_ERROR, isPrintableName } from "../shared/client_line.ts";
+import { CLIENT_NAME_ERROR, isPrintableName } from "../../engine/client_line.ts";
 import { type CommandSpec, notDeprecated } from "../../dispatch/spec.ts";
 
 const ALWAYS = ["noscript", "loading", "stale", "fast", "no_auth", "allow_busy"] as const;
@@ -38,6 +38,7 @@ export const connectionCommands: readonly CommandSpec[] = [
   },
   {
     name: "select",
+    databases: () => [1],
     summary: "Selects the database that the connection works on.",
     since: "1.0.0",
     group: "connection",
@@ -103,6 +104,7 @@ export const connectionCommands: readonly CommandSpec[] = [
 
 const NO_PASSWORD_SET = "ERR AUTH <password> called without any password configured for the default user. " +
   "Are you sure your configuration is correct?";
+const NO_CLUSTER = "ERR Cannot authenticate as an internal connection on non-cluster instances";
 const WRONG_PASSWORD = "WRONGPASS invalid username-password pair or user is disabled.";
 const HELLO_NEEDS_AUTH = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO " +
   "<proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at " +
@@ -138,30 +140,24 @@ function auth(call: Call): void {
   const { argc } = call;
   if (argc > 3) fail(messages.syntax);
   for (let i = 1; i < argc; i++) call.redact(i);
-  if (argc === 2 && call.engine.settings.values.requirepass === "") fail(NO_PASSWORD_SET);
+  if (argc === 2 && call.engine.users.default.noPassword) fail(NO_PASSWORD_SET);
+  if (argc === 3 && call.text(1) === "internal connection") fail(NO_CLUSTER);
   authenticate(call, argc === 2 ? "default" : call.text(1), argc - 1);
   call.reply.ok();
 }
 
-/** Authenticates the session as `user` if argument `passwordIndex` is the password; throws WRONGPASS otherwise. */
-function authenticate(call: Call, user: string, passwordIndex: number): void {
-  const { engine, session } = call;
-  const { requirepass } = engine.settings.values;
-  if (user !== "default" || (requirepass !== "" && !isPassword(call.arg(passwordIndex), requirepass))) {
-    engine.stats.authFailures++;
-    fail(WRONG_PASSWORD);
+/** Authenticates the session as a user if argument `passwordIndex` is the password; throws WRONGPASS otherwise. */
+function authenticate(call: Call, name: string, passwordIndex: number): void {
+  const { engine, inUnit, session } = call;
+  const user = engine.users.authenticated(name, call.arg(passwordIndex));
+  if (user === undefined) {
+    const context = inUnit || session.transaction !== undefined ? "multi" : "toplevel";
+    engine.part(AclLog).add(session, { reason: "auth", context, object: call.text(0), user: name });
+    return fail(WRONG_PASSWORD);
   }
-  session.user = DEFAULT_USER;
+  session.user = user;
   session.authenticated = true;
   session.transport?.trust(true);
-}
-
-/** Compares in constant time, so that the duration does not reveal how many bytes of the password were right. */
-function isPassword(given: Uint8Array, password: string): boolean {
-  const wanted = new TextEncoder().encode(password);
-  let difference = given.length ^ wanted.length;
-  for (let i = 0; i < given.length; i++) difference |= given[i] ^ wanted[i % wanted.length];
-  return difference === 0;
 }
 
 function hello(call: Call): void {
@@ -222,8 +218,8 @@ function reset(call: Call): void {
   session.noEvict = session.noTouch = false;
   if (session.importSource) engine.importMode.setSource(session, false);
   session.name = "";
-  session.user = DEFAULT_USER;
-  session.authenticated = engine.settings.values.requirepass === "";
+  session.user = engine.users.default;
+  session.authenticated = session.user.open;
   session.transport?.trust(session.authenticated);
   call.select(0);
   reply.version = 2;

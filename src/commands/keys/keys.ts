@@ -163,6 +163,7 @@ export const keyCommands: readonly CommandSpec[] = [
     keys: [...keyAt(1, "RO ACCESS"), ...keyAt(2, "OW UPDATE")],
     reach: "across",
     usesAcross: copyUses,
+    databases: copyDatabases,
     syntax: "source destination [DB destination-db] [REPLACE]",
     handler: copy,
   },
@@ -177,6 +178,7 @@ export const keyCommands: readonly CommandSpec[] = [
     keys: keyAt(1, "RW ACCESS UPDATE"),
     reach: "across",
     usesAcross: moveUses,
+    databases: () => [2],
     syntax: "key db",
     handler: move,
   },
@@ -388,6 +390,13 @@ function copyUses(request: Request, db: number): KeyUse[] {
     if (equalsWord(request.bytes, request.start[i], request.end[i], "db")) target = databaseAt(request, i + 1);
   }
   return [{ db, index: 1, written: false }, { db: target, index: 2, written: true }];
+}
+
+/** The arguments of COPY that name a database. */
+function copyDatabases({ argc, bytes, start, end }: Request): number[] {
+  const found: number[] = [];
+  for (let i = 3; i + 1 < argc; i++) if (equalsWord(bytes, start[i], end[i], "db")) found.push(++i);
+  return found;
 }
 
 /** The database number in a request that has already run. */

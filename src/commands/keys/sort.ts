@@ -11,12 +11,14 @@ import { parseDouble, parsePlainDouble } from "../../core/numbers.ts";
 import { KeyedItems } from "../../core/radix_sort.ts";
 import { ByteStrings } from "../../core/byte_strings.ts";
 import { Notify } from "../../engine/listeners.ts";
+import { Access } from "../../engine/user.ts";
 import type { Request } from "../../resp/request.ts";
 import { type Keyspace, Type } from "../../store/keyspace.ts";
 import type { List } from "../../store/values/list.ts";
 import type { Call } from "../../dispatch/call.ts";
 import { storeValue } from "../shared/store_value.ts";
 import { keyFlags } from "../../dispatch/key_flags.ts";
+import { permitsEveryKey } from "../../dispatch/permissions.ts";
 import { type CommandSpec, keyAt, type KeyPosition, type KeySpec } from "../../dispatch/spec.ts";
 import type { RecordRef } from "../../store/memory/arena.ts";
 
@@ -129,11 +131,22 @@ function readOptions(call: Call, mayStore: boolean): Options {
       options.offset = call.integer(++i);
       options.count = call.integer(++i);
     } else if (mayStore && call.is(i, "store") && follow >= 1) options.store = ++i;
-    else if (call.is(i, "by") && follow >= 1) options.by = new Pattern(argument(call, ++i));
-    else if (call.is(i, "get") && follow >= 1) options.get.push(new Pattern(argument(call, ++i)));
-    else fail(messages.syntax);
+    else if (call.is(i, "by") && follow >= 1) {
+      options.by = new Pattern(argument(call, ++i));
+      if (options.by.varies) needAllKeys(call, "BY");
+    } else if (call.is(i, "get") && follow >= 1) {
+      needAllKeys(call, "GET");
+      options.get.push(new Pattern(argument(call, ++i)));
+    } else fail(messages.syntax);
   }
   return options;
+}
+
+/** The keys that a pattern leads to are not known in advance, so it needs the permission to read all keys. */
+function needAllKeys({ command, db, request, session }: Call, option: string): void {
+  if (!permitsEveryKey(session.user, command, request, db.index, Access.READ)) {
+    fail(`ERR ${option} option of SORT denied due to insufficient ACL permissions.`);
+  }
 }
 
 /** A view of argument i, valid while the command runs. */

@@ -26,6 +26,7 @@ export const subscribeCommands: readonly CommandSpec[] = [
   {
     ...SUBSCRIBING,
     name: "subscribe",
+    channels: "subscribe",
     summary: "Subscribes to channels and receives the messages published to them.",
     since: "2.0.0",
     complexity: "O(N) with N channels",
@@ -44,6 +45,7 @@ export const subscribeCommands: readonly CommandSpec[] = [
   {
     ...SUBSCRIBING,
     name: "psubscribe",
+    channels: "pattern",
     summary: "Subscribes to all channels whose names match patterns.",
     since: "2.0.0",
     complexity: "O(N) with N patterns",
@@ -62,6 +64,7 @@ export const subscribeCommands: readonly CommandSpec[] = [
   {
     ...SUBSCRIBING,
     name: "ssubscribe",
+    channels: "subscribe",
     summary: "Subscribes to shard channels and receives the messages that SPUBLISH sends to them.",
     since: "7.0.0",
     complexity: "O(N) with N shard channels",

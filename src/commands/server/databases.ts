@@ -42,6 +42,7 @@ export const databaseCommands: readonly CommandSpec[] = [
   },
   {
     name: "flushall",
+    databases: "all",
     summary: "Removes all keys of all databases.",
     since: "1.0.0",
     group: "server",
@@ -57,6 +58,7 @@ export const databaseCommands: readonly CommandSpec[] = [
   },
   {
     name: "swapdb",
+    databases: () => [1, 2],
     summary: "Exchanges the contents of two databases.",
     since: "4.0.0",
     group: "server",

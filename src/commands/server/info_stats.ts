@@ -167,11 +167,12 @@ export function statsFields({ engine, table }: Call): Field[] {
       "instantaneous_eventloop_duration_usec",
       Math.round(ratio(rates.eventLoopUs.perSecond, rates.eventLoopCycles.perSecond)),
     ],
-    ["acl_access_denied_auth", stats.authFailures],
-    ["acl_access_denied_cmd", 0],
-    ["acl_access_denied_key", 0],
-    ["acl_access_denied_channel", 0],
+    ["acl_access_denied_auth", stats.denied.auth],
+    ["acl_access_denied_cmd", stats.denied.command],
+    ["acl_access_denied_key", stats.denied.key],
+    ["acl_access_denied_channel", stats.denied.channel],
     ["acl_access_denied_tls_cert", 0],
+    ...engine.identity.personality === "valkey" ? [["acl_access_denied_db", stats.denied.database] as const] : [],
   ];
 }
 

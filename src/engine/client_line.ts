@@ -2,10 +2,10 @@
  * The text form of a session: the line of CLIENT LIST and INFO with Redis's fields, the characters allowed in a name,
  * and the kinds of clients. It changes nothing.
  */
-import type { Engine } from "../../engine/engine.ts";
-import { sessionBytes } from "../../engine/client_memory.ts";
-import type { ClientKind, Session } from "../../engine/session.ts";
-import type { Watches } from "../../engine/watches.ts";
+import { sessionBytes } from "./client_memory.ts";
+import type { Engine } from "./engine.ts";
+import type { ClientKind, Session } from "./session.ts";
+import type { Watches } from "./watches.ts";
 
 export const CLIENT_NAME_ERROR = "ERR Client names cannot contain spaces, newlines or special characters.";
 
