@@ -113,7 +113,8 @@ export class Area {
     const first = this.#firstStep();
     for (let step = first;; step--) {
       const cells = 2 ** step, last = cells - 1;
-      const row = Math.min(last, offsetOf(this.#latitude, LATITUDE_MAX, cells));
+      // The middle of a polygon may be nearer to a pole than the map reaches.
+      const row = Math.max(0, Math.min(last, offsetOf(this.#latitude, LATITUDE_MAX, cells)));
       const column = Math.min(last, offsetOf(this.#longitude, LONGITUDE_MAX, cells));
       const rows = [offsetOf(south, LATITUDE_MAX, cells), Math.min(last, offsetOf(north, LATITUDE_MAX, cells))];
       const columns = [offsetOf(west, LONGITUDE_MAX, cells), offsetOf(east, LONGITUDE_MAX, cells)];

@@ -57,6 +57,7 @@ valkeyDifferential("errors are Valkey's", (pair) =>
     GEOADD g 1 1 a
     GEOPOS g a
     GEOSEARCH g FROMMEMBER none BYRADIUS 1 km
+    GEOSEARCH g FROMLONLAT 1 1 ASC WITHDIST
     SCAN 0 TYPE nothing
     SCAN 0 NOSCORES
     SADD s ""

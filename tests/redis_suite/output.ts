@@ -131,5 +131,7 @@ function summary(message: string): string {
   const [first] = message.split("\n");
   const [, log] = message.split("\nERROR:\n");
   const cause = log?.split("\n").findLast((line) => line.trim() !== "" && !START_LINE.test(line));
-  return (cause === undefined ? first : `${first}: ${cause.trim()}`).replaceAll(/\d+/g, "N").slice(0, SUMMARY_LENGTH);
+  const whole = cause === undefined ? first : `${first}: ${cause.trim()}`;
+  // The folder of the run has a name of its own each time.
+  return whole.replaceAll(/\S*memdb-suite-[0-9a-f]+\//g, "").replaceAll(/\d+/g, "N").slice(0, SUMMARY_LENGTH);
 }

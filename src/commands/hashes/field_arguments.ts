@@ -58,6 +58,8 @@ export interface Forms {
   readonly pastEvent: "hdel" | "hexpired";
   /** HSETEX announces a deadline that is past as one, and then the removal. */
   readonly announcesPastDeadline: boolean;
+  /** Fields that go because their new deadline is past count as expired in INFO. */
+  readonly countsPast: boolean;
   /** Milliseconds as seconds. */
   seconds(ms: number): number;
 }

@@ -268,6 +268,7 @@ function expire(call: Call, forms: Forms, unit: Unit): void {
     changed(call, past ? forms.pastEvent : "hexpire", fields.count);
     if (past) fields.logDeletion();
     else fields.logDeadline(deadline);
+    if (past && forms.countsPast) call.store.expiredFields += fields.count;
   }
   keepOrDeleteHash(call, ref, hash);
 }
@@ -371,6 +372,7 @@ function hgetex(call: Call, forms: Forms): void {
     changed(call, past ? forms.pastEvent : persist ? "hpersist" : "hexpire", fields.count);
     if (past) fields.logDeletion();
     else fields.logDeadline(deadline);
+    if (past && forms.countsPast) call.store.expiredFields += fields.count;
   }
   keepOrDeleteHash(call, ref, hash);
 }
@@ -403,6 +405,7 @@ function hsetex(call: Call, forms: Forms): void {
   report(call, "hset", count);
   if (expires && (!past || forms.announcesPastDeadline)) report(call, "hexpire", count);
   if (past) report(call, forms.pastEvent, count);
+  if (past && forms.countsPast) call.store.expiredFields += count;
   if (past) logDeletion(call, block, 2);
   else if (first > 4 || end < call.argc) logSet(call, block, deadline, keepTtl);
   deleteIfEmpty(call, kept, hash);

@@ -36,6 +36,7 @@ export const redisForms: Forms = {
   },
   pastEvent: "hdel",
   announcesPastDeadline: false,
+  countsPast: false,
   seconds: (ms) => Math.ceil(ms / 1000),
 };
 

@@ -32,6 +32,7 @@ export const valkeyForms: Forms = {
   hsetex: (call) => readOptions(call, true),
   pastEvent: "hexpired",
   announcesPastDeadline: true,
+  countsPast: true,
   seconds: (ms) => Math.floor((ms + 500) / 1000),
 };
 

@@ -70,13 +70,14 @@ export function conditionHolds(conditions: number, old: number | bigint, deadlin
 
 /**
  * Deletes key argument 1, whose record is `ref`, because its new deadline is past. Redis announces a deletion, Valkey
- * an expiry.
+ * an expiry, which counts as one.
  */
 export function dropPast(call: Call, ref: RecordRef): void {
   call.db.unlink(ref);
   if (call.engine.effects.open) call.logInstead("DEL", call.view(1));
-  if (call.valkey) call.changed(Notify.EXPIRED, "expired", 1);
-  else call.changed(Notify.GENERIC, "del", 1);
+  if (!call.valkey) return call.changed(Notify.GENERIC, "del", 1);
+  call.store.expired++;
+  call.changed(Notify.EXPIRED, "expired", 1);
 }
 
 /** For the `differs` of commands that delete a key with a deadline that is past. */
