@@ -222,7 +222,7 @@ export class Executor implements CommandRunner {
     session.lastCommand = command;
     if (command !== undefined && session.plain && this.#mayRun(command, request.argc)) {
       const mark = call.reply.mark();
-      this.#handle(call, command, request, mark);
+      this.#runHandler(call, command, request, mark);
       if (!session.plain) this.#dropUnwanted(call, mark);
     } else {
       this.#executeByRules(call, request, command);
@@ -231,9 +231,9 @@ export class Executor implements CommandRunner {
 
   /** Whether no rule stands against a command of a plain session. Hot: `#refusal` has all rules. */
   #mayRun(command: Command, argc: number): boolean {
-    const { busy, pause, persistence } = this.#engine, { bits } = command;
+    const { busy, measuring, pause, persistence } = this.#engine, { bits } = command;
     return argc >= command.argcMin && argc <= command.argcMax && pause === undefined && busy === undefined &&
-      !persistence.loading &&
+      measuring === undefined && !persistence.loading &&
       this.#maxmemory === 0 && ((bits & Flag.NEEDS_DISK) === 0 || persistence.failure === "");
   }
 
