@@ -340,8 +340,8 @@ function needAclFile({ identity, settings }: Call["engine"]): void {
   const name = identity.personality === "redis" ? "Redis " : "";
   fail(
     `ERR This ${name}instance is not configured to use an ACL file. You may want to specify users via the ACL ` +
-      `SETUSER command and then issue a CONFIG REWRITE (assuming you have a ${name}configuration file set) in order to store ` +
-      `users in the ${name}configuration.`,
+      `SETUSER command and then issue a CONFIG REWRITE (assuming you have a ${name}configuration file set) in ` +
+      `order to store users in the ${name}configuration.`,
   );
 }
 
