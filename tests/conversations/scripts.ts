@@ -2,6 +2,7 @@
  * Conversations in which MemDB and the released servers must agree, step by step. A step is a client and the commands
  * that it sends as one pipeline. A step without commands closes the client's connection.
  */
+import { ACCESS_SCRIPTS } from "./access_scripts.ts";
 import type { Step } from "./conversation.ts";
 import { COMMANDLOG_SCRIPTS, SCRIPT_SHOW_SCRIPTS } from "./observing_scripts.ts";
 import { PUBSUB_SCRIPTS } from "./pubsub_scripts.ts";
@@ -313,6 +314,7 @@ export const NOTIFICATION_SCRIPTS: Scripts = {
 /** Every command of every script, as words. */
 export function scriptedCommands(): string[][] {
   return [
+    ACCESS_SCRIPTS,
     BLOCKING_SCRIPTS,
     COMMANDLOG_SCRIPTS,
     NEW_STREAM_SCRIPTS,
