@@ -1,6 +1,6 @@
 /**
- * `deno task compile:all`: one executable for each system that `deno compile` offers, into dist/, made of the bundle
- * dist/memdb.js. Names of systems in the arguments choose some of them.
+ * `deno task compile:all`: one executable for each system that `deno compile` offers, into dist/, made of the files
+ * of dist/bundle. Names of systems in the arguments choose some of them.
  */
 const TARGETS: Readonly<Record<string, string>> = {
   "linux-x64": "x86_64-unknown-linux-gnu",
@@ -14,7 +14,8 @@ const TARGETS: Readonly<Record<string, string>> = {
 /** Compiles for one system. Returns whether it worked. */
 async function compile(name: string): Promise<boolean> {
   const output = `dist/memdb-${name}${name.startsWith("windows") ? ".exe" : ""}`;
-  const args = ["compile", "-q", "-P=serve", "--target", TARGETS[name], "-o", output, "dist/memdb.js"];
+  const flags = ["-q", "-P=serve", "--include", "dist/bundle", "--target", TARGETS[name]];
+  const args = ["compile", ...flags, "-o", output, "dist/bundle/main.js"];
   const { success } = await new Deno.Command(Deno.execPath(), { args }).output().then((result) => {
     if (!result.success) Deno.stderr.writeSync(result.stderr);
     return result;
