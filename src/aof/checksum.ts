@@ -11,7 +11,7 @@
  * Redis 7 and later and redis-check-aof skip lines that begin with '#'. The CRC costs 0.1 µs for a write and 20 µs for
  * a MiB.
  */
-import { zlib } from "../core/zlib.ts";
+import { zlib } from "../core/builtin.ts";
 import { fromLatin1, latin1 } from "../core/bytes.ts";
 
 const LINE = /^#CRC:(0|[1-9a-f][0-9a-f]{0,12}):([0-9a-f]{8})\r\n$/;

@@ -1,13 +1,6 @@
-/** SHA-256 by the runtime, which is loaded at its first use, and the comparison of digests. */
+/** SHA-256 by the runtime, and the comparison of digests. */
+import { crypto } from "./builtin.ts";
 import { utf8 } from "./bytes.ts";
-
-type Crypto = typeof import("node:crypto");
-
-let loaded: Crypto | undefined;
-
-function crypto(): Crypto {
-  return loaded ??= globalThis.process.getBuiltinModule("node:crypto") as Crypto;
-}
 
 /** The SHA-256 of bytes as 64 hex digits in lower case. */
 export function sha256Hex(bytes: Uint8Array): string {

@@ -2,11 +2,12 @@
  * The client's end of a pipe as a stream of Node's, for clients that take one instead of an address.
  */
 import type { Duplex } from "node:stream";
+import { stream as streams } from "../core/builtin.ts";
 import { type PipeClient, PipeSocket } from "./pipe.ts";
 
 /** Makes a stream and the socket at its other end. The stream has the methods of a net.Socket that clients call. */
 export function openDuplex(number: number): { stream: Duplex; socket: PipeSocket } {
-  const { Duplex } = globalThis.process.getBuiltinModule("node:stream") as typeof import("node:stream");
+  const { Duplex } = streams();
   const client: PipeClient = {
     received: (bytes) => {
       if (!stream.push(bytes)) socket.full = true;

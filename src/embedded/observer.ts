@@ -46,6 +46,9 @@ export interface Events {
 
 type Listener = (event: never) => void;
 
+/** Commands whose arguments may hold a password, which is not remembered, and the settings that are one. */
+const SECRETIVE = /^(ACL|AUTH|HELLO|MIGRATE)$/, PASSWORDS = ["requirepass", "masterauth"];
+
 export class Observer implements RequestObserver {
   readonly #clock: Clock;
   readonly #faults: Faults;
@@ -101,9 +104,10 @@ export class Observer implements RequestObserver {
     this.#emit("connect", clientOf(session));
   }
 
-  #remember(session: Session, { argc, bytes, start, end }: Request): void {
+  #remember(session: Session, request: Request): void {
+    const { argc, bytes, start, end } = request;
     const name = fromUtf8(bytes.subarray(start[0], end[0])).toUpperCase();
-    const secret = isSecret(bytes, start[0], end[0]);
+    const secret = SECRETIVE.test(name) || (name === "CONFIG" && argc > 2 && isPassword(request));
     const args: (string | Uint8Array)[] = [];
     for (let i = 1; i < argc; i++) args.push(secret ? "(redacted)" : textOrBytes(bytes.subarray(start[i], end[i])));
     const { id, name: clientName, db } = session;
@@ -125,7 +129,10 @@ function clientOf({ id, transport }: Session): ClientRecord {
   return { client: id, address: transport?.remote ?? "" };
 }
 
-/** Passwords are not remembered. */
-function isSecret(bytes: Uint8Array, start: number, end: number): boolean {
-  return equalsWord(bytes, start, end, "auth") || equalsWord(bytes, start, end, "hello");
+/** Whether a request of CONFIG names a setting that is a password. */
+function isPassword({ argc, bytes, start, end }: Request): boolean {
+  for (let i = 2; i < argc; i++) {
+    if (PASSWORDS.some((name) => equalsWord(bytes, start[i], end[i], name))) return true;
+  }
+  return false;
 }

@@ -3,7 +3,7 @@
  * of the process.
  */
 import { Buffer } from "node:buffer";
-import { zlib } from "../core/zlib.ts";
+import { zlib } from "../core/builtin.ts";
 import { BINARY } from "./lua/binary.ts";
 
 /** Addresses are 32-bit integers. */

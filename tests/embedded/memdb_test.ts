@@ -206,6 +206,12 @@ Deno.test("calls tell what the program did, without its passwords", async () => 
   stop();
   await client.send("PING");
   assertEquals(events.length, 4);
+  const secrets = [["ACL", "SETUSER", "ada", ">secret"], ["CONFIG", "SET", "requirepass", "secret"], [
+    "AUTH",
+    "secret",
+  ]];
+  for (const [name, ...args] of secrets) await client.send(name, ...args);
+  assertEquals([db.calls().length, JSON.stringify(db.calls()).includes("secret")], [3, false]);
   db.forgetCalls();
   assertEquals(db.calls(), []);
   db.get("k");

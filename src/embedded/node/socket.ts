@@ -2,6 +2,7 @@
  * Clients through node:net, where the server runs in Node.js or Bun.
  */
 import type { Server, Socket as NetSocket } from "node:net";
+import { net } from "../../core/builtin.ts";
 import { StartError } from "../../core/start_error.ts";
 import type { OwnListener } from "../../net/listeners.ts";
 import type { Socket, SocketOwner } from "../../net/socket.ts";
@@ -71,8 +72,7 @@ export function listenOnNode(
   port: number,
   welcome: (socket: Socket, hostname: string) => void,
 ): Promise<OwnListener> {
-  const net = globalThis.process.getBuiltinModule("node:net") as typeof import("node:net");
-  const server: Server = net.createServer({ allowHalfOpen: true }, (socket) => {
+  const server: Server = net().createServer({ allowHalfOpen: true }, (socket) => {
     welcome(new NodeSocket(socket), socket.remoteAddress ?? "");
   });
   return new Promise((resolve, reject) => {
